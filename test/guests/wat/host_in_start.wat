@@ -1,0 +1,32 @@
+;; The start function calls the host function `hello` with the text "starting".  `value` outputs how long the answer was.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+  (import "extism:host/user" "hello" (func $hello (param i64) (result i64)))
+  (global $length_of_answer (mut i64) (i64.const 0))
+
+  (start $start)
+  (func $start
+    (local $block i64)
+    (local.set $block (call $alloc (i64.const 8)))
+    (call $store_u64 (local.get $block) (i64.const 0x676e697472617473)) ;; little-endian
+    (global.set $length_of_answer (call $length (call $hello (local.get $block)))))
+
+  (func (export "value") (result i32)
+    (call $output_decimal (global.get $length_of_answer))
+    (i32.const 0))
+
+  ;; Outputs $n in decimal.
+  (func $output_decimal (param $n i64)
+    (local $end i64) (local $at i64)
+    (local.set $end (i64.add (call $alloc (i64.const 20)) (i64.const 20)))
+    (local.set $at (local.get $end))
+    (loop $digit
+      (local.set $at (i64.sub (local.get $at) (i64.const 1)))
+      (call $store_u8 (local.get $at) (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $n) (i64.const 10)))))
+      (local.set $n (i64.div_u (local.get $n) (i64.const 10)))
+      (br_if $digit (i64.ne (local.get $n) (i64.const 0))))
+    (call $output_set (local.get $at) (i64.sub (local.get $end) (local.get $at)))))
