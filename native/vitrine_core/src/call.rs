@@ -1,0 +1,273 @@
+//! A call in progress: the future that owns the instance while the guest runs, and the steps by
+//! which the embedder drives it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::clock;
+use crate::control::{Reply, Request};
+use crate::engine::parts;
+use crate::error::{Error, Stop};
+use crate::instance::{Instance, instantiate};
+use crate::plugin::{OnTrap, Plugin, Shared};
+use crate::reaper;
+use crate::slice::{Demand, NORMAL_BUDGET, Slice, dirty_budget};
+use crate::wake::Notify;
+use crate::wasi;
+
+/// What a call needs next.
+pub enum Step {
+    /// Nothing: it has ended.
+    Done(Finished),
+    /// An answer to this request, then [`Call::resume`].
+    Parked(Request),
+    /// Another slice, on a dirty scheduler.
+    SliceOver,
+    /// To be left alone until it is woken (see [`Call::arm`]), at most for this time.
+    Waiting(Option<Duration>),
+}
+
+/// What a call is to do.
+pub(crate) enum Work {
+    /// Call the export: the instance has its input.
+    Ready { instance: Instance, export: usize },
+    /// Make an instance first.
+    Fresh { input: Vec<u8>, export: usize },
+    /// Make an instance if there is none.
+    Initialise(Option<Instance>),
+}
+
+/// What a guest that ran to its end leaves.
+pub(crate) struct Ended {
+    pub(crate) instance: Option<Instance>,
+    pub(crate) result: Result<(), Error>,
+    /// Whether the function returned, rather than trapped or exited.
+    pub(crate) returned: bool,
+}
+
+type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
+/// A call of a plugin. Dropping it before its end stops the guest and loses the instance; the
+/// plugin's next call begins with a fresh one.
+pub struct Call {
+    plugin: Arc<Plugin>,
+    /// Present until the call has ended.
+    running: Option<Running>,
+    waker: Waker,
+    /// Whether it begins by making an instance, which is no work for a normal scheduler.
+    fresh: bool,
+    waiting: bool,
+    normal_used: u64,
+    slice: Duration,
+    demand: Demand,
+}
+
+impl Call {
+    pub(crate) fn new(plugin: Arc<Plugin>, work: Work) -> Call {
+        let shared = plugin.shared.clone();
+        Call {
+            waker: Waker::from(shared.waker.clone()),
+            fresh: !matches!(work, Work::Ready { .. }),
+            running: Some(Box::pin(run(shared, work))),
+            plugin,
+            waiting: false,
+            normal_used: 0,
+            slice: Duration::ZERO,
+            demand: Demand::default(),
+        }
+    }
+
+    /// Runs the guest for a slice; `reply` answers the request it is parked on.
+    pub fn resume(&mut self, slice: Slice, reply: Option<Reply>) -> Step {
+        let control = &self.plugin.shared.control;
+        if let Some(reply) = reply {
+            control.answer(reply);
+        }
+        let begin = clock::now();
+        self.slice = Duration::ZERO;
+        if self.waiting && let Err(stop) = control.check(begin) {
+            return self.abandon(stop);
+        }
+        self.waiting = false;
+        let budget = match slice {
+            Slice::Dirty => {
+                if self.fresh {
+                    reaper::hold_back();
+                }
+                dirty_budget()
+            }
+            Slice::Normal => match self.normal_budget() {
+                Some(budget) => budget,
+                None => return self.slice_over(),
+            },
+        };
+        control.begin_slice(slice, begin + budget);
+        match self.poll() {
+            Err(error) => self.finish(Ended { instance: None, result: Err(error), returned: false }),
+            Ok(polled) => {
+                self.account(slice, clock::now() - begin);
+                match polled {
+                    Poll::Ready(ended) => self.finish(ended),
+                    Poll::Pending => self.pending(),
+                }
+            }
+        }
+    }
+
+    /// How long the last slice took.
+    pub fn last_slice(&self) -> Duration {
+        self.slice
+    }
+
+    /// Whether what comes next may run on a normal scheduler.
+    pub fn next_slice(&self) -> Slice {
+        match self.normal_budget() {
+            Some(_) => Slice::Normal,
+            None => Slice::Dirty,
+        }
+    }
+
+    /// After [`Step::Waiting`]: asks for `notify` to be called when the call can go on. False if
+    /// it can already.
+    pub fn arm(&self, notify: Notify) -> bool {
+        self.plugin.shared.waker.arm(notify)
+    }
+
+    /// What is left of the call's millisecond on normal schedulers.
+    fn normal_budget(&self) -> Option<u64> {
+        let left = (NORMAL_BUDGET.as_nanos() as u64).checked_sub(self.normal_used)?;
+        (!self.fresh && !self.plugin.shared.overruns_normal_slices()).then_some(left)
+    }
+
+    fn poll(&mut self) -> Result<Poll<Ended>, Error> {
+        let (_, ticker) = parts()?;
+        let shared = &self.plugin.shared;
+        let Some(running) = self.running.as_mut() else {
+            return Err(Error::new(crate::Reason::Busy, "the call has ended"));
+        };
+        let _ticking = ticker.running();
+        shared.waker.clear();
+        let mut context = Context::from_waker(&self.waker);
+        Ok(wasi::enter(shared.wasi, || running.as_mut().poll(&mut context)))
+    }
+
+    fn account(&mut self, slice: Slice, nanos: u64) {
+        self.slice = Duration::from_nanos(nanos);
+        self.fresh = false;
+        if slice == Slice::Normal {
+            self.normal_used += nanos;
+        }
+        self.plugin.shared.note_slice(slice, self.slice);
+    }
+
+    fn pending(&mut self) -> Step {
+        let shared = &self.plugin.shared;
+        if let Some(request) = shared.control.take_request() {
+            self.demand.set(false);
+            return Step::Parked(request);
+        }
+        if shared.waker.woken() {
+            return self.slice_over();
+        }
+        self.demand.set(false);
+        self.waiting = true;
+        let deadline = shared.control.deadline();
+        Step::Waiting((deadline != clock::NEVER).then(|| {
+            Duration::from_nanos(deadline.saturating_sub(clock::now()))
+        }))
+    }
+
+    fn slice_over(&mut self) -> Step {
+        self.demand.set(true);
+        self.waiting = false;
+        Step::SliceOver
+    }
+
+    /// Gives up a future that waits for something that may never come.
+    fn abandon(&mut self, stop: Stop) -> Step {
+        self.plugin.shared.waker.clear();
+        self.finish(Ended {
+            instance: None,
+            result: Err(Error::new(stop.reason(), stop.to_string())),
+            returned: false,
+        })
+    }
+
+    fn finish(&mut self, ended: Ended) -> Step {
+        self.demand.set(false);
+        if let Some(running) = self.running.take()
+            && ended.instance.is_none()
+        {
+            reaper::reap(running);
+        }
+        Step::Done(Finished { plugin: self.plugin.clone(), ended })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // Unwinding the guest's fiber is no work for whoever collects garbage.
+            reaper::reap(running);
+            self.plugin.put_back(None);
+        }
+    }
+}
+
+async fn run(shared: Arc<Shared>, work: Work) -> Ended {
+    match work {
+        Work::Ready { instance, export } => call(&shared, instance, export).await,
+        Work::Fresh { input, export } => match fresh(&shared, &input).await {
+            Ok(instance) => call(&shared, instance, export).await,
+            Err(error) => Ended { instance: None, result: Err(error), returned: false },
+        },
+        Work::Initialise(Some(instance)) => Ended {
+            instance: Some(instance),
+            result: Ok(()),
+            returned: true,
+        },
+        Work::Initialise(None) => match instantiate(shared).await {
+            Ok(instance) => Ended { instance: Some(instance), result: Ok(()), returned: true },
+            Err(error) => Ended { instance: None, result: Err(error), returned: false },
+        },
+    }
+}
+
+async fn fresh(shared: &Arc<Shared>, input: &[u8]) -> Result<Instance, Error> {
+    let mut instance = instantiate(shared.clone()).await?;
+    instance.begin_call(input)?;
+    Ok(instance)
+}
+
+async fn call(shared: &Shared, mut instance: Instance, export: usize) -> Ended {
+    let (result, returned) = instance.call(&shared.compiled, export).await;
+    Ended { instance: Some(instance), result, returned }
+}
+
+/// A call that has ended. Dropping it gives the instance back to the plugin.
+pub struct Finished {
+    plugin: Arc<Plugin>,
+    ended: Ended,
+}
+
+impl Finished {
+    /// The output, or what went wrong.
+    pub fn output(&mut self) -> Result<&[u8], &Error> {
+        match (&self.ended.result, &mut self.ended.instance) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(instance)) => Ok(instance.output()),
+            (Ok(()), None) => Ok(&[]),
+        }
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        let keep = self.ended.returned || self.plugin.shared.on_trap == OnTrap::Keep;
+        let instance = self.ended.instance.take();
+        self.plugin.put_back(instance.filter(|_| keep));
+    }
+}

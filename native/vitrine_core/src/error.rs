@@ -1,0 +1,107 @@
+//! What can go wrong, as data: every failure of loading or calling a plugin is an [`Error`].
+
+use std::fmt;
+
+/// Why something failed; the BEAM side shows each as an atom of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The plugin reported an error, or returned a code other than 0.
+    GuestError,
+    /// The guest trapped, or called the host in a way the ABI forbids.
+    Trap,
+    /// The guest ended itself with an exit code.
+    Exit,
+    /// The deadline of the call passed.
+    Timeout,
+    /// Somebody cancelled the call.
+    Cancelled,
+    /// A memory limit was reached.
+    OutOfMemory,
+    /// A host function failed.
+    HostFunction,
+    /// The plugin has no such function, or it cannot be called as one.
+    FunctionNotFound,
+    /// An import cannot be satisfied.
+    Link,
+    /// The bytes are no module that can be compiled.
+    Compile,
+    /// The plugin is in the middle of a call.
+    Busy,
+    /// The plugin was closed.
+    Closed,
+}
+
+/// One frame of a Wasm backtrace, innermost first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The function's name, where the module has a name section.
+    pub function: Option<String>,
+    /// The function's index in the module.
+    pub index: u32,
+    /// The offset of the instruction in the module's bytes.
+    pub offset: Option<usize>,
+}
+
+/// A failure, with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The kind of failure.
+    pub reason: Reason,
+    /// A sentence for a person.
+    pub message: String,
+    /// The guest's return code or exit code.
+    pub code: Option<i32>,
+    /// The trap's code, such as `out of bounds memory access`.
+    pub trap: Option<String>,
+    /// Where the guest was.
+    pub backtrace: Vec<Frame>,
+}
+
+impl Error {
+    /// An error with nothing but a reason and a message.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Error {
+            reason,
+            message: message.into(),
+            code: None,
+            trap: None,
+            backtrace: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Why the host stopped a guest from within: travels through Wasmtime as the trap's cause.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("the call ran past its deadline")]
+    Timeout,
+    #[error("the call was cancelled")]
+    Cancelled,
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+    #[error("host function {0} failed")]
+    HostFunction(String),
+    /// The guest broke the rules of the ABI.
+    #[error("{0}")]
+    Abi(String),
+}
+
+impl Stop {
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Stop::Timeout => Reason::Timeout,
+            Stop::Cancelled => Reason::Cancelled,
+            Stop::OutOfMemory(_) => Reason::OutOfMemory,
+            Stop::HostFunction(_) => Reason::HostFunction,
+            Stop::Abi(_) => Reason::Trap,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The host's way into the kernel's memory: the kernel's own code, run natively over its bytes.
+//! Nothing in that memory is believed: every range is checked against its size.
+
+use vitrine_kernel::{Kernel, SliceMemory};
+use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
+
+use crate::error::Stop;
+use crate::state::HostState;
+
+fn memory(context: &impl AsContext<Data = HostState>) -> Memory {
+    // Set before any guest code can run, and so before anything can ask.
+    context.as_context().data().kernel.expect("the kernel is instantiated first")
+}
+
+fn with_kernel<R>(
+    mut context: impl AsContextMut<Data = HostState>,
+    run: impl FnOnce(&mut Kernel<SliceMemory<'_>>) -> R,
+) -> R {
+    let memory = memory(&context);
+    run(&mut Kernel::new(SliceMemory::new(memory.data_mut(&mut context))))
+}
+
+/// The bytes of the block at `handle`; none for 0, and `None` if it is no block.
+pub(crate) fn read<'a>(
+    context: &'a mut impl AsContextMut<Data = HostState>,
+    handle: i64,
+) -> Option<&'a [u8]> {
+    let memory = memory(context);
+    let bytes = memory.data_mut(context);
+    if handle == 0 {
+        return Some(&[]);
+    }
+    let range = Kernel::new(SliceMemory::new(bytes)).block(handle as u64)?;
+    bytes.get(range)
+}
+
+/// A copy of the block at `handle`, which the guest gave as `what`.
+pub(crate) async fn copy(
+    caller: &mut Caller<'_, HostState>,
+    handle: i64,
+    what: impl Fn() -> String,
+) -> Result<Vec<u8>> {
+    let invalid = || Stop::Abi(format!("invalid handle offset for {}: {handle}", what()));
+    let length = read(caller, handle).ok_or_else(invalid)?.len();
+    let shared = caller.data().shared.clone();
+    shared.control.before_copy(length).await;
+    Ok(read(caller, handle).ok_or_else(invalid)?.to_vec())
+}
+
+/// Frees a block; anything else is left alone.
+pub(crate) fn free(context: &mut impl AsContextMut<Data = HostState>, handle: i64) {
+    with_kernel(context, |kernel| kernel.free(handle as u64));
+}
+
+/// A new block with these bytes; 0 if there are none.
+pub(crate) fn alloc(
+    context: &mut impl AsContextMut<Data = HostState>,
+    bytes: &[u8],
+) -> Result<i64> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
+    let handle = allocate(context, bytes.len() as u64)?;
+    let memory = memory(context);
+    let data = memory.data_mut(context);
+    let range = usize::try_from(handle).ok().and_then(|at| data.get_mut(at..at + bytes.len()));
+    match range {
+        Some(range) => range.copy_from_slice(bytes),
+        None => return Err(out_of_memory(bytes.len() as u64)),
+    }
+    Ok(handle as i64)
+}
+
+fn allocate(context: &mut impl AsContextMut<Data = HostState>, length: u64) -> Result<u64> {
+    let memory = memory(context);
+    // The kernel cannot grow its memory from here: it says how much it lacks, and is asked again.
+    for _ in 0..2 {
+        let mut kernel = Kernel::new(SliceMemory::new(memory.data_mut(&mut *context)));
+        let handle = kernel.alloc(length);
+        let wanted = kernel.memory().wanted_pages();
+        if handle != 0 {
+            return Ok(handle);
+        }
+        if wanted == 0 {
+            break;
+        }
+        memory
+            .grow(&mut *context, u64::from(wanted))
+            .map_err(|e| if e.is::<Stop>() { e } else { out_of_memory(length) })?;
+    }
+    Err(out_of_memory(length))
+}
+
+fn out_of_memory(length: u64) -> wasmtime::Error {
+    Stop::OutOfMemory(format!("the kernel has no room for a block of {length} bytes")).into()
+}
+
+/// Begins a call: forgets every block of the last one and sets the input.
+pub(crate) fn begin_call(
+    context: &mut impl AsContextMut<Data = HostState>,
+    input: &[u8],
+) -> Result<()> {
+    with_kernel(&mut *context, |kernel| kernel.reset());
+    if input.is_empty() {
+        return Ok(());
+    }
+    let handle = alloc(context, input)?;
+    with_kernel(context, |kernel| kernel.input_set(handle as u64, input.len() as u64));
+    Ok(())
+}
+
+/// What the guest set as its output.
+pub(crate) fn output(context: &mut impl AsContextMut<Data = HostState>) -> &[u8] {
+    let memory = memory(context);
+    let bytes = memory.data_mut(context);
+    let range = Kernel::new(SliceMemory::new(bytes)).output();
+    bytes.get(range).unwrap_or(&[])
+}
+
+/// The guest's error message, if it set one that is not empty.
+pub(crate) fn error(context: &mut impl AsContextMut<Data = HostState>) -> Option<String> {
+    let handle = with_kernel(&mut *context, |kernel| kernel.error_get());
+    match handle {
+        0 => None,
+        _ => read(context, handle as i64)
+            .filter(|text| !text.is_empty())
+            .map(|text| String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
+/// Sets `text` as the kernel's error.
+pub(crate) fn set_error(
+    context: &mut impl AsContextMut<Data = HostState>,
+    text: &[u8],
+) -> Result<()> {
+    let handle = alloc(context, text)?;
+    with_kernel(context, |kernel| kernel.error_set(handle as u64));
+    Ok(())
+}

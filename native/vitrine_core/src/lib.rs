@@ -1,0 +1,45 @@
+//! The engine room of Vitrine: Extism plugins on Wasmtime, without the BEAM.
+//!
+//! A [`Compiled`] module is shared by everything that runs it. A [`Plugin`] binds it to host
+//! functions, configuration and limits, and owns at most one live instance. [`Plugin::start`]
+//! makes a [`Call`], which the embedder drives by [`Call::resume`]: each time it comes back with
+//! a [`Step`] that says what it needs next. Nothing here blocks, and nothing knows a term.
+
+mod abi;
+mod call;
+mod clock;
+mod compile;
+mod control;
+mod engine;
+mod error;
+mod exports;
+mod host_function;
+mod instance;
+mod interruptible;
+mod kernel_memory;
+mod limits;
+mod link;
+mod outcome;
+mod plugin;
+mod reaper;
+mod slice;
+mod state;
+mod ticker;
+mod value;
+mod wake;
+mod wasi;
+mod workers;
+
+pub use abi::{Config, LOG_OFF, LogLevel, Vars};
+pub use call::{Call, Finished, Step};
+pub use compile::{Compiled, MAX_MODULE_SIZE, compile};
+pub use control::{LARGE, Reply, Request};
+pub use error::{Error, Frame, Reason};
+pub use exports::ExportKind;
+pub use host_function::HostFunction;
+pub use limits::Limits;
+pub use plugin::{CallOptions, OnTrap, Plugin, PluginOptions};
+pub use slice::Slice;
+pub use value::{Value, ValueType};
+pub use wake::Notify;
+pub use workers::submit;

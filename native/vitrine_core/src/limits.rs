@@ -1,0 +1,103 @@
+//! What one instance may use.
+
+use wasmtime::{ResourceLimiter, Result};
+
+use crate::error::Stop;
+
+/// The limits of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory: the memories an instance begins with must fit, and so must,
+    /// counted anew, all that they and the kernel's memory grow by afterwards.
+    pub memory: u64,
+    /// Elements of all tables.
+    pub table_elements: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory: 1 << 30,
+            table_elements: 1_000_000,
+        }
+    }
+}
+
+/// Modules are one instance and the kernel another; each may have a handful of memories.
+const INSTANCES: usize = 16;
+const MEMORIES: usize = 16;
+const TABLES: usize = 64;
+
+/// Counts what a store uses against its [`Limits`].
+pub(crate) struct Limiter {
+    limits: Limits,
+    /// The kernel's own first pages are the host's, not the plugin's.
+    counting: bool,
+    memory_left: u64,
+    elements_left: u64,
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Limiter {
+            limits,
+            counting: false,
+            memory_left: limits.memory,
+            elements_left: limits.table_elements,
+        }
+    }
+
+    /// From here on the plugin's own memories are counted.
+    pub(crate) fn begin(&mut self) {
+        self.counting = true;
+    }
+
+    /// After instantiation what is counted is growth, from the full budget.
+    pub(crate) fn refill(&mut self) {
+        self.memory_left = self.limits.memory;
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
+        if max.is_some_and(|max| wanted > max) {
+            return Ok(false);
+        }
+        let more = wanted.saturating_sub(now) as u64;
+        if !self.counting {
+            return Ok(true);
+        }
+        if more > self.memory_left {
+            let limit = self.limits.memory;
+            return Err(Stop::OutOfMemory(format!(
+                "the plugin wants {more} bytes more, of its limit of {limit} bytes ({} pages) {} are left",
+                limit >> 16,
+                self.memory_left
+            ))
+            .into());
+        }
+        self.memory_left -= more;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
+        let more = wanted.saturating_sub(now) as u64;
+        if max.is_some_and(|max| wanted > max) || more > self.elements_left {
+            return Ok(false);
+        }
+        self.elements_left -= more;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+}

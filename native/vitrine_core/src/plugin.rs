@@ -1,0 +1,229 @@
+//! A plugin: a compiled module bound to its host functions, configuration and limits, with at most
+//! one live instance, used by one call at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::abi::{Config, Vars};
+use crate::call::{Call, Work};
+use crate::clock;
+use crate::compile::Compiled;
+use crate::control::Control;
+use crate::error::{Error, Reason};
+use crate::host_function::HostFunction;
+use crate::instance::Instance;
+use crate::limits::Limits;
+use crate::link::{Links, link};
+use crate::slice::{NORMAL_BUDGET, Slice};
+use crate::wake::CallWaker;
+
+/// What happens to an instance whose call did not return: it trapped, was stopped, or exited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnTrap {
+    /// The next call gets a fresh instance. Variables are kept.
+    #[default]
+    Reset,
+    /// The next call finds the instance as the failed one left it.
+    Keep,
+}
+
+/// How a plugin is made.
+#[derive(Debug, Clone, Default)]
+pub struct PluginOptions {
+    /// What the plugin may import, besides the ABI.
+    pub host_functions: Vec<HostFunction>,
+    /// What `config_get` finds.
+    pub config: Config,
+    /// What an instance may use.
+    pub limits: Limits,
+    /// Bytes of variables.
+    pub max_var_bytes: u64,
+    /// Whether WASI preview 1 can be imported.
+    pub wasi: bool,
+    /// See [`OnTrap`].
+    pub on_trap: OnTrap,
+}
+
+/// How a call is made.
+#[derive(Debug, Clone, Copy)]
+pub struct CallOptions {
+    /// The time the call may take in all.
+    pub timeout: Option<Duration>,
+    /// The lowest level that is logged, as the ABI numbers them.
+    pub log_level: i32,
+}
+
+/// What all instances of a plugin share, one after the other.
+pub(crate) struct Shared {
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) links: Links,
+    pub(crate) config: Config,
+    pub(crate) vars: Mutex<Vars>,
+    pub(crate) limits: Limits,
+    pub(crate) wasi: bool,
+    pub(crate) on_trap: OnTrap,
+    pub(crate) control: Control,
+    pub(crate) waker: Arc<CallWaker>,
+    /// How often of late a slice on a normal scheduler could not be ended in time.
+    overruns: AtomicU32,
+}
+
+enum Slot {
+    /// The next call begins with a fresh instance.
+    Vacant,
+    Ready(Instance),
+    Busy,
+    Closed,
+}
+
+/// A plugin. Dropping it drops its instance; a call keeps it alive.
+pub struct Plugin {
+    pub(crate) shared: Arc<Shared>,
+    slot: Mutex<Slot>,
+}
+
+/// Overruns that send a plugin to dirty schedulers from the start.
+const TOO_MANY_OVERRUNS: u32 = 3;
+/// A slice on a normal scheduler that took longer than this was not interrupted in time.
+const OVERRUN: Duration = Duration::from_millis(4);
+
+impl Shared {
+    /// Counts how a slice went. What could not be interrupted in time on a normal scheduler a few
+    /// times is not tried there again until it ends as quickly on a dirty one; a few times,
+    /// because a thread that the operating system held up looks the same.
+    pub(crate) fn note_slice(&self, slice: Slice, took: Duration) {
+        let now = self.overruns.load(Relaxed);
+        if slice == Slice::Normal && took > OVERRUN {
+            self.overruns.store((now + 1).min(2 * TOO_MANY_OVERRUNS), Relaxed);
+        } else if now > 0 && took < NORMAL_BUDGET {
+            self.overruns.store(now - 1, Relaxed);
+        }
+    }
+
+    pub(crate) fn overruns_normal_slices(&self) -> bool {
+        self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
+    }
+}
+
+impl Plugin {
+    /// Links the module. Nothing of it has run yet.
+    pub fn new(compiled: Arc<Compiled>, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
+        let links = link(&compiled, &options.host_functions, options.wasi)?;
+        let shared = Shared {
+            compiled,
+            links,
+            config: options.config,
+            vars: Mutex::new(Vars::new(options.max_var_bytes)),
+            limits: options.limits,
+            wasi: options.wasi,
+            on_trap: options.on_trap,
+            control: Control::new(),
+            waker: Arc::default(),
+            overruns: AtomicU32::new(0),
+        };
+        Ok(Arc::new(Plugin {
+            shared: Arc::new(shared),
+            slot: Mutex::new(Slot::Vacant),
+        }))
+    }
+
+    /// The module the plugin runs.
+    pub fn compiled(&self) -> &Arc<Compiled> {
+        &self.shared.compiled
+    }
+
+    /// Begins a call of an exported function. `input` is copied before this returns.
+    pub fn start(
+        self: &Arc<Self>,
+        function: &str,
+        input: &[u8],
+        options: CallOptions,
+    ) -> Result<Call, Error> {
+        let export = self.shared.compiled.exports.callable(function)?;
+        let instance = self.take()?;
+        self.begin(options);
+        let work = match instance {
+            None => Work::Fresh { input: input.to_vec(), export },
+            Some(mut instance) => match instance.begin_call(input) {
+                Ok(()) => Work::Ready { instance, export },
+                Err(error) => {
+                    self.put_back(Some(instance));
+                    return Err(error);
+                }
+            },
+        };
+        Ok(Call::new(self.clone(), work))
+    }
+
+    /// Begins to make the plugin's instance, if it has none.
+    pub fn initialise(self: &Arc<Self>, options: CallOptions) -> Result<Call, Error> {
+        let instance = self.take()?;
+        self.begin(options);
+        Ok(Call::new(self.clone(), Work::Initialise(instance)))
+    }
+
+    fn begin(&self, options: CallOptions) {
+        let deadline = clock::deadline(options.timeout);
+        self.shared.control.begin_call(deadline, options.log_level);
+    }
+
+    fn take(&self) -> Result<Option<Instance>, Error> {
+        let mut slot = self.slot.lock();
+        match std::mem::replace(&mut *slot, Slot::Busy) {
+            Slot::Ready(instance) => Ok(Some(instance)),
+            Slot::Vacant => Ok(None),
+            Slot::Busy => Err(busy()),
+            Slot::Closed => {
+                *slot = Slot::Closed;
+                Err(Error::new(Reason::Closed, "the plugin was closed"))
+            }
+        }
+    }
+
+    /// Ends a call: the instance, if it is to be used again, waits for the next.
+    pub(crate) fn put_back(&self, instance: Option<Instance>) {
+        let mut slot = self.slot.lock();
+        if matches!(*slot, Slot::Busy) {
+            *slot = instance.map_or(Slot::Vacant, Slot::Ready);
+        }
+    }
+
+    /// Stops the call that is running, from whichever process. Without one nothing happens.
+    pub fn cancel(&self) {
+        let slot = self.slot.lock();
+        if matches!(*slot, Slot::Busy) {
+            self.shared.control.cancel();
+            drop(slot);
+            std::task::Wake::wake_by_ref(&self.shared.waker);
+        }
+    }
+
+    /// Whether no call runs.
+    pub fn is_idle(&self) -> bool {
+        !matches!(*self.slot.lock(), Slot::Busy)
+    }
+
+    /// Drops the instance: the next call begins with a fresh one. Variables are kept.
+    pub fn reset(&self) -> Result<(), Error> {
+        let instance = self.take()?;
+        drop(instance);
+        self.put_back(None);
+        Ok(())
+    }
+
+    /// Drops the instance for good and stops the call that is running.
+    pub fn close(&self) {
+        self.cancel();
+        *self.slot.lock() = Slot::Closed;
+    }
+}
+
+fn busy() -> Error {
+    Error::new(
+        Reason::Busy,
+        "the plugin is in the middle of a call; one instance serves one call at a time",
+    )
+}

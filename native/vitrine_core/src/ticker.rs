@@ -1,0 +1,90 @@
+//! The thread that moves the engine's epoch, which is what interrupts guests.
+//!
+//! It ticks while guests run and sleeps when none has run for a while, so that an idle node has no
+//! wake-ups. A slice that begins costs two atomic operations, and a wake-up only when the ticker
+//! had gone to sleep.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use wasmtime::Engine;
+
+/// How often the epoch moves while a guest runs.
+pub(crate) const TICK: Duration = Duration::from_micros(500);
+
+/// Ticks without a guest before the thread goes to sleep: a wake-up costs more than some ticks.
+const LINGER: u32 = 40;
+
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+    wake: Sender<()>,
+}
+
+struct Shared {
+    /// Slices that are running now.
+    running: AtomicU64,
+    /// Slices that ever began: tells the ticker that something ran between two ticks.
+    begun: AtomicU64,
+    asleep: AtomicBool,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: Engine) -> std::io::Result<Ticker> {
+        let (wake, woken) = bounded(1);
+        let shared = Arc::new(Shared {
+            running: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            asleep: AtomicBool::new(false),
+        });
+        let seen = shared.clone();
+        std::thread::Builder::new()
+            .name("vitrine-ticker".into())
+            .spawn(move || tick(&engine, &seen, &woken))?;
+        Ok(Ticker { shared, wake })
+    }
+
+    /// Keeps the epoch moving until the guard is dropped.
+    pub(crate) fn running(&self) -> Running<'_> {
+        self.shared.running.fetch_add(1, SeqCst);
+        self.shared.begun.fetch_add(1, SeqCst);
+        if self.shared.asleep.load(SeqCst) {
+            // A full channel means that somebody else has woken it.
+            let _ = self.wake.try_send(());
+        }
+        Running(&self.shared)
+    }
+}
+
+pub(crate) struct Running<'a>(&'a Shared);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, SeqCst);
+    }
+}
+
+fn tick(engine: &Engine, shared: &Shared, woken: &Receiver<()>) {
+    let (mut idle, mut seen) = (0, 0);
+    loop {
+        std::thread::sleep(TICK);
+        engine.increment_epoch();
+        let begun = shared.begun.load(SeqCst);
+        if shared.running.load(SeqCst) > 0 || begun != seen {
+            (idle, seen) = (0, begun);
+            continue;
+        }
+        idle += 1;
+        if idle < LINGER {
+            continue;
+        }
+        idle = 0;
+        shared.asleep.store(true, SeqCst);
+        // A slice that began before it could see the flag is seen here instead.
+        if shared.begun.load(SeqCst) == seen && woken.recv().is_err() {
+            return;
+        }
+        shared.asleep.store(false, SeqCst);
+    }
+}

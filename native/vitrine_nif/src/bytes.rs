@@ -1,0 +1,24 @@
+//! Bytes of the core as binaries: small ones are copied, a large one is handed over.
+
+use rustler::{Env, NewBinary, Resource, ResourceArc, Term};
+use vitrine_core::LARGE;
+
+struct Bytes(Vec<u8>);
+
+#[rustler::resource_impl]
+impl Resource for Bytes {}
+
+/// A binary with a copy of `bytes`.
+pub fn copy<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
+    let mut binary = NewBinary::new(env, bytes.len());
+    binary.as_mut_slice().copy_from_slice(bytes);
+    binary.into()
+}
+
+/// A binary with these bytes, which are not copied if they are many.
+pub fn give<'a>(env: Env<'a>, bytes: Vec<u8>) -> Term<'a> {
+    if bytes.len() <= LARGE {
+        return copy(env, &bytes);
+    }
+    ResourceArc::new(Bytes(bytes)).make_binary(env, |bytes| &bytes.0).to_term(env)
+}

@@ -1,0 +1,242 @@
+//! Calls: each NIF runs one slice and says what the call needs next.
+//!
+//! * `{:ok, output}` and `{:error, details}`: it has ended
+//! * `{:output, call}`: it has ended; its output is to be taken on a dirty scheduler
+//! * `{:host_function, call, index, args, results, scheduler}` and
+//!   `{:log, call, level, message, scheduler}`: do that and resume on that scheduler
+//! * `{:slice, call}`: resume on a dirty scheduler
+//! * `{:wait, call, wake, milliseconds | :infinity}`: resume when `{:vitrine_wake, wake}` comes
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
+use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step};
+
+use crate::plugin::PluginResource;
+use crate::{atoms, bytes, error, options, reply, value};
+
+enum State {
+    Parked(Box<Call>),
+    Finished(Finished),
+    /// In a slice, or ended.
+    Taken,
+}
+
+/// A call between two slices. The process that makes the call holds the only reference: when it
+/// dies the call is dropped, and with it the guest.
+struct CallResource(Mutex<State>);
+
+#[rustler::resource_impl]
+impl Resource for CallResource {}
+
+type Plugin = ResourceArc<PluginResource>;
+type Parked = ResourceArc<CallResource>;
+
+#[rustler::nif]
+fn call_start<'a>(
+    env: Env<'a>,
+    plugin: Plugin,
+    function: Binary,
+    input: Binary,
+    timeout: Term<'a>,
+    log_level: i32,
+) -> NifResult<Term<'a>> {
+    start(env, &plugin, function, input, options::call(timeout, log_level)?, Slice::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn call_start_dirty<'a>(
+    env: Env<'a>,
+    plugin: Plugin,
+    function: Binary,
+    input: Binary,
+    timeout: Term<'a>,
+    log_level: i32,
+) -> NifResult<Term<'a>> {
+    start(env, &plugin, function, input, options::call(timeout, log_level)?, Slice::Dirty)
+}
+
+fn start<'a>(
+    env: Env<'a>,
+    plugin: &Plugin,
+    function: Binary,
+    input: Binary,
+    options: vitrine_core::CallOptions,
+    slice: Slice,
+) -> NifResult<Term<'a>> {
+    let function = String::from_utf8_lossy(function.as_slice());
+    Ok(match plugin.0.start(&function, input.as_slice(), options) {
+        Ok(call) => step(env, Box::new(call), None, slice, None),
+        Err(e) => error::encode(env, &e),
+    })
+}
+
+/// Makes the plugin's instance.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_initialise<'a>(
+    env: Env<'a>,
+    plugin: Plugin,
+    timeout: Term<'a>,
+    log_level: i32,
+) -> NifResult<Term<'a>> {
+    Ok(match plugin.0.initialise(options::call(timeout, log_level)?) {
+        Ok(call) => step(env, Box::new(call), None, Slice::Dirty, None),
+        Err(e) => error::encode(env, &e),
+    })
+}
+
+#[rustler::nif]
+fn call_resume<'a>(env: Env<'a>, call: Parked, reply: Term<'a>) -> NifResult<Term<'a>> {
+    resume(env, call, reply, Slice::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn call_resume_dirty<'a>(env: Env<'a>, call: Parked, reply: Term<'a>) -> NifResult<Term<'a>> {
+    resume(env, call, reply, Slice::Dirty)
+}
+
+fn resume<'a>(env: Env<'a>, parked: Parked, reply: Term<'a>, slice: Slice) -> NifResult<Term<'a>> {
+    let reply = decode_reply(reply)?;
+    let state = std::mem::replace(&mut *parked.0.lock(), State::Taken);
+    match state {
+        State::Parked(call) => Ok(step(env, call, Some(parked), slice, reply)),
+        other => {
+            *parked.0.lock() = other;
+            Err(Error::BadArg)
+        }
+    }
+}
+
+/// The output of a call that ended with `{:output, call}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn call_output(env: Env<'_>, call: Parked) -> NifResult<Term<'_>> {
+    match std::mem::replace(&mut *call.0.lock(), State::Taken) {
+        State::Finished(finished) => Ok(output(env, finished)),
+        _ => Err(Error::BadArg),
+    }
+}
+
+/// Gives up a call that is parked, and with it the guest. Nothing if it is in a slice.
+#[rustler::nif]
+fn call_drop(call: Parked) -> Atom {
+    let mut state = call.0.lock();
+    if matches!(*state, State::Parked(_)) {
+        *state = State::Taken;
+    }
+    atoms::ok()
+}
+
+/// `:go`, `{:values, values}`, `{:error, text}` or `:failed`.
+fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
+    if let Ok(atom) = term.decode::<Atom>() {
+        return match atom {
+            _ if atom == atoms::go() => Ok(None),
+            _ if atom == atoms::failed() => Ok(Some(Reply::Failed)),
+            _ => Err(Error::BadArg),
+        };
+    }
+    let (kind, content): (Atom, Term) = term.decode()?;
+    if kind == atoms::values() {
+        let values: Vec<Term> = content.decode()?;
+        let values = values.into_iter().map(value::decode).collect::<NifResult<_>>()?;
+        return Ok(Some(Reply::Values(values)));
+    }
+    Ok(Some(Reply::Error(content.decode::<Binary>()?.as_slice().to_vec())))
+}
+
+/// Runs a slice. `parked` is the call's resource if it has been parked before.
+fn step<'a>(
+    env: Env<'a>,
+    mut call: Box<Call>,
+    parked: Option<Parked>,
+    slice: Slice,
+    reply: Option<Reply>,
+) -> Term<'a> {
+    let step = call.resume(slice, reply);
+    if slice == Slice::Normal {
+        charge(env, &call);
+    }
+    let next = match call.next_slice() {
+        Slice::Normal => atoms::normal(),
+        Slice::Dirty => atoms::dirty(),
+    };
+    match step {
+        Step::Done(finished) => end(env, finished, parked, slice),
+        Step::SliceOver => (atoms::slice(), park(parked, call)).encode(env),
+        Step::Waiting(left) => wait(env, parked, call, left),
+        Step::Parked(Request::HostFunction { index, args, results }) => {
+            let args: Vec<_> = args.into_iter().map(|arg| value::encode(env, arg)).collect();
+            (atoms::host_function(), park(parked, call), index, args, results, next).encode(env)
+        }
+        Step::Parked(Request::Log { level, message }) => {
+            let message = bytes::give(env, message);
+            (atoms::log(), park(parked, call), level as i32, message, next).encode(env)
+        }
+    }
+}
+
+fn park(parked: Option<Parked>, call: Box<Call>) -> Parked {
+    match parked {
+        Some(parked) => {
+            *parked.0.lock() = State::Parked(call);
+            parked
+        }
+        None => ResourceArc::new(CallResource(Mutex::new(State::Parked(call)))),
+    }
+}
+
+fn end<'a>(
+    env: Env<'a>,
+    mut finished: Finished,
+    parked: Option<Parked>,
+    slice: Slice,
+) -> Term<'a> {
+    let large = finished.output().is_ok_and(|output| output.len() > LARGE);
+    if !large || slice == Slice::Dirty {
+        return output(env, finished);
+    }
+    let state = State::Finished(finished);
+    let parked = match parked {
+        Some(parked) => {
+            *parked.0.lock() = state;
+            parked
+        }
+        None => ResourceArc::new(CallResource(Mutex::new(state))),
+    };
+    (atoms::output(), parked).encode(env)
+}
+
+fn output<'a>(env: Env<'a>, mut finished: Finished) -> Term<'a> {
+    match finished.output() {
+        Ok(output) => (atoms::ok(), bytes::copy(env, output)).encode(env),
+        Err(e) => error::encode(env, e),
+    }
+}
+
+fn wait<'a>(
+    env: Env<'a>,
+    parked: Option<Parked>,
+    call: Box<Call>,
+    left: Option<std::time::Duration>,
+) -> Term<'a> {
+    static WAKES: AtomicU64 = AtomicU64::new(0);
+    let (to, id) = (env.pid(), WAKES.fetch_add(1, Relaxed));
+    if !call.arm(Box::new(move || reply::wake(to, id))) {
+        return (atoms::slice(), park(parked, call)).encode(env);
+    }
+    // Rounded up: a wait that ends early would only be begun again.
+    let left = match left {
+        Some(left) => (left.as_millis() as u64 + 1).encode(env),
+        None => atoms::infinity().encode(env),
+    };
+    (atoms::wait(), park(parked, call), id, left).encode(env)
+}
+
+/// Lets the scheduler count the slice as the work that it was.
+fn charge(env: Env<'_>, call: &Call) {
+    let percent = call.last_slice().as_micros() / 10;
+    if percent > 0 {
+        rustler::schedule::consume_timeslice(env, percent.min(100) as i32);
+    }
+}

@@ -1,0 +1,40 @@
+//! Compiling: the work is a worker's, the answer a message.
+
+use std::sync::Arc;
+
+use rustler::{Atom, Binary, Encoder, Env, Resource, ResourceArc};
+use vitrine_core::Compiled;
+
+use crate::{atoms, error, reply};
+
+pub struct CompiledModule(pub Arc<Compiled>);
+
+#[rustler::resource_impl]
+impl Resource for CompiledModule {}
+
+/// Answers `{:vitrine_reply, id, {:ok, compiled} | {:error, details}}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn compile(env: Env<'_>, bytes: Binary, id: u64) -> Atom {
+    let to = env.pid();
+    vitrine_core::compile(bytes.as_slice().to_vec(), move |outcome| {
+        reply::send(&to, id, |env| match outcome {
+            Ok(compiled) => {
+                (atoms::ok(), ResourceArc::new(CompiledModule(compiled))).encode(env)
+            }
+            Err(e) => error::encode(env, &e),
+        });
+    });
+    atoms::ok()
+}
+
+/// The sha256 of the bytes that were compiled, in lower-case hexadecimal digits.
+#[rustler::nif]
+fn compiled_hash(compiled: ResourceArc<CompiledModule>) -> String {
+    compiled.0.sha256().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the module may log.
+#[rustler::nif]
+fn compiled_logs(compiled: ResourceArc<CompiledModule>) -> bool {
+    compiled.0.logs()
+}

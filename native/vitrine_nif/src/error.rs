@@ -1,0 +1,33 @@
+//! Errors as terms: `{:error, {reason, message, code, trap, backtrace}}`.
+
+use rustler::{Atom, Encoder, Env, Term};
+use vitrine_core::{Error, Reason};
+
+use crate::atoms;
+
+pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
+    let backtrace: Vec<_> = error
+        .backtrace
+        .iter()
+        .map(|frame| (frame.function.as_deref(), frame.index, frame.offset))
+        .collect();
+    let details = (reason(error.reason), &error.message, error.code, &error.trap, backtrace);
+    (atoms::error(), details).encode(env)
+}
+
+fn reason(reason: Reason) -> Atom {
+    match reason {
+        Reason::GuestError => atoms::guest_error(),
+        Reason::Trap => atoms::trap(),
+        Reason::Exit => atoms::exit(),
+        Reason::Timeout => atoms::timeout(),
+        Reason::Cancelled => atoms::cancelled(),
+        Reason::OutOfMemory => atoms::out_of_memory(),
+        Reason::HostFunction => atoms::host_function(),
+        Reason::FunctionNotFound => atoms::function_not_found(),
+        Reason::Link => atoms::link(),
+        Reason::Compile => atoms::compile(),
+        Reason::Busy => atoms::busy(),
+        Reason::Closed => atoms::closed(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Messages to Elixir processes from threads that are no schedulers.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+use rustler::{Encoder, Env, LocalPid, OwnedEnv, Term};
+
+use crate::atoms;
+
+/// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler.
+pub fn send(to: &LocalPid, id: u64, result: impl for<'a> FnOnce(Env<'a>) -> Term<'a>) {
+    // A process that is gone wants no answer.
+    let _ = OwnedEnv::new().send_and_clear(to, |env| {
+        let result = result(env);
+        (atoms::vitrine_reply(), id, result).encode(env)
+    });
+}
+
+thread_local! {
+    /// The environment of the NIF that runs on this scheduler, while it may wake a call.
+    static ENV: Cell<*mut c_void> = const { Cell::new(null_mut()) };
+}
+
+/// Runs `body`, in which [`wake`] may be called, on a scheduler.
+pub fn on_scheduler<R>(env: Env<'_>, body: impl FnOnce() -> R) -> R {
+    ENV.set(env.as_c_arg().cast());
+    let result = body();
+    ENV.set(null_mut());
+    result
+}
+
+/// Sends `{:vitrine_wake, id}`. The message is in the mailbox when this returns, so that a process
+/// which has disarmed its waker can be sure that none is under way.
+pub fn wake(to: LocalPid, id: u64) {
+    let env = ENV.get();
+    if env.is_null() {
+        let _ = OwnedEnv::new().send_and_clear(&to, |env| (atoms::vitrine_wake(), id).encode(env));
+    } else {
+        // SAFETY: `on_scheduler` set it for the time of a call on this very thread, which holds
+        // the environment it came from.
+        let env = unsafe { Env::new(&(), env.cast()) };
+        let _ = env.send(&to, (atoms::vitrine_wake(), id));
+    }
+}
