@@ -1,0 +1,204 @@
+defmodule Vitrine do
+  @moduledoc """
+  Untrusted WebAssembly plugins inside the BEAM.
+
+  A plugin is a WebAssembly module built with any of the Extism PDKs (Rust, Go, C, Zig,
+  AssemblyScript, JavaScript, …). Vitrine runs it in the process that calls it: a call is ordinary
+  BEAM work, that can be timed out, cancelled and killed, and a plugin that crashes, loops or
+  attacks is an error value.
+
+      {:ok, plugin} = Vitrine.new("count_vowels.wasm")
+      {:ok, json} = Vitrine.call(plugin, "count_vowels", "hello world")
+
+  Plugins call Elixir back through host functions, which run in the calling process:
+
+      {:ok, plugin} =
+        Vitrine.new("greeter.wasm",
+          host_functions: %{"greet" => fn name -> "hello " <> name end}
+        )
+
+  The examples below use a module in WebAssembly's text format, which is a source like any other:
+
+      iex> {:ok, plugin} = Vitrine.new(~S|
+      ...>   (module
+      ...>     (import "extism:host/env" "input_offset" (func $input (result i64)))
+      ...>     (import "extism:host/env" "input_length" (func $length (result i64)))
+      ...>     (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+      ...>     (func (export "echo") (call $output (call $input) (call $length))))
+      ...> |)
+      iex> Vitrine.call(plugin, "echo", "hello")
+      {:ok, "hello"}
+
+  For a plugin that several processes share, under a supervisor, see `Vitrine.Server`.
+  """
+
+  alias Vitrine.{Call, Error, Loader, Native, Options, Plugin, Server, Source}
+
+  @typedoc "A plugin's bytes, its text, a path, or a manifest (see `Vitrine.Manifest`)."
+  @type source :: Source.t()
+
+  @typedoc "Something that can be called: a plugin, or a `Vitrine.Server`."
+  @type callable :: Plugin.t() | GenServer.server()
+
+  @doc """
+  Loads a plugin: compiles its module, links it and runs its initialisers.
+
+  `source` is a path, the bytes of a module, WebAssembly text, or a manifest as a map, JSON text
+  or `Vitrine.Manifest` struct. A module that is in use somewhere is not compiled again.
+
+  ## Options
+
+    * `:host_functions` - what the plugin may call, see `Vitrine.HostFunction`
+    * `:wasi` - whether it gets WASI preview 1, with nothing granted: no files, no environment,
+      no network, output dropped. `false` by default
+    * `:name` - what errors and log lines call it: a string. By default the manifest's name for
+      the module, the file's name, or the beginning of the module's sha256
+    * `:config` - a map of strings, merged over the manifest's `config`
+    * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
+      their own. By default the manifest's `timeout_ms`, or 5000
+    * `:scheduler` - `:auto` runs the first slice of each call on a normal scheduler and what is
+      longer on dirty ones; `:dirty` runs all of it on dirty ones
+    * `:on_trap` - what the next call finds after one that trapped, exited or was stopped:
+      `:reset` a fresh instance, with the variables kept, `:keep` the instance as it is
+    * `:context` - what host functions get as context while the plugin initialises
+
+  ## Errors
+
+  `:manifest`, `:compile`, `:link`, and what a start function or initialiser may come to: `:trap`,
+  `:timeout`, `:exit`, `:out_of_memory`, `:host_function`. Wrong options raise `ArgumentError`.
+
+      iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
+      iex> error.reason
+      :link
+  """
+  @spec new(source(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def new(source, options \\ []), do: Loader.load(source, options)
+
+  @doc """
+  Calls a function of a plugin with an input, and answers with its output.
+
+  The plugin runs in the calling process, as its host functions do. `input` is a binary or iodata.
+
+  ## Options
+
+    * `:timeout` - the time the call may take, in milliseconds, or `:infinity`. By default the
+      plugin's, see `new/2`
+    * `:context` - any term, which host functions with one more argument than the import has
+      parameters receive as their last
+
+  ## Errors
+
+  All but `:manifest`, `:compile` and `:link`; see `t:Vitrine.Error.reason/0`.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run") unreachable))|, name: "p")
+      iex> {:error, error} = Vitrine.call(plugin, "run")
+      iex> {error.reason, error.trap, error.function}
+      {:trap, "wasm `unreachable` instruction executed", "run"}
+      iex> {:error, error} = Vitrine.call(plugin, "walk")
+      iex> error.reason
+      :function_not_found
+  """
+  @spec call(callable(), String.t(), iodata(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
+  def call(callable, function, input \\ "", options \\ [])
+
+  def call(%Plugin{} = plugin, function, input, []) when is_binary(function) do
+    Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
+  end
+
+  def call(%Plugin{} = plugin, function, input, options) when is_binary(function) do
+    options = Keyword.validate!(options, [:context, timeout: plugin.timeout])
+    timeout = Options.timeout!(options[:timeout])
+    Call.run({plugin, function, options[:context]}, Options.input!(input), timeout)
+  end
+
+  def call(server, function, input, options) when is_binary(function) do
+    Server.call(server, function, Options.input!(input), options)
+  end
+
+  @doc """
+  Like `call/4`, but answers with the output itself and raises a `Vitrine.Error`.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
+      iex> Vitrine.call!(plugin, "run")
+      ""
+  """
+  @spec call!(callable(), String.t(), iodata(), keyword()) :: binary()
+  def call!(callable, function, input \\ "", options \\ []) do
+    case call(callable, function, input, options) do
+      {:ok, output} -> output
+      {:error, error} -> raise error
+    end
+  end
+
+  @doc """
+  Whether the plugin has a function of this name: an export without parameters, and with no
+  result or one `i32`.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
+      iex> {Vitrine.function_exists?(plugin, "run"), Vitrine.function_exists?(plugin, "walk")}
+      {true, false}
+  """
+  @spec function_exists?(callable(), String.t()) :: boolean()
+  def function_exists?(%Plugin{ref: ref}, name) when is_binary(name),
+    do: Native.plugin_function(ref, name)
+
+  def function_exists?(server, name) when is_binary(name),
+    do: Server.ask(server, {:function_exists?, name}) == true
+
+  @doc """
+  Stops the call that the plugin is in the middle of: its caller gets `:cancelled`. Without one
+  nothing happens.
+
+  A call that is in a host function ends when the host function returns.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "spin") (loop (br 0))))|)
+      iex> call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
+      iex> Process.sleep(50)
+      iex> Vitrine.cancel(plugin)
+      :ok
+      iex> {:error, error} = Task.await(call)
+      iex> error.reason
+      :cancelled
+  """
+  @spec cancel(callable()) :: :ok
+  def cancel(%Plugin{ref: ref}), do: Native.plugin_cancel(ref)
+
+  def cancel(server) do
+    _ = Server.ask(server, :cancel)
+    :ok
+  end
+
+  @doc """
+  Drops the plugin's instance, so that the next call begins with a fresh one: memory and globals
+  as they were at first. Variables are kept.
+
+  `:busy` while a call runs, `:closed` after `close/1`.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
+      iex> Vitrine.reset(plugin)
+      :ok
+  """
+  @spec reset(callable()) :: :ok | {:error, Error.t()}
+  def reset(%Plugin{ref: ref, name: name}) do
+    with {:error, details} <- Native.plugin_reset(ref) do
+      {:error, Error.from_native(details, plugin: name)}
+    end
+  end
+
+  def reset(server), do: Server.ask(server, :reset)
+
+  @doc """
+  Closes a plugin: stops the call that it is in the middle of and releases its memory. Later calls
+  are told `:closed`. A server is stopped.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
+      iex> Vitrine.close(plugin)
+      :ok
+      iex> {:error, error} = Vitrine.call(plugin, "run")
+      iex> error.reason
+      :closed
+  """
+  @spec close(callable()) :: :ok
+  def close(%Plugin{ref: ref}), do: Native.plugin_close(ref)
+  def close(server), do: GenServer.stop(server)
+end

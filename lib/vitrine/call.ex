@@ -1,0 +1,110 @@
+defmodule Vitrine.Call do
+  @moduledoc false
+  # The loop that every call runs in the process that makes it. Each NIF call is a slice of guest
+  # code and says what the call needs next; between slices the process is plain Elixir, so it can
+  # be killed, traced and timed out, and host functions are ordinary function calls.
+
+  alias Vitrine.{Error, HostFunction, Log, Native, Plugin}
+
+  # Bytes that are too many to be copied on a normal scheduler, as in the core.
+  @large 256 * 1024
+
+  defguardp is_large(bytes) when byte_size(bytes) > @large
+
+  @typedoc "What a call carries from slice to slice."
+  @type frame :: {Plugin.t(), function :: String.t() | nil, context :: term()}
+
+  @doc "Calls a plugin's function to its end."
+  @spec run(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
+  def run({plugin, _, _} = frame, input, timeout) do
+    frame |> start(input, timeout, Log.level(plugin)) |> continue(frame)
+  end
+
+  @doc "Makes a plugin's instance."
+  @spec initialise(frame(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
+  def initialise({plugin, _, _} = frame, timeout) do
+    plugin.ref |> Native.plugin_initialise(timeout, Log.level(plugin)) |> continue(frame)
+  end
+
+  @doc "The first slice of a call: on a normal scheduler, unless that is known to be wrong."
+  def start({%{scheduler: scheduler, ref: ref}, function, _}, input, timeout, log_level)
+      when scheduler == :dirty or is_large(input) do
+    Native.call_start_dirty(ref, function, input, timeout, log_level)
+  end
+
+  def start({%{ref: ref}, function, _}, input, timeout, log_level) do
+    Native.call_start(ref, function, input, timeout, log_level)
+  end
+
+  @doc "Whether `start/4` would keep its scheduler no longer than about a millisecond."
+  def short_start?(%Plugin{scheduler: scheduler}, input) do
+    scheduler == :auto and not is_large(input)
+  end
+
+  @doc "Goes on from what a slice ended with, to the end of the call."
+  @spec continue(tuple(), frame(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
+  def continue(step, frame, failure \\ [])
+
+  def continue({:ok, _output} = done, _frame, _failure), do: done
+
+  def continue({:error, details}, {plugin, function, _}, failure) do
+    {:error, Error.from_native(details, [plugin: plugin.name, function: function] ++ failure)}
+  end
+
+  def continue({:output, call}, frame, failure) do
+    call |> Native.call_output() |> continue(frame, failure)
+  end
+
+  def continue({:slice, call}, frame, failure) do
+    call |> Native.call_resume_dirty(:go) |> continue(frame, failure)
+  end
+
+  def continue({:log, call, level, message, scheduler}, {plugin, _, _} = frame, failure) do
+    Log.write(plugin, level, message)
+    call |> resume({:values, []}, scheduler) |> continue(frame, failure)
+  end
+
+  def continue({:host_function, call, index, args, results, scheduler}, frame, _failure) do
+    {plugin, _, context} = frame
+    function = elem(plugin.host_functions, index)
+    {reply, failure} = HostFunction.run(function, args, results, context)
+    call |> resume(reply, scheduler) |> continue(frame, failure)
+  end
+
+  def continue({:wait, call, wake, milliseconds}, frame, failure) do
+    receive do
+      {:vitrine_wake, ^wake} -> :ok
+    after
+      milliseconds -> :ok
+    end
+
+    step = resume(call, :go, :normal)
+    flush(wake)
+    continue(step, frame, failure)
+  end
+
+  defp resume(call, reply, :normal) do
+    if large?(reply) do
+      Native.call_resume_dirty(call, reply)
+    else
+      Native.call_resume(call, reply)
+    end
+  end
+
+  defp resume(call, reply, :dirty), do: Native.call_resume_dirty(call, reply)
+
+  defp large?({:values, values}),
+    do: Enum.any?(values, fn {_, value} -> is_binary(value) and is_large(value) end)
+
+  defp large?({:error, text}), do: is_large(text)
+  defp large?(_reply), do: false
+
+  # A wake-up that came together with the deadline must not stay in the mailbox.
+  defp flush(wake) do
+    receive do
+      {:vitrine_wake, ^wake} -> :ok
+    after
+      0 -> :ok
+    end
+  end
+end

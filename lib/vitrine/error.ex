@@ -1,0 +1,126 @@
+defmodule Vitrine.Error do
+  @moduledoc """
+  What went wrong, as data: every function of Vitrine that can fail answers
+  `{:error, %Vitrine.Error{}}`.
+
+  ## Reasons
+
+    * `:guest_error` - the plugin reported an error, or returned a code other than 0. The text is
+      in `message`, the return code in `code`
+    * `:trap` - the guest trapped, or used the host's functions against their rules. `trap` has
+      the kind of trap, `backtrace` where it was
+    * `:exit` - the guest ended itself with the exit code in `code`
+    * `:timeout` - the call ran past its deadline
+    * `:cancelled` - `Vitrine.cancel/1` or `Vitrine.close/1` stopped the call
+    * `:out_of_memory` - the plugin needs more memory than its limit
+    * `:host_function` - a host function raised, threw, exited or returned what it must not.
+      `kind`, `exception` and `stacktrace` have the original
+    * `:function_not_found` - the plugin has no such function, or it is no plugin function
+    * `:link` - an import of the plugin cannot be satisfied
+    * `:manifest` - the source or the manifest is not as it must be
+    * `:compile` - the bytes are no WebAssembly module that can be compiled
+    * `:busy` - the plugin is in the middle of a call
+    * `:closed` - the plugin was closed, or the server is not running
+
+  An error is an exception too, so that `Vitrine.call!/4` can raise it and
+  `Exception.message/1` describes it:
+
+      iex> error = %Vitrine.Error{reason: :guest_error, message: "no such user", code: 1,
+      ...>                        plugin: "users", function: "find"}
+      iex> Exception.message(error)
+      ~s(plugin "users", function "find": no such user)
+  """
+
+  @type reason ::
+          :guest_error
+          | :trap
+          | :exit
+          | :timeout
+          | :cancelled
+          | :out_of_memory
+          | :host_function
+          | :function_not_found
+          | :link
+          | :manifest
+          | :compile
+          | :busy
+          | :closed
+
+  @typedoc "A frame of a Wasm backtrace, the innermost first in a list of them."
+  @type frame :: %{
+          function: String.t() | nil,
+          index: non_neg_integer(),
+          offset: non_neg_integer() | nil
+        }
+
+  @type t :: %__MODULE__{
+          reason: reason(),
+          message: String.t(),
+          plugin: String.t() | nil,
+          function: String.t() | nil,
+          code: integer() | nil,
+          trap: String.t() | nil,
+          backtrace: [frame()],
+          kind: :error | :throw | :exit | nil,
+          exception: term(),
+          stacktrace: Exception.stacktrace()
+        }
+
+  defexception [
+    :reason,
+    :message,
+    :plugin,
+    :function,
+    :code,
+    :trap,
+    :kind,
+    :exception,
+    backtrace: [],
+    stacktrace: []
+  ]
+
+  @impl true
+  def message(%__MODULE__{} = error) do
+    Enum.join([where(error), error.message, cause(error), backtrace(error.backtrace)])
+  end
+
+  defp where(%{plugin: nil, function: nil}), do: ""
+  defp where(%{plugin: nil, function: function}), do: "function #{inspect(function)}: "
+  defp where(%{plugin: plugin, function: nil}), do: "plugin #{inspect(plugin)}: "
+
+  defp where(%{plugin: plugin, function: function}),
+    do: "plugin #{inspect(plugin)}, function #{inspect(function)}: "
+
+  defp cause(%{kind: nil}), do: ""
+
+  defp cause(error),
+    do: ": " <> Exception.format_banner(error.kind, error.exception, error.stacktrace)
+
+  defp backtrace([]), do: ""
+
+  defp backtrace(frames) do
+    lines =
+      for frame <- frames do
+        "\n    at #{frame.function || "function #{frame.index}"}#{offset(frame.offset)}"
+      end
+
+    Enum.join(lines)
+  end
+
+  defp offset(nil), do: ""
+  defp offset(offset), do: " (0x#{Integer.to_string(offset, 16)})"
+
+  @doc false
+  # From what the NIF gives.
+  def from_native({reason, message, code, trap, backtrace}, context \\ []) do
+    frames =
+      for {function, index, offset} <- backtrace do
+        %{function: function, index: index, offset: offset}
+      end
+
+    struct!(
+      %__MODULE__{reason: reason, message: message, code: code, trap: trap, backtrace: frames},
+      context
+    )
+  end
+end

@@ -1,0 +1,160 @@
+defmodule Vitrine.HostFunction do
+  @moduledoc """
+  An Elixir function that a plugin can import and call.
+
+  The short form is a map from names to functions, bytes in and bytes out, in the namespace
+  `extism:host/user` where the Extism PDKs look for host functions:
+
+      host_functions: %{"greet" => fn name -> "hello " <> name end}
+
+  A function with more than one argument is for an import with as many parameters. Structs made
+  by `new/5` declare types and the namespace:
+
+      host_functions: [
+        Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end, namespace: "env")
+      ]
+
+  ## How it runs
+
+  A host function runs in the process that called the plugin: `self()`, the process dictionary,
+  `$callers`, Logger metadata and an Ecto sandbox are the caller's own. It may send, receive, and
+  call other plugins; calling the plugin that is waiting for it answers `:busy`. The call's
+  timeout goes on meanwhile, and is noticed when the function returns.
+
+  A function with one argument more than the import has parameters receives the call's `:context`
+  as its last one, see `Vitrine.call/4`.
+
+  ## What it returns
+
+    * a value of the result's type: a binary or iodata for `:binary` (`nil` is no bytes), an
+      integer for `:i32` and `:i64`, signed or unsigned, a number for `:f32` and `:f64` or one of
+      `:nan`, `:infinity`, `:neg_infinity`
+    * a list of values, if several results are declared; anything, if none is
+    * `{:error, text}` for the guest to see as a failed call: the text is set as the plugin's
+      error, and the result is zero. Unless the guest clears it, its own call ends with it
+
+  If it raises, throws, exits or returns something else, the guest traps and the caller gets
+  `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and
+  `stacktrace`.
+  """
+
+  alias Vitrine.HostFunction.Types
+
+  @typedoc "The type of a parameter or a result. `:binary` is an `i64` handle to the guest."
+  @type type :: :i32 | :i64 | :f32 | :f64 | :binary
+
+  @type t :: %__MODULE__{
+          name: String.t(),
+          namespace: String.t(),
+          params: [type()] | nil,
+          results: [type()] | nil,
+          function: function()
+        }
+
+  @enforce_keys [:name, :namespace, :function]
+  defstruct [:name, :namespace, :params, :results, :function]
+
+  @default_namespace "extism:host/user"
+
+  @doc """
+  A host function with declared types.
+
+  `params` is a list of types, `results` a type, a list of types, or `nil` for none. `function`
+  takes as many arguments as there are parameters, or one more for the context. The one option is
+  `:namespace`, by default `"extism:host/user"`.
+
+      iex> function = Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end)
+      iex> {function.namespace, function.name, function.results}
+      {"extism:host/user", "add", [:i64]}
+
+  Raises `ArgumentError` if a type is unknown or the arity does not fit.
+  """
+  @spec new(String.t(), [type()], type() | [type()] | nil, function(), keyword()) :: t()
+  def new(name, params, results, function, options \\ []) when is_binary(name) do
+    options = Keyword.validate!(options, namespace: @default_namespace)
+    results = List.wrap(results)
+    Types.validate!(name, params ++ results)
+
+    unless is_function(function, length(params)) or is_function(function, length(params) + 1) do
+      raise ArgumentError,
+            "host function #{inspect(name)} has #{length(params)} parameters: expected a function " <>
+              "of as many arguments, or one more for the context, got: #{inspect(function)}"
+    end
+
+    %__MODULE__{
+      name: name,
+      namespace: options[:namespace],
+      params: params,
+      results: results,
+      function: function
+    }
+  end
+
+  @doc false
+  # The option `host_functions` as a list of structs.
+  def normalize(functions) when is_map(functions) and not is_struct(functions) do
+    for {name, function} <- functions do
+      unless is_binary(name) and is_function(function) do
+        raise ArgumentError,
+              "expected host_functions to map names to functions, got: " <>
+                inspect({name, function})
+      end
+
+      %__MODULE__{name: name, namespace: @default_namespace, function: function}
+    end
+  end
+
+  def normalize(functions) when is_list(functions) do
+    Enum.flat_map(functions, fn
+      %__MODULE__{} = function -> [function]
+      {name, function} -> normalize(%{name => function})
+      other -> invalid(other)
+    end)
+  end
+
+  def normalize(other), do: invalid(other)
+
+  defp invalid(other) do
+    raise ArgumentError,
+          "expected host_functions to be a map of functions or a list of " <>
+            "Vitrine.HostFunction structs, got: #{inspect(other)}"
+  end
+
+  @doc false
+  # Runs the function for an import with so many results: the reply for the guest, and what the
+  # error is to carry if it failed.
+  def run(%__MODULE__{} = host_function, args, results, context) do
+    types = host_function.results || List.duplicate(:binary, results)
+    result = apply_function(host_function.function, args, context)
+    {reply(host_function.name, types, result), []}
+  catch
+    :error, reason ->
+      exception = Exception.normalize(:error, reason, __STACKTRACE__)
+      {:failed, [kind: :error, exception: exception, stacktrace: __STACKTRACE__]}
+
+    kind, reason ->
+      {:failed, [kind: kind, exception: reason, stacktrace: __STACKTRACE__]}
+  end
+
+  defp apply_function(function, args, context) do
+    if is_function(function, length(args)) do
+      apply(function, args)
+    else
+      apply(function, args ++ [context])
+    end
+  end
+
+  defp reply(_name, _types, {:error, text}) when is_binary(text), do: {:error, text}
+  defp reply(_name, [], _result), do: {:values, []}
+  defp reply(name, [type], result), do: {:values, [Types.encode!(name, type, result)]}
+
+  defp reply(name, types, results) when is_list(results) and length(results) == length(types) do
+    {:values, Enum.zip_with(types, results, &Types.encode!(name, &1, &2))}
+  end
+
+  defp reply(name, types, other) do
+    raise ArgumentError,
+          "host function #{inspect(name)} must return a list of #{length(types)} values, " <>
+            "returned: #{inspect(other)}"
+  end
+end

@@ -1,0 +1,77 @@
+defmodule Vitrine.HostFunction.Types do
+  @moduledoc false
+  # The types of host functions: which there are, and which Elixir values fit them.
+
+  import Bitwise
+
+  @types [:i32, :i64, :f32, :f64, :binary]
+  @special_floats [:nan, :infinity, :neg_infinity]
+  # The largest float that 32 bits hold.
+  @max_f32 3.4028234663852886e38
+
+  @doc "Raises `ArgumentError` for what is no type."
+  def validate!(name, types) do
+    for type <- types, type not in @types do
+      raise ArgumentError,
+            "host function #{inspect(name)}: expected one of #{inspect(@types)}, got: #{inspect(type)}"
+    end
+  end
+
+  @doc "A `{type, value}` pair for the NIF; raises `ArgumentError` if the value does not fit."
+  def encode!(name, type, value) do
+    case encode(type, value) do
+      {:ok, encoded} ->
+        {type, encoded}
+
+      :error ->
+        raise ArgumentError,
+              "host function #{inspect(name)} must return #{describe(type)}, returned: #{inspect(value)}"
+    end
+  end
+
+  defp encode(:binary, nil), do: {:ok, ""}
+  defp encode(:binary, value) when is_binary(value), do: {:ok, value}
+
+  defp encode(:binary, value) when is_list(value) do
+    {:ok, IO.iodata_to_binary(value)}
+  rescue
+    ArgumentError -> :error
+  end
+
+  defp encode(:i32, value), do: integer(value, 32)
+  defp encode(:i64, value), do: integer(value, 64)
+
+  defp encode(type, value) when type in [:f32, :f64] and value in @special_floats,
+    do: {:ok, value}
+
+  defp encode(:f32, value) when is_number(value) and abs(value) <= @max_f32, do: {:ok, value / 1}
+  defp encode(:f64, value) when is_float(value), do: {:ok, value}
+
+  defp encode(:f64, value) when is_integer(value) do
+    {:ok, value / 1}
+  rescue
+    ArithmeticError -> :error
+  end
+
+  defp encode(_type, _value), do: :error
+
+  # Guests have no signs: what is above the signed range is the same bits below zero.
+  defp integer(value, bits) when is_integer(value) do
+    half = 1 <<< (bits - 1)
+
+    cond do
+      value >= -half and value < half -> {:ok, value}
+      value >= half and value < 2 * half -> {:ok, value - 2 * half}
+      true -> :error
+    end
+  end
+
+  defp integer(_value, _bits), do: :error
+
+  defp describe(:binary), do: "a binary, iodata or nil"
+  defp describe(:i32), do: "an integer of 32 bits"
+  defp describe(:i64), do: "an integer of 64 bits"
+
+  defp describe(float),
+    do: "a number that fits #{float}, or one of #{inspect(@special_floats)}"
+end

@@ -1,0 +1,26 @@
+defmodule Vitrine.Plugin do
+  @moduledoc """
+  A plugin that is loaded: what `Vitrine.new/2` gives and `Vitrine.call/4` takes.
+
+  It has one instance and serves one call at a time; a call while another runs is told `:busy`.
+  It can be given to other processes. Its memory is released when nobody holds it any more, or
+  by `Vitrine.close/1`.
+  """
+
+  @typedoc "A loaded plugin. Its fields are private, but for `name`."
+  @type t :: %__MODULE__{
+          name: String.t(),
+          ref: reference(),
+          host_functions: tuple(),
+          timeout: timeout(),
+          scheduler: :auto | :dirty,
+          logs?: boolean()
+        }
+
+  @enforce_keys [:name, :ref, :host_functions, :timeout, :scheduler, :logs?]
+  defstruct @enforce_keys
+
+  defimpl Inspect do
+    def inspect(plugin, _options), do: "#Vitrine.Plugin<#{plugin.name}>"
+  end
+end
