@@ -1,0 +1,48 @@
+defmodule Vitrine.Guests do
+  @moduledoc "The guest plugins of test/guests, and what tests need around them."
+
+  import ExUnit.Assertions
+
+  @guests Path.expand("../guests", __DIR__)
+
+  @doc "The path of a plugin that was built from test/guests."
+  def wasm(name), do: Path.join([@guests, "wasm", name <> ".wasm"])
+
+  @doc "The path of a plugin written as WebAssembly text."
+  def wat(name), do: Path.join([@guests, "wat", name <> ".wat"])
+
+  @doc "What the plugins of test/guests/wasm import, for tests that do not care."
+  def host_functions do
+    %{"greet" => &("hello " <> &1), "tick" => & &1}
+  end
+
+  @doc "A plugin that must load."
+  def new!(source, options \\ []) do
+    assert {:ok, plugin} = Vitrine.new(source, options)
+    plugin
+  end
+
+  @doc "One of the plugins of test/guests/wasm, with the host functions it wants."
+  def guest!(name, options \\ []) do
+    new!(wasm(name), Keyword.put_new(options, :host_functions, host_functions()))
+  end
+
+  @doc "The error that a call must end with."
+  def error!(result) do
+    assert {:error, %Vitrine.Error{} = error} = result
+    assert Exception.message(error) =~ error.message
+    error
+  end
+
+  @doc "The reason of the error that a call must end with."
+  def reason(result), do: error!(result).reason
+
+  @doc "Waits until `condition` holds: what is released when a process dies is not released at once."
+  def eventually(condition, tries \\ 500) do
+    cond do
+      condition.() -> :ok
+      tries == 0 -> flunk("the condition did not come to hold")
+      true -> Process.sleep(10) && eventually(condition, tries - 1)
+    end
+  end
+end

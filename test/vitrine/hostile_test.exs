@@ -1,0 +1,205 @@
+defmodule Vitrine.HostileTest do
+  # Plugins that want to do harm, and bytes that are no plugins: each is an error value.
+  use ExUnit.Case, async: true
+
+  import Vitrine.Guests
+
+  describe "every trap is an error, and the next call works:" do
+    @traps [
+      {"traps", "unreachable", "unreachable"},
+      {"traps", "div_zero", "divide by zero"},
+      {"traps", "int_overflow", "integer overflow"},
+      {"traps", "out_of_bounds_load", "out of bounds memory access"},
+      {"traps", "out_of_bounds_store", "out of bounds memory access"},
+      {"traps", "bad_float_conversion", "invalid conversion to integer"},
+      {"traps", "stack_overflow", "call stack exhausted"},
+      {"table_traps", "undefined_element", "undefined element"},
+      {"table_traps", "uninitialized_element", "uninitialized element"},
+      {"table_traps", "indirect_type_mismatch", "indirect call type mismatch"},
+      {"rust", "recurse", "call stack exhausted"},
+      {"rust", "panic", "unreachable"},
+      {"rust", "out_of_bounds", "out of bounds memory access"},
+      {"rust", "divide_by_zero", "divide by zero"},
+      {"rust", "unreachable", "unreachable"}
+    ]
+
+    for {guest, function, trap} <- @traps do
+      test "#{guest} #{function}" do
+        plugin = plugin(unquote(guest))
+
+        for _ <- 1..3 do
+          error = error!(Vitrine.call(plugin, unquote(function)))
+          assert error.reason == :trap
+          assert error.trap =~ unquote(trap)
+          assert [%{index: index} | _] = error.backtrace
+          assert is_integer(index)
+        end
+
+        still_works(plugin)
+      end
+    end
+
+    test "a memory that grows beyond the limit" do
+      plugin = guest!("rust")
+      assert reason(Vitrine.call(plugin, "alloc_forever", "", timeout: 60_000)) == :out_of_memory
+      assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"}
+    end
+
+    test "an endless loop, in the guest and in a start function" do
+      plugin = new!(wat("spin"))
+      assert reason(Vitrine.call(plugin, "spin", "", timeout: 20)) == :timeout
+      assert reason(Vitrine.call(plugin, "spin", "", timeout: 20)) == :timeout
+      assert reason(Vitrine.new(wat("infinite_start"), timeout: 20)) == :timeout
+    end
+
+    test "bulk instructions over a gigabyte end at the timeout" do
+      plugin = new!(wat("bulk_hostile"))
+
+      for function <- ~w(fill_forever copy_forever) do
+        assert reason(Vitrine.call(plugin, function, "", timeout: 100)) == :timeout
+      end
+    end
+
+    defp plugin("rust"), do: guest!("rust")
+    defp plugin(name), do: new!(wat(name))
+
+    defp still_works(plugin) do
+      if Vitrine.function_exists?(plugin, "echo") do
+        assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"}
+      end
+    end
+  end
+
+  describe "a hundred thousand traps in a row" do
+    @tag timeout: 600_000
+    test "leak neither memory nor anything else" do
+      plugin = new!(wat("traps"))
+      trap = fn -> {:error, %{reason: :trap}} = Vitrine.call(plugin, "unreachable") end
+      for _ <- 1..2_000, do: trap.()
+      before = {resident(), mappings(), threads()}
+      for _ <- 1..98_000, do: trap.()
+      eventually(fn -> mappings() < elem(before, 1) + 1_000 end)
+      assert resident() < elem(before, 0) + 100_000
+      assert threads() <= elem(before, 2) + 4
+    end
+
+    # Of this operating system process: resident kilobytes, memory mappings, threads.
+    defp resident, do: status("VmRSS")
+    defp threads, do: status("Threads")
+    defp mappings, do: length(String.split(File.read!("/proc/self/maps"), "\n"))
+
+    defp status(key) do
+      [_, value] = Regex.run(~r/#{key}:\s+(\d+)/, File.read!("/proc/self/status"))
+      String.to_integer(value)
+    end
+  end
+
+  describe "what cannot be linked is told with its name:" do
+    @unlinkable [
+      {"unknown_import", "is a host function missing"},
+      {"unknown_env_import", "no such function"},
+      {"wrong_env_signature", "incompatible import type"},
+      {"imports_env_memory", "non-function"}
+    ]
+
+    for {name, why} <- @unlinkable do
+      test name do
+        error = error!(Vitrine.new(wat(unquote(name))))
+        assert error.reason == :link
+        assert error.message =~ unquote(why)
+        assert error.plugin == unquote(name)
+      end
+    end
+  end
+
+  describe "what is no module" do
+    test "is a compile error, truncated anywhere" do
+      bytes = File.read!(wasm("c"))
+
+      for length <- Enum.take_random(0..(byte_size(bytes) - 1), 200) do
+        assert reason(Vitrine.new(binary_part(bytes, 0, length))) in [:compile, :link]
+      end
+    end
+
+    test "is an error or a plugin, with any bytes changed, and never worse" do
+      bytes = File.read!(wasm("c"))
+      :rand.seed(:exsss, {1, 2, 3})
+
+      for _ <- 1..300 do
+        changed = Enum.reduce(1..:rand.uniform(4), bytes, fn _, bytes -> change(bytes) end)
+
+        with {:ok, plugin} <-
+               Vitrine.new(changed, host_functions: host_functions(), timeout: 200) do
+          Vitrine.call(plugin, "count_vowels", "hello", timeout: 200)
+          Vitrine.call(plugin, "echo", "hello", timeout: 200)
+        end
+      end
+    end
+
+    test "is a compile error, when it is random" do
+      :rand.seed(:exsss, {4, 5, 6})
+
+      for size <- [1, 10, 1_000, 100_000] do
+        bytes = :rand.bytes(size)
+
+        assert reason(Vitrine.new(%{wasm: [%{data: <<0, "asm", 1, 0, 0, 0>> <> bytes}]})) ==
+                 :compile
+
+        assert reason(Vitrine.new(<<0>> <> bytes)) == :compile
+      end
+    end
+
+    test "is a compile error, when it is a component or bad text" do
+      component = <<0, "asm", 0x0D, 0, 1, 0>>
+      assert error!(Vitrine.new(component)).message =~ "component"
+      assert reason(Vitrine.new("(module (func")) == :compile
+      assert reason(Vitrine.new("(module (func (export \"a\") i32.const))")) == :compile
+      assert reason(Vitrine.new("(module" <> String.duplicate("(func ", 100_000))) == :compile
+    end
+
+    test "is a compile error, when it is too large" do
+      bytes = <<0, "asm", 1, 0, 0, 0>> <> :binary.copy(<<0>>, 130 * 1024 * 1024)
+      assert error!(Vitrine.new(bytes)).message =~ "limit"
+    end
+  end
+
+  describe "a module that is hard on the compiler" do
+    test "with blocks nested very deep" do
+      for depth <- [1_000, 50_000] do
+        body = :binary.copy(<<0x02, 0x40>>, depth) <> :binary.copy(<<0x0B>>, depth + 1)
+        Vitrine.new(module_with_body(body))
+      end
+    end
+
+    test "with many functions, locals and a long body" do
+      locals = "(module (func #{String.duplicate("(local i64)", 40_000)}))"
+      Vitrine.new(locals)
+      body = String.duplicate("(drop (i32.add (i32.const 1) (i32.const 2)))", 50_000)
+      assert {:ok, _} = Vitrine.new("(module (func (export \"f\") #{body}))")
+    end
+
+    test "with more memories or tables than an instance may have" do
+      error = error!(Vitrine.new("(module #{String.duplicate("(memory 0)", 50)})"))
+      assert error.reason in [:compile, :link, :trap, :out_of_memory]
+      assert {:error, _} = Vitrine.new("(module (table 20000000 funcref))")
+    end
+
+    defp module_with_body(body) do
+      code = leb(byte_size(body) + 1) <> <<0>> <> body
+
+      <<0, "asm", 1, 0, 0, 0>> <>
+        section(1, <<1, 0x60, 0, 0>>) <> section(3, <<1, 0>>) <> section(10, <<1>> <> code)
+    end
+
+    defp section(id, content), do: <<id>> <> leb(byte_size(content)) <> content
+
+    defp leb(n) when n < 128, do: <<n>>
+    defp leb(n), do: <<1::1, rem(n, 128)::7>> <> leb(div(n, 128))
+  end
+
+  defp change(bytes) do
+    at = :rand.uniform(byte_size(bytes)) - 1
+    <<before::binary-size(at), _, rest::binary>> = bytes
+    before <> <<:rand.uniform(256) - 1>> <> rest
+  end
+end

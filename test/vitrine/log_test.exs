@@ -1,0 +1,80 @@
+defmodule Vitrine.LogTest do
+  # Not async: Logger's level is everybody's.
+  use ExUnit.Case, async: false
+
+  import ExUnit.CaptureLog
+  import Vitrine.Guests
+
+  require Logger
+
+  defp captured(function, options \\ []) do
+    format = "$metadata[$level] $message\n"
+
+    capture_log(
+      [format: format, metadata: [:plugin, :request, :pid], colors: [enabled: false]] ++ options,
+      function
+    )
+  end
+
+  setup do
+    level = Logger.level()
+    on_exit(fn -> Logger.configure(level: level) end)
+    Logger.configure(level: :debug)
+    {:ok, plugin: guest!("rust")}
+  end
+
+  test "lines arrive at Logger, at their levels, in order", %{plugin: plugin} do
+    log = captured(fn -> Vitrine.call!(plugin, "log_all", "a line") end)
+    levels = ~r/\[(\w+)\] a line/ |> Regex.scan(log) |> Enum.map(&List.last/1)
+
+    assert Enum.map(levels, &String.replace(&1, "warning", "warn")) ==
+             ~w(debug debug info warn error)
+  end
+
+  test "lines come from the calling process, with its metadata and the plugin's name", ctx do
+    Logger.metadata(request: "abc")
+    log = captured(fn -> Vitrine.call!(ctx.plugin, "log_all", "a line") end)
+    assert log =~ "plugin=rust"
+    assert log =~ "request=abc"
+    assert log =~ "pid=#{inspect(self()) |> String.trim_leading("#PID")}"
+  end
+
+  test "a level that Logger drops is not logged, and the plugin can know it", %{plugin: plugin} do
+    for {level, number} <- [debug: "0", info: "2", error: "4"] do
+      Logger.configure(level: level)
+      assert Vitrine.call!(plugin, "log_level") == number
+    end
+
+    Logger.configure(level: :error)
+
+    assert captured(fn -> Vitrine.call!(plugin, "log_all", "x") end) =~
+             ~r/\A[^\n]*\[error\] x\n\z/
+  end
+
+  test "a process that does not log costs the guest nothing", %{plugin: plugin} do
+    Logger.disable(self())
+    assert Vitrine.call!(plugin, "log_level") == "2147483647"
+    Logger.enable(self())
+  end
+
+  test "a line that is no UTF-8 is shown all the same" do
+    plugin =
+      new!(~S"""
+      (module
+        (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+        (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+        (import "extism:host/env" "log_error" (func $log (param i64)))
+        (func (export "log") (local $p i64)
+          (local.set $p (call $alloc (i64.const 1)))
+          (call $store (local.get $p) (i32.const 255))
+          (call $log (local.get $p)))
+        (func (export "bad") (call $log (i64.const 12345))))
+      """)
+
+    assert captured(fn -> Vitrine.call!(plugin, "log") end) =~ "<<255>>"
+    error = error!(Vitrine.call(plugin, "bad"))
+
+    assert {error.reason, error.message} ==
+             {:trap, "invalid handle offset for log message: 12345"}
+  end
+end

@@ -1,0 +1,125 @@
+defmodule Vitrine.SchedulingTest do
+  # What plugins do must not be felt by others. How much, benchmarks measure; that it holds at
+  # all, with a wide margin, is tested here. Not async: it loads the machine.
+  use ExUnit.Case, async: false
+
+  import Vitrine.Guests
+
+  # Microseconds that no ordinary process may wait; a scheduler that is blocked waits for longer.
+  @blocked 500_000
+
+  defp spinning(count, source \\ nil, function \\ "spin") do
+    source = source || File.read!(wat("spin"))
+    plugins = for _ <- 1..count, do: new!(source)
+
+    callers =
+      for plugin <- plugins do
+        spawn_link(fn ->
+          Process.flag(:trap_exit, false)
+          loop(fn -> Vitrine.call(plugin, function, "", timeout: 60_000) end)
+        end)
+      end
+
+    Process.sleep(200)
+    Enum.each(callers, &Process.unlink/1)
+    callers
+  end
+
+  defp loop(call) do
+    call.()
+    loop(call)
+  end
+
+  defp worst_latency do
+    for _ <- 1..200 do
+      me = self()
+
+      {microseconds, :ok} =
+        :timer.tc(fn ->
+          spawn(fn -> send(me, :done) end)
+
+          receive do
+            :done -> :ok
+          end
+        end)
+
+      Process.sleep(1)
+      microseconds
+    end
+    |> Enum.max()
+  end
+
+  defp kill(callers) do
+    monitors = Enum.map(callers, &Process.monitor/1)
+    Enum.each(callers, &Process.exit(&1, :kill))
+
+    for monitor <- monitors do
+      assert_receive {:DOWN, ^monitor, :process, _, :killed}, 5_000
+    end
+  end
+
+  describe "a hundred plugins in endless loops" do
+    test "hold up neither processes nor other plugins, and die with their callers" do
+      callers = spinning(100)
+      assert worst_latency() < @blocked
+      echo = guest!("rust_minimal")
+      for n <- 1..100, do: assert(Vitrine.call(echo, "echo", "#{n}") == {:ok, "#{n}"})
+      kill(callers)
+    end
+
+    test "each end at their timeouts" do
+      plugins = for _ <- 1..100, do: new!(wat("spin"))
+
+      calls =
+        for p <- plugins, do: Task.async(fn -> Vitrine.call(p, "spin", "", timeout: 100) end)
+
+      results = Task.await_many(calls, 30_000)
+      assert Enum.map(results, &reason/1) == List.duplicate(:timeout, 100)
+    end
+
+    test "end with Task.shutdown/2" do
+      plugin = new!(wat("spin"))
+      task = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
+      Process.sleep(20)
+      assert Task.shutdown(task, :brutal_kill) == nil
+      eventually(fn -> Vitrine.reset(plugin) == :ok end)
+    end
+  end
+
+  describe "plugins that fill and copy large memories in a loop" do
+    test "hold nobody up" do
+      callers = spinning(2, wat("bulk_hostile"), "fill_forever")
+      callers = callers ++ spinning(2, wat("bulk_hostile"), "copy_forever")
+      assert worst_latency() < @blocked
+      kill(callers)
+    end
+  end
+
+  describe "a thousand processes whose host functions sleep" do
+    test "sleep at the same time" do
+      greet = fn _ -> Process.sleep(50) && "x" end
+      source = File.read!(wasm("zig"))
+      plugins = for _ <- 1..1_000, do: new!(source, host_functions: %{"greet" => greet})
+
+      {microseconds, results} =
+        :timer.tc(fn ->
+          plugins
+          |> Enum.map(fn plugin -> Task.async(fn -> Vitrine.call(plugin, "greet") end) end)
+          |> Task.await_many(60_000)
+        end)
+
+      assert Enum.uniq(results) == [{:ok, "x"}]
+      # One after the other they would take 50 seconds.
+      assert microseconds < 10_000_000
+    end
+  end
+
+  describe "scheduler: :dirty" do
+    test "runs the whole of a call on dirty schedulers, with the same results" do
+      plugin = guest!("rust", scheduler: :dirty)
+      assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"}
+      assert Vitrine.call(plugin, "greet", "Joe") == {:ok, "hello Joe"}
+      assert reason(Vitrine.call(plugin, "recurse")) == :trap
+    end
+  end
+end

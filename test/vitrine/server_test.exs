@@ -1,0 +1,192 @@
+defmodule Vitrine.ServerTest do
+  use ExUnit.Case, async: true
+  doctest Vitrine.Server
+
+  import Vitrine.Guests
+
+  alias Vitrine.Server
+
+  defp start!(options \\ []) do
+    options = Keyword.merge([source: wasm("rust"), host_functions: host_functions()], options)
+    start_supervised!({Server, options})
+  end
+
+  describe "start_link/1" do
+    test "answers with the error of a plugin that cannot be loaded" do
+      Process.flag(:trap_exit, true)
+      assert {:error, error} = Server.start_link(source: "missing.wasm")
+      assert %Vitrine.Error{reason: :manifest} = error
+
+      assert {:error, %{reason: :timeout}} =
+               Server.start_link(source: wat("infinite_start"), timeout: 20)
+    end
+
+    test "raises for wrong options" do
+      assert_raise ArgumentError, ~r/:source/, fn -> Server.start_link([]) end
+      assert_raise ArgumentError, ~r/colour/, fn -> Server.start_link(source: "x", colour: 1) end
+    end
+
+    test "takes any name" do
+      start_supervised!({Registry, keys: :unique, name: __MODULE__.Registry})
+      via = {:via, Registry, {__MODULE__.Registry, :a}}
+
+      for name <- [__MODULE__.Local, {:global, __MODULE__}, via] do
+        start!(name: name)
+        assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
+      end
+
+      assert Vitrine.call({__MODULE__.Local, node()}, "echo", "hi") == {:ok, "hi"}
+    end
+
+    test "runs under a supervisor, which restarts it" do
+      pid = start!(name: __MODULE__.Restarted)
+      assert Vitrine.call!(__MODULE__.Restarted, "counter") == "1"
+      Process.exit(pid, :kill)
+      eventually(fn -> Process.whereis(__MODULE__.Restarted) not in [nil, pid] end)
+      assert Vitrine.call!(__MODULE__.Restarted, "counter") == "1"
+    end
+  end
+
+  describe "call/4 of a server" do
+    test "serves many processes, each call whole, in one instance" do
+      server = start!()
+
+      counts =
+        1..200 |> Enum.map(fn _ -> Task.async(fn -> Vitrine.call!(server, "counter") end) end)
+
+      counts = counts |> Task.await_many() |> Enum.map(&String.to_integer/1)
+      assert Enum.sort(counts) == Enum.to_list(1..200)
+    end
+
+    test "runs host functions in the calling process, with its context" do
+      greet = fn _, context -> inspect({self(), context}) end
+      server = start!(host_functions: %{"greet" => greet})
+      assert Vitrine.call!(server, "greet", "", context: 7) == inspect({self(), 7})
+    end
+
+    test "goes on with the next caller while nobody waits for a host function" do
+      server = start!(host_functions: %{"greet" => fn _ -> Process.sleep(20) && "x" end})
+      tasks = for _ <- 1..10, do: Task.async(fn -> Vitrine.call(server, "greet") end)
+      assert Task.await_many(tasks) == List.duplicate({:ok, "x"}, 10)
+    end
+
+    test "gives large inputs and outputs" do
+      bytes = :binary.copy("0123456789", 200_000)
+      assert Vitrine.call(start!(), "echo", bytes) == {:ok, bytes}
+    end
+
+    test "passes on every error" do
+      server = start!()
+      assert reason(Vitrine.call(server, "fail", "no")) == :guest_error
+      assert reason(Vitrine.call(server, "missing")) == :function_not_found
+      assert reason(Vitrine.call(server, "recurse")) == :trap
+      assert reason(Vitrine.call(server, "spin", "", timeout: 30)) == :timeout
+      assert Vitrine.call(server, "echo", "hi") == {:ok, "hi"}
+      assert_raise ArgumentError, fn -> Vitrine.call(server, "echo", "", colour: 1) end
+    end
+
+    test "counts the time in the queue" do
+      server = start!()
+      spinner = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: 300) end)
+      eventually(fn -> leased?(server) end)
+      error = error!(Vitrine.call(server, "echo", "", timeout: 20))
+      assert {error.reason, error.function} == {:timeout, "echo"}
+      assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
+      assert reason(Task.await(spinner)) == :timeout
+    end
+
+    test "from within its own host function is told :busy" do
+      me = self()
+
+      greet = fn _ ->
+        receive do
+          {:server, server} -> send(me, Vitrine.call(server, "echo", ""))
+        end
+
+        "done"
+      end
+
+      server = start!(host_functions: %{"greet" => greet})
+      send(self(), {:server, server})
+      assert Vitrine.call(server, "greet") == {:ok, "done"}
+      assert_received {:error, %Vitrine.Error{reason: :busy}}
+    end
+
+    test "leaves no message behind" do
+      server = start!(source: wasm("c_wasi"), wasi: true)
+      for timeout <- [1, 5, 1_000], do: Vitrine.call(server, "sleep_ms", "5", timeout: timeout)
+      refute_receive _, 50
+      assert Process.info(server, :message_queue_len) == {:message_queue_len, 0}
+    end
+
+    test "of a server that is not there is closed" do
+      assert reason(Vitrine.call(:no_such_server, "echo")) == :closed
+      server = start!()
+      assert Vitrine.close(server) == :ok
+      assert reason(Vitrine.call(server, "echo")) == :closed
+      assert reason(Vitrine.reset(server)) == :closed
+      assert Vitrine.cancel(server) == :ok
+      refute Vitrine.function_exists?(server, "echo")
+    end
+  end
+
+  describe "a caller that dies" do
+    test "in a loop of the guest frees the server" do
+      server = start!()
+      caller = spawn(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
+      eventually(fn -> leased?(server) end)
+      Process.exit(caller, :kill)
+      assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
+    end
+
+    test "in a host function frees the server" do
+      server = start!(host_functions: %{"greet" => fn _ -> Process.sleep(:infinity) end})
+      caller = spawn(fn -> Vitrine.call(server, "greet", "", timeout: :infinity) end)
+      eventually(fn -> leased?(server) end)
+      Process.exit(caller, :kill)
+      assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
+    end
+
+    test "in the queue has its call dropped" do
+      me = self()
+      greet = fn name -> send(me, {:called, name}) && "x" end
+      server = start!(host_functions: %{"greet" => greet})
+      spinner = spawn(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
+      eventually(fn -> leased?(server) end)
+      queued = spawn(fn -> Vitrine.call(server, "greet", "dead", timeout: :infinity) end)
+      eventually(fn -> :sys.get_state(server).queue.next == 1 end)
+      Process.exit(queued, :kill)
+      Process.exit(spinner, :kill)
+      assert Vitrine.call(server, "echo", "hi") == {:ok, "hi"}
+      refute_received {:called, "dead"}
+    end
+
+    test "is no harm, whenever it dies" do
+      server = start!()
+
+      for delay <- Enum.take_random(0..40, 30) do
+        caller = spawn(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
+        Process.sleep(rem(delay, 7))
+        Process.exit(caller, :kill)
+        assert Vitrine.call(server, "echo", "hi", timeout: 10_000) == {:ok, "hi"}
+      end
+    end
+  end
+
+  describe "cancel/1, reset/1 and function_exists?/2 of a server" do
+    test "do what they do to a plugin" do
+      server = start!()
+      assert Vitrine.function_exists?(server, "echo")
+      assert Vitrine.call!(server, "counter") == "1"
+      assert Vitrine.reset(server) == :ok
+      assert Vitrine.call!(server, "counter") == "1"
+      call = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
+      eventually(fn -> leased?(server) end)
+      assert reason(Vitrine.reset(server)) == :busy
+      assert Vitrine.cancel(server) == :ok
+      assert reason(Task.await(call)) == :cancelled
+    end
+  end
+
+  defp leased?(server), do: :sys.get_state(server).lease != nil
+end

@@ -1,0 +1,292 @@
+defmodule VitrineTest do
+  use ExUnit.Case, async: true
+  doctest Vitrine
+
+  import Vitrine.Guests
+
+  @languages ~w(rust c zig assemblyscript)
+
+  describe "new/2" do
+    test "takes a path, bytes, text, a map with string or atom keys, JSON and a manifest struct" do
+      path = wasm("rust_minimal")
+      bytes = File.read!(path)
+      {:ok, manifest} = Vitrine.Manifest.new(%{wasm: [%{data: bytes}]})
+
+      sources = [
+        path,
+        bytes,
+        %{wasm: [%{path: path}]},
+        %{"wasm" => [%{"data" => bytes}]},
+        %{"wasm" => [%{"data" => Base.encode64(bytes)}]},
+        ~s({"wasm": [{"data": "#{Base.encode64(bytes)}"}]}),
+        manifest
+      ]
+
+      for source <- sources do
+        assert Vitrine.call(new!(source), "echo", "hi") == {:ok, "hi"}
+      end
+
+      assert Vitrine.call(new!(File.read!(wat("globals"))), "counter") == {:ok, "1"}
+      assert Vitrine.call(new!(wat("globals")), "counter") == {:ok, "1"}
+    end
+
+    @tag :tmp_dir
+    test "takes a file that holds a manifest", %{tmp_dir: dir} do
+      path = Path.join(dir, "plugin.json")
+      File.write!(path, ~s({"wasm": [{"path": "#{wasm("rust_minimal")}"}]}))
+      assert Vitrine.call(new!(path), "echo", "hi") == {:ok, "hi"}
+    end
+
+    test "names the plugin as told, else after the manifest, the file or the hash" do
+      wat = File.read!(wat("spin"))
+      assert new!(wat("spin"), name: "mine").name == "mine"
+      assert new!(wat("spin")).name == "spin"
+      assert new!(%{wasm: [%{data: wat, name: "other"}]}).name == "other"
+      hash = Base.encode16(:crypto.hash(:sha256, wat), case: :lower)
+      assert new!(wat).name == String.slice(hash, 0, 12)
+    end
+
+    test "raises for options that are wrong, and says what would be right" do
+      for {options, expected} <- [
+            {[colour: :red], "unknown keys"},
+            {[wasi: :maybe], "[true, false]"},
+            {[scheduler: :fast], "[:auto, :dirty]"},
+            {[on_trap: :cry], "[:reset, :keep]"},
+            {[timeout: -1], "milliseconds"},
+            {[timeout: "5s"], "milliseconds"},
+            {[name: 1], "a string"},
+            {[config: [1]], "a map"},
+            {[host_functions: :none], "a map of functions"},
+            {[host_functions: %{greet: & &1}], "map names to functions"},
+            {[host_functions: %{"greet" => "hello"}], "map names to functions"}
+          ] do
+        error = assert_raise ArgumentError, fn -> Vitrine.new(wat("spin"), options) end
+        assert error.message =~ expected
+      end
+    end
+
+    test "compiles a module that many processes want at the same time for all of them" do
+      bytes = File.read!(wasm("rust_minimal"))
+
+      results =
+        1..20
+        |> Enum.map(fn n -> Task.async(fn -> Vitrine.call(new!(bytes), "echo", "#{n}") end) end)
+        |> Task.await_many(60_000)
+
+      assert results == for(n <- 1..20, do: {:ok, "#{n}"})
+    end
+  end
+
+  describe "call/4 with plugins of every language" do
+    for language <- @languages do
+      test "#{language}: bytes come back as they went, whatever they are" do
+        plugin = guest!(unquote(language))
+
+        for size <- [0, 1, 7, 8, 9, 15, 64, 1_000, 4_096, 65_535, 65_536, 65_537, 300_000] do
+          bytes = :crypto.strong_rand_bytes(size)
+          assert Vitrine.call(plugin, "echo", bytes) == {:ok, bytes}
+        end
+      end
+
+      test "#{language}: text is read and JSON written" do
+        plugin = guest!(unquote(language))
+        assert {:ok, json} = Vitrine.call(plugin, "count_vowels", "hello world")
+        assert json =~ ~r/"count":\s*3/
+      end
+
+      test "#{language}: a host function is called" do
+        plugin = guest!(unquote(language))
+        assert Vitrine.call(plugin, "greet", "Joe") == {:ok, "hello Joe"}
+      end
+
+      test "#{language}: an instance keeps its state from call to call" do
+        plugin = guest!(unquote(language))
+        assert for(_ <- 1..3, do: Vitrine.call!(plugin, "counter")) == ["1", "2", "3"]
+      end
+
+      test "#{language}: an error of the plugin is an error with its text" do
+        error = unquote(language) |> guest!() |> Vitrine.call("fail", "no luck") |> error!()
+        assert error.reason == :guest_error
+        assert error.message =~ "no luck"
+        assert error.function == "fail"
+        assert error.plugin == unquote(language)
+      end
+    end
+
+    test "many calls in a row use no more memory" do
+      plugin = guest!("rust")
+      for _ <- 1..2_000, do: Vitrine.call!(plugin, "echo", :binary.copy("x", 10_000))
+      assert Vitrine.call!(plugin, "echo", "still well") == "still well"
+    end
+  end
+
+  describe "call/4" do
+    test "takes iodata, and nothing else" do
+      plugin = guest!("rust_minimal")
+      assert Vitrine.call(plugin, "echo", ["a", ?b, ["c"]]) == {:ok, "abc"}
+      assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", %{}) end
+      assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", colour: 1) end
+      assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", timeout: 1.5) end
+    end
+
+    test "passes a hundred megabytes in and out" do
+      bytes = :binary.copy("0123456789", 10_000_000)
+      assert {:ok, out} = Vitrine.call(new!(echo()), "echo", bytes)
+      assert out == bytes
+    end
+
+    test "knows the return codes" do
+      plugin = new!(wat("rc"))
+      assert Vitrine.call(plugin, "rc_0") == {:ok, ""}
+      assert Vitrine.call(plugin, "no_result") == {:ok, ""}
+
+      for {function, code} <- [{"rc_1", 1}, {"rc_42", 42}, {"rc_minus_1", -1}] do
+        error = error!(Vitrine.call(plugin, function))
+        assert {error.reason, error.code} == {:guest_error, code}
+      end
+
+      assert error!(Vitrine.call(plugin, "i64_result")).code == -1
+    end
+
+    test "takes an error that the plugin set for one, whatever the return code" do
+      error = error!(Vitrine.call(new!(wat("error_and_rc0")), "error_and_rc0"))
+      assert {error.reason, error.code} == {:guest_error, 0}
+      assert error.message != ""
+    end
+
+    test "keeps the text of an error that the plugin set before it trapped" do
+      error = error!(Vitrine.call(new!(wat("error_then_trap")), "error_then_trap"))
+      assert error.reason == :trap
+      assert error.trap =~ "unreachable"
+      refute error.message == error.trap
+    end
+
+    test "refuses what is no plugin function" do
+      plugin = new!(wat("rc"))
+
+      for {function, why} <- [
+            {"missing", "not found"},
+            {"takes_params", "takes parameters"},
+            {"two_results", "2 results"},
+            {<<255, 254>>, "not found"}
+          ] do
+        error = error!(Vitrine.call(plugin, function))
+        assert error.reason == :function_not_found
+        assert error.message =~ why
+      end
+    end
+
+    test "ends at its timeout, and the next call works" do
+      plugin = guest!("rust")
+      assert reason(Vitrine.call(plugin, "spin", "", timeout: 50)) == :timeout
+      assert reason(Vitrine.call(plugin, "spin", "", timeout: 0)) == :timeout
+      assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"}
+    end
+
+    test "takes the timeout of the plugin, of the manifest, or its own" do
+      spin = File.read!(wat("spin"))
+      assert reason(Vitrine.call(new!(spin, timeout: 20), "spin")) == :timeout
+      manifest = %{wasm: [%{data: spin}], timeout_ms: 20}
+      assert reason(Vitrine.call(new!(manifest), "spin")) == :timeout
+      assert reason(Vitrine.call(new!(spin), "spin", "", timeout: 20)) == :timeout
+    end
+
+    test "is refused with :busy while another process calls, at once" do
+      plugin = guest!("rust")
+      caller = spawn(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
+      eventually(fn -> match?({:error, %{reason: :busy}}, Vitrine.call(plugin, "echo", "x")) end)
+      assert reason(Vitrine.reset(plugin)) == :busy
+      Process.exit(caller, :kill)
+      eventually(fn -> Vitrine.call(plugin, "echo", "x") == {:ok, "x"} end)
+    end
+
+    test "leaves no message in the caller's mailbox" do
+      plugin = guest!("c_wasi", wasi: true)
+      for timeout <- [1, 5, 1_000], do: Vitrine.call(plugin, "sleep_ms", "5", timeout: timeout)
+      refute_receive _, 50
+    end
+  end
+
+  describe "call!/4" do
+    test "raises the error" do
+      plugin = guest!("rust")
+
+      assert_raise Vitrine.Error, ~r/plugin "rust", function "fail": no luck/, fn ->
+        Vitrine.call!(plugin, "fail", "no luck")
+      end
+    end
+  end
+
+  describe "cancel/1" do
+    test "does nothing without a call" do
+      plugin = guest!("rust")
+      assert Vitrine.cancel(plugin) == :ok
+      assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"}
+    end
+
+    test "stops one instance and none of its siblings" do
+      plugins = for _ <- 1..3, do: guest!("rust")
+      options = [timeout: :infinity]
+      calls = for p <- plugins, do: Task.async(fn -> Vitrine.call(p, "spin", "", options) end)
+      Process.sleep(50)
+      Vitrine.cancel(hd(plugins))
+      assert reason(Task.await(hd(calls))) == :cancelled
+      Process.sleep(50)
+      assert Enum.map(tl(calls), &Task.yield(&1, 0)) == [nil, nil]
+      for call <- tl(calls), do: Task.shutdown(call, :brutal_kill)
+    end
+
+    test "stops a plugin that sleeps" do
+      plugin = guest!("c_wasi", wasi: true)
+      call = Task.async(fn -> Vitrine.call(plugin, "sleep_ms", "60000", timeout: :infinity) end)
+      Process.sleep(50)
+      Vitrine.cancel(plugin)
+      assert reason(Task.await(call)) == :cancelled
+    end
+  end
+
+  describe "reset/1" do
+    test "makes the next call begin anew, with the variables kept" do
+      plugin = guest!("rust")
+      assert Vitrine.call!(plugin, "counter") == "1"
+      Vitrine.call!(plugin, "var_set", "k=v")
+      assert Vitrine.reset(plugin) == :ok
+      assert Vitrine.call!(plugin, "counter") == "1"
+      assert Vitrine.call!(plugin, "var_get", "k") == "v"
+    end
+  end
+
+  describe "close/1" do
+    test "ends the plugin for everybody, a running call included" do
+      plugin = guest!("rust")
+      call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
+      Process.sleep(50)
+      assert Vitrine.close(plugin) == :ok
+      assert reason(Task.await(call)) == :cancelled
+      assert reason(Vitrine.call(plugin, "echo")) == :closed
+      assert reason(Vitrine.reset(plugin)) == :closed
+      assert Vitrine.close(plugin) == :ok
+    end
+  end
+
+  describe "function_exists?/2" do
+    test "knows plugin functions from other exports" do
+      plugin = new!(wat("rc"))
+      existing = ~w(rc_0 no_result)
+      others = ~w(missing takes_params two_results i64_result)
+      assert Enum.all?(existing, &Vitrine.function_exists?(plugin, &1))
+      refute Enum.any?(others, &Vitrine.function_exists?(plugin, &1))
+    end
+  end
+
+  # Hands the input back as the output, without a copy by the guest.
+  defp echo do
+    ~S"""
+    (module
+      (import "extism:host/env" "input_offset" (func $input (result i64)))
+      (import "extism:host/env" "input_length" (func $length (result i64)))
+      (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+      (func (export "echo") (call $output (call $input) (call $length))))
+    """
+  end
+end
