@@ -1,5 +1,6 @@
 //! How long a guest may run before the BEAM has its scheduler back.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -23,14 +24,18 @@ const SHORTEST: u64 = 500_000;
 /// What a round of all waiting calls may take, in nanoseconds for each dirty scheduler.
 const ROUND: u64 = 40_000_000;
 
+/// The BEAM starts as many dirty CPU schedulers as there are processors. Asking for their number
+/// is slow.
+static SCHEDULERS: LazyLock<u64> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u64));
+
 /// Calls that want a dirty scheduler now, in a slice or in the queue for one.
 static DEMAND: AtomicU64 = AtomicU64::new(0);
 
 /// Nanoseconds of the next dirty slice.
 pub(crate) fn dirty_budget() -> u64 {
-    let schedulers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let demand = DEMAND.load(Relaxed).max(1);
-    (ROUND * schedulers / demand).clamp(SHORTEST, LONGEST)
+    (ROUND * *SCHEDULERS / demand).clamp(SHORTEST, LONGEST)
 }
 
 /// A call's place in the demand for dirty schedulers.

@@ -1,0 +1,118 @@
+//! Runs of pages: found by size in binned lists, split when longer than needed, joined with their
+//! free neighbours when they come back.
+//!
+//! No free run ever touches the frontier: it moves the frontier back instead. The next allocation
+//! can so extend that run, and the memory grows only by what is really missing.
+
+use crate::layout::{FRONTIER, HEAP_PAGE, MAX_PAGES, entry::PAGES, kind};
+use crate::list::{List, RUNS};
+use crate::memory::Memory;
+use crate::page::Page;
+use crate::size_class::bin_of;
+
+/// Takes a run of `pages` pages, `1 <= pages <= MAX_PAGES`, and makes the first one a page of a
+/// kind.
+#[inline]
+pub fn take<M: Memory>(memory: &mut M, pages: u32, first: u8) -> Option<Page> {
+    let run = match find(memory, pages) {
+        Some((run, length)) => {
+            list(length).remove(memory, run);
+            if length > pages {
+                add_free(memory, run.number() + pages, length - pages);
+            }
+            run
+        }
+        None => advance(memory, pages)?,
+    };
+    run.assign(memory, first);
+    if pages > 1 {
+        Page::nth(run.number() + pages - 1).assign(memory, kind::LARGE_END);
+    }
+    Some(run)
+}
+
+/// Gives back a run that [`take`] gave out.
+#[inline]
+pub fn give_back<M: Memory>(memory: &mut M, run: Page, pages: u32) {
+    let frontier = frontier(memory);
+    let (mut start, mut end) = (run.number(), run.number() + pages);
+    // It may soon lie inside a longer run, where no page may look like the start of a block.
+    run.assign(memory, kind::FREE);
+
+    let before = Page::nth(start.wrapping_sub(1));
+    if start > HEAP_PAGE && before.kind(memory) == Some(kind::FREE) {
+        let length = before.u32(memory, PAGES);
+        if (1..=start - HEAP_PAGE).contains(&length) {
+            start -= length;
+            list(length).remove(memory, Page::nth(start));
+        }
+    }
+    if end >= frontier {
+        memory.store_u32(FRONTIER, start.saturating_sub(HEAP_PAGE));
+        return;
+    }
+    let after = Page::nth(end);
+    if after.kind(memory) == Some(kind::FREE) {
+        let length = after.u32(memory, PAGES);
+        if (1..=frontier - end).contains(&length) {
+            list(length).remove(memory, after);
+            end += length;
+        }
+    }
+    add_free(memory, start, end - start);
+}
+
+/// The number of the first page that is not in use or in a list.
+#[inline]
+fn frontier<M: Memory>(memory: &M) -> u32 {
+    HEAP_PAGE + memory.load_u32(FRONTIER).min(MAX_PAGES - HEAP_PAGE)
+}
+
+/// The list that free runs of a length are in.
+#[inline]
+fn list(length: u32) -> List {
+    List::new(RUNS, bin_of(length))
+}
+
+/// A free run with room for `pages`, and its length.
+#[inline]
+fn find<M: Memory>(memory: &M, pages: u32) -> Option<(Page, u32)> {
+    let exact = list(pages);
+    let fits = |list: List| {
+        let run = list.first(memory)?;
+        let length = run.u32(memory, PAGES);
+        // The bounds hold unless the kernel's data was overwritten.
+        let fits = length >= pages
+            && run.number() >= HEAP_PAGE
+            && length <= frontier(memory).saturating_sub(run.number());
+        fits.then_some((run, length))
+    };
+    // In the bin of this size some may be too short, and only the first is looked at; in the bins
+    // above all are long enough.
+    fits(exact).or_else(|| fits(exact.next_used(memory)?))
+}
+
+/// Takes a run at the frontier, growing the memory if it ends there.
+#[inline]
+fn advance<M: Memory>(memory: &mut M, pages: u32) -> Option<Page> {
+    let start = frontier(memory);
+    let end = start + pages;
+    let missing = end.saturating_sub(memory.pages());
+    // More than can ever be had is asked for as well: a host that limits memory answers that with
+    // its own error.
+    if missing > 0 && !memory.grow(missing) {
+        return None;
+    }
+    memory.store_u32(FRONTIER, end - HEAP_PAGE);
+    Some(Page::nth(start))
+}
+
+/// Puts a run into the list of its length.
+#[inline]
+fn add_free<M: Memory>(memory: &mut M, start: u32, length: u32) {
+    for end in [Page::nth(start + length - 1), Page::nth(start)] {
+        end.assign(memory, kind::FREE);
+        end.set_u32(memory, PAGES, length);
+    }
+    list(length).push(memory, Page::nth(start));
+}
