@@ -33,16 +33,19 @@ pub enum Step {
 /// What a call is to do.
 pub(crate) enum Work {
     /// Call the export: the instance has its input.
-    Ready { instance: Instance, export: usize },
+    Ready {
+        instance: Box<Instance>,
+        export: usize,
+    },
     /// Make an instance first.
     Fresh { input: Vec<u8>, export: usize },
     /// Make an instance if there is none.
-    Initialise(Option<Instance>),
+    Initialise(Option<Box<Instance>>),
 }
 
 /// What a guest that ran to its end leaves.
 pub(crate) struct Ended {
-    pub(crate) instance: Option<Instance>,
+    pub(crate) instance: Option<Box<Instance>>,
     pub(crate) result: Result<(), Error>,
     /// Whether the function returned, rather than trapped or exited.
     pub(crate) returned: bool,
@@ -60,19 +63,29 @@ pub struct Call {
     /// Whether it begins by making an instance, which is no work for a normal scheduler.
     fresh: bool,
     waiting: bool,
+    /// The time of the start, until the first slice.
+    begun: Option<u64>,
     normal_used: u64,
     slice: Duration,
     demand: Demand,
 }
 
 impl Call {
-    pub(crate) fn new(plugin: Arc<Plugin>, work: Work) -> Call {
+    pub(crate) fn new(plugin: Arc<Plugin>, begun: u64, work: Work) -> Call {
         let shared = plugin.shared.clone();
+        let waker = Waker::from(shared.waker.clone());
+        let fresh = !matches!(work, Work::Ready { .. });
+        // The common case has a future of its own, which is small.
+        let running: Running = match work {
+            Work::Ready { instance, export } => Box::pin(call(shared, instance, export)),
+            work => Box::pin(prepare(shared, work)),
+        };
         Call {
-            waker: Waker::from(shared.waker.clone()),
-            fresh: !matches!(work, Work::Ready { .. }),
-            running: Some(Box::pin(run(shared, work))),
+            waker,
+            fresh,
+            running: Some(running),
             plugin,
+            begun: Some(begun),
             waiting: false,
             normal_used: 0,
             slice: Duration::ZERO,
@@ -86,9 +99,11 @@ impl Call {
         if let Some(reply) = reply {
             control.answer(reply);
         }
-        let begin = clock::now();
+        let begin = self.begun.take().unwrap_or_else(clock::now);
         self.slice = Duration::ZERO;
-        if self.waiting && let Err(stop) = control.check(begin) {
+        if self.waiting
+            && let Err(stop) = control.check(begin)
+        {
             return self.abandon(stop);
         }
         self.waiting = false;
@@ -106,7 +121,11 @@ impl Call {
         };
         control.begin_slice(slice, begin + budget);
         match self.poll() {
-            Err(error) => self.finish(Ended { instance: None, result: Err(error), returned: false }),
+            Err(error) => self.finish(Ended {
+                instance: None,
+                result: Err(error),
+                returned: false,
+            }),
             Ok(polled) => {
                 self.account(slice, clock::now() - begin);
                 match polled {
@@ -151,7 +170,9 @@ impl Call {
         let _ticking = ticker.running();
         shared.waker.clear();
         let mut context = Context::from_waker(&self.waker);
-        Ok(wasi::enter(shared.wasi, || running.as_mut().poll(&mut context)))
+        Ok(wasi::enter(shared.wasi, || {
+            running.as_mut().poll(&mut context)
+        }))
     }
 
     fn account(&mut self, slice: Slice, nanos: u64) {
@@ -175,9 +196,10 @@ impl Call {
         self.demand.set(false);
         self.waiting = true;
         let deadline = shared.control.deadline();
-        Step::Waiting((deadline != clock::NEVER).then(|| {
-            Duration::from_nanos(deadline.saturating_sub(clock::now()))
-        }))
+        Step::Waiting(
+            (deadline != clock::NEVER)
+                .then(|| Duration::from_nanos(deadline.saturating_sub(clock::now()))),
+        )
     }
 
     fn slice_over(&mut self) -> Step {
@@ -203,7 +225,10 @@ impl Call {
         {
             reaper::reap(running);
         }
-        Step::Done(Finished { plugin: self.plugin.clone(), ended })
+        Step::Done(Finished {
+            plugin: self.plugin.clone(),
+            ended,
+        })
     }
 }
 
@@ -217,34 +242,42 @@ impl Drop for Call {
     }
 }
 
-async fn run(shared: Arc<Shared>, work: Work) -> Ended {
-    match work {
-        Work::Ready { instance, export } => call(&shared, instance, export).await,
-        Work::Fresh { input, export } => match fresh(&shared, &input).await {
-            Ok(instance) => call(&shared, instance, export).await,
-            Err(error) => Ended { instance: None, result: Err(error), returned: false },
-        },
-        Work::Initialise(Some(instance)) => Ended {
+/// Makes an instance, and calls it if that is wanted.
+async fn prepare(shared: Arc<Shared>, work: Work) -> Ended {
+    let (instance, wanted) = match work {
+        Work::Ready { instance, export } => (Ok(instance), Some(export)),
+        Work::Initialise(Some(instance)) => (Ok(instance), None),
+        Work::Initialise(None) => (instantiate(shared.clone()).await, None),
+        Work::Fresh { input, export } => (fresh(&shared, &input).await, Some(export)),
+    };
+    match (instance, wanted) {
+        (Ok(instance), Some(export)) => call(shared, instance, export).await,
+        (Ok(instance), None) => Ended {
             instance: Some(instance),
             result: Ok(()),
             returned: true,
         },
-        Work::Initialise(None) => match instantiate(shared).await {
-            Ok(instance) => Ended { instance: Some(instance), result: Ok(()), returned: true },
-            Err(error) => Ended { instance: None, result: Err(error), returned: false },
+        (Err(error), _) => Ended {
+            instance: None,
+            result: Err(error),
+            returned: false,
         },
     }
 }
 
-async fn fresh(shared: &Arc<Shared>, input: &[u8]) -> Result<Instance, Error> {
+async fn fresh(shared: &Arc<Shared>, input: &[u8]) -> Result<Box<Instance>, Error> {
     let mut instance = instantiate(shared.clone()).await?;
     instance.begin_call(input)?;
     Ok(instance)
 }
 
-async fn call(shared: &Shared, mut instance: Instance, export: usize) -> Ended {
+async fn call(shared: Arc<Shared>, mut instance: Box<Instance>, export: usize) -> Ended {
     let (result, returned) = instance.call(&shared.compiled, export).await;
-    Ended { instance: Some(instance), result, returned }
+    Ended {
+        instance: Some(instance),
+        result,
+        returned,
+    }
 }
 
 /// A call that has ended. Dropping it gives the instance back to the plugin.

@@ -13,10 +13,10 @@ pub(crate) fn now() -> u64 {
     u64::try_from(START.elapsed().as_nanos()).unwrap_or(NEVER - 1)
 }
 
-/// The moment `after` from now; a span too long to represent is [`NEVER`].
-pub(crate) fn deadline(after: Option<Duration>) -> u64 {
-    match after.map(|d| u64::try_from(d.as_nanos())) {
-        Some(Ok(nanos)) => now().saturating_add(nanos),
+/// The moment `span` after `now`; one too far off to represent is [`NEVER`].
+pub(crate) fn after(now: u64, span: Option<Duration>) -> u64 {
+    match span.map(|span| u64::try_from(span.as_nanos())) {
+        Some(Ok(nanos)) => now.saturating_add(nanos),
         _ => NEVER,
     }
 }

@@ -123,7 +123,8 @@ fn build(sha256: [u8; 32], bytes: &[u8]) -> Outcome {
         Some(pool) => pool.install(|| build_module(sha256, bytes)),
         None => build_module(sha256, bytes),
     };
-    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
+    catch_unwind(AssertUnwindSafe(build))
+        .unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
 }
 
 fn build_module(sha256: [u8; 32], bytes: &[u8]) -> Outcome {
@@ -159,5 +160,8 @@ fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
 }
 
 fn invalid(why: impl std::fmt::Display) -> Error {
-    Error::new(Reason::Compile, format!("the module cannot be compiled: {why}"))
+    Error::new(
+        Reason::Compile,
+        format!("the module cannot be compiled: {why}"),
+    )
 }

@@ -151,9 +151,7 @@ impl Control {
                 return Poll::Pending;
             }
             match std::mem::take(&mut *mailbox) {
-                Mailbox::Reply(reply) => {
-                    Poll::Ready(self.check(clock::now()).map(|()| reply))
-                }
+                Mailbox::Reply(reply) => Poll::Ready(self.check(clock::now()).map(|()| reply)),
                 other => {
                     *mailbox = other;
                     Poll::Pending

@@ -1,6 +1,6 @@
 //! What a plugin exports: which functions can be called, and how.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use wasmtime::{ExternType, FuncType, Module, ModuleExport, ValType};
 
@@ -36,18 +36,22 @@ impl Export {
 
 /// A module's exported functions.
 pub(crate) struct Exports {
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
     list: Vec<Export>,
 }
 
 impl Exports {
     pub(crate) fn of(module: &Module) -> Exports {
-        let (mut by_name, mut list) = (HashMap::new(), Vec::new());
+        let (mut by_name, mut list) = (BTreeMap::new(), Vec::new());
         for export in module.exports() {
             let name = export.name();
             if let (ExternType::Func(ty), Some(at)) = (export.ty(), module.get_export_index(name)) {
                 by_name.insert(name.to_owned(), list.len());
-                list.push(Export { kind: kind(&ty), at, is_start: name == "_start" });
+                list.push(Export {
+                    kind: kind(&ty),
+                    at,
+                    is_start: name == "_start",
+                });
             }
         }
         Exports { by_name, list }
@@ -72,9 +76,9 @@ impl Exports {
             return refuse(format!("Function not found: {name}"));
         };
         match self.at(*index).map(|export| export.kind) {
-            Some(ExportKind::TakesParameters) => {
-                refuse(format!("Function {name} takes parameters, a plugin function takes none"))
-            }
+            Some(ExportKind::TakesParameters) => refuse(format!(
+                "Function {name} takes parameters, a plugin function takes none"
+            )),
             Some(ExportKind::ManyResults(n)) => {
                 refuse(format!("Function {name} has {n} results, expected 0 or 1"))
             }

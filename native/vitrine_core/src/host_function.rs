@@ -33,7 +33,11 @@ pub(crate) struct Import {
 
 impl HostFunction {
     /// Checks the declaration against the type that the module wants.
-    pub(crate) fn import(&self, index: usize, wanted: &FuncType) -> std::result::Result<Import, Error> {
+    pub(crate) fn import(
+        &self,
+        index: usize,
+        wanted: &FuncType,
+    ) -> std::result::Result<Import, Error> {
         let name = format!("{}::{}", self.namespace, self.name);
         let (params, results) = match &self.signature {
             Some((params, results)) => (params.clone(), results.clone()),
@@ -54,10 +58,17 @@ impl HostFunction {
             };
             return Err(Error::new(
                 Reason::Link,
-                format!("the plugin imports {name} as {wanted}, the host function is {declared}{hint}"),
+                format!(
+                    "the plugin imports {name} as {wanted}, the host function is {declared}{hint}"
+                ),
             ));
         }
-        Ok(Import { index, name, params, results })
+        Ok(Import {
+            index,
+            name,
+            params,
+            results,
+        })
     }
 }
 

@@ -54,6 +54,23 @@ enum Callable {
     Other(Func),
 }
 
+impl Callable {
+    fn find(
+        store: &mut Store<HostState>,
+        instance: &WasmInstance,
+        export: &Export,
+    ) -> Option<Callable> {
+        let func = instance
+            .get_module_export(&mut *store, &export.at)?
+            .into_func()?;
+        Some(match export.kind {
+            ExportKind::Plain => Callable::Plain(func.typed(&*store).ok()?),
+            ExportKind::Code => Callable::Code(func.typed(&*store).ok()?),
+            _ => Callable::Other(func),
+        })
+    }
+}
+
 pub(crate) struct Instance {
     store: Reaped<Store<HostState>>,
     instance: WasmInstance,
@@ -61,18 +78,18 @@ pub(crate) struct Instance {
 }
 
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
-pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Instance, Error> {
+pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
     let mut store = new_store(&shared)?;
     let instance = start(&mut store, &shared).await;
     let instance = instance.map_err(|e| outcome::failure(&mut store, &e))?;
     initialise(&mut store, &instance)
         .await
         .map_err(|e| outcome::failure(&mut store, &e))?;
-    Ok(Instance {
+    Ok(Box::new(Instance {
         callables: vec![None; shared.compiled.exports.len()],
         store,
         instance,
-    })
+    }))
 }
 
 fn new_store(shared: &Arc<Shared>) -> Result<Reaped<Store<HostState>>, Error> {
@@ -113,11 +130,10 @@ async fn start(
 }
 
 /// Starts the guest language's runtime: Haskell's, else constructors, else a reactor's own.
-async fn initialise(
-    store: &mut Store<HostState>,
-    instance: &WasmInstance,
-) -> wasmtime::Result<()> {
-    let initialize = instance.get_typed_func::<(), ()>(&mut *store, "_initialize").ok();
+async fn initialise(store: &mut Store<HostState>, instance: &WasmInstance) -> wasmtime::Result<()> {
+    let initialize = instance
+        .get_typed_func::<(), ()>(&mut *store, "_initialize")
+        .ok();
     if let Some(hs_init) = instance.get_func(&mut *store, "hs_init") {
         if let Some(initialize) = initialize {
             initialize.call_async(&mut *store, ()).await?;
@@ -126,7 +142,10 @@ async fn initialise(
         let args = [Val::I32(0), Val::I32(0)];
         return hs_init.call_async(&mut *store, &args, &mut results).await;
     }
-    if instance.get_func(&mut *store, "__wasm_call_ctors").is_some() {
+    if instance
+        .get_func(&mut *store, "__wasm_call_ctors")
+        .is_some()
+    {
         return match instance.get_typed_func::<(), ()>(&mut *store, "__wasm_call_ctors") {
             Ok(constructors) => constructors.call_async(&mut *store, ()).await,
             Err(_) => Ok(()),
@@ -146,37 +165,34 @@ impl Instance {
     }
 
     /// Calls an exported function: how that went, and whether the instance is as good as before.
-    pub(crate) async fn call(&mut self, compiled: &Compiled, export: usize) -> (Result<(), Error>, bool) {
-        self.store.set_epoch_deadline(1);
-        let returned = match self.callable(compiled, export) {
-            Some(Callable::Plain(f)) => f.call_async(&mut *self.store, ()).await.map(|()| 0),
-            Some(Callable::Code(f)) => f.call_async(&mut *self.store, ()).await,
-            Some(Callable::Other(f)) => {
+    pub(crate) async fn call(
+        &mut self,
+        compiled: &Compiled,
+        export: usize,
+    ) -> (Result<(), Error>, bool) {
+        self.resolve(compiled, export);
+        let store = &mut *self.store;
+        store.set_epoch_deadline(1);
+        let returned = match self.callables.get(export) {
+            Some(Some(Callable::Plain(f))) => f.call_async(store, ()).await.map(|()| 0),
+            Some(Some(Callable::Code(f))) => f.call_async(store, ()).await,
+            Some(Some(Callable::Other(f))) => {
                 let mut results = [Val::I32(0)];
-                let called = f.call_async(&mut *self.store, &[], &mut results).await;
-                called.map(|()| -1)
+                f.call_async(store, &[], &mut results).await.map(|()| -1)
             }
-            None => Ok(-1),
+            _ => Ok(-1),
         };
         let ended = compiled.exports.at(export).is_some_and(Export::is_start) || returned.is_err();
         (outcome::conclude(&mut self.store, returned), !ended)
     }
 
-    fn callable(&mut self, compiled: &Compiled, index: usize) -> Option<Callable> {
-        if let Some(Some(callable)) = self.callables.get(index) {
-            return Some(callable.clone());
+    /// Finds the function of an export, once.
+    fn resolve(&mut self, compiled: &Compiled, index: usize) {
+        if let (Some(place @ None), Some(export)) =
+            (self.callables.get_mut(index), compiled.exports.at(index))
+        {
+            *place = Callable::find(&mut self.store, &self.instance, export);
         }
-        let export = compiled.exports.at(index)?;
-        let func = self.instance.get_module_export(&mut *self.store, &export.at)?.into_func()?;
-        let callable = match export.kind {
-            ExportKind::Plain => Callable::Plain(func.typed(&*self.store).ok()?),
-            ExportKind::Code => Callable::Code(func.typed(&*self.store).ok()?),
-            _ => Callable::Other(func),
-        };
-        if let Some(place) = self.callables.get_mut(index) {
-            *place = Some(callable.clone());
-        }
-        Some(callable)
     }
 
     /// The output of the last call.
@@ -184,4 +200,3 @@ impl Instance {
         memory::output(&mut *self.store)
     }
 }
-

@@ -9,7 +9,11 @@ use crate::state::HostState;
 
 fn memory(context: &impl AsContext<Data = HostState>) -> Memory {
     // Set before any guest code can run, and so before anything can ask.
-    context.as_context().data().kernel.expect("the kernel is instantiated first")
+    context
+        .as_context()
+        .data()
+        .kernel
+        .expect("the kernel is instantiated first")
 }
 
 fn with_kernel<R>(
@@ -17,7 +21,9 @@ fn with_kernel<R>(
     run: impl FnOnce(&mut Kernel<SliceMemory<'_>>) -> R,
 ) -> R {
     let memory = memory(&context);
-    run(&mut Kernel::new(SliceMemory::new(memory.data_mut(&mut context))))
+    run(&mut Kernel::new(SliceMemory::new(
+        memory.data_mut(&mut context),
+    )))
 }
 
 /// The bytes of the block at `handle`; none for 0, and `None` if it is no block.
@@ -60,39 +66,46 @@ pub(crate) fn alloc(
     if bytes.is_empty() {
         return Ok(0);
     }
-    let handle = allocate(context, bytes.len() as u64)?;
-    let memory = memory(context);
-    let data = memory.data_mut(context);
-    let range = usize::try_from(handle).ok().and_then(|at| data.get_mut(at..at + bytes.len()));
-    match range {
-        Some(range) => range.copy_from_slice(bytes),
-        None => return Err(out_of_memory(bytes.len() as u64)),
-    }
-    Ok(handle as i64)
-}
-
-fn allocate(context: &mut impl AsContextMut<Data = HostState>, length: u64) -> Result<u64> {
     let memory = memory(context);
     // The kernel cannot grow its memory from here: it says how much it lacks, and is asked again.
     for _ in 0..2 {
         let mut kernel = Kernel::new(SliceMemory::new(memory.data_mut(&mut *context)));
-        let handle = kernel.alloc(length);
-        let wanted = kernel.memory().wanted_pages();
-        if handle != 0 {
-            return Ok(handle);
+        if let Some(handle) = try_alloc(&mut kernel, bytes) {
+            return Ok(handle as i64);
         }
+        let wanted = kernel.memory().wanted_pages();
         if wanted == 0 {
             break;
         }
-        memory
-            .grow(&mut *context, u64::from(wanted))
-            .map_err(|e| if e.is::<Stop>() { e } else { out_of_memory(length) })?;
+        memory.grow(&mut *context, u64::from(wanted)).map_err(|e| {
+            if e.is::<Stop>() {
+                e
+            } else {
+                out_of_memory(bytes)
+            }
+        })?;
     }
-    Err(out_of_memory(length))
+    Err(out_of_memory(bytes))
 }
 
-fn out_of_memory(length: u64) -> wasmtime::Error {
-    Stop::OutOfMemory(format!("the kernel has no room for a block of {length} bytes")).into()
+/// A new block with these bytes, if the memory is large enough as it is.
+fn try_alloc(kernel: &mut Kernel<SliceMemory<'_>>, bytes: &[u8]) -> Option<u64> {
+    let handle = kernel.alloc(bytes.len() as u64);
+    let range = kernel.range(handle, bytes.len() as u64)?;
+    kernel
+        .memory_mut()
+        .bytes_mut()
+        .get_mut(range)?
+        .copy_from_slice(bytes);
+    Some(handle)
+}
+
+fn out_of_memory(bytes: &[u8]) -> wasmtime::Error {
+    let length = bytes.len();
+    Stop::OutOfMemory(format!(
+        "the kernel has no room for a block of {length} bytes"
+    ))
+    .into()
 }
 
 /// Begins a call: forgets every block of the last one and sets the input.
@@ -100,12 +113,19 @@ pub(crate) fn begin_call(
     context: &mut impl AsContextMut<Data = HostState>,
     input: &[u8],
 ) -> Result<()> {
-    with_kernel(&mut *context, |kernel| kernel.reset());
+    let memory = memory(context);
+    let mut kernel = Kernel::new(SliceMemory::new(memory.data_mut(&mut *context)));
+    kernel.reset();
     if input.is_empty() {
         return Ok(());
     }
+    let length = input.len() as u64;
+    if let Some(handle) = try_alloc(&mut kernel, input) {
+        kernel.input_set(handle, length);
+        return Ok(());
+    }
     let handle = alloc(context, input)?;
-    with_kernel(context, |kernel| kernel.input_set(handle as u64, input.len() as u64));
+    with_kernel(context, |kernel| kernel.input_set(handle as u64, length));
     Ok(())
 }
 

@@ -31,13 +31,19 @@ fn load_kernel() -> wasmtime::Result<KernelModule> {
     let module = Module::new(engine, KERNEL_WASM)?;
     let pre = Linker::new(engine).instantiate_pre(&module)?;
     match module.get_export_index("memory") {
-        Some(memory) => Ok(KernelModule { pre, memory, module }),
+        Some(memory) => Ok(KernelModule {
+            pre,
+            memory,
+            module,
+        }),
         None => wasmtime::bail!("the kernel exports no memory"),
     }
 }
 
 pub(crate) fn kernel() -> Result<&'static KernelModule, Error> {
-    KERNEL.as_ref().map_err(|message| Error::new(Reason::Link, message.clone()))
+    KERNEL
+        .as_ref()
+        .map_err(|message| Error::new(Reason::Link, message.clone()))
 }
 
 /// Where an import comes from.
@@ -115,16 +121,20 @@ pub(crate) fn link(
         let host = functions
             .iter()
             .position(|f| f.namespace == namespace && f.name == name);
-        sources.push(match (host, import.ty(), kernel.module.get_export_index(name)) {
-            (Some(index), ExternType::Func(wanted), _) => {
-                define(&mut linker, &functions[index], index, &wanted)?;
-                Source::Linker
-            }
-            (_, _, Some(export)) if namespace == ENV => Source::Kernel(export),
-            _ => Source::Linker,
-        });
+        sources.push(
+            match (host, import.ty(), kernel.module.get_export_index(name)) {
+                (Some(index), ExternType::Func(wanted), _) => {
+                    define(&mut linker, &functions[index], index, &wanted)?;
+                    Source::Linker
+                }
+                (_, _, Some(export)) if namespace == ENV => Source::Kernel(export),
+                _ => Source::Linker,
+            },
+        );
     }
-    linker.instantiate_pre(&compiled.module).map_err(incompatible)?;
+    linker
+        .instantiate_pre(&compiled.module)
+        .map_err(incompatible)?;
     Ok(Links { sources, linker })
 }
 
@@ -140,7 +150,9 @@ fn define(
             &function.namespace,
             &function.name,
             wanted.clone(),
-            move |caller, params, results| Box::new(invoke(caller, import.clone(), params, results)),
+            move |caller, params, results| {
+                Box::new(invoke(caller, import.clone(), params, results))
+            },
         )
         .map_err(incompatible)?;
     Ok(())

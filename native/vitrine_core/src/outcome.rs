@@ -27,7 +27,10 @@ pub(crate) fn conclude(
         None if code == 0 => return Ok(()),
         None => format!("Returned non-zero exit code: {code}"),
     };
-    Err(Error { code: Some(code), ..Error::new(Reason::GuestError, message) })
+    Err(Error {
+        code: Some(code),
+        ..Error::new(Reason::GuestError, message)
+    })
 }
 
 /// What stopped a guest from returning.

@@ -74,7 +74,7 @@ pub(crate) struct Shared {
 enum Slot {
     /// The next call begins with a fresh instance.
     Vacant,
-    Ready(Instance),
+    Ready(Box<Instance>),
     Busy,
     Closed,
 }
@@ -97,7 +97,8 @@ impl Shared {
     pub(crate) fn note_slice(&self, slice: Slice, took: Duration) {
         let now = self.overruns.load(Relaxed);
         if slice == Slice::Normal && took > OVERRUN {
-            self.overruns.store((now + 1).min(2 * TOO_MANY_OVERRUNS), Relaxed);
+            self.overruns
+                .store((now + 1).min(2 * TOO_MANY_OVERRUNS), Relaxed);
         } else if now > 0 && took < NORMAL_BUDGET {
             self.overruns.store(now - 1, Relaxed);
         }
@@ -144,9 +145,12 @@ impl Plugin {
     ) -> Result<Call, Error> {
         let export = self.shared.compiled.exports.callable(function)?;
         let instance = self.take()?;
-        self.begin(options);
+        let begun = self.begin(options);
         let work = match instance {
-            None => Work::Fresh { input: input.to_vec(), export },
+            None => Work::Fresh {
+                input: input.to_vec(),
+                export,
+            },
             Some(mut instance) => match instance.begin_call(input) {
                 Ok(()) => Work::Ready { instance, export },
                 Err(error) => {
@@ -155,22 +159,24 @@ impl Plugin {
                 }
             },
         };
-        Ok(Call::new(self.clone(), work))
+        Ok(Call::new(self.clone(), begun, work))
     }
 
     /// Begins to make the plugin's instance, if it has none.
     pub fn initialise(self: &Arc<Self>, options: CallOptions) -> Result<Call, Error> {
         let instance = self.take()?;
-        self.begin(options);
-        Ok(Call::new(self.clone(), Work::Initialise(instance)))
+        let begun = self.begin(options);
+        Ok(Call::new(self.clone(), begun, Work::Initialise(instance)))
     }
 
-    fn begin(&self, options: CallOptions) {
-        let deadline = clock::deadline(options.timeout);
+    fn begin(&self, options: CallOptions) -> u64 {
+        let now = clock::now();
+        let deadline = clock::after(now, options.timeout);
         self.shared.control.begin_call(deadline, options.log_level);
+        now
     }
 
-    fn take(&self) -> Result<Option<Instance>, Error> {
+    fn take(&self) -> Result<Option<Box<Instance>>, Error> {
         let mut slot = self.slot.lock();
         match std::mem::replace(&mut *slot, Slot::Busy) {
             Slot::Ready(instance) => Ok(Some(instance)),
@@ -184,7 +190,7 @@ impl Plugin {
     }
 
     /// Ends a call: the instance, if it is to be used again, waits for the next.
-    pub(crate) fn put_back(&self, instance: Option<Instance>) {
+    pub(crate) fn put_back(&self, instance: Option<Box<Instance>>) {
         let mut slot = self.slot.lock();
         if matches!(*slot, Slot::Busy) {
             *slot = instance.map_or(Slot::Vacant, Slot::Ready);

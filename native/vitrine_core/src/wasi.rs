@@ -18,7 +18,10 @@ pub(crate) fn context() -> WasiP1Ctx {
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<(), Error> {
     add_to_linker_async(linker, |state: &mut HostState| {
         // Linked only for plugins whose stores are made with a context.
-        state.wasi.as_mut().expect("WASI is linked with its context")
+        state
+            .wasi
+            .as_mut()
+            .expect("WASI is linked with its context")
     })
     .map_err(|e| Error::new(crate::Reason::Link, format!("{e:#}")))
 }

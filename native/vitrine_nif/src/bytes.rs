@@ -20,5 +20,7 @@ pub fn give<'a>(env: Env<'a>, bytes: Vec<u8>) -> Term<'a> {
     if bytes.len() <= LARGE {
         return copy(env, &bytes);
     }
-    ResourceArc::new(Bytes(bytes)).make_binary(env, |bytes| &bytes.0).to_term(env)
+    ResourceArc::new(Bytes(bytes))
+        .make_binary(env, |bytes| &bytes.0)
+        .to_term(env)
 }

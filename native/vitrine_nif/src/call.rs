@@ -17,7 +17,7 @@ use crate::plugin::PluginResource;
 use crate::{atoms, bytes, error, options, reply, value};
 
 enum State {
-    Parked(Box<Call>),
+    Parked(Call),
     Finished(Finished),
     /// In a slice, or ended.
     Taken,
@@ -42,7 +42,14 @@ fn call_start<'a>(
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
-    start(env, &plugin, function, input, options::call(timeout, log_level)?, Slice::Normal)
+    start(
+        env,
+        &plugin,
+        function,
+        input,
+        options::call(timeout, log_level)?,
+        Slice::Normal,
+    )
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -54,7 +61,14 @@ fn call_start_dirty<'a>(
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
-    start(env, &plugin, function, input, options::call(timeout, log_level)?, Slice::Dirty)
+    start(
+        env,
+        &plugin,
+        function,
+        input,
+        options::call(timeout, log_level)?,
+        Slice::Dirty,
+    )
 }
 
 fn start<'a>(
@@ -65,9 +79,10 @@ fn start<'a>(
     options: vitrine_core::CallOptions,
     slice: Slice,
 ) -> NifResult<Term<'a>> {
-    let function = String::from_utf8_lossy(function.as_slice());
-    Ok(match plugin.0.start(&function, input.as_slice(), options) {
-        Ok(call) => step(env, Box::new(call), None, slice, None),
+    // What is no UTF-8 is the name of nothing.
+    let function = std::str::from_utf8(function.as_slice()).unwrap_or("\u{FFFD}");
+    Ok(match plugin.0.start(function, input.as_slice(), options) {
+        Ok(call) => step(env, call, None, slice, None),
         Err(e) => error::encode(env, &e),
     })
 }
@@ -80,10 +95,12 @@ fn plugin_initialise<'a>(
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
-    Ok(match plugin.0.initialise(options::call(timeout, log_level)?) {
-        Ok(call) => step(env, Box::new(call), None, Slice::Dirty, None),
-        Err(e) => error::encode(env, &e),
-    })
+    Ok(
+        match plugin.0.initialise(options::call(timeout, log_level)?) {
+            Ok(call) => step(env, call, None, Slice::Dirty, None),
+            Err(e) => error::encode(env, &e),
+        },
+    )
 }
 
 #[rustler::nif]
@@ -139,16 +156,21 @@ fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
     let (kind, content): (Atom, Term) = term.decode()?;
     if kind == atoms::values() {
         let values: Vec<Term> = content.decode()?;
-        let values = values.into_iter().map(value::decode).collect::<NifResult<_>>()?;
+        let values = values
+            .into_iter()
+            .map(value::decode)
+            .collect::<NifResult<_>>()?;
         return Ok(Some(Reply::Values(values)));
     }
-    Ok(Some(Reply::Error(content.decode::<Binary>()?.as_slice().to_vec())))
+    Ok(Some(Reply::Error(
+        content.decode::<Binary>()?.as_slice().to_vec(),
+    )))
 }
 
 /// Runs a slice. `parked` is the call's resource if it has been parked before.
 fn step<'a>(
     env: Env<'a>,
-    mut call: Box<Call>,
+    mut call: Call,
     parked: Option<Parked>,
     slice: Slice,
     reply: Option<Reply>,
@@ -165,18 +187,40 @@ fn step<'a>(
         Step::Done(finished) => end(env, finished, parked, slice),
         Step::SliceOver => (atoms::slice(), park(parked, call)).encode(env),
         Step::Waiting(left) => wait(env, parked, call, left),
-        Step::Parked(Request::HostFunction { index, args, results }) => {
-            let args: Vec<_> = args.into_iter().map(|arg| value::encode(env, arg)).collect();
-            (atoms::host_function(), park(parked, call), index, args, results, next).encode(env)
+        Step::Parked(Request::HostFunction {
+            index,
+            args,
+            results,
+        }) => {
+            let args: Vec<_> = args
+                .into_iter()
+                .map(|arg| value::encode(env, arg))
+                .collect();
+            (
+                atoms::host_function(),
+                park(parked, call),
+                index,
+                args,
+                results,
+                next,
+            )
+                .encode(env)
         }
         Step::Parked(Request::Log { level, message }) => {
             let message = bytes::give(env, message);
-            (atoms::log(), park(parked, call), level as i32, message, next).encode(env)
+            (
+                atoms::log(),
+                park(parked, call),
+                level as i32,
+                message,
+                next,
+            )
+                .encode(env)
         }
     }
 }
 
-fn park(parked: Option<Parked>, call: Box<Call>) -> Parked {
+fn park(parked: Option<Parked>, call: Call) -> Parked {
     match parked {
         Some(parked) => {
             *parked.0.lock() = State::Parked(call);
@@ -186,12 +230,7 @@ fn park(parked: Option<Parked>, call: Box<Call>) -> Parked {
     }
 }
 
-fn end<'a>(
-    env: Env<'a>,
-    mut finished: Finished,
-    parked: Option<Parked>,
-    slice: Slice,
-) -> Term<'a> {
+fn end<'a>(env: Env<'a>, mut finished: Finished, parked: Option<Parked>, slice: Slice) -> Term<'a> {
     let large = finished.output().is_ok_and(|output| output.len() > LARGE);
     if !large || slice == Slice::Dirty {
         return output(env, finished);
@@ -217,7 +256,7 @@ fn output<'a>(env: Env<'a>, mut finished: Finished) -> Term<'a> {
 fn wait<'a>(
     env: Env<'a>,
     parked: Option<Parked>,
-    call: Box<Call>,
+    call: Call,
     left: Option<std::time::Duration>,
 ) -> Term<'a> {
     static WAKES: AtomicU64 = AtomicU64::new(0);

@@ -18,9 +18,7 @@ fn compile(env: Env<'_>, bytes: Binary, id: u64) -> Atom {
     let to = env.pid();
     vitrine_core::compile(bytes.as_slice().to_vec(), move |outcome| {
         reply::send(&to, id, |env| match outcome {
-            Ok(compiled) => {
-                (atoms::ok(), ResourceArc::new(CompiledModule(compiled))).encode(env)
-            }
+            Ok(compiled) => (atoms::ok(), ResourceArc::new(CompiledModule(compiled))).encode(env),
             Err(e) => error::encode(env, &e),
         });
     });
@@ -30,7 +28,12 @@ fn compile(env: Env<'_>, bytes: Binary, id: u64) -> Atom {
 /// The sha256 of the bytes that were compiled, in lower-case hexadecimal digits.
 #[rustler::nif]
 fn compiled_hash(compiled: ResourceArc<CompiledModule>) -> String {
-    compiled.0.sha256().iter().map(|byte| format!("{byte:02x}")).collect()
+    compiled
+        .0
+        .sha256()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether the module may log.

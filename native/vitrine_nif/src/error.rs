@@ -11,7 +11,13 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
         .iter()
         .map(|frame| (frame.function.as_deref(), frame.index, frame.offset))
         .collect();
-    let details = (reason(error.reason), &error.message, error.code, &error.trap, backtrace);
+    let details = (
+        reason(error.reason),
+        &error.message,
+        error.code,
+        &error.trap,
+        backtrace,
+    );
     (atoms::error(), details).encode(env)
 }
 

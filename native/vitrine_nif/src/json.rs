@@ -29,10 +29,16 @@ fn encode<'a>(env: Env<'a>, value: &Value) -> Term<'a> {
             _ => v.as_f64().encode(env),
         },
         Value::String(v) => v.encode(env),
-        Value::Array(v) => v.iter().map(|v| encode(env, v)).collect::<Vec<_>>().encode(env),
+        Value::Array(v) => v
+            .iter()
+            .map(|v| encode(env, v))
+            .collect::<Vec<_>>()
+            .encode(env),
         Value::Object(v) => {
-            let pairs: Vec<_> =
-                v.iter().map(|(k, v)| (k.encode(env), encode(env, v))).collect();
+            let pairs: Vec<_> = v
+                .iter()
+                .map(|(k, v)| (k.encode(env), encode(env, v)))
+                .collect();
             // Keys of an object are distinct, so this cannot fail.
             Term::map_from_pairs(env, &pairs).unwrap_or_else(|_| Term::map_new(env))
         }

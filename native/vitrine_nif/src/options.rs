@@ -27,10 +27,17 @@ impl PluginTerm<'_> {
         Ok(PluginOptions {
             host_functions: functions.map(host_function).collect::<NifResult<_>>()?,
             config: self.config,
-            limits: Limits { memory: self.max_memory, table_elements: self.max_table_elements },
+            limits: Limits {
+                memory: self.max_memory,
+                table_elements: self.max_table_elements,
+            },
             max_var_bytes: self.max_var_bytes,
             wasi: self.wasi,
-            on_trap: if self.on_trap == atoms::keep() { OnTrap::Keep } else { OnTrap::Reset },
+            on_trap: if self.on_trap == atoms::keep() {
+                OnTrap::Keep
+            } else {
+                OnTrap::Reset
+            },
         })
     }
 }
@@ -40,7 +47,11 @@ fn host_function((namespace, name, types): (String, String, Term)) -> NifResult<
         Ok((params, results)) => Some((decode_types(params)?, decode_types(results)?)),
         Err(_) => None,
     };
-    Ok(HostFunction { namespace, name, signature })
+    Ok(HostFunction {
+        namespace,
+        name,
+        signature,
+    })
 }
 
 fn decode_types(types: Vec<Term>) -> NifResult<Vec<ValueType>> {
@@ -51,7 +62,9 @@ fn decode_types(types: Vec<Term>) -> NifResult<Vec<ValueType>> {
 pub fn call(timeout: Term<'_>, log_level: i32) -> NifResult<CallOptions> {
     let timeout = if timeout.is_atom() {
         let infinity: Atom = timeout.decode()?;
-        (infinity == atoms::infinity()).then_some(None).ok_or(Error::BadArg)?
+        (infinity == atoms::infinity())
+            .then_some(None)
+            .ok_or(Error::BadArg)?
     } else {
         Some(Duration::from_millis(timeout.decode()?))
     };

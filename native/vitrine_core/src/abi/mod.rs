@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use wasmtime::{Caller, Linker, Result};
 
-pub use log::{LOG_OFF, LogLevel};
 pub(crate) use log::is_log_function;
+pub use log::{LOG_OFF, LogLevel};
 pub use vars::Vars;
 
 use crate::error::Stop;
@@ -26,7 +26,9 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     linker.func_wrap_async(ENV, "config_get", |caller, (key,): (i64,)| {
         Box::new(config_get(caller, key))
     })?;
-    linker.func_wrap_async(ENV, "var_get", |caller, (key,): (i64,)| Box::new(var_get(caller, key)))?;
+    linker.func_wrap_async(ENV, "var_get", |caller, (key,): (i64,)| {
+        Box::new(var_get(caller, key))
+    })?;
     linker.func_wrap_async(ENV, "var_set", |caller, (key, value): (i64, i64)| {
         Box::new(var_set(caller, key, value))
     })?;

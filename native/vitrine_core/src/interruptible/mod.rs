@@ -29,6 +29,8 @@
 //! touches no page), `table.grow` and `array.new*`: they come after an allocation that a limiter
 //! bounds, and cannot be split without becoming visible.
 //!
+//! Where a long instruction traps, its helper is the innermost frame of the backtrace.
+//!
 //! The bytes of everything else are copied as they are. No index shifts: the helpers and their
 //! types come after the module's own. Custom sections that speak of offsets in the code
 //! (`.debug_*`, `metadata.code.*`, source maps, relocations) are dropped, as they would lie.

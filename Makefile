@@ -1,0 +1,54 @@
+# `make` says what there is.  All of it works on a Debian machine that has Rust and nothing else.
+
+# Found also where a shell was started before Rust was installed.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+# A bare machine's locale is POSIX, and Elixir wants UTF-8.
+export LC_ALL := C.UTF-8
+export ELIXIR_ERL_OPTIONS := +fnu
+# Cargo has its own idea of parallelism; the jobs of a make -j are not passed on.
+unexport MAKEFLAGS
+
+CARGO_FLAGS := --release --locked --workspace
+
+.PHONY: help demo test rust-linters format-test rust-test kernel-test elixir-test guests kernel clean setup
+.NOTPARALLEL:
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: setup ## build everything and run the demonstration
+	MIX_ENV=dev mix run examples/demo/demo.exs
+
+test: setup format-test rust-test kernel-test elixir-test ## check formats, lint, and run all tests
+
+# Rust's smallest installation has neither.
+rust-linters: setup
+	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || rustup component add rustfmt clippy
+
+format-test: setup rust-linters
+	mix format --check-formatted
+	cargo fmt --all --check
+
+rust-test: setup rust-linters ## the Rust part of the tests
+	cargo test $(CARGO_FLAGS)
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+
+# Exit status 3: this machine has no Rust for WebAssembly.
+kernel-test: setup
+	@kernel/build.sh --check || { [ $$? = 3 ] && echo "priv/kernel.wasm is not compared with its sources"; }
+
+elixir-test: setup ## the Elixir part of the tests
+	MIX_ENV=test mix compile --force --warnings-as-errors
+	MIX_ENV=test mix test --warnings-as-errors
+
+guests: setup ## build the plugins of the tests
+	test/guests/build.sh
+
+kernel: setup ## build priv/kernel.wasm
+	kernel/build.sh
+
+clean: ## remove what was built
+	rm -rf _build target priv/native tmp
+
+setup:
+	@tools/setup

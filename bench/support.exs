@@ -1,0 +1,85 @@
+# What the benchmarks share: timing in batches, medians, and a table of ratios.
+
+defmodule Bench do
+  @guests Path.expand("../test/guests", __DIR__)
+
+  def guest(name), do: Path.join([@guests, "wasm", name <> ".wasm"])
+  def wat(name), do: Path.join([@guests, "wat", name <> ".wat"])
+
+  @doc "Nanoseconds of one call of `function`: the median of batches, after a warm-up."
+  def nanoseconds(function, batches \\ 51, batch \\ 2_000) do
+    repeat(function, batch)
+
+    times =
+      for _ <- 1..batches do
+        {microseconds, _} = :timer.tc(fn -> repeat(function, batch) end)
+        microseconds * 1000 / batch
+      end
+
+    median(times)
+  end
+
+  @doc "Several measurements taken in turn, so that a machine that slows down slows all of them."
+  def side_by_side(cases, rounds \\ 7) do
+    results =
+      for _ <- 1..rounds, {name, function} <- cases do
+        {name, nanoseconds(function, 11)}
+      end
+
+    for {name, _} <- cases do
+      {name, median(for {^name, time} <- results, do: time)}
+    end
+  end
+
+  def median(numbers), do: percentile(numbers, 50)
+
+  def percentile(numbers, percent) do
+    sorted = Enum.sort(numbers)
+    Enum.at(sorted, min(div(length(sorted) * percent, 100), length(sorted) - 1))
+  end
+
+  @doc "Microseconds from spawning a process to having its answer, so many times."
+  def latencies(count, pause \\ 1) do
+    for _ <- 1..count do
+      me = self()
+      start = System.monotonic_time(:nanosecond)
+      spawn(fn -> send(me, :done) end)
+
+      receive do
+        :done -> :ok
+      end
+
+      elapsed = System.monotonic_time(:nanosecond) - start
+      if pause > 0, do: Process.sleep(pause)
+      elapsed / 1000
+    end
+  end
+
+  @doc "Prints rows of `{name, nanoseconds}` with their ratio to the row named `base`."
+  def table(title, rows, base) do
+    IO.puts("\n" <> title)
+    {_, unit} = List.keyfind(rows, base, 0)
+
+    for {name, time} <- rows do
+      ratio = :erlang.float_to_binary(time / unit, decimals: 2)
+      time = String.pad_leading("#{round(time)} ns", 12)
+
+      IO.puts(
+        "  " <> String.pad_trailing(name, 44) <> time <> String.pad_leading("x #{ratio}", 10)
+      )
+    end
+  end
+
+  def environment do
+    IO.puts(
+      "Elixir #{System.version()}, OTP #{System.otp_release()}, #{System.schedulers_online()} schedulers, #{:erlang.system_info(:dirty_cpu_schedulers_online)} dirty"
+    )
+  end
+
+  defp repeat(_function, 0), do: :ok
+
+  defp repeat(function, times) do
+    function.()
+    repeat(function, times - 1)
+  end
+end
