@@ -52,6 +52,53 @@ defmodule Vitrine.HostileTest do
       assert reason(Vitrine.new(wat("infinite_start"), timeout: 20)) == :timeout
     end
 
+    test "objects allocated without end" do
+      plugin =
+        new!(%{
+          wasm: [
+            %{
+              data: ~S"""
+              (module
+                (type $bytes (array (mut i8)))
+                (type $list (struct (field (ref null $list)) (field (ref $bytes))))
+                (global $list (mut (ref null $list)) (ref.null $list))
+                (func (export "keep")
+                  (loop
+                    (global.set $list
+                      (struct.new $list (global.get $list) (array.new_default $bytes (i32.const 100000))))
+                    (br 0)))
+                (func (export "drop")
+                  (loop (drop (array.new_default $bytes (i32.const 100000))) (br 0)))
+                (func (export "huge") (drop (array.new_default $bytes (i32.const 0x7fffffff))))
+                (func (export "fine")))
+              """
+            }
+          ],
+          memory: %{max_pages: 1024}
+        })
+
+      assert reason(Vitrine.call(plugin, "drop", "", timeout: 100)) == :timeout
+      assert reason(Vitrine.call(plugin, "keep")) in [:trap, :out_of_memory]
+      assert reason(Vitrine.call(plugin, "huge")) in [:trap, :out_of_memory]
+      assert Vitrine.call(plugin, "fine") == {:ok, ""}
+    end
+
+    test "a table that grows beyond the limit" do
+      plugin =
+        new!(~S"""
+        (module
+          (table 1 funcref)
+          (func (export "grow") (result i32)
+            (loop (result i32)
+              (if (result i32)
+                (i32.eq (table.grow (ref.null func) (i32.const 100000)) (i32.const -1))
+                (then (i32.const 7))
+                (else (br 1))))))
+        """)
+
+      assert error!(Vitrine.call(plugin, "grow")).code == 7
+    end
+
     test "bulk instructions over a gigabyte end at the timeout" do
       plugin = new!(wat("bulk_hostile"))
 

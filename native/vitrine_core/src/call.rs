@@ -119,7 +119,7 @@ impl Call {
                 None => return self.slice_over(),
             },
         };
-        control.begin_slice(slice, begin + budget);
+        control.begin_slice(slice, begin, budget);
         match self.poll() {
             Err(error) => self.finish(Ended {
                 instance: None,
@@ -158,7 +158,7 @@ impl Call {
     /// What is left of the call's millisecond on normal schedulers.
     fn normal_budget(&self) -> Option<u64> {
         let left = (NORMAL_BUDGET.as_nanos() as u64).checked_sub(self.normal_used)?;
-        (!self.fresh && !self.plugin.shared.overruns_normal_slices()).then_some(left)
+        (!self.fresh && !self.plugin.shared.only_dirty()).then_some(left)
     }
 
     fn poll(&mut self) -> Result<Poll<Ended>, Error> {

@@ -15,6 +15,7 @@ use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
 use crate::interruptible::make_interruptible;
 use crate::link::Needs;
+use crate::long_steps::has_long_steps;
 use crate::workers::{STACK, submit};
 
 /// The largest module that is compiled, in bytes.
@@ -26,6 +27,8 @@ pub struct Compiled {
     pub(crate) module: Module,
     pub(crate) exports: Exports,
     pub(crate) needs: Needs,
+    /// Whether it is no work for normal schedulers.
+    pub(crate) long_steps: bool,
 }
 
 impl Compiled {
@@ -137,12 +140,14 @@ fn build_module(sha256: [u8; 32], bytes: &[u8]) -> Outcome {
     let wasm = binary(bytes)?;
     let engine = engine()?;
     Module::validate(engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
+    let long_steps = has_long_steps(&wasm).map_err(|e| invalid(format!("{e:#}")))?;
     let wasm = make_interruptible(&wasm).map_err(|e| invalid(format!("{e:#}")))?;
     let module = Module::new(engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Arc::new(Compiled {
         sha256,
         exports: Exports::of(&module),
         needs: Needs::of(&module)?,
+        long_steps,
         module,
     }))
 }

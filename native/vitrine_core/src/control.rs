@@ -63,6 +63,8 @@ enum Mailbox {
 pub(crate) struct Control {
     cancelled: AtomicBool,
     deadline: AtomicU64,
+    /// When the slice that runs began, and when it is to end.
+    slice_begin: AtomicU64,
     slice_end: AtomicU64,
     /// Whether the slice that runs may take long over one copy.
     dirty: AtomicBool,
@@ -75,6 +77,7 @@ impl Control {
         Control {
             cancelled: AtomicBool::new(false),
             deadline: AtomicU64::new(clock::NEVER),
+            slice_begin: AtomicU64::new(0),
             slice_end: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
             log_level: AtomicI32::new(LOG_OFF),
@@ -89,16 +92,17 @@ impl Control {
         *self.mailbox.lock() = Mailbox::Empty;
     }
 
-    pub(crate) fn begin_slice(&self, slice: Slice, end: u64) {
-        self.slice_end.store(end, Relaxed);
+    pub(crate) fn begin_slice(&self, slice: Slice, begin: u64, budget: u64) {
+        self.slice_begin.store(begin, Relaxed);
+        self.slice_end.store(begin + budget, Relaxed);
         self.dirty.store(slice == Slice::Dirty, Relaxed);
     }
 
-    /// Runs on the fiber, before it copies `length` bytes: what is too much for a normal
-    /// scheduler waits for a dirty one.
-    pub(crate) async fn before_copy(&self, length: usize) {
+    /// Runs on the fiber: waits until it runs on a dirty scheduler, which may take long over one
+    /// step.
+    pub(crate) async fn on_dirty(&self) {
         poll_fn(|context| {
-            if length <= LARGE || self.dirty.load(Relaxed) {
+            if self.dirty.load(Relaxed) {
                 return Poll::Ready(());
             }
             context.waker().wake_by_ref();
@@ -151,7 +155,11 @@ impl Control {
                 return Poll::Pending;
             }
             match std::mem::take(&mut *mailbox) {
-                Mailbox::Reply(reply) => Poll::Ready(self.check(clock::now()).map(|()| reply)),
+                Mailbox::Reply(reply) => {
+                    // The reply is the first thing that a slice looks at: the clock was just read.
+                    let now = self.slice_begin.load(Relaxed);
+                    Poll::Ready(self.check(now).map(|()| reply))
+                }
                 other => {
                     *mailbox = other;
                     Poll::Pending

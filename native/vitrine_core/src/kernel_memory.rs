@@ -4,6 +4,7 @@
 use vitrine_kernel::{Kernel, SliceMemory};
 use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 
+use crate::control::LARGE;
 use crate::error::Stop;
 use crate::state::HostState;
 
@@ -47,9 +48,12 @@ pub(crate) async fn copy(
     what: impl Fn() -> String,
 ) -> Result<Vec<u8>> {
     let invalid = || Stop::Abi(format!("invalid handle offset for {}: {handle}", what()));
-    let length = read(caller, handle).ok_or_else(invalid)?.len();
+    let bytes = read(caller, handle).ok_or_else(invalid)?;
+    if bytes.len() <= LARGE {
+        return Ok(bytes.to_vec());
+    }
     let shared = caller.data().shared.clone();
-    shared.control.before_copy(length).await;
+    shared.control.on_dirty().await;
     Ok(read(caller, handle).ok_or_else(invalid)?.to_vec())
 }
 

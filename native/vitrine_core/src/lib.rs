@@ -19,6 +19,7 @@ mod interruptible;
 mod kernel_memory;
 mod limits;
 mod link;
+mod long_steps;
 mod outcome;
 mod plugin;
 mod reaper;

@@ -104,8 +104,9 @@ impl Shared {
         }
     }
 
-    pub(crate) fn overruns_normal_slices(&self) -> bool {
-        self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
+    /// Whether nothing of the plugin is to run on normal schedulers.
+    pub(crate) fn only_dirty(&self) -> bool {
+        self.compiled.long_steps || self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
     }
 }
 

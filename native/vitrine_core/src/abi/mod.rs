@@ -12,6 +12,7 @@ pub(crate) use log::is_log_function;
 pub use log::{LOG_OFF, LogLevel};
 pub use vars::Vars;
 
+use crate::control::LARGE;
 use crate::error::Stop;
 use crate::kernel_memory as memory;
 use crate::state::HostState;
@@ -51,7 +52,9 @@ async fn var_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
     let key = take_key(&mut caller, key, "var key").await?;
     let shared = caller.data().shared.clone();
     let length = shared.vars.lock().get(&key).map_or(0, <[u8]>::len);
-    shared.control.before_copy(length).await;
+    if length > LARGE {
+        shared.control.on_dirty().await;
+    }
     let vars = shared.vars.lock();
     match vars.get(&key) {
         Some(value) => memory::alloc(&mut caller, value),
