@@ -3,33 +3,40 @@
 Code.require_file("support.exs", __DIR__)
 Code.require_file("empty.exs", __DIR__)
 
-defmodule Bench.Echo do
+defmodule Bench.Calls do
+  # In a module, because what a script says outside of one is interpreted.
   use GenServer
+
+  def run do
+    Bench.environment()
+    functions = [host_functions: %{"greet" => fn name -> name end, "tick" => & &1}]
+    {:ok, rust} = Vitrine.new(Bench.guest("rust_minimal"))
+    {:ok, plugin} = Vitrine.new(Bench.guest("c"), functions)
+    {:ok, dirty} = Vitrine.new(Bench.guest("c"), [scheduler: :dirty] ++ functions)
+    {:ok, server} = Vitrine.Server.start_link([source: Bench.guest("c")] ++ functions)
+    {:ok, genserver} = GenServer.start_link(__MODULE__, nil)
+
+    rows =
+      Bench.side_by_side([
+        {"empty NIF", fn -> Bench.Empty.empty() end},
+        {"empty dirty NIF", fn -> Bench.Empty.empty_dirty() end},
+        {"GenServer.call", fn -> GenServer.call(genserver, "hi") end},
+        {"echo of 2 bytes, C", fn -> {:ok, "hi"} = Vitrine.call(plugin, "echo", "hi") end},
+        {"echo of 2 bytes, Rust", fn -> {:ok, "hi"} = Vitrine.call(rust, "echo", "hi") end},
+        {"echo of 2 bytes, scheduler: :dirty",
+         fn -> {:ok, "hi"} = Vitrine.call(dirty, "echo", "hi") end},
+        {"call with a host function",
+         fn -> {:ok, "hi"} = Vitrine.call(plugin, "greet", "hi") end},
+        {"echo through Vitrine.Server",
+         fn -> {:ok, "hi"} = Vitrine.call(server, "echo", "hi") end}
+      ])
+
+    Bench.table("Beside an empty dirty NIF", rows, "empty dirty NIF")
+    Bench.table("Beside a GenServer.call", rows, "GenServer.call")
+  end
+
   def init(_), do: {:ok, nil}
   def handle_call(message, _from, state), do: {:reply, message, state}
 end
 
-Bench.environment()
-
-greet = %{"greet" => fn name -> name end, "tick" => & &1}
-{:ok, minimal} = Vitrine.new(Bench.guest("rust_minimal"))
-{:ok, plugin} = Vitrine.new(Bench.guest("c"), host_functions: greet)
-{:ok, dirty} = Vitrine.new(Bench.guest("c"), host_functions: greet, scheduler: :dirty)
-{:ok, server} = Vitrine.Server.start_link(source: Bench.guest("c"), host_functions: greet)
-{:ok, genserver} = GenServer.start_link(Bench.Echo, nil)
-
-rows =
-  Bench.side_by_side([
-    {"empty NIF", &Bench.Empty.empty/0},
-    {"empty dirty NIF", &Bench.Empty.empty_dirty/0},
-    {"GenServer.call", fn -> GenServer.call(genserver, "hi") end},
-    {"echo of 2 bytes, C", fn -> {:ok, "hi"} = Vitrine.call(plugin, "echo", "hi") end},
-    {"echo of 2 bytes, Rust", fn -> {:ok, "hi"} = Vitrine.call(minimal, "echo", "hi") end},
-    {"echo of 2 bytes, scheduler: :dirty",
-     fn -> {:ok, "hi"} = Vitrine.call(dirty, "echo", "hi") end},
-    {"call with a host function", fn -> {:ok, "hi"} = Vitrine.call(plugin, "greet", "hi") end},
-    {"echo through Vitrine.Server", fn -> {:ok, "hi"} = Vitrine.call(server, "echo", "hi") end}
-  ])
-
-Bench.table("Beside an empty dirty NIF", rows, "empty dirty NIF")
-Bench.table("Beside a GenServer.call", rows, "GenServer.call")
+Bench.Calls.run()

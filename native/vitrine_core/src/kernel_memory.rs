@@ -28,10 +28,10 @@ fn with_kernel<R>(
 }
 
 /// The bytes of the block at `handle`; none for 0, and `None` if it is no block.
-pub(crate) fn read<'a>(
-    context: &'a mut impl AsContextMut<Data = HostState>,
+pub(crate) fn read(
+    context: &mut impl AsContextMut<Data = HostState>,
     handle: i64,
-) -> Option<&'a [u8]> {
+) -> Option<&[u8]> {
     let memory = memory(context);
     let bytes = memory.data_mut(context);
     if handle == 0 {
