@@ -10,7 +10,7 @@ unexport MAKEFLAGS
 
 CARGO_FLAGS := --release --locked --workspace
 
-.PHONY: help demo test rust-linters format-test rust-test kernel-test elixir-test guests kernel clean setup
+.PHONY: help demo test rust-linters format-test rust-test kernel-test elixir-test bench guests kernel clean setup
 .NOTPARALLEL:
 
 help: ## list the commands
@@ -40,6 +40,10 @@ kernel-test: setup
 elixir-test: setup ## the Elixir part of the tests
 	MIX_ENV=test mix compile --force --warnings-as-errors
 	MIX_ENV=test mix test --warnings-as-errors
+
+bench: setup ## measure, beside what it replaces
+	MIX_ENV=dev mix run bench/calls.exs
+	MIX_ENV=dev mix run bench/fairness.exs
 
 guests: setup ## build the plugins of the tests
 	test/guests/build.sh

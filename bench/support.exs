@@ -38,20 +38,27 @@ defmodule Bench do
     Enum.at(sorted, min(div(length(sorted) * percent, 100), length(sorted) - 1))
   end
 
-  @doc "Microseconds from spawning a process to having its answer, so many times."
-  def latencies(count, pause \\ 1) do
+  @doc "Microseconds that `function` takes, once."
+  def elapsed(function) do
+    start = System.monotonic_time(:nanosecond)
+    function.()
+    (System.monotonic_time(:nanosecond) - start) / 1000
+  end
+
+  @doc "Microseconds from spawning a process to having its answer, so many times, with pauses."
+  def latencies(count) do
     for _ <- 1..count do
-      me = self()
-      start = System.monotonic_time(:nanosecond)
-      spawn(fn -> send(me, :done) end)
+      Process.sleep(1)
+      elapsed(&spawn_and_reply/0)
+    end
+  end
 
-      receive do
-        :done -> :ok
-      end
+  defp spawn_and_reply do
+    me = self()
+    spawn(fn -> send(me, :done) end)
 
-      elapsed = System.monotonic_time(:nanosecond) - start
-      if pause > 0, do: Process.sleep(pause)
-      elapsed / 1000
+    receive do
+      :done -> :ok
     end
   end
 

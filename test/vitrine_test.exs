@@ -54,6 +54,7 @@ defmodule VitrineTest do
             {[on_trap: :cry], "[:reset, :keep]"},
             {[timeout: -1], "milliseconds"},
             {[timeout: "5s"], "milliseconds"},
+            {[timeout: 0x1_0000_0000], "from 0 to 4294967295"},
             {[name: 1], "a string"},
             {[config: [1]], "a map"},
             {[host_functions: :none], "a map of functions"},

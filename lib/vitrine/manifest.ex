@@ -53,6 +53,8 @@ defmodule Vitrine.Manifest do
   @memory_keys ~w(max_pages max_var_bytes)
   @wasm_keys ~w(path data name hash)
   @max_pages 65_536
+  # The longest that a process can wait in `receive`.
+  @max_timeout 0xFFFF_FFFF
 
   @doc """
   A manifest from a map or from JSON text.
@@ -65,7 +67,7 @@ defmodule Vitrine.Manifest do
 
       iex> {:error, error} = Vitrine.Manifest.new(%{wasm: [%{path: "p.wasm"}], timeout_ms: "1s"})
       iex> {error.reason, error.message}
-      {:manifest, ~s(the manifest's timeout_ms must be milliseconds, 0 or more, got: "1s")}
+      {:manifest, ~s(the manifest's timeout_ms must be milliseconds, from 0 to 4294967295, got: "1s")}
   """
   @spec new(map() | String.t() | t()) :: {:ok, t()} | {:error, Error.t()}
   def new(%__MODULE__{} = manifest), do: manifest |> Map.from_struct() |> new()
@@ -242,11 +244,14 @@ defmodule Vitrine.Manifest do
   end
 
   defp timeout(nil), do: {:ok, nil}
-  defp timeout(timeout) when is_integer(timeout) and timeout >= 0, do: {:ok, timeout}
+  defp timeout(ms) when is_integer(ms) and ms in 0..@max_timeout, do: {:ok, ms}
 
-  defp timeout(other),
-    do:
-      invalid("the manifest's timeout_ms must be milliseconds, 0 or more, got: #{inspect(other)}")
+  defp timeout(other) do
+    invalid(
+      "the manifest's timeout_ms must be milliseconds, from 0 to #{@max_timeout}, got: " <>
+        inspect(other)
+    )
+  end
 
   defp invalid(message), do: {:error, %Error{reason: :manifest, message: message}}
 end

@@ -7,6 +7,9 @@ defmodule Vitrine.Options do
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
 
+  # The longest that a process can wait in `receive`.
+  @max_timeout 0xFFFF_FFFF
+
   @plugin_options [
     :name,
     :host_functions,
@@ -54,11 +57,12 @@ defmodule Vitrine.Options do
   @doc "The timeout of a call."
   @spec timeout!(term()) :: timeout()
   def timeout!(:infinity), do: :infinity
-  def timeout!(timeout) when is_integer(timeout) and timeout >= 0, do: timeout
+  def timeout!(timeout) when is_integer(timeout) and timeout in 0..@max_timeout, do: timeout
 
   def timeout!(other) do
     raise ArgumentError,
-          "expected :timeout to be milliseconds, 0 or more, or :infinity, got: #{inspect(other)}"
+          "expected :timeout to be milliseconds, from 0 to #{@max_timeout}, or :infinity, got: " <>
+            inspect(other)
   end
 
   @doc "The input of a call."

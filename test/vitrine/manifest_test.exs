@@ -65,8 +65,9 @@ defmodule Vitrine.ManifestTest do
 
     test "wrong values, with what would be right" do
       for {rest, expected} <- [
-            {%{"timeout_ms" => -1}, "milliseconds, 0 or more, got: -1"},
+            {%{"timeout_ms" => -1}, "milliseconds, from 0 to 4294967295, got: -1"},
             {%{"timeout_ms" => 1.5}, "got: 1.5"},
+            {%{"timeout_ms" => Integer.pow(10, 30)}, "from 0 to"},
             {%{"config" => []}, "must be a map"},
             {%{"config" => %{"a" => 1}}, "strings to strings"},
             {%{"config" => %{"a" => <<255>>}}, "strings to strings"},
@@ -99,6 +100,43 @@ defmodule Vitrine.ManifestTest do
       assert message(~s({"wasm": )) =~ "line 1"
       assert message(~s([1, 2])) =~ "must be a map"
       assert message(String.duplicate("[", 100_000)) =~ "JSON"
+    end
+
+    test "whatever else one can think of, in whichever place" do
+      :rand.seed(:exsss, {7, 8, 9})
+
+      for _ <- 1..3_000 do
+        case Manifest.new(random_manifest()) do
+          {:ok, %Manifest{}} -> :ok
+          {:error, error} -> assert %{reason: :manifest, message: <<_, _::binary>>} = error
+        end
+      end
+    end
+
+    defp random_manifest do
+      keys =
+        ~w(wasm config memory timeout_ms allowed_hosts allowed_paths other) ++ [:wasm, 1, nil]
+
+      for key <- Enum.take_random(keys, 4),
+          into: %{"wasm" => [random_source()]},
+          do: {key, random(3)}
+    end
+
+    defp random_source do
+      keys = ~w(path data name hash other) ++ [:data, {}]
+      for key <- Enum.take_random(keys, 2), into: %{}, do: {key, random(2)}
+    end
+
+    defp random(0),
+      do: Enum.random([nil, 0, -1, 1.5, :atom, "", "text", <<255>>, @rc, Integer.pow(2, 70)])
+
+    defp random(depth) do
+      case :rand.uniform(4) do
+        1 -> for _ <- 1..:rand.uniform(3), do: random(depth - 1)
+        2 -> for _ <- 1..:rand.uniform(3), into: %{}, do: {random(0), random(depth - 1)}
+        3 -> for key <- ~w(max_pages max_var_bytes), into: %{}, do: {key, random(0)}
+        4 -> random(0)
+      end
     end
 
     test "what is no source at all" do

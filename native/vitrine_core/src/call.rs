@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::clock;
@@ -59,7 +59,6 @@ pub struct Call {
     plugin: Arc<Plugin>,
     /// Present until the call has ended.
     running: Option<Running>,
-    waker: Waker,
     /// Whether it begins by making an instance, which is no work for a normal scheduler.
     fresh: bool,
     waiting: bool,
@@ -72,8 +71,7 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn new(plugin: Arc<Plugin>, begun: u64, work: Work) -> Call {
-        let shared = plugin.shared.clone();
-        let waker = Waker::from(shared.waker.clone());
+        let shared = Arc::clone(&plugin.shared);
         let fresh = !matches!(work, Work::Ready { .. });
         // The common case has a future of its own, which is small.
         let running: Running = match work {
@@ -81,7 +79,6 @@ impl Call {
             work => Box::pin(prepare(shared, work)),
         };
         Call {
-            waker,
             fresh,
             running: Some(running),
             plugin,
@@ -152,7 +149,7 @@ impl Call {
     /// After [`Step::Waiting`]: asks for `notify` to be called when the call can go on. False if
     /// it can already.
     pub fn arm(&self, notify: Notify) -> bool {
-        self.plugin.shared.waker.arm(notify)
+        self.plugin.shared.call_waker.arm(notify)
     }
 
     /// What is left of the call's millisecond on normal schedulers.
@@ -168,8 +165,8 @@ impl Call {
             return Err(Error::new(crate::Reason::Busy, "the call has ended"));
         };
         let _ticking = ticker.running();
-        shared.waker.clear();
-        let mut context = Context::from_waker(&self.waker);
+        shared.call_waker.clear();
+        let mut context = Context::from_waker(&shared.waker);
         Ok(wasi::enter(shared.wasi, || {
             running.as_mut().poll(&mut context)
         }))
@@ -190,7 +187,7 @@ impl Call {
             self.demand.set(false);
             return Step::Parked(request);
         }
-        if shared.waker.woken() {
+        if shared.call_waker.woken() {
             return self.slice_over();
         }
         self.demand.set(false);
@@ -210,7 +207,7 @@ impl Call {
 
     /// Gives up a future that waits for something that may never come.
     fn abandon(&mut self, stop: Stop) -> Step {
-        self.plugin.shared.waker.clear();
+        self.plugin.shared.call_waker.clear();
         self.finish(Ended {
             instance: None,
             result: Err(Error::new(stop.reason(), stop.to_string())),

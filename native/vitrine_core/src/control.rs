@@ -89,6 +89,9 @@ impl Control {
         self.cancelled.store(false, Relaxed);
         self.deadline.store(deadline, Relaxed);
         self.log_level.store(log_level, Relaxed);
+    }
+
+    pub(crate) fn forget_request(&self) {
         *self.mailbox.lock() = Mailbox::Empty;
     }
 

@@ -1,7 +1,5 @@
 //! A live instance: a store with a kernel and the plugin's module in it.
 
-use std::mem::ManuallyDrop;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use wasmtime::{Extern, Func, Instance as WasmInstance, Store, TypedFunc, Val};
@@ -14,37 +12,8 @@ use crate::kernel_memory as memory;
 use crate::link::{Source, kernel};
 use crate::outcome;
 use crate::plugin::Shared;
-use crate::reaper;
+use crate::reaper::Reaped;
 use crate::state::HostState;
-
-/// A value that is dropped by the reaper.
-pub(crate) struct Reaped<T: Send + 'static>(ManuallyDrop<T>);
-
-impl<T: Send + 'static> Reaped<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Reaped(ManuallyDrop::new(value))
-    }
-}
-
-impl<T: Send + 'static> Drop for Reaped<T> {
-    fn drop(&mut self) {
-        // SAFETY: this is the drop of its owner, so the value is not used again.
-        reaper::reap(unsafe { ManuallyDrop::take(&mut self.0) });
-    }
-}
-
-impl<T: Send + 'static> Deref for Reaped<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Send + 'static> DerefMut for Reaped<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
 
 /// An exported function, ready to be called.
 #[derive(Clone)]

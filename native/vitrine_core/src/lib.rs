@@ -5,6 +5,8 @@
 //! makes a [`Call`], which the embedder drives by [`Call::resume`]: each time it comes back with
 //! a [`Step`] that says what it needs next. Nothing here blocks, and nothing knows a term.
 
+#![warn(missing_docs)]
+
 mod abi;
 mod call;
 mod clock;
@@ -40,6 +42,7 @@ pub use exports::ExportKind;
 pub use host_function::HostFunction;
 pub use limits::Limits;
 pub use plugin::{CallOptions, OnTrap, Plugin, PluginOptions};
+pub use reaper::Reaped;
 pub use slice::Slice;
 pub use value::{Value, ValueType};
 pub use wake::Notify;

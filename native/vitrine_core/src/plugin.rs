@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ use crate::host_function::HostFunction;
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::link::{Links, link};
+use crate::reaper::Reaped;
 use crate::slice::{NORMAL_BUDGET, Slice};
 use crate::wake::CallWaker;
 
@@ -66,7 +68,9 @@ pub(crate) struct Shared {
     pub(crate) wasi: bool,
     pub(crate) on_trap: OnTrap,
     pub(crate) control: Control,
-    pub(crate) waker: Arc<CallWaker>,
+    pub(crate) call_waker: Arc<CallWaker>,
+    /// The same, as futures want it.
+    pub(crate) waker: Waker,
     /// How often of late a slice on a normal scheduler could not be ended in time.
     overruns: AtomicU32,
 }
@@ -81,7 +85,7 @@ enum Slot {
 
 /// A plugin. Dropping it drops its instance; a call keeps it alive.
 pub struct Plugin {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Reaped<Arc<Shared>>,
     slot: Mutex<Slot>,
 }
 
@@ -114,6 +118,7 @@ impl Plugin {
     /// Links the module. Nothing of it has run yet.
     pub fn new(compiled: Arc<Compiled>, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
         let links = link(&compiled, &options.host_functions, options.wasi)?;
+        let call_waker = Arc::<CallWaker>::default();
         let shared = Shared {
             compiled,
             links,
@@ -123,11 +128,12 @@ impl Plugin {
             wasi: options.wasi,
             on_trap: options.on_trap,
             control: Control::new(),
-            waker: Arc::default(),
+            waker: Waker::from(call_waker.clone()),
+            call_waker,
             overruns: AtomicU32::new(0),
         };
         Ok(Arc::new(Plugin {
-            shared: Arc::new(shared),
+            shared: Reaped::new(Arc::new(shared)),
             slot: Mutex::new(Slot::Vacant),
         }))
     }
@@ -192,6 +198,10 @@ impl Plugin {
 
     /// Ends a call: the instance, if it is to be used again, waits for the next.
     pub(crate) fn put_back(&self, instance: Option<Box<Instance>>) {
+        if instance.is_none() {
+            // A guest that was given up may have been in the middle of a request.
+            self.shared.control.forget_request();
+        }
         let mut slot = self.slot.lock();
         if matches!(*slot, Slot::Busy) {
             *slot = instance.map_or(Slot::Vacant, Slot::Ready);
@@ -204,7 +214,7 @@ impl Plugin {
         if matches!(*slot, Slot::Busy) {
             self.shared.control.cancel();
             drop(slot);
-            std::task::Wake::wake_by_ref(&self.shared.waker);
+            self.shared.waker.wake_by_ref();
         }
     }
 

@@ -2,6 +2,8 @@
 //! holds it is collected on whichever scheduler happens to collect garbage.
 
 use std::any::Any;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -41,5 +43,35 @@ pub(crate) fn reap(item: impl Any + Send) {
 pub(crate) fn hold_back() {
     while WAITING.load(SeqCst) > BACKLOG {
         std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A value that is dropped by the reaper, wherever its owner is dropped.
+pub struct Reaped<T: Send + 'static>(ManuallyDrop<T>);
+
+impl<T: Send + 'static> Reaped<T> {
+    /// Wraps a value.
+    pub fn new(value: T) -> Self {
+        Reaped(ManuallyDrop::new(value))
+    }
+}
+
+impl<T: Send + 'static> Drop for Reaped<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is the drop of its owner, so the value is not used again.
+        reap(unsafe { ManuallyDrop::take(&mut self.0) });
+    }
+}
+
+impl<T: Send + 'static> Deref for Reaped<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + 'static> DerefMut for Reaped<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
     }
 }

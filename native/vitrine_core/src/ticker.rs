@@ -17,16 +17,19 @@ pub(crate) const TICK: Duration = Duration::from_micros(500);
 /// Ticks without a guest before the thread goes to sleep: a wake-up costs more than some ticks.
 const LINGER: u32 = 40;
 
+/// One slice in each half of [`Shared::slices`]. The count of those that ever began may wrap.
+const RUNNING: u64 = 1;
+const BEGUN: u64 = 1 << 32;
+
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     wake: Sender<()>,
 }
 
 struct Shared {
-    /// Slices that are running now.
-    running: AtomicU64,
-    /// Slices that ever began: tells the ticker that something ran between two ticks.
-    begun: AtomicU64,
+    /// Slices that are running now, in the low half; in the high half those that ever began, which
+    /// tells the ticker that something ran between two ticks.
+    slices: AtomicU64,
     asleep: AtomicBool,
 }
 
@@ -34,8 +37,7 @@ impl Ticker {
     pub(crate) fn start(engine: Engine) -> std::io::Result<Ticker> {
         let (wake, woken) = bounded(1);
         let shared = Arc::new(Shared {
-            running: AtomicU64::new(0),
-            begun: AtomicU64::new(0),
+            slices: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
         });
         let seen = shared.clone();
@@ -47,8 +49,7 @@ impl Ticker {
 
     /// Keeps the epoch moving until the guard is dropped.
     pub(crate) fn running(&self) -> Running<'_> {
-        self.shared.running.fetch_add(1, SeqCst);
-        self.shared.begun.fetch_add(1, SeqCst);
+        self.shared.slices.fetch_add(BEGUN + RUNNING, SeqCst);
         if self.shared.asleep.load(SeqCst) {
             // A full channel means that somebody else has woken it.
             let _ = self.wake.try_send(());
@@ -61,7 +62,7 @@ pub(crate) struct Running<'a>(&'a Shared);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, SeqCst);
+        self.0.slices.fetch_sub(RUNNING, SeqCst);
     }
 }
 
@@ -70,9 +71,9 @@ fn tick(engine: &Engine, shared: &Shared, woken: &Receiver<()>) {
     loop {
         std::thread::sleep(TICK);
         engine.increment_epoch();
-        let begun = shared.begun.load(SeqCst);
-        if shared.running.load(SeqCst) > 0 || begun != seen {
-            (idle, seen) = (0, begun);
+        let slices = shared.slices.load(SeqCst);
+        if slices % BEGUN > 0 || slices / BEGUN != seen {
+            (idle, seen) = (0, slices / BEGUN);
             continue;
         }
         idle += 1;
@@ -82,7 +83,7 @@ fn tick(engine: &Engine, shared: &Shared, woken: &Receiver<()>) {
         idle = 0;
         shared.asleep.store(true, SeqCst);
         // A slice that began before it could see the flag is seen here instead.
-        if shared.begun.load(SeqCst) == seen && woken.recv().is_err() {
+        if shared.slices.load(SeqCst) / BEGUN == seen && woken.recv().is_err() {
             return;
         }
         shared.asleep.store(false, SeqCst);

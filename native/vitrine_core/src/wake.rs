@@ -5,6 +5,7 @@
 //! embedder is notified.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Wake;
 
 use parking_lot::Mutex;
@@ -23,26 +24,35 @@ enum State {
     Armed(Notify),
 }
 
-/// The waker of one call.
+/// The waker of a plugin's calls, one at a time.
 #[derive(Default)]
-pub(crate) struct CallWaker(Mutex<State>);
+pub(crate) struct CallWaker {
+    state: Mutex<State>,
+    /// Whether the state is anything but quiet, which it hardly ever is.
+    stirred: AtomicBool,
+}
 
 impl CallWaker {
     /// Forgets what was. Once this returns no notification is under way.
     pub(crate) fn clear(&self) {
-        *self.0.lock() = State::Quiet;
+        if self.stirred.load(SeqCst) {
+            let mut state = self.state.lock();
+            *state = State::Quiet;
+            self.stirred.store(false, SeqCst);
+        }
     }
 
     pub(crate) fn woken(&self) -> bool {
-        matches!(*self.0.lock(), State::Woken)
+        self.stirred.load(SeqCst) && matches!(*self.state.lock(), State::Woken)
     }
 
     /// Asks for `notify` when the waker is called. False if it has been called already.
     pub(crate) fn arm(&self, notify: Notify) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if matches!(*state, State::Woken) {
             return false;
         }
+        self.stirred.store(true, SeqCst);
         *state = State::Armed(notify);
         true
     }
@@ -54,11 +64,48 @@ impl Wake for CallWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
+        self.stirred.store(true, SeqCst);
         let before = std::mem::replace(&mut *state, State::Woken);
         if let State::Armed(notify) = before {
             // Under the lock, which is what makes the promise of `clear` true.
             notify();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    fn counting(count: &Arc<AtomicUsize>) -> Notify {
+        let count = count.clone();
+        Box::new(move || {
+            count.fetch_add(1, SeqCst);
+        })
+    }
+
+    #[test]
+    fn an_armed_waker_notifies_once() {
+        let (waker, count) = (Arc::new(CallWaker::default()), Arc::default());
+        assert!(waker.arm(counting(&count)));
+        waker.wake_by_ref();
+        waker.wake_by_ref();
+        assert_eq!(count.load(SeqCst), 1);
+        assert!(waker.woken());
+    }
+
+    #[test]
+    fn one_that_was_woken_cannot_be_armed_until_it_is_cleared() {
+        let (waker, count) = (Arc::new(CallWaker::default()), Arc::default());
+        waker.wake_by_ref();
+        assert!(!waker.arm(counting(&count)));
+        waker.clear();
+        assert!(!waker.woken());
+        assert!(waker.arm(counting(&count)));
+        waker.clear();
+        waker.wake_by_ref();
+        assert_eq!(count.load(SeqCst), 0);
     }
 }

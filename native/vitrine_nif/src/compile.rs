@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use rustler::{Atom, Binary, Encoder, Env, Resource, ResourceArc};
-use vitrine_core::Compiled;
+use vitrine_core::{Compiled, Reaped};
 
 use crate::{atoms, error, reply};
 
-pub struct CompiledModule(pub Arc<Compiled>);
+pub struct CompiledModule(pub Reaped<Arc<Compiled>>);
 
 #[rustler::resource_impl]
 impl Resource for CompiledModule {}
@@ -18,7 +18,11 @@ fn compile(env: Env<'_>, bytes: Binary, id: u64) -> Atom {
     let to = env.pid();
     vitrine_core::compile(bytes.as_slice().to_vec(), move |outcome| {
         reply::send(&to, id, |env| match outcome {
-            Ok(compiled) => (atoms::ok(), ResourceArc::new(CompiledModule(compiled))).encode(env),
+            Ok(compiled) => (
+                atoms::ok(),
+                ResourceArc::new(CompiledModule(Reaped::new(compiled))),
+            )
+                .encode(env),
             Err(e) => error::encode(env, &e),
         });
     });

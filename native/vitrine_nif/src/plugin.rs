@@ -21,10 +21,12 @@ fn plugin_new<'a>(
     compiled: ResourceArc<CompiledModule>,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
-    Ok(match Plugin::new(compiled.0.clone(), options.decode()?) {
-        Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
-        Err(e) => error::encode(env, &e),
-    })
+    Ok(
+        match Plugin::new(Arc::clone(&compiled.0), options.decode()?) {
+            Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
+            Err(e) => error::encode(env, &e),
+        },
+    )
 }
 
 /// Whether there is a plugin function of this name: no parameters, no result or a return code.

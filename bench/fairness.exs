@@ -1,0 +1,157 @@
+# What hostile plugins cost everybody else: `mix run bench/fairness.exs`.
+
+Code.require_file("support.exs", __DIR__)
+
+defmodule Bench.Fairness do
+  def run do
+    Bench.environment()
+    report("an idle machine", [])
+    loops(100)
+    hostile(20)
+    payloads(4, 100_000_000)
+    sleepers(1_000)
+  end
+
+  defp loops(count) do
+    plugins = for _ <- 1..count, do: new!(Bench.wat("spin"))
+    callers = for plugin <- plugins, do: forever(fn -> spin(plugin, :infinity) end)
+    Process.sleep(500)
+    report("#{count} plugins in endless loops", echo: true)
+
+    killed = for pid <- callers, do: kill(pid)
+    line("Process.exit(pid, :kill) to the process's end", killed)
+
+    ended =
+      for _ <- 1..20 do
+        plugin = hd(plugins)
+        task = Task.async(fn -> spin(plugin, :infinity) end)
+        Process.sleep(5)
+        Bench.elapsed(fn -> Task.shutdown(task, :brutal_kill) end) + until_free(plugin)
+      end
+
+    line("Task.shutdown(:brutal_kill) to the plugin's end", ended)
+
+    # All wait for the dirty schedulers at once: how late is the latest?
+    late =
+      plugins
+      |> Enum.map(fn plugin ->
+        Task.async(fn -> Bench.elapsed(fn -> spin(plugin, 500) end) end)
+      end)
+      |> Task.await_many(60_000)
+      |> Enum.map(&(&1 - 500_000))
+
+    line("how late a timeout of 500 ms is noticed", late)
+  end
+
+  defp hostile(count) do
+    # Each call anew, as a pool of attackers would.
+    fill = forever(count, Bench.wat("bulk_hostile"), "fill_once")
+    report("#{count} plugins that fill a gigabyte, each call anew", echo: true)
+    Enum.each(fill, &kill/1)
+  end
+
+  defp payloads(count, bytes) do
+    input = :binary.copy("x", bytes)
+
+    callers =
+      for _ <- 1..count do
+        plugin = new!(Bench.guest("rust_minimal"))
+        forever(fn -> {:ok, _} = Vitrine.call(plugin, "echo", input, timeout: 60_000) end)
+      end
+
+    Process.sleep(500)
+    report("#{count} plugins that are passed #{div(bytes, 1_000_000)} MB in and out", echo: true)
+    Enum.each(callers, &kill/1)
+  end
+
+  defp sleepers(count) do
+    functions = %{"greet" => fn _ -> Process.sleep(50) && "x" end}
+    plugins = for _ <- 1..count, do: new!(Bench.guest("zig"), host_functions: functions)
+
+    all =
+      Bench.elapsed(fn ->
+        plugins
+        |> Enum.map(fn plugin -> Task.async(fn -> Vitrine.call!(plugin, "greet") end) end)
+        |> Task.await_many(60_000)
+      end)
+
+    IO.puts("\n#{count} processes, each in a host function that sleeps 50 ms")
+    line("until the last is done", [all])
+  end
+
+  defp forever(count, path, function) do
+    for _ <- 1..count do
+      plugin = new!(path)
+
+      forever(fn ->
+        Vitrine.call(plugin, function, "", timeout: 60_000)
+        Vitrine.reset(plugin)
+      end)
+    end
+  end
+
+  defp forever(function), do: spawn(fn -> repeat(function) end)
+
+  defp repeat(function) do
+    function.()
+    repeat(function)
+  end
+
+  defp spin(plugin, timeout), do: Vitrine.call(plugin, "spin", "", timeout: timeout)
+
+  defp kill(pid) do
+    monitor = Process.monitor(pid)
+
+    Bench.elapsed(fn ->
+      Process.exit(pid, :kill)
+
+      receive do
+        {:DOWN, ^monitor, _, _, _} -> :ok
+      end
+    end)
+  end
+
+  # A plugin whose caller is dead is busy until the last slice of its call has ended.
+  defp until_free(plugin), do: Bench.elapsed(fn -> wait(plugin) end)
+
+  defp wait(plugin) do
+    if Vitrine.reset(plugin) != :ok, do: wait(plugin)
+  end
+
+  defp report(title, options) do
+    IO.puts("\n" <> title)
+    line("spawn and reply", Bench.latencies(2_000))
+
+    if options[:echo] do
+      echo = new!(Bench.guest("rust_minimal"))
+
+      times =
+        for _ <- 1..1_000 do
+          Process.sleep(1)
+          Bench.elapsed(fn -> {:ok, "hi"} = Vitrine.call(echo, "echo", "hi") end)
+        end
+
+      line("2-byte echo of another plugin", times)
+    end
+  end
+
+  defp line(name, times) do
+    figures =
+      for {label, time} <- [
+            {"median", Bench.median(times)},
+            {"p99", Bench.percentile(times, 99)},
+            {"worst", Enum.max(times)}
+          ] do
+        String.pad_leading("#{label} #{round(time)} µs", 20)
+      end
+
+    IO.puts(["  ", String.pad_trailing(name, 48) | figures])
+  end
+
+  defp new!(source, options \\ []) do
+    {:ok, plugin} = Vitrine.new(source, options)
+    plugin
+  end
+end
+
+Bench.Fairness.run()
