@@ -46,7 +46,11 @@ defmodule Vitrine.Error do
           | :busy
           | :closed
 
-  @typedoc "A frame of a Wasm backtrace, the innermost first in a list of them."
+  @typedoc """
+  A frame of a Wasm backtrace, the innermost first in a list of them. `offset` is that of the
+  instruction in the module as it was compiled: behind a bulk instruction that was rewritten it is
+  not quite that of the file.
+  """
   @type frame :: %{
           function: String.t() | nil,
           index: non_neg_integer(),

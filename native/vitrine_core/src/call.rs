@@ -64,7 +64,7 @@ pub struct Call {
     waiting: bool,
     /// The time of the start, until the first slice.
     begun: Option<u64>,
-    normal_used: u64,
+    normal_used: Duration,
     slice: Duration,
     demand: Demand,
 }
@@ -84,7 +84,7 @@ impl Call {
             plugin,
             begun: Some(begun),
             waiting: false,
-            normal_used: 0,
+            normal_used: Duration::ZERO,
             slice: Duration::ZERO,
             demand: Demand::default(),
         }
@@ -123,8 +123,8 @@ impl Call {
                 result: Err(error),
                 returned: false,
             }),
-            Ok(polled) => {
-                self.account(slice, clock::now() - begin);
+            Ok((polled, took)) => {
+                self.account(slice, took);
                 match polled {
                     Poll::Ready(ended) => self.finish(ended),
                     Poll::Pending => self.pending(),
@@ -133,7 +133,7 @@ impl Call {
         }
     }
 
-    /// How long the last slice took.
+    /// How long the last slice took, to about half a millisecond.
     pub fn last_slice(&self) -> Duration {
         self.slice
     }
@@ -152,33 +152,33 @@ impl Call {
         self.plugin.shared.call_waker.arm(notify)
     }
 
-    /// What is left of the call's millisecond on normal schedulers.
+    /// What is left of the call's time on normal schedulers, in nanoseconds.
     fn normal_budget(&self) -> Option<u64> {
-        let left = (NORMAL_BUDGET.as_nanos() as u64).checked_sub(self.normal_used)?;
-        (!self.fresh && !self.plugin.shared.only_dirty()).then_some(left)
+        let left = NORMAL_BUDGET.saturating_sub(self.normal_used);
+        let normal = !left.is_zero() && !self.fresh && !self.plugin.shared.only_dirty();
+        normal.then_some(left.as_nanos() as u64)
     }
 
-    fn poll(&mut self) -> Result<Poll<Ended>, Error> {
+    fn poll(&mut self) -> Result<(Poll<Ended>, Duration), Error> {
         let (_, ticker) = parts()?;
         let shared = &self.plugin.shared;
         let Some(running) = self.running.as_mut() else {
             return Err(Error::new(crate::Reason::Busy, "the call has ended"));
         };
-        let _ticking = ticker.running();
+        let ticking = ticker.running();
         shared.call_waker.clear();
         let mut context = Context::from_waker(&shared.waker);
-        Ok(wasi::enter(shared.wasi, || {
-            running.as_mut().poll(&mut context)
-        }))
+        let polled = wasi::enter(shared.wasi, || running.as_mut().poll(&mut context));
+        Ok((polled, ticking.elapsed()))
     }
 
-    fn account(&mut self, slice: Slice, nanos: u64) {
-        self.slice = Duration::from_nanos(nanos);
+    fn account(&mut self, slice: Slice, took: Duration) {
+        self.slice = took;
         self.fresh = false;
         if slice == Slice::Normal {
-            self.normal_used += nanos;
+            self.normal_used += took;
         }
-        self.plugin.shared.note_slice(slice, self.slice);
+        self.plugin.shared.note_slice(slice, took);
     }
 
     fn pending(&mut self) -> Step {
