@@ -51,7 +51,7 @@ defmodule Vitrine do
     * `:host_functions` - what the plugin may call, see `Vitrine.HostFunction`
     * `:wasi` - whether it gets WASI preview 1, with nothing granted: no files, no environment,
       no network, output dropped. `false` by default
-    * `:name` - what errors and log lines call it: a string. By default the manifest's name for
+    * `:name` - what errors and log lines call it: a string or an atom. By default the manifest's name for
       the module, the file's name, or the beginning of the module's sha256
     * `:config` - a map of strings, merged over the manifest's `config`
     * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of

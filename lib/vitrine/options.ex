@@ -84,7 +84,7 @@ defmodule Vitrine.Options do
 
   defp name!(nil), do: nil
   defp name!(name) when is_binary(name), do: name
-  defp name!(name) when is_atom(name), do: inspect(name)
+  defp name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
 
   defp name!(other) do
     raise ArgumentError, "expected :name to be a string, got: #{inspect(other)}"
