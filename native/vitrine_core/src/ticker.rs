@@ -94,8 +94,9 @@ fn tick(engine: &Engine, shared: &Shared, woken: &Receiver<()>) {
         engine.increment_epoch();
         shared.ticks.fetch_add(1, Relaxed);
         let slices = shared.slices.load(SeqCst);
-        if slices % BEGUN > 0 || slices / BEGUN != seen {
-            (idle, seen) = (0, slices / BEGUN);
+        let (running, begun) = (slices & (BEGUN - 1), slices / BEGUN);
+        if running > 0 || begun != seen {
+            (idle, seen) = (0, begun);
             continue;
         }
         idle += 1;

@@ -1,0 +1,133 @@
+//! What becomes of plugins and instances: made, limited, lost, replaced, closed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use crate::support::{OPTIONS, finish, load, plugin, plugin_with, run, within};
+use vitrine_core::{HostFunction, Limits, OnTrap, PluginOptions, Reason, Slice, Step, ValueType};
+
+#[test]
+fn after_a_trap_the_instance_is_replaced_or_kept_as_asked() {
+    for (on_trap, expected) in [(OnTrap::Reset, Ok(vec![])), (OnTrap::Keep, Err(Some(7)))] {
+        let plugin = plugin_with(PluginOptions {
+            on_trap,
+            ..PluginOptions::default()
+        });
+        run(&plugin, "write", b"").unwrap();
+        let trap = run(&plugin, "trap", b"").unwrap_err();
+        assert_eq!(trap.reason, Reason::Trap);
+        assert!(!trap.backtrace.is_empty());
+        assert_eq!(run(&plugin, "read", b"").map_err(|e| e.code), expected);
+    }
+}
+
+#[test]
+fn a_closed_plugin_stays_closed() {
+    let plugin = plugin();
+    let mut call = plugin.start("spin", b"", OPTIONS).unwrap();
+    assert!(matches!(call.resume(Slice::Dirty, None), Step::SliceOver));
+    plugin.close();
+    assert_eq!(finish(call).unwrap_err().reason, Reason::Cancelled);
+    assert_eq!(
+        run(&plugin, "echo", b"").unwrap_err().reason,
+        Reason::Closed
+    );
+}
+
+#[test]
+fn a_limit_of_memory_is_an_error_and_not_the_end() {
+    let plugin = plugin_with(PluginOptions {
+        limits: Limits {
+            memory: 1 << 20,
+            ..Limits::default()
+        },
+        ..PluginOptions::default()
+    });
+    let error = plugin.start("echo", &vec![0; 8 << 20], OPTIONS).err();
+    assert_eq!(error.map(|e| e.reason), Some(Reason::OutOfMemory));
+    assert_eq!(run(&plugin, "echo", b"small").unwrap(), b"small");
+}
+
+#[test]
+fn an_initialiser_that_never_ends_has_a_deadline() {
+    let text = r#"(module (func $f (loop (br 0))) (start $f))"#;
+    let plugin = load(text, PluginOptions::default()).unwrap();
+    let call = plugin.initialise(within(20)).unwrap();
+    assert_eq!(finish(call).unwrap_err().reason, Reason::Timeout);
+}
+
+#[test]
+fn what_cannot_be_compiled_or_linked_is_told_by_name() {
+    let reason = |text: &str| load(text, PluginOptions::default()).err().map(|e| e.reason);
+    assert_eq!(reason("(module (func i32.const))"), Some(Reason::Compile));
+    let missing = r#"(module (import "app" "missing" (func)))"#;
+    assert_eq!(reason(missing), Some(Reason::Link));
+    let typed = HostFunction {
+        namespace: "app".into(),
+        name: "missing".into(),
+        signature: Some((vec![ValueType::I32], vec![])),
+    };
+    let options = PluginOptions {
+        host_functions: vec![typed],
+        ..PluginOptions::default()
+    };
+    let error = load(missing, options).err().unwrap();
+    assert!(error.message.contains("app::missing"), "{error}");
+}
+
+#[test]
+fn a_module_is_compiled_once_for_all_that_want_it_and_freed_after_the_last() {
+    let text = "(module (func (export \"only_here\")))";
+    let (one, other) = (
+        load(text, PluginOptions::default()).unwrap(),
+        load(text, PluginOptions::default()).unwrap(),
+    );
+    assert!(Arc::ptr_eq(one.compiled(), other.compiled()));
+    let weak = Arc::downgrade(one.compiled());
+    drop((one, other));
+    let waiting = Instant::now();
+    while weak.strong_count() > 0 {
+        assert!(
+            waiting.elapsed() < Duration::from_secs(10),
+            "it is never freed"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_guest_that_sleeps_waits_and_is_woken() {
+    let text = r#"(module
+      (import "wasi_snapshot_preview1" "poll_oneoff"
+        (func $poll (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (func (export "sleep")
+        (i32.store (i32.const 16) (i32.const 1))
+        (i64.store (i32.const 24) (i64.const 30000000))
+        (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"#;
+    let options = PluginOptions {
+        wasi: true,
+        ..PluginOptions::default()
+    };
+    let plugin = load(text, options).unwrap();
+    finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
+    let mut call = plugin.start("sleep", b"", within(5_000)).unwrap();
+    let Step::Waiting(Some(left)) = call.resume(Slice::Normal, None) else {
+        panic!("it should wait");
+    };
+    assert!(left <= Duration::from_secs(5));
+    let woken = Arc::new(AtomicBool::new(false));
+    let notify = woken.clone();
+    if call.arm(Box::new(move || notify.store(true, SeqCst))) {
+        let waiting = Instant::now();
+        while !woken.load(SeqCst) {
+            assert!(
+                waiting.elapsed() < Duration::from_secs(5),
+                "it is never woken"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert!(finish(call).is_ok());
+}

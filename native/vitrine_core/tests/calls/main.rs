@@ -1,0 +1,191 @@
+//! The call protocol as an embedder sees it: steps, slices, requests, deadlines.
+
+// A test that panics is a test that fails.
+#![allow(clippy::unwrap_used)]
+
+mod lifecycle;
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{OPTIONS, answer, finish, parked, plugin, run, within};
+use vitrine_core::{CallOptions, LARGE, LogLevel, Reason, Reply, Request, Slice, Step, Value};
+
+#[test]
+fn a_short_call_is_done_in_its_first_slice() {
+    let plugin = plugin();
+    let whole = (0..10).filter(|_| {
+        let mut call = plugin.start("echo", b"hello", OPTIONS).unwrap();
+        match call.resume(Slice::Normal, None) {
+            Step::Done(mut finished) => finished.output().unwrap() == b"hello",
+            _ => false,
+        }
+    });
+    // Not always: the operating system may hold up a thread for longer than a slice.
+    assert!(whole.count() > 5);
+}
+
+#[test]
+fn a_fresh_instance_is_no_work_for_a_normal_scheduler() {
+    let plugin = plugin();
+    plugin.reset().unwrap();
+    let mut call = plugin.start("echo", b"hello", OPTIONS).unwrap();
+    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
+    assert_eq!(finish(call).unwrap(), b"hello");
+}
+
+#[test]
+fn a_host_call_parks_with_its_arguments_and_goes_on_with_the_reply() {
+    let plugin = plugin();
+    let mut call = plugin.start("ask", b"question", OPTIONS).unwrap();
+    let request = parked(&mut call, None);
+    let args = vec![Value::Bytes(b"question".to_vec())];
+    assert_eq!(
+        request,
+        Request::HostFunction {
+            index: 0,
+            args,
+            results: 1
+        }
+    );
+    let reply = Reply::Values(vec![Value::Bytes(b"answer".to_vec())]);
+    assert_eq!(answer(call, Slice::Normal, reply).unwrap(), b"answer");
+}
+
+#[test]
+fn a_parked_call_can_be_resumed_by_another_thread() {
+    let plugin = plugin();
+    let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
+    parked(&mut call, None);
+    let output = std::thread::spawn(move || {
+        let reply = Reply::Values(vec![Value::Bytes(b"from afar".to_vec())]);
+        answer(call, Slice::Dirty, reply).unwrap()
+    });
+    assert_eq!(output.join().unwrap(), b"from afar");
+}
+
+#[test]
+fn a_reply_may_be_an_error_for_the_guest_or_the_end_of_it() {
+    let plugin = plugin();
+    for (reply, reason) in [
+        (Reply::Error(b"no".to_vec()), Reason::GuestError),
+        (Reply::Failed, Reason::HostFunction),
+    ] {
+        let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
+        parked(&mut call, None);
+        assert_eq!(
+            answer(call, Slice::Normal, reply).unwrap_err().reason,
+            reason
+        );
+    }
+    assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
+}
+
+#[test]
+fn a_large_argument_is_copied_on_a_dirty_slice() {
+    let plugin = plugin();
+    let input = vec![1; LARGE + 1];
+    let mut call = plugin.start("ask", &input, OPTIONS).unwrap();
+    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
+    let request = parked(&mut call, None);
+    assert!(matches!(request, Request::HostFunction { args, .. } if args == [Value::Bytes(input)]));
+}
+
+#[test]
+fn a_call_has_a_bounded_time_on_normal_slices_host_calls_included() {
+    let plugin = plugin();
+    let mut call = plugin.start("ask_forever", b"?", OPTIONS).unwrap();
+    let mut rounds = 0;
+    while call.next_slice() == Slice::Normal {
+        let reply = (rounds > 0).then(|| Reply::Values(vec![Value::Bytes(vec![])]));
+        call.resume(Slice::Normal, reply);
+        rounds += 1;
+        assert!(rounds < 1_000_000, "normal slices never end");
+    }
+    assert!(rounds > 0);
+}
+
+#[test]
+fn an_endless_loop_ends_its_slices_and_its_deadline() {
+    let plugin = plugin();
+    let began = Instant::now();
+    let mut call = plugin.start("spin", b"", within(100)).unwrap();
+    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
+    assert!(matches!(call.resume(Slice::Dirty, None), Step::SliceOver));
+    assert_eq!(finish(call).unwrap_err().reason, Reason::Timeout);
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
+}
+
+#[test]
+fn a_cancelled_call_ends_and_its_siblings_do_not() {
+    let (one, other) = (plugin(), plugin());
+    let mut spinning = one.start("spin", b"", OPTIONS).unwrap();
+    let mut sibling = other.start("spin", b"", within(300)).unwrap();
+    assert!(matches!(
+        spinning.resume(Slice::Dirty, None),
+        Step::SliceOver
+    ));
+    one.cancel();
+    assert_eq!(finish(spinning).unwrap_err().reason, Reason::Cancelled);
+    assert!(matches!(
+        sibling.resume(Slice::Dirty, None),
+        Step::SliceOver
+    ));
+    assert_eq!(finish(sibling).unwrap_err().reason, Reason::Timeout);
+}
+
+#[test]
+fn a_call_that_is_parked_notices_its_deadline_with_the_reply() {
+    let plugin = plugin();
+    let mut call = plugin.start("ask", b"?", within(20)).unwrap();
+    parked(&mut call, None);
+    std::thread::sleep(Duration::from_millis(30));
+    let reply = Reply::Values(vec![Value::Bytes(vec![])]);
+    let error = answer(call, Slice::Normal, reply).unwrap_err();
+    assert_eq!(error.reason, Reason::Timeout);
+}
+
+#[test]
+fn one_call_at_a_time() {
+    let plugin = plugin();
+    let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
+    parked(&mut call, None);
+    assert!(!plugin.is_idle());
+    assert_eq!(run(&plugin, "echo", b"").unwrap_err().reason, Reason::Busy);
+    assert_eq!(plugin.reset().unwrap_err().reason, Reason::Busy);
+    drop(call);
+    assert!(plugin.is_idle());
+    assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
+}
+
+#[test]
+fn a_call_that_is_dropped_loses_the_instance_and_no_more() {
+    let plugin = plugin();
+    run(&plugin, "write", b"").unwrap();
+    assert_eq!(run(&plugin, "read", b"").unwrap_err().code, Some(7));
+    let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
+    parked(&mut call, None);
+    drop(call);
+    assert_eq!(run(&plugin, "read", b""), Ok(vec![]));
+}
+
+#[test]
+fn a_log_line_parks_only_if_its_level_is_wanted() {
+    let plugin = plugin();
+    let options = CallOptions {
+        log_level: LogLevel::Info as i32,
+        ..OPTIONS
+    };
+    let mut call = plugin.start("log", b"line", options).unwrap();
+    let message = b"line".to_vec();
+    let level = LogLevel::Info;
+    assert_eq!(parked(&mut call, None), Request::Log { level, message });
+    drop(call);
+    let options = CallOptions {
+        log_level: LogLevel::Warn as i32,
+        ..OPTIONS
+    };
+    assert!(finish(plugin.start("log", b"line", options).unwrap()).is_ok());
+    assert!(run(&plugin, "log", b"line").is_ok());
+}

@@ -1,0 +1,112 @@
+//! A guest for every step, and what drives its calls.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use vitrine_core::{
+    Call, CallOptions, Error, HostFunction, LOG_OFF, Plugin, PluginOptions, Reply, Request, Slice,
+    Step, compile,
+};
+
+pub const ABI: &str = r#"
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "length" (func $length_of (param i64) (result i64)))
+  (import "extism:host/env" "input_offset" (func $input (result i64)))
+  (import "extism:host/env" "input_length" (func $length (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (import "extism:host/env" "log_info" (func $log (param i64)))
+  (import "extism:host/user" "ask" (func $ask (param i64) (result i64)))"#;
+
+pub const GUEST: &str = r#"
+  (memory 1)
+  (func (export "echo") (call $output (call $input) (call $length)))
+  (func (export "ask") (local $answer i64)
+    (local.set $answer (call $ask (call $input)))
+    (call $output (local.get $answer) (call $length_of (local.get $answer))))
+  (func (export "spin") (loop (br 0)))
+  (func (export "ask_forever") (loop (drop (call $ask (call $input))) (br 0)))
+  (func (export "log") (call $log (call $input)))
+  (func (export "trap") unreachable)
+  (func (export "write") (i32.store (i32.const 0) (i32.const 7)))
+  (func (export "read") (result i32) (i32.load (i32.const 0)))"#;
+
+pub const OPTIONS: CallOptions = CallOptions {
+    timeout: None,
+    log_level: LOG_OFF,
+};
+
+pub fn within(ms: u64) -> CallOptions {
+    CallOptions {
+        timeout: Some(Duration::from_millis(ms)),
+        ..OPTIONS
+    }
+}
+
+pub fn load(text: &str, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
+    let (done, compiled) = mpsc::channel();
+    compile(text.as_bytes().to_vec(), move |outcome| {
+        done.send(outcome).unwrap();
+    });
+    Plugin::new(compiled.recv().unwrap()?, options)
+}
+
+pub fn plugin_with(options: PluginOptions) -> Arc<Plugin> {
+    let ask = HostFunction {
+        namespace: "extism:host/user".into(),
+        name: "ask".into(),
+        signature: None,
+    };
+    let options = PluginOptions {
+        host_functions: vec![ask],
+        ..options
+    };
+    let plugin = load(&format!("(module {ABI} {GUEST})"), options).unwrap();
+    finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
+    plugin
+}
+
+pub fn plugin() -> Arc<Plugin> {
+    plugin_with(PluginOptions::default())
+}
+
+/// Runs a call that asks for nothing to its end.
+pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
+    let mut slice = Slice::Normal;
+    loop {
+        match call.resume(slice, None) {
+            Step::Done(mut finished) => {
+                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
+            }
+            Step::SliceOver => slice = Slice::Dirty,
+            Step::Parked(request) => panic!("unexpected {request:?}"),
+            Step::Waiting(_) => panic!("nothing to wait for"),
+        }
+    }
+}
+
+/// Answers what a call is parked on, after which it asks for nothing more.
+pub fn answer(mut call: Call, slice: Slice, reply: Reply) -> Result<Vec<u8>, Error> {
+    match call.resume(slice, Some(reply)) {
+        Step::Done(mut finished) => finished.output().map(<[u8]>::to_vec).map_err(Error::clone),
+        // A thread may be held up by the operating system for longer than its slice.
+        _ => finish(call),
+    }
+}
+
+pub fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<Vec<u8>, Error> {
+    finish(plugin.start(function, input, OPTIONS)?)
+}
+
+/// The request that a call parks on, on whichever slice.
+pub fn parked(call: &mut Call, reply: Option<Reply>) -> Request {
+    let mut reply = reply;
+    let mut slice = call.next_slice();
+    loop {
+        match call.resume(slice, reply.take()) {
+            Step::Parked(request) => return request,
+            Step::SliceOver => slice = Slice::Dirty,
+            _ => panic!("the call should park"),
+        }
+    }
+}
