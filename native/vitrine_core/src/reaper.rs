@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, unbounded};
 
-/// Instances that may wait to be dropped before new ones are held back.
-const BACKLOG: usize = 64;
+/// Instances that may wait to be dropped before new ones are held back: each may have as much
+/// memory as its limit allows.
+const BACKLOG: usize = 8;
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
