@@ -93,9 +93,8 @@ defmodule Vitrine.Call do
 
   defp resume(call, reply, :dirty), do: Native.call_resume_dirty(call, reply)
 
-  defp large?({:values, values}),
-    do: Enum.any?(values, fn {_, value} -> is_binary(value) and is_large(value) end)
-
+  defp large?({:values, [{:binary, bytes} | _]}) when is_large(bytes), do: true
+  defp large?({:values, [_ | rest]}), do: large?({:values, rest})
   defp large?({:error, text}), do: is_large(text)
   defp large?(_reply), do: false
 

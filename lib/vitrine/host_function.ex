@@ -124,7 +124,7 @@ defmodule Vitrine.HostFunction do
   # Runs the function for an import with so many results: the reply for the guest, and what the
   # error is to carry if it failed.
   def run(%__MODULE__{} = host_function, args, results, context) do
-    types = host_function.results || List.duplicate(:binary, results)
+    types = host_function.results || untyped(results)
     result = apply_function(host_function.function, args, context)
     {reply(host_function.name, types, result), []}
   catch
@@ -135,6 +135,9 @@ defmodule Vitrine.HostFunction do
     kind, reason ->
       {:failed, [kind: kind, exception: reason, stacktrace: __STACKTRACE__]}
   end
+
+  defp untyped(1), do: [:binary]
+  defp untyped(results), do: List.duplicate(:binary, results)
 
   defp apply_function(function, args, context) do
     if is_function(function, length(args)) do
