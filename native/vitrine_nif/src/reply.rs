@@ -22,12 +22,20 @@ thread_local! {
     static ENV: Cell<*mut c_void> = const { Cell::new(null_mut()) };
 }
 
+/// Forgets the environment, also when what runs under it panics.
+struct Forget;
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        ENV.set(null_mut());
+    }
+}
+
 /// Runs `body`, in which [`wake`] may be called, on a scheduler.
 pub fn on_scheduler<R>(env: Env<'_>, body: impl FnOnce() -> R) -> R {
+    let _forget = Forget;
     ENV.set(env.as_c_arg().cast());
-    let result = body();
-    ENV.set(null_mut());
-    result
+    body()
 }
 
 /// Sends `{:vitrine_wake, id}`. The message is in the mailbox when this returns, so that a process
