@@ -49,8 +49,8 @@ defmodule Vitrine do
   ## Options
 
     * `:host_functions` - what the plugin may call, see `Vitrine.HostFunction`
-    * `:wasi` - whether it gets WASI preview 1, with nothing granted: no files, no environment,
-      no network, output dropped. `false` by default
+    * `:wasi` - whether it gets WASI preview 1, and what that grants: `true` for next to
+      nothing, or a keyword list, see `Vitrine.Wasi`. `false` by default
     * `:name` - what errors and log lines call it: a string or an atom. By default the manifest's name for
       the module, the file's name, or the beginning of the module's sha256
     * `:config` - a map of strings, merged over the manifest's `config`
@@ -61,11 +61,25 @@ defmodule Vitrine do
     * `:on_trap` - what the next call finds after one that trapped, exited or was stopped:
       `:reset` a fresh instance, with the variables kept, `:keep` the instance as it is
     * `:context` - what host functions get as context while the plugin initialises
+    * `:log_level` - the lowest level the plugin may log and print at, besides Logger's own:
+      `:trace` (the default), `:debug`, `:info`, `:warning`, `:error` or `:off`
+    * `:fuel` - units of fuel that a call may use, about one for each instruction of WebAssembly,
+      so that the same call ends at the same place each time. None are counted by default:
+      counting costs some speed
+    * `:init_fuel` - units of fuel for the start function and the initialisers of an instance, by
+      default as for a call
+    * `:limits` - a keyword list of `:output_bytes`, of a call's output (1 GiB), and
+      `:table_elements`, in all tables of an instance (1 000 000)
+    * `:coredump` - the path of a file that gets a WebAssembly coredump when a call traps
+    * `:debug_info` - whether the module's debug information is used: backtraces have files and
+      lines, and a native debugger sees the guest's variables. `false` by default; the plugin runs
+      on dirty schedulers only
+    * `:profiler` - `:perf`, `:jitdump` or `:vtune`: tells that profiler of the plugin's code
 
   ## Errors
 
   `:manifest`, `:compile`, `:link`, and what a start function or initialiser may come to: `:trap`,
-  `:timeout`, `:exit`, `:out_of_memory`, `:host_function`. Wrong options raise `ArgumentError`.
+  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`. Wrong options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
       iex> error.reason
@@ -186,6 +200,80 @@ defmodule Vitrine do
   end
 
   def reset(server), do: Server.ask(server, :reset)
+
+  @doc """
+  The plugin's variables, a map from strings to binaries: what it keeps by its `var_set`.
+
+  With `put_vars/2` a plugin's state can be saved and restored: variables outlive the instance,
+  but not the plugin.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
+      iex> Vitrine.put_vars(plugin, %{"count" => <<1, 0, 0, 0>>})
+      :ok
+      iex> Vitrine.vars(plugin)
+      %{"count" => <<1, 0, 0, 0>>}
+  """
+  @spec vars(callable()) :: %{optional(String.t()) => binary()} | {:error, Error.t()}
+  def vars(%Plugin{ref: ref}), do: Native.plugin_vars(ref)
+  def vars(server), do: Server.ask(server, :vars)
+
+  @doc """
+  Puts these variables in the place of all that the plugin has.
+
+  Answers `:vars` if they are larger than the manifest's `memory.max_var_bytes`; then nothing is
+  changed. A call that is under way sees the new ones.
+  """
+  @spec put_vars(callable(), %{optional(String.t()) => binary()}) :: :ok | {:error, Error.t()}
+  def put_vars(%Plugin{ref: ref, name: name}, vars) when is_map(vars) do
+    with {:error, details} <- Native.plugin_put_vars(ref, Options.vars!(vars)) do
+      {:error, Error.from_native(details, plugin: name)}
+    end
+  end
+
+  def put_vars(server, vars) when is_map(vars),
+    do: Server.ask(server, {:put_vars, Map.new(Options.vars!(vars))})
+
+  @doc """
+  Changes the plugin's configuration: merges a map of strings into it, where `nil` deletes a key.
+  The plugin finds the new values from its next `config_get` on.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, config: %{"a" => "1"})
+      iex> Vitrine.put_config(plugin, %{"a" => nil, "b" => "2"})
+      :ok
+  """
+  @spec put_config(callable(), %{optional(String.t()) => String.t() | nil}) ::
+          :ok | {:error, Error.t()}
+  def put_config(%Plugin{ref: ref}, changes) when is_map(changes),
+    do: Native.plugin_put_config(ref, Options.config_changes!(changes))
+
+  def put_config(server, changes) when is_map(changes),
+    do: Server.ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
+
+  @doc """
+  What the plugin printed since it was last taken, where the option `:wasi` says `:capture`: at
+  most 1 MiB of each stream, what came later is lost. See `Vitrine.Wasi` for an example.
+  """
+  @spec take_printed(callable()) :: %{stdout: binary(), stderr: binary()} | {:error, Error.t()}
+  def take_printed(%Plugin{ref: ref}) do
+    {stdout, stderr} = Native.plugin_take_printed(ref)
+    %{stdout: stdout, stderr: stderr}
+  end
+
+  def take_printed(server), do: Server.ask(server, :take_printed)
+
+  @doc """
+  The fuel that the plugin's last call used, or its initialisation if it was not called yet; 0 if
+  it has no option `:fuel`.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, fuel: 1000)
+      iex> Vitrine.call(plugin, "run")
+      {:ok, ""}
+      iex> Vitrine.fuel_used(plugin) in 1..10
+      true
+  """
+  @spec fuel_used(callable()) :: non_neg_integer() | {:error, Error.t()}
+  def fuel_used(%Plugin{ref: ref}), do: Native.plugin_fuel_used(ref)
+  def fuel_used(server), do: Server.ask(server, :fuel_used)
 
   @doc """
   Closes a plugin: stops the call that it is in the middle of and releases its memory. Later calls

@@ -64,6 +64,11 @@ defmodule Vitrine.Call do
     call |> resume({:values, []}, scheduler) |> continue(frame, failure)
   end
 
+  def continue({:print, call, stream, text, scheduler}, {plugin, _, _} = frame, failure) do
+    Log.print(plugin, stream, text)
+    call |> resume({:values, []}, scheduler) |> continue(frame, failure)
+  end
+
   def continue({:host_function, call, index, args, results, scheduler}, frame, _failure) do
     {plugin, _, context} = frame
     function = elem(plugin.host_functions, index)

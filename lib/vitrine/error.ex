@@ -13,12 +13,15 @@ defmodule Vitrine.Error do
     * `:timeout` - the call ran past its deadline
     * `:cancelled` - `Vitrine.cancel/1` or `Vitrine.close/1` stopped the call
     * `:out_of_memory` - the plugin needs more memory than its limit
+    * `:fuel` - the plugin used up its fuel, see the option `:fuel` of `Vitrine.new/2`
+    * `:output_too_large` - the output is larger than its limit
     * `:host_function` - a host function raised, threw, exited or returned what it must not.
       `kind`, `exception` and `stacktrace` have the original
     * `:function_not_found` - the plugin has no such function, or it is no plugin function
     * `:link` - an import of the plugin cannot be satisfied
     * `:manifest` - the source or the manifest is not as it must be
     * `:compile` - the bytes are no WebAssembly module that can be compiled
+    * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit
     * `:busy` - the plugin is in the middle of a call
     * `:closed` - the plugin was closed, or the server is not running
 
@@ -38,23 +41,29 @@ defmodule Vitrine.Error do
           | :timeout
           | :cancelled
           | :out_of_memory
+          | :fuel
+          | :output_too_large
           | :host_function
           | :function_not_found
           | :link
           | :manifest
           | :compile
+          | :vars
           | :busy
           | :closed
 
   @typedoc """
   A frame of a Wasm backtrace, the innermost first in a list of them. `offset` is that of the
   instruction in the module as it was compiled: behind a bulk instruction that was rewritten it is
-  not quite that of the file.
+  not quite that of the file. `file` and `line` are those of the source, where the plugin has
+  debug information and the option `:debug_info` asks for it.
   """
   @type frame :: %{
           function: String.t() | nil,
           index: non_neg_integer(),
-          offset: non_neg_integer() | nil
+          offset: non_neg_integer() | nil,
+          file: String.t() | nil,
+          line: pos_integer() | nil
         }
 
   @type t :: %__MODULE__{
@@ -105,11 +114,14 @@ defmodule Vitrine.Error do
   defp backtrace(frames) do
     lines =
       for frame <- frames do
-        "\n    at #{frame.function || "function #{frame.index}"}#{offset(frame.offset)}"
+        "\n    at #{frame.function || "function #{frame.index}"}#{offset(frame.offset)}#{line(frame)}"
       end
 
     Enum.join(lines)
   end
+
+  defp line(%{file: file, line: line}) when file != nil, do: " #{file}:#{line}"
+  defp line(_frame), do: ""
 
   defp offset(nil), do: ""
   defp offset(offset), do: " (0x#{Integer.to_string(offset, 16)})"
@@ -118,8 +130,8 @@ defmodule Vitrine.Error do
   # From what the NIF gives.
   def from_native({reason, message, code, trap, backtrace}, context \\ []) do
     frames =
-      for {function, index, offset} <- backtrace do
-        %{function: function, index: index, offset: offset}
+      for {function, index, offset, file, line} <- backtrace do
+        %{function: function, index: index, offset: offset, file: file, line: line}
       end
 
     struct!(

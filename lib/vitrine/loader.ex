@@ -5,30 +5,54 @@ defmodule Vitrine.Loader do
   alias Vitrine.{Call, Error, Native, Options, Plugin, Source}
 
   @page 65_536
-  @max_table_elements 1_000_000
 
   @doc "Makes a plugin."
   @spec load(Source.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
-    with {:ok, manifest, bytes} <- Source.load(source) do
+    with {:ok, manifest, modules} <- Source.load(source) do
       options = Options.plugin!(options, manifest)
-      name = options.name || hd(manifest.wasm)[:name]
+      main = length(modules) - 1
+      name = options.name || Source.name(manifest)
 
-      with {:ok, compiled} <- native(Native.await(&Native.compile(bytes, &1)), name),
-           name = name || String.slice(Native.compiled_hash(compiled), 0, 12),
-           {:ok, ref} <- native(Native.plugin_new(compiled, terms(options, manifest)), name) do
+      with {:ok, compiled} <- compile(modules, main, options, name),
+           {_, main_module} = Enum.at(compiled, main),
+           name = name || String.slice(Native.compiled_hash(main_module), 0, 12),
+           {:ok, ref} <- native(Native.plugin_new(compiled, main, terms(options)), name) do
         plugin = %Plugin{
           name: name,
           ref: ref,
           host_functions: List.to_tuple(options.host_functions),
           timeout: options.timeout,
           scheduler: options.scheduler,
-          logs?: Native.compiled_logs(compiled)
+          logs?: Enum.any?(compiled, fn {_, module} -> Native.compiled_logs(module) end),
+          log_level: options.log_level,
+          print_levels: options.print_levels
         }
 
         initialise(plugin, options)
       end
     end
+  end
+
+  # One after the other: a worker of the core compiles each with all processors.
+  defp compile(modules, main, options, plugin) do
+    modules
+    |> Enum.with_index()
+    |> Enum.reduce_while({:ok, []}, fn {{name, bytes}, index}, {:ok, compiled} ->
+      options = Map.put(options.compile, :library, index != main)
+
+      case Native.await(&Native.compile(bytes, options, &1)) do
+        {:ok, module} -> {:cont, {:ok, [{name, module} | compiled]}}
+        error -> {:halt, native(in_module(error, name, modules), plugin)}
+      end
+    end)
+    |> then(&with {:ok, compiled} <- &1, do: {:ok, Enum.reverse(compiled)})
+  end
+
+  defp in_module(error, _name, [_only]), do: error
+
+  defp in_module({:error, details}, name, _modules) do
+    {:error, put_elem(details, 1, "module #{inspect(name)}: #{elem(details, 1)}")}
   end
 
   defp initialise(plugin, options) do
@@ -37,14 +61,19 @@ defmodule Vitrine.Loader do
     end
   end
 
-  defp terms(options, manifest) do
+  defp terms(options) do
     %{
       host_functions: for(f <- options.host_functions, do: {f.namespace, f.name, types(f)}),
-      config: Map.merge(manifest.config, options.config),
-      max_memory: manifest.memory.max_pages * @page,
-      max_table_elements: @max_table_elements,
-      max_var_bytes: manifest.memory.max_var_bytes,
+      config: options.config,
+      limits: %{
+        memory: options.memory.max_pages * @page,
+        table_elements: options.limits.table_elements,
+        output: options.limits.output_bytes,
+        vars: options.memory.max_var_bytes
+      },
       wasi: options.wasi,
+      fuel: options.fuel,
+      coredump: options.coredump,
       on_trap: options.on_trap
     }
   end

@@ -1,22 +1,34 @@
 defmodule Vitrine.Log do
   @moduledoc false
-  # What plugins log goes to Logger, from the process that calls them.
+  # What plugins log and print goes to Logger, from the process that calls them.
 
   require Logger
 
-  # The ABI's number for "nothing is logged".
-  @off 2_147_483_647
+  @typedoc "The lowest level that a plugin may log at."
+  @type level :: :trace | :debug | :info | :warning | :error | :off
+
+  # As the ABI numbers them.
+  @numbers %{trace: 0, debug: 1, info: 2, warning: 3, error: 4, off: 2_147_483_647}
+  @off @numbers.off
 
   # The ABI's levels, from trace on; Logger has no trace.
   @levels {:debug, :debug, :info, :warning, :error}
 
-  @doc "The lowest level that Logger would take from this process now, as the ABI numbers them."
+  @doc "The levels there are."
+  @spec levels() :: [level()]
+  def levels, do: @numbers |> Enum.sort_by(&elem(&1, 1)) |> Keyword.keys()
+
+  @doc """
+  The lowest level that the plugin may log at and Logger would take from this process now, as the
+  ABI numbers them.
+  """
   @spec level(Vitrine.Plugin.t()) :: integer()
   def level(%{logs?: false}), do: @off
 
-  def level(_plugin) do
+  def level(plugin) do
     if Logger.enabled?(self()) do
-      Enum.find(0..4, @off, &allowed?(elem(@levels, &1)))
+      taken = Enum.find(0..4, @off, &allowed?(elem(@levels, &1)))
+      max(taken, Map.fetch!(@numbers, plugin.log_level))
     else
       @off
     end
@@ -39,6 +51,20 @@ defmodule Vitrine.Log do
   @spec write(Vitrine.Plugin.t(), 0..4, binary()) :: :ok
   def write(plugin, level, message) do
     Logger.bare_log(elem(@levels, level), text(message), plugin: plugin.name)
+  end
+
+  @doc "Logs the lines that a plugin printed."
+  @spec print(Vitrine.Plugin.t(), :stdout | :stderr, binary()) :: :ok
+  def print(plugin, stream, text) do
+    level = Map.fetch!(plugin.print_levels, stream)
+
+    if Map.fetch!(@numbers, level) >= Map.fetch!(@numbers, plugin.log_level) do
+      for line <- text |> String.trim_trailing("\n") |> String.split("\n") do
+        Logger.bare_log(level, text(line), plugin: plugin.name, stream: stream)
+      end
+    end
+
+    :ok
   end
 
   defp text(message) do

@@ -11,19 +11,24 @@ defmodule Vitrine.Native do
   end
 
   # Compiling and parsing: the answer is a message, see await/1.
-  def compile(_bytes, _id), do: error()
+  def compile(_bytes, _options, _id), do: error()
   def compiled_hash(_compiled), do: error()
   def compiled_logs(_compiled), do: error()
   def decode_json(_text, _id), do: error()
 
   # Plugins
-  def plugin_new(_compiled, _options), do: error()
+  def plugin_new(_modules, _main, _options), do: error()
   def plugin_initialise(_plugin, _timeout, _log_level), do: error()
   def plugin_function(_plugin, _name), do: error()
   def plugin_idle(_plugin), do: error()
   def plugin_cancel(_plugin), do: error()
   def plugin_reset(_plugin), do: error()
   def plugin_close(_plugin), do: error()
+  def plugin_vars(_plugin), do: error()
+  def plugin_put_vars(_plugin, _vars), do: error()
+  def plugin_put_config(_plugin, _changes), do: error()
+  def plugin_take_printed(_plugin), do: error()
+  def plugin_fuel_used(_plugin), do: error()
 
   # Calls
   def call_start(_plugin, _function, _input, _timeout, _log_level), do: error()

@@ -2,7 +2,7 @@ defmodule Vitrine.Options do
   @moduledoc false
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
-  alias Vitrine.HostFunction
+  alias Vitrine.{HostFunction, Log, Wasi}
 
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
@@ -18,8 +18,20 @@ defmodule Vitrine.Options do
     :timeout,
     :on_trap,
     :config,
-    :context
+    :context,
+    :log_level,
+    :limits,
+    :fuel,
+    :init_fuel,
+    :coredump,
+    :debug_info,
+    :profiler
   ]
+
+  # Bytes of a call's output, and elements of all of an instance's tables.
+  @limits [output_bytes: 0x4000_0000, table_elements: 1_000_000]
+
+  @max_fuel 0xFFFF_FFFF_FFFF_FFFF
 
   @doc "The names of the options of `Vitrine.new/2`."
   def plugin_options, do: @plugin_options
@@ -37,21 +49,77 @@ defmodule Vitrine.Options do
         scheduler: :auto,
         timeout: manifest.timeout_ms || @default_timeout,
         on_trap: :reset,
-        config: %{}
+        config: %{},
+        log_level: :trace,
+        limits: [],
+        fuel: nil,
+        init_fuel: nil,
+        coredump: nil,
+        debug_info: false,
+        profiler: nil
       )
       |> Map.new()
 
-    one_of!(options, :wasi, [true, false])
     one_of!(options, :scheduler, [:auto, :dirty])
     one_of!(options, :on_trap, [:reset, :keep])
+    one_of!(options, :log_level, Log.levels())
+    one_of!(options, :debug_info, [true, false])
+    one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
     timeout!(options.timeout)
+    {wasi, print_levels} = Wasi.options!(options.wasi, %{})
 
-    %{
-      options
-      | host_functions: HostFunction.normalize(options.host_functions),
-        config: config!(options.config),
-        name: name!(options.name)
-    }
+    Map.merge(options, %{
+      host_functions: HostFunction.normalize(options.host_functions),
+      config: Map.merge(manifest.config, config!(options.config)),
+      memory: manifest.memory,
+      limits: limits!(options.limits),
+      name: name!(options.name),
+      wasi: wasi,
+      print_levels: print_levels,
+      fuel: fuel!(options.fuel, options.init_fuel),
+      coredump: coredump!(options.coredump),
+      compile: %{
+        fuel: options.fuel != nil,
+        debug: options.debug_info,
+        coredump: options.coredump != nil,
+        profiler: options.profiler
+      }
+    })
+  end
+
+  defp limits!(limits) do
+    limits = limits |> Keyword.validate!(@limits) |> Map.new()
+
+    for {name, value} <- limits, not (is_integer(value) and value >= 0) do
+      raise ArgumentError,
+            "expected #{inspect(name)} of :limits to be a number from 0 on, got: #{inspect(value)}"
+    end
+
+    limits
+  end
+
+  defp fuel!(nil, nil), do: nil
+
+  defp fuel!(nil, _init) do
+    raise ArgumentError, "expected :init_fuel together with :fuel, the limit of each call"
+  end
+
+  defp fuel!(call, init) do
+    for {name, value} <- [fuel: call, init_fuel: init || call],
+        not (is_integer(value) and value in 0..@max_fuel) do
+      raise ArgumentError,
+            "expected #{inspect(name)} to be units of fuel, from 0 to #{@max_fuel}, got: " <>
+              inspect(value)
+    end
+
+    {call, init || call}
+  end
+
+  defp coredump!(nil), do: nil
+  defp coredump!(path) when is_binary(path), do: Path.expand(path)
+
+  defp coredump!(other) do
+    raise ArgumentError, "expected :coredump to be the path of a file, got: #{inspect(other)}"
   end
 
   @doc "The timeout of a call."
@@ -64,6 +132,35 @@ defmodule Vitrine.Options do
           "expected :timeout to be milliseconds, from 0 to #{@max_timeout}, or :infinity, got: " <>
             inspect(other)
   end
+
+  @doc "Variables, as pairs."
+  @spec vars!(map()) :: [{String.t(), binary()}]
+  def vars!(vars) do
+    for {key, value} <- vars do
+      unless text?(key) and is_binary(value) do
+        raise ArgumentError,
+              "expected variables to map strings to binaries, got: #{inspect({key, value})}"
+      end
+
+      {key, value}
+    end
+  end
+
+  @doc "Changes of the configuration, as pairs."
+  @spec config_changes!(map()) :: [{String.t(), String.t() | nil}]
+  def config_changes!(changes) do
+    for {key, value} <- changes do
+      unless text?(key) and (value == nil or text?(value)) do
+        raise ArgumentError,
+              "expected the configuration to map strings to strings or nil, got: " <>
+                inspect({key, value})
+      end
+
+      {key, value}
+    end
+  end
+
+  defp text?(value), do: is_binary(value) and String.valid?(value)
 
   @doc "The input of a call."
   @spec input!(term()) :: binary()

@@ -14,10 +14,21 @@ defmodule Vitrine.Plugin do
           host_functions: tuple(),
           timeout: timeout(),
           scheduler: :auto | :dirty,
-          logs?: boolean()
+          logs?: boolean(),
+          log_level: Vitrine.Log.level(),
+          print_levels: %{stdout: Logger.level(), stderr: Logger.level()}
         }
 
-  @enforce_keys [:name, :ref, :host_functions, :timeout, :scheduler, :logs?]
+  @enforce_keys [
+    :name,
+    :ref,
+    :host_functions,
+    :timeout,
+    :scheduler,
+    :logs?,
+    :log_level,
+    :print_levels
+  ]
   defstruct @enforce_keys
 
   defimpl Inspect do

@@ -142,6 +142,18 @@ defmodule Vitrine.Server do
     do: {:reply, Vitrine.function_exists?(state.plugin, name), state}
 
   def handle_call(:cancel, _from, state), do: {:reply, Vitrine.cancel(state.plugin), state}
+  def handle_call(:vars, _from, state), do: {:reply, Vitrine.vars(state.plugin), state}
+
+  def handle_call({:put_vars, vars}, _from, state),
+    do: {:reply, Vitrine.put_vars(state.plugin, vars), state}
+
+  def handle_call({:put_config, changes}, _from, state),
+    do: {:reply, Vitrine.put_config(state.plugin, changes), state}
+
+  def handle_call(:take_printed, _from, state),
+    do: {:reply, Vitrine.take_printed(state.plugin), state}
+
+  def handle_call(:fuel_used, _from, state), do: {:reply, Vitrine.fuel_used(state.plugin), state}
   def handle_call(:reset, _from, state), do: {:reply, Vitrine.reset(state.plugin), state}
 
   @impl true

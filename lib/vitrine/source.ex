@@ -6,16 +6,20 @@ defmodule Vitrine.Source do
 
   @type t :: Path.t() | binary() | map() | Manifest.t()
 
-  @doc "The manifest of a source, and its module's bytes."
-  @spec load(t()) :: {:ok, Manifest.t(), binary()} | {:error, Error.t()}
+  @doc "The manifest of a source, and the bytes of its modules by their names, the main one last."
+  @spec load(t()) :: {:ok, Manifest.t(), [{String.t(), binary()}]} | {:error, Error.t()}
   def load(source) do
     with {:ok, manifest} <- manifest(source),
          [wasm] = manifest.wasm,
          {:ok, bytes} <- bytes(wasm),
          :ok <- verify(bytes, wasm[:hash]) do
-      {:ok, manifest, bytes}
+      {:ok, manifest, [{"main", bytes}]}
     end
   end
+
+  @doc "What to call a plugin of this manifest, if it says."
+  @spec name(Manifest.t()) :: String.t() | nil
+  def name(manifest), do: List.last(manifest.wasm)[:name]
 
   defp manifest(source) when is_map(source), do: Manifest.new(source)
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::control::{Reply, Request};
-use crate::engine::parts;
 use crate::error::{Error, Stop};
 use crate::instance::{Instance, instantiate};
 use crate::plugin::{OnTrap, Plugin, Shared};
 use crate::reaper;
 use crate::slice::{Demand, NORMAL_BUDGET, Slice, dirty_budget};
+use crate::ticker::ticker;
 use crate::wake::Notify;
 use crate::wasi;
 
@@ -160,15 +160,16 @@ impl Call {
     }
 
     fn poll(&mut self) -> Result<(Poll<Ended>, Duration), Error> {
-        let (_, ticker) = parts()?;
         let shared = &self.plugin.shared;
         let Some(running) = self.running.as_mut() else {
             return Err(Error::new(crate::Reason::Busy, "the call has ended"));
         };
-        let ticking = ticker.running();
+        let ticking = ticker()?.running();
         shared.call_waker.clear();
         let mut context = Context::from_waker(&shared.waker);
-        let polled = wasi::enter(shared.wasi, || running.as_mut().poll(&mut context));
+        let polled = wasi::enter(shared.wasi.is_some(), || {
+            running.as_mut().poll(&mut context)
+        });
         Ok((polled, ticking.elapsed()))
     }
 
@@ -269,7 +270,7 @@ async fn fresh(shared: &Arc<Shared>, input: &[u8]) -> Result<Box<Instance>, Erro
 }
 
 async fn call(shared: Arc<Shared>, mut instance: Box<Instance>, export: usize) -> Ended {
-    let (result, returned) = instance.call(&shared.compiled, export).await;
+    let (result, returned) = instance.call(shared.main(), export).await;
     Ended {
         instance: Some(instance),
         result,

@@ -1,5 +1,5 @@
-//! Compiled modules: addressed by the sha256 of the bytes they came from, shared while somebody
-//! holds them, compiled once at a time.
+//! Compiled modules: addressed by the sha256 of the bytes they came from and by how they are
+//! compiled, shared while somebody holds them, compiled once at a time.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,25 +10,40 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::Module;
 
-use crate::engine::engine;
+use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
 use crate::interruptible::make_interruptible;
 use crate::link::Needs;
 use crate::long_steps::has_long_steps;
-use crate::workers::{STACK, submit};
+use crate::platform::Platform;
+use crate::reusable::make_reusable;
+use crate::workers::{on_deep_stack, submit};
 
 /// The largest module that is compiled, in bytes.
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
 
+/// How a module is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct CompileOptions {
+    /// The settings of the engine.
+    pub settings: Settings,
+    /// Whether it is to be linked to another module, and is not a plugin's main one: then a
+    /// command has a fresh state for each call.
+    pub library: bool,
+}
+
 /// A module ready to be instantiated any number of times.
 pub struct Compiled {
     sha256: [u8; 32],
+    pub(crate) platform: &'static Platform,
     pub(crate) module: Module,
     pub(crate) exports: Exports,
     pub(crate) needs: Needs,
     /// Whether it is no work for normal schedulers.
     pub(crate) long_steps: bool,
+    /// Whether it is a library of which each call wants a fresh instance.
+    pub(crate) command: bool,
 }
 
 impl Compiled {
@@ -57,26 +72,23 @@ enum Entry {
     Compiling(Vec<Waiter>),
 }
 
-static REGISTRY: LazyLock<Mutex<HashMap<[u8; 32], Entry>>> = LazyLock::new(Mutex::default);
+type Key = ([u8; 32], CompileOptions);
 
-/// Threads for Cranelift. Its work is spread over them by Wasmtime; their stack is deep.
-static POOL: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .thread_name(|n| format!("vitrine-compile-{n}"))
-        .build()
-        .ok()
-});
+static REGISTRY: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::default);
 
 /// Compiles `bytes`, a module or its text, and gives the result to `done` on a worker's thread.
 /// Those who want what is being compiled wait for the one compilation.
-pub fn compile(bytes: Vec<u8>, done: impl FnOnce(Outcome) + Send + 'static) {
+pub fn compile(
+    bytes: Vec<u8>,
+    options: CompileOptions,
+    done: impl FnOnce(Outcome) + Send + 'static,
+) {
     submit(move || {
-        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-        match look_up(sha256, Box::new(done)) {
+        let key = (Sha256::digest(&bytes).into(), options);
+        match look_up(key, Box::new(done)) {
             Lookup::Found(compiled, done) => done(Ok(compiled)),
             Lookup::Waiting => (),
-            Lookup::Absent => finish(sha256, build(sha256, &bytes)),
+            Lookup::Absent => finish(key, build(key, &bytes)),
         }
     });
 }
@@ -87,9 +99,9 @@ enum Lookup {
     Absent,
 }
 
-fn look_up(sha256: [u8; 32], done: Waiter) -> Lookup {
+fn look_up(key: Key, done: Waiter) -> Lookup {
     let mut registry = REGISTRY.lock();
-    match registry.get_mut(&sha256) {
+    match registry.get_mut(&key) {
         Some(Entry::Compiling(waiters)) => {
             waiters.push(done);
             return Lookup::Waiting;
@@ -101,16 +113,16 @@ fn look_up(sha256: [u8; 32], done: Waiter) -> Lookup {
         }
         None => (),
     }
-    registry.insert(sha256, Entry::Compiling(vec![done]));
+    registry.insert(key, Entry::Compiling(vec![done]));
     Lookup::Absent
 }
 
-fn finish(sha256: [u8; 32], outcome: Outcome) {
+fn finish(key: Key, outcome: Outcome) {
     let mut registry = REGISTRY.lock();
     registry.retain(|_, entry| !matches!(entry, Entry::Ready(weak) if weak.strong_count() == 0));
     let entry = match &outcome {
-        Ok(compiled) => registry.insert(sha256, Entry::Ready(Arc::downgrade(compiled))),
-        Err(_) => registry.remove(&sha256),
+        Ok(compiled) => registry.insert(key, Entry::Ready(Arc::downgrade(compiled))),
+        Err(_) => registry.remove(&key),
     };
     drop(registry);
     if let Some(Entry::Compiling(waiters)) = entry {
@@ -121,16 +133,13 @@ fn finish(sha256: [u8; 32], outcome: Outcome) {
 }
 
 /// A panic while compiling is an error of this module, and must not leave others waiting for it.
-fn build(sha256: [u8; 32], bytes: &[u8]) -> Outcome {
-    let build = || match &*POOL {
-        Some(pool) => pool.install(|| build_module(sha256, bytes)),
-        None => build_module(sha256, bytes),
-    };
+fn build(key: Key, bytes: &[u8]) -> Outcome {
+    let build = || on_deep_stack(|| build_module(key, bytes));
     catch_unwind(AssertUnwindSafe(build))
         .unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
 }
 
-fn build_module(sha256: [u8; 32], bytes: &[u8]) -> Outcome {
+fn build_module((sha256, options): Key, bytes: &[u8]) -> Outcome {
     if bytes.len() > MAX_MODULE_SIZE {
         return Err(invalid(format!(
             "it has {} bytes, the limit is {MAX_MODULE_SIZE}",
@@ -138,18 +147,43 @@ fn build_module(sha256: [u8; 32], bytes: &[u8]) -> Outcome {
         )));
     }
     let wasm = binary(bytes)?;
-    let engine = engine()?;
-    Module::validate(engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    let long_steps = has_long_steps(&wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    let wasm = make_interruptible(&wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    let module = Module::new(engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
+    let platform = Platform::get(options.settings)?;
+    let (wasm, command, long_steps) =
+        prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
+    let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Arc::new(Compiled {
         sha256,
+        platform,
         exports: Exports::of(&module),
         needs: Needs::of(&module)?,
         long_steps,
+        command,
         module,
     }))
+}
+
+/// The module as it is compiled, whether it is a command, and whether it has long steps.
+fn prepare<'a>(
+    platform: &Platform,
+    mut wasm: Cow<'a, [u8]>,
+    options: CompileOptions,
+) -> anyhow::Result<(Cow<'a, [u8]>, bool, bool)> {
+    Module::validate(&platform.engine, &wasm)?;
+    let mut command = false;
+    if options.library
+        && let Some(reusable) = make_reusable(&wasm)?
+    {
+        (wasm, command) = (Cow::Owned(reusable), true);
+    }
+    if options.settings.debug {
+        // The debug information speaks of the code as it is.
+        return Ok((wasm, command, true));
+    }
+    let long_steps = has_long_steps(&wasm)?;
+    if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
+        wasm = Cow::Owned(rewritten);
+    }
+    Ok((wasm, command, long_steps))
 }
 
 /// The binary form: text is parsed.

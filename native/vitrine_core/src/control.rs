@@ -12,6 +12,7 @@ use crate::clock;
 use crate::error::Stop;
 use crate::slice::Slice;
 use crate::value::Value;
+use crate::wasi::Stream;
 
 /// Bytes that are too many to be copied on a normal scheduler.
 pub const LARGE: usize = 256 * 1024;
@@ -35,12 +36,19 @@ pub enum Request {
         /// Its text, as the guest wrote it: not always UTF-8.
         message: Vec<u8>,
     },
+    /// Take what the plugin printed: whole lines, if they are not too long.
+    Print {
+        /// Where it was printed.
+        stream: Stream,
+        /// The text, not always UTF-8.
+        text: Vec<u8>,
+    },
 }
 
 /// The embedder's answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// The results; empty after a log line.
+    /// The results; empty after a log line and what was printed.
     Values(Vec<Value>),
     /// The host function failed in a way that the guest is to see: its text is set as the
     /// kernel's error, the results are zero.

@@ -1,39 +1,39 @@
-//! The one engine: every plugin of the process is compiled by it and runs on it.
+//! The engines: plugins of the same [`Settings`] are compiled by one and run on it. Nearly always
+//! there is just one.
 
-use std::sync::LazyLock;
-
-use wasmtime::{Collector, Config, Engine, OptLevel};
-
-use crate::ticker::Ticker;
+use wasmtime::{Collector, Config, Engine, OptLevel, ProfilingStrategy, WasmBacktraceDetails};
 
 /// What guest code may use of its fiber's stack.
 const WASM_STACK: usize = 512 * 1024;
 /// The whole fiber: the guest's part and room for host functions below it.
 const FIBER_STACK: usize = WASM_STACK + 256 * 1024;
 
-static ENGINE: LazyLock<Result<(Engine, Ticker), String>> = LazyLock::new(|| {
-    let engine = Engine::new(&config()).map_err(|e| format!("{e:#}"))?;
-    let ticker = Ticker::start(engine.clone()).map_err(|e| e.to_string())?;
-    Ok((engine, ticker))
-});
-
-/// The engine. It cannot be had on a processor that lacks what Wasmtime needs.
-pub(crate) fn engine() -> Result<&'static Engine, crate::Error> {
-    parts().map(|(engine, _)| engine)
+/// What changes the code that is generated, or how its traps are handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Settings {
+    /// Whether instructions are counted, which costs some speed.
+    pub fuel: bool,
+    /// Whether the guest's debug information is kept: backtraces have files and lines, and a
+    /// native debugger sees the guest's variables. Such a plugin runs on dirty schedulers only.
+    pub debug: bool,
+    /// Whether traps keep the guest's state for a coredump.
+    pub coredump: bool,
+    /// Who is told of the generated code.
+    pub profiler: Option<Profiler>,
 }
 
-/// The engine and the ticker that moves its epoch.
-pub(crate) fn parts() -> Result<(&'static Engine, &'static Ticker), crate::Error> {
-    match &*ENGINE {
-        Ok((engine, ticker)) => Ok((engine, ticker)),
-        Err(message) => Err(crate::Error::new(
-            crate::Reason::Compile,
-            format!("the WebAssembly engine cannot start here: {message}"),
-        )),
-    }
+/// A native profiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profiler {
+    /// Linux perf, by a map of symbols in `/tmp`.
+    PerfMap,
+    /// Linux perf, by a dump of the code in the working directory.
+    JitDump,
+    /// Intel's VTune.
+    VTune,
 }
 
-fn config() -> Config {
+pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -49,7 +49,22 @@ fn config() -> Config {
         .wasm_gc(true)
         .collector(Collector::DeferredReferenceCounting)
         .wasm_exceptions(true)
-        // Source positions would be read from the guest's own DWARF while a trap is handled.
-        .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
-    config
+        .consume_fuel(settings.fuel)
+        .debug_info(settings.debug)
+        .coredump_on_trap(settings.coredump)
+        // Source positions are read from the guest's own DWARF while a trap is handled: not of
+        // plugins that nobody debugs.
+        .wasm_backtrace_details(if settings.debug {
+            WasmBacktraceDetails::Enable
+        } else {
+            WasmBacktraceDetails::Disable
+        });
+    if let Some(profiler) = settings.profiler {
+        config.profiler(match profiler {
+            Profiler::PerfMap => ProfilingStrategy::PerfMap,
+            Profiler::JitDump => ProfilingStrategy::JitDump,
+            Profiler::VTune => ProfilingStrategy::VTune,
+        });
+    }
+    Engine::new(&config)
 }

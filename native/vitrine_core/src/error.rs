@@ -17,12 +17,20 @@ pub enum Reason {
     Cancelled,
     /// A memory limit was reached.
     OutOfMemory,
+    /// The fuel was used up.
+    Fuel,
+    /// The output is larger than its limit.
+    OutputTooLarge,
     /// A host function failed.
     HostFunction,
     /// The plugin has no such function, or it cannot be called as one.
     FunctionNotFound,
     /// An import cannot be satisfied.
     Link,
+    /// What the plugin is granted cannot be had.
+    Manifest,
+    /// The variables do not fit into their limit.
+    Vars,
     /// The bytes are no module that can be compiled.
     Compile,
     /// The plugin is in the middle of a call.
@@ -40,6 +48,10 @@ pub struct Frame {
     pub index: u32,
     /// The offset of the instruction in the module's bytes.
     pub offset: Option<usize>,
+    /// The source file, if debug information was asked for and is there.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
 }
 
 /// A failure, with what is known of it.

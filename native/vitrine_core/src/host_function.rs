@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Caller, FuncType, Result, Val};
+use wasmtime::{Caller, Engine, FuncType, Result, Val};
 
 use crate::control::{Reply, Request};
-use crate::engine::engine;
 use crate::error::{Error, Reason, Stop};
 use crate::kernel_memory as memory;
 use crate::state::HostState;
@@ -35,6 +34,7 @@ impl HostFunction {
     /// Checks the declaration against the type that the module wants.
     pub(crate) fn import(
         &self,
+        engine: &Engine,
         index: usize,
         wanted: &FuncType,
     ) -> std::result::Result<Import, Error> {
@@ -47,7 +47,7 @@ impl HostFunction {
             ),
         };
         let declared = FuncType::new(
-            engine()?,
+            engine,
             params.iter().map(|t| t.wasm()),
             results.iter().map(|t| t.wasm()),
         );

@@ -1,19 +1,21 @@
-//! A live instance: a store with a kernel and the plugin's module in it.
+//! A live instance: a store with a kernel and the plugin's modules in it.
 
 use std::sync::Arc;
 
-use wasmtime::{Extern, Func, Instance as WasmInstance, Store, TypedFunc, Val};
+use wasmtime::{Func, Instance as WasmInstance, Store, TypedFunc, Val};
 
 use crate::compile::Compiled;
-use crate::engine::engine;
+use crate::coredump;
 use crate::error::Error;
 use crate::exports::{Export, ExportKind};
+use crate::fuel;
+use crate::initialise::initialise;
 use crate::kernel_memory as memory;
-use crate::link::{Source, kernel};
 use crate::outcome;
 use crate::plugin::Shared;
 use crate::reaper::Reaped;
 use crate::state::HostState;
+use crate::world::assemble;
 
 /// An exported function, ready to be called.
 #[derive(Clone)]
@@ -49,86 +51,60 @@ pub(crate) struct Instance {
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
     let mut store = new_store(&shared)?;
-    let instance = start(&mut store, &shared).await;
-    let instance = instance.map_err(|e| outcome::failure(&mut store, &e))?;
-    initialise(&mut store, &instance)
-        .await
-        .map_err(|e| outcome::failure(&mut store, &e))?;
+    fuel::give(&mut store, |limits| limits.initialisation);
+    let made = make(&mut store, &shared).await;
+    fuel::note(&store, |limits| limits.initialisation);
+    let instance = match made {
+        Ok(instance) => instance,
+        Err(error) => return Err(fail(&mut store, &error).await),
+    };
     Ok(Box::new(Instance {
-        callables: vec![None; shared.compiled.exports.len()],
+        callables: vec![None; shared.main().exports.len()],
         store,
         instance,
     }))
 }
 
+async fn make(store: &mut Store<HostState>, shared: &Shared) -> wasmtime::Result<WasmInstance> {
+    let instance = assemble(store, shared).await?;
+    initialise(store, &instance).await?;
+    flush(store).await;
+    Ok(instance)
+}
+
+/// The error that the embedder sees, once all that belongs to it is done.
+async fn fail(store: &mut Store<HostState>, error: &wasmtime::Error) -> Error {
+    flush(store).await;
+    let shared = store.data().shared.clone();
+    if let Some(path) = &shared.coredump {
+        coredump::write(store, error, path).await;
+    }
+    outcome::failure(store, error)
+}
+
+/// Tells what the guest printed and did not end with a newline.
+async fn flush(store: &mut Store<HostState>) {
+    if let Some(wasi) = &store.data().wasi {
+        for printer in wasi.printers.clone() {
+            printer.flush().await;
+        }
+    }
+}
+
 fn new_store(shared: &Arc<Shared>) -> Result<Reaped<Store<HostState>>, Error> {
-    let mut store = Store::new(engine()?, HostState::new(shared.clone()));
+    let state = HostState::new(shared.clone())?;
+    let mut store = Store::new(&shared.links.platform.engine, state);
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|context| context.data().control().on_epoch());
     store.set_epoch_deadline(1);
     Ok(Reaped::new(store))
 }
 
-/// Instantiates the kernel, then the module with its imports from the kernel and the linker.
-async fn start(
-    store: &mut Store<HostState>,
-    shared: &Arc<Shared>,
-) -> wasmtime::Result<WasmInstance> {
-    let kernel = kernel().map_err(wasmtime::Error::new)?;
-    let kernel_instance = kernel.pre.instantiate_async(&mut *store).await?;
-    let memory = kernel_instance.get_module_export(&mut *store, &kernel.memory);
-    store.data_mut().kernel = memory.and_then(Extern::into_memory);
-
-    let module = &shared.compiled.module;
-    let mut imports = Vec::with_capacity(shared.links.sources.len());
-    for (import, source) in module.imports().zip(&shared.links.sources) {
-        let found = match source {
-            Source::Kernel(export) => kernel_instance.get_module_export(&mut *store, export),
-            Source::Linker => shared.links.linker.get_by_import(&mut *store, &import),
-        };
-        match found {
-            Some(found) => imports.push(found),
-            // Linking found them all when the plugin was made.
-            None => wasmtime::bail!("unknown import: {}::{}", import.module(), import.name()),
-        }
-    }
-    store.data_mut().limiter.begin();
-    let instance = WasmInstance::new_async(&mut *store, module, &imports).await?;
-    store.data_mut().limiter.refill();
-    Ok(instance)
-}
-
-/// Starts the guest language's runtime: Haskell's, else constructors, else a reactor's own.
-async fn initialise(store: &mut Store<HostState>, instance: &WasmInstance) -> wasmtime::Result<()> {
-    let initialize = instance
-        .get_typed_func::<(), ()>(&mut *store, "_initialize")
-        .ok();
-    if let Some(hs_init) = instance.get_func(&mut *store, "hs_init") {
-        if let Some(initialize) = initialize {
-            initialize.call_async(&mut *store, ()).await?;
-        }
-        let mut results = vec![Val::I32(0); hs_init.ty(&*store).results().len()];
-        let args = [Val::I32(0), Val::I32(0)];
-        return hs_init.call_async(&mut *store, &args, &mut results).await;
-    }
-    if instance
-        .get_func(&mut *store, "__wasm_call_ctors")
-        .is_some()
-    {
-        return match instance.get_typed_func::<(), ()>(&mut *store, "__wasm_call_ctors") {
-            Ok(constructors) => constructors.call_async(&mut *store, ()).await,
-            Err(_) => Ok(()),
-        };
-    }
-    match initialize {
-        Some(initialize) => initialize.call_async(&mut *store, ()).await,
-        None => Ok(()),
-    }
-}
-
 impl Instance {
     /// Forgets the blocks of the last call and sets the input of the next.
     pub(crate) fn begin_call(&mut self, input: &[u8]) -> Result<(), Error> {
+        // A call that trapped within a command left it counted.
+        self.store.data_mut().world.depth = 0;
         memory::begin_call(&mut *self.store, input)
             .map_err(|e| outcome::failure(&mut self.store, &e))
     }
@@ -140,6 +116,7 @@ impl Instance {
         export: usize,
     ) -> (Result<(), Error>, bool) {
         self.resolve(compiled, export);
+        fuel::give(&mut self.store, |limits| limits.call);
         let store = &mut *self.store;
         store.set_epoch_deadline(1);
         let returned = match self.callables.get(export) {
@@ -151,8 +128,20 @@ impl Instance {
             }
             _ => Ok(-1),
         };
+        fuel::note(&self.store, |limits| limits.call);
         let ended = compiled.exports.at(export).is_some_and(Export::is_start) || returned.is_err();
-        (outcome::conclude(&mut self.store, returned), !ended)
+        let result = match returned {
+            Ok(code) => {
+                flush(&mut self.store).await;
+                outcome::returned(&mut self.store, code)
+            }
+            Err(error) if outcome::is_success(&mut self.store, &error) => {
+                flush(&mut self.store).await;
+                Ok(())
+            }
+            Err(error) => Err(fail(&mut self.store, &error).await),
+        };
+        (result, !ended)
     }
 
     /// Finds the function of an export, once.

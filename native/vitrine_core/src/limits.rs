@@ -12,6 +12,8 @@ pub struct Limits {
     pub memory: u64,
     /// Elements of all tables.
     pub table_elements: u64,
+    /// Bytes of a call's output.
+    pub output: u64,
 }
 
 impl Default for Limits {
@@ -19,11 +21,12 @@ impl Default for Limits {
         Limits {
             memory: 1 << 30,
             table_elements: 1_000_000,
+            output: 1 << 30,
         }
     }
 }
 
-/// Modules are one instance and the kernel another; each may have a handful of memories.
+/// For each module, also the kernel and the further instances of a command.
 const INSTANCES: usize = 16;
 const MEMORIES: usize = 16;
 const TABLES: usize = 64;
@@ -35,12 +38,14 @@ pub(crate) struct Limiter {
     counting: bool,
     memory_left: u64,
     elements_left: u64,
+    modules: usize,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, modules: usize) -> Self {
         Limiter {
             limits,
+            modules,
             counting: false,
             memory_left: limits.memory,
             elements_left: limits.table_elements,
@@ -90,14 +95,14 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        INSTANCES * self.modules
     }
 
     fn memories(&self) -> usize {
-        MEMORIES
+        MEMORIES * self.modules
     }
 
     fn tables(&self) -> usize {
-        TABLES
+        TABLES * self.modules
     }
 }

@@ -8,23 +8,11 @@ use crate::error::{Error, Frame, Reason, Stop};
 use crate::kernel_memory as memory;
 use crate::state::HostState;
 
-/// The result of a function that returned `returned`, or did not return.
-pub(crate) fn conclude(
-    store: &mut Store<HostState>,
-    returned: wasmtime::Result<i32>,
-) -> Result<(), Error> {
-    let code = match returned {
-        Ok(code) => code,
-        Err(error) => {
-            return match error.downcast_ref::<I32Exit>() {
-                Some(I32Exit(0)) if memory::error(store).is_none() => Ok(()),
-                _ => Err(failure(store, &error)),
-            };
-        }
-    };
+/// The result of a function that returned.
+pub(crate) fn returned(store: &mut Store<HostState>, code: i32) -> Result<(), Error> {
     let message = match memory::error(store) {
         Some(message) => message,
-        None if code == 0 => return Ok(()),
+        None if code == 0 => return check_output(store),
         None => format!("Returned non-zero exit code: {code}"),
     };
     Err(Error {
@@ -33,13 +21,36 @@ pub(crate) fn conclude(
     })
 }
 
+/// Whether what stopped the guest is that it ended itself in good order.
+pub(crate) fn is_success(store: &mut Store<HostState>, error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref::<I32Exit>(), Some(I32Exit(0))) && memory::error(store).is_none()
+}
+
+fn check_output(store: &mut Store<HostState>) -> Result<(), Error> {
+    let limit = store.data().shared.limits.output;
+    let length = memory::output(&mut *store).len() as u64;
+    if length <= limit {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::OutputTooLarge,
+        format!("the output has {length} bytes, the limit is {limit}"),
+    ))
+}
+
 /// What stopped a guest from returning.
 pub(crate) fn failure(store: &mut Store<HostState>, error: &wasmtime::Error) -> Error {
+    if let Some(known) = error.downcast_ref::<Error>() {
+        return known.clone();
+    }
     let said = store.data().kernel.and_then(|_| memory::error(store));
     let mut failure = classify(error);
     failure.backtrace = frames(error);
     if let Some(said) = said {
         failure.message = format!("{said} ({})", failure.message);
+    }
+    if let Some(note) = store.data_mut().note.take() {
+        failure.message = format!("{}; {note}", failure.message);
     }
     failure
 }
@@ -53,6 +64,9 @@ fn classify(error: &wasmtime::Error) -> Error {
             code: Some(*code),
             ..Error::new(Reason::Exit, format!("the plugin exited with code {code}"))
         };
+    }
+    if let Some(Trap::OutOfFuel) = error.downcast_ref::<Trap>() {
+        return Error::new(Reason::Fuel, "plugin ran out of fuel");
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         // Wasmtime says "wasm trap: out of bounds memory access" and the like.
@@ -72,10 +86,15 @@ fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     };
     let frames = backtrace.frames().iter();
     frames
-        .map(|frame| Frame {
-            function: frame.func_name().map(str::to_owned),
-            index: frame.func_index(),
-            offset: frame.module_offset(),
+        .map(|frame| {
+            let symbol = frame.symbols().first();
+            Frame {
+                function: frame.func_name().map(str::to_owned),
+                index: frame.func_index(),
+                offset: frame.module_offset(),
+                file: symbol.and_then(|s| s.file()).map(str::to_owned),
+                line: symbol.and_then(|s| s.line()),
+            }
         })
         .collect()
 }

@@ -1,12 +1,14 @@
 //! A plugin: a compiled module bound to its host functions, configuration and limits, with at most
 //! one live instance, used by one call at a time.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::abi::{Config, Vars};
 use crate::call::{Call, Work};
@@ -14,13 +16,15 @@ use crate::clock;
 use crate::compile::Compiled;
 use crate::control::Control;
 use crate::error::{Error, Reason};
+use crate::fuel::{FuelLimits, Used};
 use crate::host_function::HostFunction;
 use crate::instance::Instance;
 use crate::limits::Limits;
-use crate::link::{Links, link};
+use crate::link::{Links, Modules, link};
 use crate::reaper::Reaped;
 use crate::slice::{NORMAL_BUDGET, Slice};
 use crate::wake::CallWaker;
+use crate::wasi::{Captured, Wasi};
 
 /// What happens to an instance whose call did not return: it trapped, was stopped, or exited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,8 +47,12 @@ pub struct PluginOptions {
     pub limits: Limits,
     /// Bytes of variables.
     pub max_var_bytes: u64,
-    /// Whether WASI preview 1 can be imported.
-    pub wasi: bool,
+    /// What is granted by WASI preview 1, if that can be imported.
+    pub wasi: Option<Wasi>,
+    /// Limits of fuel, if the modules were compiled to count it.
+    pub fuel: Option<FuelLimits>,
+    /// The file for the coredump of a call that traps, if the modules were compiled for it.
+    pub coredump: Option<PathBuf>,
     /// See [`OnTrap`].
     pub on_trap: OnTrap,
 }
@@ -60,12 +68,15 @@ pub struct CallOptions {
 
 /// What all instances of a plugin share, one after the other.
 pub(crate) struct Shared {
-    pub(crate) compiled: Arc<Compiled>,
     pub(crate) links: Links,
-    pub(crate) config: Config,
+    pub(crate) config: RwLock<Config>,
     pub(crate) vars: Mutex<Vars>,
     pub(crate) limits: Limits,
-    pub(crate) wasi: bool,
+    pub(crate) wasi: Option<Wasi>,
+    pub(crate) captured: Captured,
+    pub(crate) fuel: Option<FuelLimits>,
+    pub(crate) fuel_used: Used,
+    pub(crate) coredump: Option<PathBuf>,
     pub(crate) on_trap: OnTrap,
     pub(crate) control: Control,
     pub(crate) call_waker: Arc<CallWaker>,
@@ -73,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) waker: Waker,
     /// How often of late a slice on a normal scheduler could not be ended in time.
     overruns: AtomicU32,
+    /// Whether one of its modules is no work for normal schedulers.
+    long_steps: bool,
 }
 
 enum Slot {
@@ -95,6 +108,11 @@ const TOO_MANY_OVERRUNS: u32 = 3;
 const OVERRUN: Duration = Duration::from_millis(4);
 
 impl Shared {
+    /// The module whose functions are called.
+    pub(crate) fn main(&self) -> &Arc<Compiled> {
+        &self.links.modules[self.links.main].compiled
+    }
+
     /// Counts how a slice went. What could not be interrupted in time on a normal scheduler a few
     /// times is not tried there again until it ends as quickly on a dirty one; a few times,
     /// because a thread that the operating system held up looks the same.
@@ -110,22 +128,39 @@ impl Shared {
 
     /// Whether nothing of the plugin is to run on normal schedulers.
     pub(crate) fn only_dirty(&self) -> bool {
-        self.compiled.long_steps || self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
+        self.long_steps || self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
     }
 }
 
 impl Plugin {
-    /// Links the module. Nothing of it has run yet.
-    pub fn new(compiled: Arc<Compiled>, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
-        let links = link(&compiled, &options.host_functions, options.wasi)?;
+    /// Links the modules, of which the one at `main` is called. Nothing of them has run yet.
+    ///
+    /// # Panics
+    ///
+    /// If there is no module at `main`.
+    pub fn new(
+        modules: Modules,
+        main: usize,
+        options: PluginOptions,
+    ) -> Result<Arc<Plugin>, Error> {
+        let links = link(
+            &modules,
+            main,
+            &options.host_functions,
+            options.wasi.is_some(),
+        )?;
         let call_waker = Arc::<CallWaker>::default();
         let shared = Shared {
-            compiled,
+            long_steps: modules.iter().any(|(_, compiled)| compiled.long_steps),
             links,
-            config: options.config,
+            config: RwLock::new(options.config),
             vars: Mutex::new(Vars::new(options.max_var_bytes)),
             limits: options.limits,
             wasi: options.wasi,
+            captured: Captured::default(),
+            fuel: options.fuel,
+            fuel_used: Used::default(),
+            coredump: options.coredump,
             on_trap: options.on_trap,
             control: Control::new(),
             waker: Waker::from(call_waker.clone()),
@@ -138,9 +173,9 @@ impl Plugin {
         }))
     }
 
-    /// The module the plugin runs.
-    pub fn compiled(&self) -> &Arc<Compiled> {
-        &self.shared.compiled
+    /// The module whose functions are called.
+    pub fn main(&self) -> &Arc<Compiled> {
+        self.shared.main()
     }
 
     /// Begins a call of an exported function. `input` is copied before this returns.
@@ -150,7 +185,7 @@ impl Plugin {
         input: &[u8],
         options: CallOptions,
     ) -> Result<Call, Error> {
-        let export = self.shared.compiled.exports.callable(function)?;
+        let export = self.shared.main().exports.callable(function)?;
         let instance = self.take()?;
         let begun = self.begin(options);
         let work = match instance {
@@ -229,6 +264,39 @@ impl Plugin {
         drop(instance);
         self.put_back(None);
         Ok(())
+    }
+
+    /// A copy of the variables.
+    pub fn vars(&self) -> BTreeMap<String, Vec<u8>> {
+        self.shared.vars.lock().all().clone()
+    }
+
+    /// Puts these variables in the place of those that are there.
+    pub fn put_vars(&self, vars: BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+        let put = self.shared.vars.lock().replace(vars);
+        put.map_err(|stop| Error::new(Reason::Vars, stop.to_string()))
+    }
+
+    /// Sets or, without a value, deletes keys of the configuration, from the next `config_get` on.
+    pub fn put_config(&self, changes: Vec<(String, Option<String>)>) {
+        let mut config = self.shared.config.write();
+        for (key, value) in changes {
+            match value {
+                Some(value) => config.insert(key, value),
+                None => config.remove(&key),
+            };
+        }
+    }
+
+    /// What was captured of the standard output and the standard error since it was last taken.
+    pub fn take_printed(&self) -> [Vec<u8>; 2] {
+        self.shared.captured.take()
+    }
+
+    /// The fuel that the last call used, or the initialisation before any call. 0 where none is
+    /// counted.
+    pub fn fuel_used(&self) -> u64 {
+        self.shared.fuel_used.get()
     }
 
     /// Drops the instance for good and stops the call that is running.

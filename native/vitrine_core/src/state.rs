@@ -3,28 +3,39 @@
 use std::sync::Arc;
 
 use wasmtime::Memory;
-use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::control::Control;
+use crate::error::Error;
 use crate::limits::Limiter;
 use crate::plugin::Shared;
+use crate::wasi;
+use crate::world::World;
 
 pub(crate) struct HostState {
     pub(crate) shared: Arc<Shared>,
     pub(crate) limiter: Limiter,
+    pub(crate) world: World,
     /// Absent only until the kernel is instantiated, before any guest code.
     pub(crate) kernel: Option<Memory>,
-    pub(crate) wasi: Option<WasiP1Ctx>,
+    pub(crate) wasi: Option<wasi::Context>,
+    /// What is to be added to the message of an error.
+    pub(crate) note: Option<String>,
 }
 
 impl HostState {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        HostState {
-            limiter: Limiter::new(shared.limits),
-            wasi: shared.wasi.then(crate::wasi::context),
+    pub(crate) fn new(shared: Arc<Shared>) -> Result<Self, Error> {
+        let wasi = match &shared.wasi {
+            Some(granted) => Some(wasi::context(&shared, granted)?),
+            None => None,
+        };
+        Ok(HostState {
+            limiter: Limiter::new(shared.limits, shared.links.modules.len()),
+            world: World::default(),
+            wasi,
             kernel: None,
+            note: None,
             shared,
-        }
+        })
     }
 
     pub(crate) fn control(&self) -> &Control {

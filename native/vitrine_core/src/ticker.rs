@@ -1,20 +1,23 @@
-//! The thread that moves the engine's epoch, which is what interrupts guests.
+//! The thread that moves the engines' epochs, which is what interrupts guests.
 //!
 //! It ticks while guests run and sleeps when none has run for a while, so that an idle node has no
 //! wake-ups. A slice that begins costs two atomic operations, and a wake-up only when the ticker
 //! had gone to sleep.
 
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU64,
     Ordering::{Relaxed, SeqCst},
 };
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
 use wasmtime::Engine;
 
-/// How often the epoch moves while a guest runs.
+use crate::error::{Error, Reason};
+
+/// How often the epochs move while a guest runs.
 pub(crate) const TICK: Duration = Duration::from_micros(500);
 
 /// Ticks without a guest before the thread goes to sleep: a wake-up costs more than some ticks.
@@ -33,27 +36,47 @@ struct Shared {
     /// Slices that are running now, in the low half; in the high half those that ever began, which
     /// tells the ticker that something ran between two ticks.
     slices: AtomicU64,
-    /// How often the epoch has moved.
+    /// How often the epochs have moved.
     ticks: AtomicU64,
     asleep: AtomicBool,
+    engines: Mutex<Vec<Engine>>,
+}
+
+static TICKER: LazyLock<Result<Ticker, String>> =
+    LazyLock::new(|| Ticker::start().map_err(|e| e.to_string()));
+
+/// The ticker. It is missing only where no thread can be made.
+pub(crate) fn ticker() -> Result<&'static Ticker, Error> {
+    TICKER.as_ref().map_err(|message| {
+        Error::new(
+            Reason::Compile,
+            format!("the thread that interrupts plugins cannot start: {message}"),
+        )
+    })
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> std::io::Result<Ticker> {
+    fn start() -> std::io::Result<Ticker> {
         let (wake, woken) = bounded(1);
         let shared = Arc::new(Shared {
             slices: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
+            engines: Mutex::default(),
         });
         let seen = shared.clone();
         std::thread::Builder::new()
             .name("vitrine-ticker".into())
-            .spawn(move || tick(&engine, &seen, &woken))?;
+            .spawn(move || tick(&seen, &woken))?;
         Ok(Ticker { shared, wake })
     }
 
-    /// Keeps the epoch moving until the guard is dropped.
+    /// Moves the epoch of this engine, too, from now on.
+    pub(crate) fn tick_for(&self, engine: Engine) {
+        self.shared.engines.lock().push(engine);
+    }
+
+    /// Keeps the epochs moving until the guard is dropped.
     pub(crate) fn running(&self) -> Running<'_> {
         self.shared.slices.fetch_add(BEGUN + RUNNING, SeqCst);
         if self.shared.asleep.load(SeqCst) {
@@ -87,11 +110,13 @@ impl Drop for Running<'_> {
     }
 }
 
-fn tick(engine: &Engine, shared: &Shared, woken: &Receiver<()>) {
+fn tick(shared: &Shared, woken: &Receiver<()>) {
     let (mut idle, mut seen) = (0, 0);
     loop {
         std::thread::sleep(TICK);
-        engine.increment_epoch();
+        for engine in shared.engines.lock().iter() {
+            engine.increment_epoch();
+        }
         shared.ticks.fetch_add(1, Relaxed);
         let slices = shared.slices.load(SeqCst);
         let (running, begun) = (slices & (BEGUN - 1), slices / BEGUN);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crossbeam_channel::{Sender, unbounded};
 
 /// Cranelift and the parsers recurse with the nesting of their input.
-pub(crate) const STACK: usize = 32 * 1024 * 1024;
+const STACK: usize = 32 * 1024 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -28,6 +28,23 @@ static QUEUE: LazyLock<Sender<Job>> = LazyLock::new(|| {
     }
     queue
 });
+
+/// Threads for Cranelift. Its work is spread over them by Wasmtime; their stack is deep.
+static POOL: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    rayon::ThreadPoolBuilder::new()
+        .stack_size(STACK)
+        .thread_name(|n| format!("vitrine-compile-{n}"))
+        .build()
+        .ok()
+});
+
+/// Runs `work` on the threads for Cranelift while this one waits.
+pub(crate) fn on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    match &*POOL {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
 
 /// Runs `job` on a worker. False if there is none, in which case `job` was dropped.
 pub fn submit(job: impl FnOnce() + Send + 'static) -> bool {

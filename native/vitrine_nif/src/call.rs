@@ -3,7 +3,7 @@
 //! * `{:ok, output}` and `{:error, details}`: it has ended
 //! * `{:output, call}`: it has ended; its output is to be taken on a dirty scheduler
 //! * `{:host_function, call, index, args, results, scheduler}` and
-//!   `{:log, call, level, message, scheduler}`: do that and resume on that scheduler
+//!   `{:log, call, level, message, scheduler}`, `{:print, call, :stdout | :stderr, text, scheduler}`: do that and resume on that scheduler
 //! * `{:slice, call}`: resume on a dirty scheduler
 //! * `{:wait, call, wake, milliseconds | :infinity}`: resume when `{:vitrine_wake, wake}` comes
 
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step};
+use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step, Stream};
 
 use crate::plugin::PluginResource;
 use crate::{atoms, bytes, error, options, reply, value};
@@ -216,6 +216,14 @@ fn step<'a>(
                 next,
             )
                 .encode(env)
+        }
+        Step::Parked(Request::Print { stream, text }) => {
+            let stream = match stream {
+                Stream::Stdout => atoms::stdout(),
+                Stream::Stderr => atoms::stderr(),
+            };
+            let text = bytes::give(env, text);
+            (atoms::print(), park(parked, call), stream, text, next).encode(env)
         }
     }
 }

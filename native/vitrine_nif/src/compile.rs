@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Binary, Encoder, Env, Resource, ResourceArc};
+use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc};
 use vitrine_core::{Compiled, Reaped};
 
+use crate::options::CompileTerm;
 use crate::{atoms, error, reply};
 
 pub struct CompiledModule(pub Reaped<Arc<Compiled>>);
@@ -14,9 +15,9 @@ impl Resource for CompiledModule {}
 
 /// Answers `{:vitrine_reply, id, {:ok, compiled} | {:error, details}}`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn compile(env: Env<'_>, bytes: Binary, id: u64) -> Atom {
-    let to = env.pid();
-    vitrine_core::compile(bytes.as_slice().to_vec(), move |outcome| {
+fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: u64) -> NifResult<Atom> {
+    let (to, options) = (env.pid(), options.decode()?);
+    vitrine_core::compile(bytes.as_slice().to_vec(), options, move |outcome| {
         reply::send(&to, id, |env| match outcome {
             Ok(compiled) => (
                 atoms::ok(),
@@ -26,7 +27,7 @@ fn compile(env: Env<'_>, bytes: Binary, id: u64) -> Atom {
             Err(e) => error::encode(env, &e),
         });
     });
-    atoms::ok()
+    Ok(atoms::ok())
 }
 
 /// The sha256 of the bytes that were compiled, in lower-case hexadecimal digits.

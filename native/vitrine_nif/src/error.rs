@@ -9,7 +9,10 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
     let backtrace: Vec<_> = error
         .backtrace
         .iter()
-        .map(|frame| (frame.function.as_deref(), frame.index, frame.offset))
+        .map(|frame| {
+            let (function, file) = (frame.function.as_deref(), frame.file.as_deref());
+            (function, frame.index, frame.offset, file, frame.line)
+        })
         .collect();
     let details = (
         reason(error.reason),
@@ -29,6 +32,10 @@ fn reason(reason: Reason) -> Atom {
         Reason::Timeout => atoms::timeout(),
         Reason::Cancelled => atoms::cancelled(),
         Reason::OutOfMemory => atoms::out_of_memory(),
+        Reason::Fuel => atoms::fuel(),
+        Reason::OutputTooLarge => atoms::output_too_large(),
+        Reason::Manifest => atoms::manifest(),
+        Reason::Vars => atoms::vars(),
         Reason::HostFunction => atoms::host_function(),
         Reason::FunctionNotFound => atoms::function_not_found(),
         Reason::Link => atoms::link(),

@@ -23,6 +23,9 @@ mod atoms {
         output,
         host_function,
         log,
+        print,
+        stdout,
+        stderr,
         slice,
         wait,
         // Messages
@@ -35,6 +38,12 @@ mod atoms {
         // Options
         reset,
         keep,
+        drop,
+        tell,
+        capture,
+        perf,
+        jitdump,
+        vtune,
         // Value types
         i32,
         i64,
@@ -50,6 +59,10 @@ mod atoms {
         timeout,
         cancelled,
         out_of_memory,
+        fuel,
+        output_too_large,
+        manifest,
+        vars,
         function_not_found,
         link,
         compile,

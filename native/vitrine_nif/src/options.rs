@@ -1,9 +1,13 @@
 //! Options as terms.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rustler::{Atom, Error, NifMap, NifResult, Term};
-use vitrine_core::{CallOptions, Config, HostFunction, Limits, OnTrap, PluginOptions, ValueType};
+use rustler::{Atom, Binary, Error, NifMap, NifResult, Term};
+use vitrine_core::{
+    CallOptions, CompileOptions, Config, Directory, FuelLimits, HostFunction, Limits, OnTrap,
+    Output, PluginOptions, Profiler, Settings, ValueType, Wasi,
+};
 
 use crate::atoms;
 use crate::value::decode_type;
@@ -14,11 +18,31 @@ pub struct PluginTerm<'a> {
     /// `{namespace, name, nil | {params, results}}` each.
     host_functions: Vec<(String, String, Term<'a>)>,
     config: Config,
-    max_memory: u64,
-    max_table_elements: u64,
-    max_var_bytes: u64,
-    wasi: bool,
+    limits: LimitsTerm,
+    wasi: Option<WasiTerm<'a>>,
+    /// `{call, initialisation}`
+    fuel: Option<(u64, u64)>,
+    coredump: Option<String>,
     on_trap: Atom,
+}
+
+#[derive(NifMap)]
+struct LimitsTerm {
+    memory: u64,
+    table_elements: u64,
+    output: u64,
+    vars: u64,
+}
+
+#[derive(NifMap)]
+struct WasiTerm<'a> {
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    stdin: Binary<'a>,
+    stdout: Atom,
+    stderr: Atom,
+    /// `{host, guest, read_only}` each.
+    directories: Vec<(String, String, bool)>,
 }
 
 impl PluginTerm<'_> {
@@ -28,16 +52,88 @@ impl PluginTerm<'_> {
             host_functions: functions.map(host_function).collect::<NifResult<_>>()?,
             config: self.config,
             limits: Limits {
-                memory: self.max_memory,
-                table_elements: self.max_table_elements,
+                memory: self.limits.memory,
+                table_elements: self.limits.table_elements,
+                output: self.limits.output,
             },
-            max_var_bytes: self.max_var_bytes,
-            wasi: self.wasi,
+            max_var_bytes: self.limits.vars,
+            wasi: self.wasi.map(WasiTerm::decode).transpose()?,
+            fuel: self.fuel.map(|(call, initialisation)| FuelLimits {
+                call,
+                initialisation,
+            }),
+            coredump: self.coredump.map(PathBuf::from),
             on_trap: if self.on_trap == atoms::keep() {
                 OnTrap::Keep
             } else {
                 OnTrap::Reset
             },
+        })
+    }
+}
+
+impl WasiTerm<'_> {
+    fn decode(self) -> NifResult<Wasi> {
+        let directories = self.directories.into_iter();
+        Ok(Wasi {
+            args: self.args,
+            env: self.env,
+            stdin: self.stdin.as_slice().to_vec(),
+            stdout: output(self.stdout)?,
+            stderr: output(self.stderr)?,
+            directories: directories
+                .map(|(host, guest, read_only)| Directory {
+                    host: PathBuf::from(host),
+                    guest,
+                    read_only,
+                })
+                .collect(),
+        })
+    }
+}
+
+fn output(term: Atom) -> NifResult<Output> {
+    let outputs = [
+        (atoms::drop(), Output::Drop),
+        (atoms::tell(), Output::Tell),
+        (atoms::capture(), Output::Capture),
+    ];
+    let found = outputs.into_iter().find(|(atom, _)| *atom == term);
+    found.map(|(_, output)| output).ok_or(Error::BadArg)
+}
+
+/// How modules are compiled.
+#[derive(NifMap)]
+pub struct CompileTerm {
+    fuel: bool,
+    debug: bool,
+    coredump: bool,
+    /// Or `nil`, which is an atom like others.
+    profiler: Atom,
+    library: bool,
+}
+
+impl CompileTerm {
+    pub fn decode(self) -> NifResult<CompileOptions> {
+        let profilers = [
+            (atoms::perf(), Profiler::PerfMap),
+            (atoms::jitdump(), Profiler::JitDump),
+            (atoms::vtune(), Profiler::VTune),
+        ];
+        let found = profilers
+            .into_iter()
+            .find(|(atom, _)| *atom == self.profiler);
+        if found.is_none() && self.profiler != atoms::nil() {
+            return Err(Error::BadArg);
+        }
+        Ok(CompileOptions {
+            settings: Settings {
+                fuel: self.fuel,
+                debug: self.debug,
+                coredump: self.coredump,
+                profiler: found.map(|(_, profiler)| profiler),
+            },
+            library: self.library,
         })
     }
 }

@@ -2,38 +2,91 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
+use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{ExportKind, Plugin};
 
 use crate::compile::CompiledModule;
 use crate::options::PluginTerm;
-use crate::{atoms, error, reply};
+use crate::{atoms, bytes, error, reply};
 
 pub struct PluginResource(pub Arc<Plugin>);
 
 #[rustler::resource_impl]
 impl Resource for PluginResource {}
 
-/// Links a compiled module.
+/// Links compiled modules, `{name, compiled}` each, of which the one at `main` is called.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_new<'a>(
     env: Env<'a>,
-    compiled: ResourceArc<CompiledModule>,
+    modules: Vec<(String, ResourceArc<CompiledModule>)>,
+    main: usize,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
-    Ok(
-        match Plugin::new(Arc::clone(&compiled.0), options.decode()?) {
-            Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
-            Err(e) => error::encode(env, &e),
-        },
-    )
+    if main >= modules.len() {
+        return Err(Error::BadArg);
+    }
+    let modules = modules.into_iter();
+    let modules = modules
+        .map(|(name, compiled)| (name, Arc::clone(&compiled.0)))
+        .collect();
+    Ok(match Plugin::new(modules, main, options.decode()?) {
+        Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
+        Err(e) => error::encode(env, &e),
+    })
+}
+
+/// The variables, as a map of binaries.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_vars(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> NifResult<Term<'_>> {
+    let vars = plugin.0.vars().into_iter();
+    let pairs: Vec<_> = vars
+        .map(|(key, value)| (key.encode(env), bytes::give(env, value)))
+        .collect();
+    Term::map_from_pairs(env, &pairs)
+}
+
+/// Takes `{name, value}` pairs.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_put_vars<'a>(
+    env: Env<'a>,
+    plugin: ResourceArc<PluginResource>,
+    vars: Vec<(String, Binary<'a>)>,
+) -> Term<'a> {
+    let vars = vars.into_iter();
+    let vars = vars.map(|(key, value)| (key, value.as_slice().to_vec()));
+    match plugin.0.put_vars(vars.collect()) {
+        Ok(()) => atoms::ok().encode(env),
+        Err(e) => error::encode(env, &e),
+    }
+}
+
+/// Takes `{key, value | nil}` pairs.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_put_config(
+    plugin: ResourceArc<PluginResource>,
+    changes: Vec<(String, Option<String>)>,
+) -> Atom {
+    plugin.0.put_config(changes);
+    atoms::ok()
+}
+
+/// `{stdout, stderr}`, what was captured since the last time.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_take_printed(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+    let [stdout, stderr] = plugin.0.take_printed();
+    (bytes::give(env, stdout), bytes::give(env, stderr)).encode(env)
+}
+
+#[rustler::nif]
+fn plugin_fuel_used(plugin: ResourceArc<PluginResource>) -> u64 {
+    plugin.0.fuel_used()
 }
 
 /// Whether there is a plugin function of this name: no parameters, no result or a return code.
 #[rustler::nif]
 fn plugin_function(plugin: ResourceArc<PluginResource>, name: Binary) -> bool {
     let name = std::str::from_utf8(name.as_slice()).ok();
-    let kind = name.and_then(|name| plugin.0.compiled().export(name));
+    let kind = name.and_then(|name| plugin.0.main().export(name));
     matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
 }
 

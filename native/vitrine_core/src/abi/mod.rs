@@ -42,7 +42,7 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
 async fn config_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
     let key = take_key(&mut caller, key, "config key").await?;
     let shared = caller.data().shared.clone();
-    match shared.config.get(&key) {
+    match shared.config.read().get(&key) {
         Some(value) => memory::alloc(&mut caller, value.as_bytes()),
         None => Ok(0),
     }

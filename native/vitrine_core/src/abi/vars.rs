@@ -29,6 +29,26 @@ impl Vars {
         self.entries.get(key).map(Vec::as_slice)
     }
 
+    pub(crate) fn all(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.entries
+    }
+
+    /// Puts others in the place of all.
+    pub(crate) fn replace(&mut self, entries: BTreeMap<String, Vec<u8>>) -> Result<(), Stop> {
+        if self.max_bytes == 0 && !entries.is_empty() {
+            return Err(Stop::Abi("Vars are disabled by this host".into()));
+        }
+        let used = entries.iter().map(|(key, value)| size(key, value)).sum();
+        if used > self.max_bytes {
+            return Err(Stop::Abi(format!(
+                "Variable store is full: it would be {used} bytes of at most {}",
+                self.max_bytes
+            )));
+        }
+        (self.entries, self.used) = (entries, used);
+        Ok(())
+    }
+
     pub(crate) fn set(&mut self, key: String, value: Option<Vec<u8>>) -> Result<(), Stop> {
         if self.max_bytes == 0 {
             return Err(Stop::Abi("Vars are disabled by this host".into()));

@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use vitrine_core::{
-    Call, CallOptions, Error, HostFunction, LOG_OFF, Plugin, PluginOptions, Reply, Request, Slice,
-    Step, compile,
+    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, Plugin, PluginOptions, Reply,
+    Request, Slice, Step, compile,
 };
 
 pub const ABI: &str = r#"
@@ -45,10 +45,14 @@ pub fn within(ms: u64) -> CallOptions {
 
 pub fn load(text: &str, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
     let (done, compiled) = mpsc::channel();
-    compile(text.as_bytes().to_vec(), move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    Plugin::new(compiled.recv().unwrap()?, options)
+    compile(
+        text.as_bytes().to_vec(),
+        CompileOptions::default(),
+        move |outcome| {
+            done.send(outcome).unwrap();
+        },
+    );
+    Plugin::new(vec![("main".into(), compiled.recv().unwrap()?)], 0, options)
 }
 
 pub fn plugin_with(options: PluginOptions) -> Arc<Plugin> {

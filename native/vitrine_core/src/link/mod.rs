@@ -1,0 +1,99 @@
+//! Where each import of a plugin's modules comes from: decided once, when the plugin is made.
+
+mod order;
+mod resolve;
+mod trampoline;
+
+use std::sync::Arc;
+
+use wasmtime::{ExternType, FuncType, Linker, Module, ModuleExport};
+
+pub(crate) use resolve::{link, unknown_import, unlinkable};
+pub(crate) use trampoline::Trampolines;
+
+use crate::abi::{self, ENV};
+use crate::compile::Compiled;
+use crate::error::Error;
+use crate::platform::Platform;
+use crate::state::HostState;
+
+/// The modules of a plugin, with the names that others import them by.
+pub type Modules = Vec<(String, Arc<Compiled>)>;
+
+/// A plugin's modules, linked.
+pub(crate) struct Links {
+    pub(crate) platform: &'static Platform,
+    /// In the order in which they are instantiated.
+    pub(crate) modules: Vec<LinkedModule>,
+    /// The one whose functions are called.
+    pub(crate) main: usize,
+    /// The functions that are not of a module: the host's, the ABI's, WASI's, and those that
+    /// stand for commands.
+    pub(crate) linker: Linker<HostState>,
+    pub(crate) trampolines: Option<Trampolines>,
+}
+
+pub(crate) struct LinkedModule {
+    pub(crate) name: String,
+    pub(crate) compiled: Arc<Compiled>,
+    /// One for each import.
+    pub(crate) sources: Vec<Source>,
+    /// Functions that are to be put into the trampolines' table, with their slots.
+    pub(crate) stands_for: Vec<(u64, ModuleExport)>,
+    /// How the main module comes to import from it, for errors.
+    pub(crate) way: String,
+}
+
+/// Where an import comes from.
+pub(crate) enum Source {
+    Kernel(ModuleExport),
+    /// A function of the linker, under this name: not always the import's own.
+    Linker {
+        namespace: String,
+        name: String,
+    },
+    /// An export of a module that is instantiated earlier.
+    Module {
+        module: usize,
+        export: ModuleExport,
+    },
+    /// The stand-in, in this slot, for a function of a module that is instantiated later.
+    Trampoline(usize),
+}
+
+/// What can be told of a module's imports before anything is linked.
+pub(crate) struct Needs {
+    pub(crate) logs: bool,
+}
+
+impl Needs {
+    pub(crate) fn of(module: &Module) -> Result<Needs, Error> {
+        for import in module.imports().filter(|import| import.module() == ENV) {
+            if !matches!(import.ty(), ExternType::Func(_)) {
+                return Err(unlinkable(format!(
+                    "linked modules cannot access non-function exports of the kernel: {ENV}::{}",
+                    import.name()
+                )));
+            }
+        }
+        let logs = module.imports().any(|import| {
+            let (namespace, name) = canonical(import.module(), import.name());
+            namespace == ENV && abi::is_log_function(name)
+        });
+        Ok(Needs { logs })
+    }
+}
+
+/// Plugins built before version 1.0 of the ABI import the same functions from another namespace,
+/// with longer names.
+fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a str) {
+    match (namespace, name.strip_prefix("extism_")) {
+        ("env", Some(name)) => (ENV, name),
+        _ => (namespace, name),
+    }
+}
+
+/// Whether a function of one type can be imported as another.
+fn fits(found: &FuncType, wanted: &FuncType) -> bool {
+    found.matches(wanted)
+}

@@ -1,0 +1,136 @@
+//! In which order a plugin's modules are instantiated: what a module imports from comes before it.
+//! Functions may be imported in a circle, for a trampoline can stand in for a function that is not
+//! there yet; memories, tables, globals and tags cannot.
+
+/// What one module imports from the others, by their indices.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edges {
+    /// Modules of which it imports functions only.
+    pub(crate) soft: Vec<usize>,
+    /// Modules of which it imports something else.
+    pub(crate) hard: Vec<usize>,
+}
+
+impl Edges {
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.soft.iter().chain(&self.hard).copied()
+    }
+}
+
+/// The order, or the circle of imports that allows none: its first module is also its last.
+pub(crate) fn order(edges: &[Edges]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut order = Vec::with_capacity(edges.len());
+    let mut placed = vec![false; edges.len()];
+    while order.len() < edges.len() {
+        let next = (0..edges.len()).find(|&module| {
+            !placed[module]
+                && edges[module].hard.iter().all(|&needed| placed[needed])
+                && reach(edges, &placed, module)
+                    .into_iter()
+                    .all(|other| reach(edges, &placed, other).contains(&module))
+        });
+        match next {
+            Some(module) => {
+                placed[module] = true;
+                order.push(module);
+            }
+            None => return Err(circle(edges, &placed)),
+        }
+    }
+    Ok(order)
+}
+
+/// The modules not yet placed that `from` imports from, directly or through others.
+fn reach(edges: &[Edges], placed: &[bool], from: usize) -> Vec<usize> {
+    let (mut found, mut open) = (Vec::new(), vec![from]);
+    while let Some(module) = open.pop() {
+        for next in edges[module].all().filter(|&next| !placed[next]) {
+            if !found.contains(&next) {
+                found.push(next);
+                open.push(next);
+            }
+        }
+    }
+    found
+}
+
+/// A circle with an import that is no function.
+fn circle(edges: &[Edges], placed: &[bool]) -> Vec<usize> {
+    for from in (0..edges.len()).filter(|&module| !placed[module]) {
+        for &needed in edges[from].hard.iter().filter(|&&needed| !placed[needed]) {
+            if let Some(mut back) = path(edges, needed, |module| module == from) {
+                back.insert(0, from);
+                return back;
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// The shortest way along imports from a module to one that `wanted` accepts, with both ends.
+pub(crate) fn path(
+    edges: &[Edges],
+    from: usize,
+    wanted: impl Fn(usize) -> bool,
+) -> Option<Vec<usize>> {
+    let mut ways = std::collections::VecDeque::from([vec![from]]);
+    let mut seen = vec![from];
+    while let Some(way) = ways.pop_front() {
+        let end = *way.last()?;
+        if wanted(end) {
+            return Some(way);
+        }
+        for next in edges[end].all() {
+            if !seen.contains(&next) {
+                seen.push(next);
+                ways.push_back([&way[..], &[next]].concat());
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn soft(modules: &[usize]) -> Edges {
+        Edges {
+            soft: modules.to_vec(),
+            hard: vec![],
+        }
+    }
+
+    fn hard(modules: &[usize]) -> Edges {
+        Edges {
+            soft: vec![],
+            hard: modules.to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_is_imported_from_comes_first() {
+        let edges = [soft(&[1]), soft(&[2]), soft(&[])];
+        assert_eq!(order(&edges), Ok(vec![2, 1, 0]));
+    }
+
+    #[test]
+    fn a_circle_of_functions_comes_before_those_who_need_it() {
+        let edges = [soft(&[1]), soft(&[2]), soft(&[1]), soft(&[3])];
+        assert_eq!(order(&edges), Ok(vec![1, 2, 0, 3]));
+    }
+
+    #[test]
+    fn in_a_circle_what_cannot_wait_comes_first() {
+        let edges = [soft(&[1]), hard(&[0])];
+        assert_eq!(order(&edges), Ok(vec![0, 1]));
+        let edges = [hard(&[1]), soft(&[0])];
+        assert_eq!(order(&edges), Ok(vec![1, 0]));
+    }
+
+    #[test]
+    fn a_circle_that_cannot_be_begun_is_shown() {
+        assert_eq!(order(&[hard(&[1]), hard(&[0])]), Err(vec![0, 1, 0]));
+        assert_eq!(order(&[hard(&[0])]), Err(vec![0, 0]));
+    }
+}

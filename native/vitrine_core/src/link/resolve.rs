@@ -1,0 +1,334 @@
+//! Finds every import of every module: first among the other modules, then among the host
+//! functions, in the kernel and the ABI, and in WASI if the plugin has it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmtime::{ExternType, FuncType, ImportType, Linker, ModuleExport, UnknownImportError};
+
+use super::order::{Edges, order, path};
+use super::{LinkedModule, Links, Modules, Source, Trampolines, canonical, fits};
+use crate::abi::ENV;
+use crate::command;
+use crate::compile::Compiled;
+use crate::error::{Error, Reason};
+use crate::host_function::{HostFunction, invoke};
+use crate::platform::Platform;
+use crate::reusable;
+use crate::state::HostState;
+use crate::wasi;
+
+/// More would only be an attack.
+const MAX_MODULES: usize = 32;
+
+/// Links the modules of a plugin, of which the one at `main` is called.
+pub(crate) fn link(
+    modules: &Modules,
+    main: usize,
+    functions: &[HostFunction],
+    has_wasi: bool,
+) -> Result<Links, Error> {
+    if modules.len() > MAX_MODULES {
+        let count = modules.len();
+        return Err(unlinkable(format!(
+            "the plugin has {count} modules, the limit is {MAX_MODULES}"
+        )));
+    }
+    let platform = modules[main].1.platform;
+    if !modules
+        .iter()
+        .all(|(_, other)| std::ptr::eq(other.platform, platform))
+    {
+        return Err(unlinkable(
+            "the modules were compiled with different settings".into(),
+        ));
+    }
+    let edges = edges(modules);
+    let order = order(&edges).map_err(|circle| {
+        unlinkable(format!(
+            "modules import in a circle what is no function: {}",
+            chain(modules, &circle)
+        ))
+    })?;
+    let mut linking = Linking {
+        platform,
+        modules,
+        order: &order,
+        functions,
+        linker: platform.linker(has_wasi),
+        host_types: HashMap::new(),
+        stand_ins: Vec::new(),
+    };
+    let mut linked = Vec::new();
+    for &module in &order {
+        let way = path(&edges, main, |end| end == module);
+        let way = way.filter(|way| way.len() > 1);
+        let way = way.map_or_else(String::new, |way| {
+            format!(", in the chain of imports {}", chain(modules, &way))
+        });
+        linked.push(linking.module(module, way)?);
+    }
+    let (linker, stand_ins) = (linking.linker, linking.stand_ins);
+    for (slot, stand_in) in (0u64..).zip(&stand_ins) {
+        linked[stand_in.module]
+            .stands_for
+            .push((slot, stand_in.export));
+    }
+    let types: Vec<FuncType> = stand_ins.into_iter().map(|stand_in| stand_in.ty).collect();
+    let trampolines = match types.is_empty() {
+        true => None,
+        false => Some(Trampolines::new(&platform.engine, &types).map_err(|e| {
+            unlinkable(format!(
+                "what is imported in a circle cannot be stood in for: {e:#}"
+            ))
+        })?),
+    };
+    Ok(Links {
+        platform,
+        modules: linked,
+        main: position(&order, main),
+        linker,
+        trampolines,
+    })
+}
+
+/// An export of another module that an import names.
+struct Found {
+    module: usize,
+    export: ModuleExport,
+    ty: ExternType,
+}
+
+fn find(modules: &Modules, namespace: &str, name: &str) -> Option<Found> {
+    let module = modules.iter().position(|(own, _)| own == namespace)?;
+    let compiled = &modules[module].1;
+    let ty = compiled.module.get_export(name)?;
+    // A command's state is nobody else's.
+    if compiled.command && (ty.func().is_none() || name == reusable::START) {
+        return None;
+    }
+    Some(Found {
+        module,
+        export: compiled.module.get_export_index(name)?,
+        ty,
+    })
+}
+
+fn edges(modules: &Modules) -> Vec<Edges> {
+    let of = |compiled: &Arc<Compiled>| {
+        let mut edges = Edges::default();
+        for import in compiled.module.imports() {
+            if let Some(found) = find(modules, import.module(), import.name()) {
+                match found.ty {
+                    ExternType::Func(_) => edges.soft.push(found.module),
+                    _ => edges.hard.push(found.module),
+                }
+            }
+        }
+        edges
+    };
+    modules.iter().map(|(_, compiled)| of(compiled)).collect()
+}
+
+fn chain(modules: &Modules, way: &[usize]) -> String {
+    let names: Vec<_> = way.iter().map(|&module| &*modules[module].0).collect();
+    names.join(" -> ")
+}
+
+fn position(order: &[usize], module: usize) -> usize {
+    order
+        .iter()
+        .position(|&at| at == module)
+        .unwrap_or(order.len())
+}
+
+/// A function that is called through a trampoline.
+struct StandIn {
+    /// Its module's place in the order.
+    module: usize,
+    export: ModuleExport,
+    name: String,
+    ty: FuncType,
+}
+
+struct Linking<'a> {
+    platform: &'static Platform,
+    modules: &'a Modules,
+    order: &'a [usize],
+    functions: &'a [HostFunction],
+    linker: Linker<HostState>,
+    /// The types of the host functions that are defined.
+    host_types: HashMap<usize, FuncType>,
+    stand_ins: Vec<StandIn>,
+}
+
+impl Linking<'_> {
+    fn module(&mut self, module: usize, way: String) -> Result<LinkedModule, Error> {
+        let (name, compiled) = &self.modules[module];
+        let place = position(self.order, module);
+        let mut sources = Vec::new();
+        for import in compiled.module.imports() {
+            let source = match find(self.modules, import.module(), import.name()) {
+                Some(found) => self.other(found, &import, place, compiled.command),
+                None => self.host(&import),
+            };
+            sources.push(source.map_err(|mut e| {
+                e.message += &way;
+                e
+            })?);
+        }
+        let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
+        if sources.iter().all(own) && !sources.iter().any(is_command) {
+            let pre = self.linker.instantiate_pre(&compiled.module);
+            pre.map_err(|e| incompatible(&e, &way))?;
+        }
+        Ok(LinkedModule {
+            name: name.clone(),
+            compiled: compiled.clone(),
+            sources,
+            stands_for: Vec::new(),
+            way,
+        })
+    }
+
+    /// An import from another module, by the one at `place`.
+    fn other(
+        &mut self,
+        found: Found,
+        import: &ImportType<'_>,
+        place: usize,
+        lazy: bool,
+    ) -> Result<Source, Error> {
+        let (from, export) = (position(self.order, found.module), found.export);
+        let earlier = Source::Module {
+            module: from,
+            export,
+        };
+        let (ExternType::Func(ty), ExternType::Func(wanted)) = (found.ty, import.ty()) else {
+            return Ok(earlier);
+        };
+        if !fits(&ty, &wanted) {
+            return Err(unlinkable(format!(
+                "types incompatible for {}::{}: expected type `{wanted}`, found type `{ty}`",
+                import.module(),
+                import.name()
+            )));
+        }
+        if self.modules[found.module].1.command {
+            return self.command(from, import.name(), ty);
+        }
+        // A command's instances are made when it is called, when all others are there.
+        if lazy || from < place {
+            return Ok(earlier);
+        }
+        let known = self
+            .stand_ins
+            .iter()
+            .position(|known| known.module == from && known.name == import.name());
+        Ok(Source::Trampoline(known.unwrap_or_else(|| {
+            self.stand_ins.push(StandIn {
+                module: from,
+                export,
+                name: import.name().into(),
+                ty,
+            });
+            self.stand_ins.len() - 1
+        })))
+    }
+
+    /// A function of a command: each call of it has an instance of its own.
+    fn command(&mut self, module: usize, name: &str, ty: FuncType) -> Result<Source, Error> {
+        let (namespace, function) = (format!("vitrine:command:{module}"), Arc::<str>::from(name));
+        self.linker
+            .func_new_async(&namespace, name, ty, move |caller, params, results| {
+                let function = function.clone();
+                Box::new(
+                    async move { command::call(caller, module, &function, params, results).await },
+                )
+            })
+            .map_err(|e| incompatible(&e, ""))?;
+        Ok(Source::Linker {
+            namespace,
+            name: name.into(),
+        })
+    }
+
+    /// An import from the host.
+    fn host(&mut self, import: &ImportType<'_>) -> Result<Source, Error> {
+        let (namespace, name) = (import.module(), import.name());
+        let host = self
+            .functions
+            .iter()
+            .position(|f| f.namespace == namespace && f.name == name);
+        if let (Some(index), ExternType::Func(wanted)) = (host, import.ty()) {
+            self.define(index, wanted)?;
+        } else {
+            let (env, function) = canonical(namespace, name);
+            if env == ENV {
+                if let Some(export) = self.platform.kernel.module.get_export_index(function) {
+                    return Ok(Source::Kernel(export));
+                }
+                if env != namespace {
+                    // What is not there is found missing under its own name.
+                    let _ = self.linker.alias(env, function, namespace, name);
+                }
+            }
+        }
+        Ok(Source::Linker {
+            namespace: namespace.into(),
+            name: name.into(),
+        })
+    }
+
+    fn define(&mut self, index: usize, wanted: FuncType) -> Result<(), Error> {
+        let function = &self.functions[index];
+        if let Some(ty) = self.host_types.get(&index)
+            && FuncType::eq(ty, &wanted)
+        {
+            return Ok(());
+        }
+        let import = Arc::new(function.import(&self.platform.engine, index, &wanted)?);
+        if self.host_types.insert(index, wanted.clone()).is_some() {
+            return Err(unlinkable(format!(
+                "{}::{} is imported as functions of different types",
+                function.namespace, function.name
+            )));
+        }
+        self.linker
+            .func_new_async(
+                &function.namespace,
+                &function.name,
+                wanted,
+                move |caller, params, results| {
+                    Box::new(invoke(caller, import.clone(), params, results))
+                },
+            )
+            .map_err(|e| incompatible(&e, ""))?;
+        Ok(())
+    }
+}
+
+fn is_command(source: &Source) -> bool {
+    matches!(source, Source::Linker { namespace, .. } if namespace.starts_with("vitrine:"))
+}
+
+fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
+    match error.downcast_ref::<UnknownImportError>() {
+        Some(unknown) => unknown_import(unknown.module(), unknown.name(), way),
+        None => unlinkable(format!("{error:#}{way}")),
+    }
+}
+
+/// An import that is nowhere, of a module that the main one imports from along the `way`.
+pub(crate) fn unknown_import(namespace: &str, name: &str, way: &str) -> Error {
+    let hint = match namespace {
+        wasi::NAMESPACE => "the plugin needs WASI: give wasi: true",
+        ENV => "this version of the Extism ABI has no such function",
+        _ => "is a host function missing from host_functions?",
+    };
+    unlinkable(format!("unknown import: {namespace}::{name}{way}; {hint}"))
+}
+
+pub(crate) fn unlinkable(message: String) -> Error {
+    Error::new(Reason::Link, message)
+}

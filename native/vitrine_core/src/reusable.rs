@@ -1,0 +1,229 @@
+//! Prepares the module of a command library, so that one instance can stand for any number of
+//! fresh ones: before each call its memories, tables and globals are put back to what they were at
+//! first, and its start function is run.
+//!
+//! For that they are exported under names of our own, the start function is exported instead of
+//! run, and segments are never dropped. The bytes of everything else are copied as they are.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use wasm_encoder::{ExportKind, ExportSection, Module, RawSection, SectionId};
+use wasmparser::{ExternalKind, Operator, Parser, Payload, TypeRef};
+
+/// The prefix of the names of our own.
+const PREFIX: &str = "vitrine:";
+
+/// The start function's name.
+pub(crate) const START: &str = "vitrine:start";
+
+/// Whether a name is one of a memory, table or global that is put back.
+pub(crate) fn is_state(name: &str) -> bool {
+    name.starts_with(PREFIX) && name != START
+}
+
+const NOP: u8 = 0x01;
+
+/// How many there are of a kind: first those that are imported, then the module's own.
+#[derive(Default)]
+struct Counts {
+    memories: u32,
+    tables: u32,
+    globals: u32,
+}
+
+/// The module prepared, if it is a command: it exports `_start` and has no `_initialize`.
+pub(crate) fn make_reusable(wasm: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
+    if !is_command(wasm)? {
+        return Ok(None);
+    }
+    let mut patched = Cow::Borrowed(wasm);
+    let mut module = Module::new();
+    let (mut counts, mut exports) = (Counts::default(), ExportSection::new());
+    let mut sections: Vec<(u8, Range<usize>)> = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        if let Some((id, range)) = payload.as_section() {
+            sections.push((id, range));
+        }
+        match payload {
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    match import?.ty {
+                        TypeRef::Memory(_) => counts.memories += 1,
+                        TypeRef::Table(_) => counts.tables += 1,
+                        TypeRef::Global(_) => counts.globals += 1,
+                        _ => (),
+                    }
+                }
+            }
+            Payload::TableSection(tables) => {
+                let first = counts.tables;
+                for index in first..first + tables.count() {
+                    exports.export(&format!("{PREFIX}table:{index}"), ExportKind::Table, index);
+                }
+            }
+            Payload::MemorySection(memories) => {
+                let first = counts.memories;
+                for index in first..first + memories.count() {
+                    exports.export(
+                        &format!("{PREFIX}memory:{index}"),
+                        ExportKind::Memory,
+                        index,
+                    );
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                for (index, global) in (counts.globals..).zip(globals) {
+                    if global?.ty.mutable {
+                        let name = format!("{PREFIX}global:{index}");
+                        exports.export(&name, ExportKind::Global, index);
+                    }
+                }
+            }
+            Payload::StartSection { func, .. } => {
+                exports.export(START, ExportKind::Func, func);
+            }
+            Payload::ExportSection(own) => {
+                for export in own {
+                    let export = export?;
+                    exports.export(export.name, kind(export.kind), export.index);
+                }
+            }
+            Payload::CodeSectionEntry(body) => keep_segments(&body, &mut patched)?,
+            _ => (),
+        }
+    }
+    let mut exports = Some(exports);
+    for (id, range) in sections {
+        // A section's place is fixed; where the start function was named, all is known.
+        match id {
+            id if id == SectionId::Export as u8 => (),
+            id if id == SectionId::Start as u8 => (),
+            id => {
+                let after = id >= SectionId::Element as u8 && id != SectionId::Tag as u8;
+                if after && let Some(exports) = exports.take() {
+                    module.section(&exports);
+                }
+                module.section(&RawSection {
+                    id,
+                    data: &patched[range],
+                });
+            }
+        }
+    }
+    if let Some(exports) = exports {
+        module.section(&exports);
+    }
+    Ok(Some(module.finish()))
+}
+
+fn is_command(wasm: &[u8]) -> anyhow::Result<bool> {
+    let (mut start, mut initialize) = (false, false);
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::ExportSection(exports) = payload? {
+            for export in exports {
+                let export = export?;
+                start |= export.name == "_start" && is_function(export.kind);
+                initialize |= export.name == "_initialize" && is_function(export.kind);
+            }
+        }
+    }
+    Ok(start && !initialize)
+}
+
+fn is_function(kind: ExternalKind) -> bool {
+    matches!(kind, ExternalKind::Func | ExternalKind::FuncExact)
+}
+
+fn kind(kind: ExternalKind) -> ExportKind {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
+        ExternalKind::Table => ExportKind::Table,
+        ExternalKind::Memory => ExportKind::Memory,
+        ExternalKind::Global => ExportKind::Global,
+        ExternalKind::Tag => ExportKind::Tag,
+    }
+}
+
+/// Makes nothing of the instructions that drop segments.
+fn keep_segments(
+    body: &wasmparser::FunctionBody<'_>,
+    wasm: &mut Cow<'_, [u8]>,
+) -> anyhow::Result<()> {
+    // Both begin with this byte.
+    if !body.as_bytes().contains(&0xFC) {
+        return Ok(());
+    }
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        let (operator, begin) = operators.read_with_offset()?;
+        if matches!(
+            operator,
+            Operator::DataDrop { .. } | Operator::ElemDrop { .. }
+        ) {
+            wasm.to_mut()[begin..operators.original_position()].fill(NOP);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reusable(text: &str) -> Option<Vec<u8>> {
+        let made = make_reusable(&wat::parse_str(text).unwrap()).unwrap();
+        if let Some(made) = &made {
+            wasmparser::validate(made).unwrap();
+        }
+        made
+    }
+
+    #[test]
+    fn only_commands_are_prepared() {
+        assert!(reusable(r#"(module (func (export "f")))"#).is_none());
+        assert!(
+            reusable(r#"(module (func (export "_start")) (func (export "_initialize")))"#)
+                .is_none()
+        );
+        assert!(reusable(r#"(module (func (export "_start")))"#).is_some());
+    }
+
+    #[test]
+    fn all_state_of_its_own_is_exported_and_no_segment_is_dropped() {
+        let made = reusable(
+            r#"(module
+              (import "a" "m" (memory 1)) (import "a" "g" (global i32))
+              (global $fixed i32 (i32.const 1)) (global (mut i64) (i64.const 2))
+              (memory 2) (table 1 funcref)
+              (data $d "x") (elem $e func)
+              (func $s) (start $s)
+              (func (export "_start") (data.drop $d) (elem.drop $e)))"#,
+        )
+        .unwrap();
+        let mut names = Vec::new();
+        for payload in Parser::new(0).parse_all(&made) {
+            match payload.unwrap() {
+                Payload::ExportSection(exports) => {
+                    names.extend(exports.into_iter().map(|e| e.unwrap().name.to_owned()));
+                }
+                Payload::StartSection { .. } => panic!("it still has a start section"),
+                Payload::CodeSectionEntry(body) => {
+                    for operator in body.get_operators_reader().unwrap() {
+                        assert!(matches!(operator.unwrap(), Operator::Nop | Operator::End));
+                    }
+                }
+                _ => (),
+            }
+        }
+        names.sort();
+        let state = [
+            "vitrine:global:2",
+            "vitrine:memory:1",
+            "vitrine:start",
+            "vitrine:table:0",
+        ];
+        assert_eq!(names, [&["_start"], &state[..]].concat());
+    }
+}

@@ -1,0 +1,120 @@
+//! WASI preview 1, by wasmtime-wasi: clocks and random numbers for all that have WASI, arguments,
+//! environment, standard input and directories as they are granted, and no network.
+//!
+//! What waits, for a time or for a file, parks the fiber: files are worked on by threads of
+//! wasmtime-wasi's own.
+
+mod output;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::{Linker, Result};
+use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_async};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
+
+pub(crate) use output::{Captured, Printer};
+pub use output::{Output, Stream};
+
+use crate::error::{Error, Reason};
+use crate::plugin::Shared;
+use crate::state::HostState;
+
+/// The namespace of WASI preview 1.
+pub(crate) const NAMESPACE: &str = "wasi_snapshot_preview1";
+
+/// Random bytes that are made at once, so that it takes about a millisecond at most. A guest that
+/// wants more in one call traps.
+const MAX_RANDOM: u64 = 1 << 20;
+
+/// What a plugin with WASI is granted.
+#[derive(Debug, Clone, Default)]
+pub struct Wasi {
+    /// Arguments, the program's name first.
+    pub args: Vec<String>,
+    /// Environment variables.
+    pub env: Vec<(String, String)>,
+    /// What it reads from its standard input, each instance anew.
+    pub stdin: Vec<u8>,
+    /// Where its standard output goes.
+    pub stdout: Output,
+    /// Where its standard error goes.
+    pub stderr: Output,
+    /// Directories.
+    pub directories: Vec<Directory>,
+}
+
+/// A directory of the host that a plugin may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Where it is.
+    pub host: PathBuf,
+    /// Where the guest sees it.
+    pub guest: String,
+    /// Whether nothing in it can be changed.
+    pub read_only: bool,
+}
+
+/// A store's WASI.
+pub(crate) struct Context {
+    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) printers: [Printer; 2],
+}
+
+/// A context for an instance; opens its directories.
+pub(crate) fn context(shared: &Arc<Shared>, granted: &Wasi) -> std::result::Result<Context, Error> {
+    let printers = [
+        Printer::new(shared.clone(), Stream::Stdout, granted.stdout),
+        Printer::new(shared.clone(), Stream::Stderr, granted.stderr),
+    ];
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .args(&granted.args)
+        .envs(&granted.env)
+        .stdin(MemoryInputPipe::new(granted.stdin.clone()))
+        .stdout(printers[0].clone())
+        .stderr(printers[1].clone())
+        .max_random_size(MAX_RANDOM)
+        .allow_tcp(false)
+        .allow_udp(false);
+    for directory in &granted.directories {
+        let permissions = match directory.read_only {
+            true => FsPerms::ReadOnly,
+            false => FsPerms::ReadWrite,
+        };
+        builder
+            .preopened_dir(&directory.host, &directory.guest, permissions)
+            .map_err(|e| {
+                let host = directory.host.display();
+                let why = format!("the plugin's directory {host} cannot be opened: {e:#}");
+                Error::new(Reason::Manifest, why)
+            })?;
+    }
+    Ok(Context {
+        wasi: builder.build_p1(),
+        printers,
+    })
+}
+
+pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
+    add_to_linker_async(linker, |state: &mut HostState| {
+        // Linked only for plugins whose stores are made with a context.
+        let context = state.wasi.as_mut();
+        &mut context.expect("WASI is linked with its context").wasi
+    })?;
+    // wasmtime-wasi takes codes from 126 on for a crash, and loses them.
+    linker.func_wrap(NAMESPACE, "proc_exit", |code: i32| -> Result<()> {
+        Err(I32Exit(code).into())
+    })?;
+    Ok(())
+}
+
+/// Polls where WASI's timers can be made. Only plugins that have WASI pay for it.
+pub(crate) fn enter<R>(wasi: bool, poll: impl FnOnce() -> R) -> R {
+    if wasi {
+        wasmtime_wasi::runtime::with_ambient_tokio_runtime(poll)
+    } else {
+        poll()
+    }
+}

@@ -1,0 +1,167 @@
+//! What a plugin prints: dropped, captured, or told to the embedder line by line.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+use crate::control::Request;
+use crate::error::Stop;
+use crate::plugin::Shared;
+
+/// Where a plugin's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    Drop,
+    /// To the embedder, by [`Request::Print`].
+    Tell,
+    /// Kept until somebody asks; see [`crate::Plugin::take_printed`].
+    Capture,
+}
+
+/// One of the two standard streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// The standard output.
+    Stdout,
+    /// The standard error.
+    Stderr,
+}
+
+/// A line that is longer is told in pieces.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// Bytes that are captured of one stream; what comes after is dropped.
+const MAX_CAPTURED: usize = 1 << 20;
+
+/// Bytes that may be written at once.
+const PERMIT: usize = 64 * 1024;
+
+/// What was captured, by stream.
+#[derive(Default)]
+pub(crate) struct Captured(Mutex<[Vec<u8>; 2]>);
+
+impl Captured {
+    fn add(&self, stream: Stream, bytes: &[u8]) {
+        let kept = &mut self.0.lock()[stream as usize];
+        let room = MAX_CAPTURED - kept.len();
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    pub(crate) fn take(&self) -> [Vec<u8>; 2] {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+/// A standard stream of an instance.
+#[derive(Clone)]
+pub(crate) struct Printer {
+    shared: Arc<Shared>,
+    stream: Stream,
+    output: Output,
+    /// The beginning of a line.
+    begun: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Printer {
+    pub(crate) fn new(shared: Arc<Shared>, stream: Stream, output: Output) -> Printer {
+        Printer {
+            shared,
+            stream,
+            output,
+            begun: Arc::default(),
+        }
+    }
+
+    /// Takes the bytes in; those that are to be told now.
+    fn take_in(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.output {
+            Output::Drop => None,
+            Output::Capture => {
+                self.shared.captured.add(self.stream, bytes);
+                None
+            }
+            Output::Tell => {
+                let mut begun = self.begun.lock();
+                begun.extend_from_slice(bytes);
+                let end = begun.iter().rposition(|byte| *byte == b'\n');
+                let end = match end {
+                    Some(last) => last + 1,
+                    None if begun.len() > LONGEST_LINE => begun.len(),
+                    None => return None,
+                };
+                let rest = begun.split_off(end);
+                Some(std::mem::replace(&mut *begun, rest))
+            }
+        }
+    }
+
+    async fn tell(&self, text: Vec<u8>) -> Result<(), Stop> {
+        let stream = self.stream;
+        let request = Request::Print { stream, text };
+        self.shared.control.ask(request).await.map(|_| ())
+    }
+
+    /// Tells what is left of a line that the guest did not end.
+    pub(crate) async fn flush(&self) {
+        let rest = std::mem::take(&mut *self.begun.lock());
+        if !rest.is_empty() {
+            // A call that is over its time has ended in any case.
+            let _ = self.tell(rest).await;
+        }
+    }
+}
+
+impl IsTerminal for Printer {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printer {
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        // Preview 1 asks for the other kind of stream only.
+        Box::new(MemoryOutputPipe::new(0))
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Pollable for Printer {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Printer {
+    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        // What is complete is told at the next blocking write, which is all that preview 1 does.
+        if let Some(text) = self.take_in(&bytes) {
+            self.begun.lock().splice(0..0, text);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+
+    async fn blocking_write_and_flush(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        if let Some(text) = self.take_in(&bytes) {
+            let told = self.tell(text).await;
+            told.map_err(|stop| StreamError::Trap(stop.into()))?;
+        }
+        Ok(())
+    }
+}
