@@ -49,7 +49,7 @@ defmodule VitrineTest do
     test "raises for options that are wrong, and says what would be right" do
       for {options, expected} <- [
             {[colour: :red], "unknown keys"},
-            {[wasi: :maybe], "[true, false]"},
+            {[wasi: :maybe], "true, false or a keyword list"},
             {[scheduler: :fast], "[:auto, :dirty]"},
             {[on_trap: :cry], "[:reset, :keep]"},
             {[timeout: -1], "milliseconds"},

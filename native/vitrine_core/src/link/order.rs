@@ -21,23 +21,38 @@ impl Edges {
 pub(crate) fn order(edges: &[Edges]) -> Result<Vec<usize>, Vec<usize>> {
     let mut order = Vec::with_capacity(edges.len());
     let mut placed = vec![false; edges.len()];
-    while order.len() < edges.len() {
-        let next = (0..edges.len()).find(|&module| {
-            !placed[module]
-                && edges[module].hard.iter().all(|&needed| placed[needed])
-                && reach(edges, &placed, module)
-                    .into_iter()
-                    .all(|other| reach(edges, &placed, other).contains(&module))
-        });
-        match next {
-            Some(module) => {
-                placed[module] = true;
-                order.push(module);
-            }
-            None => return Err(circle(edges, &placed)),
+    while let Some(mut circle) = next_circle(edges, &placed) {
+        // Within a circle, whoever needs nothing but functions of those who are not there yet.
+        while !circle.is_empty() {
+            let ready = |module: &usize| edges[*module].hard.iter().all(|&needed| placed[needed]);
+            let Some(at) = circle.iter().position(ready) else {
+                return Err(hard_circle(edges, &placed));
+            };
+            let module = circle.remove(at);
+            placed[module] = true;
+            order.push(module);
         }
     }
     Ok(order)
+}
+
+/// Modules not yet placed that import from each other and from no others: mostly just one.
+fn next_circle(edges: &[Edges], placed: &[bool]) -> Option<Vec<usize>> {
+    (0..edges.len())
+        .filter(|&module| !placed[module])
+        .find_map(|module| {
+            let others = reach(edges, placed, module);
+            let all_come_back = others
+                .iter()
+                .all(|&other| reach(edges, placed, other).contains(&module));
+            all_come_back.then(|| {
+                let mut circle = others;
+                circle.push(module);
+                circle.sort_unstable();
+                circle.dedup();
+                circle
+            })
+        })
 }
 
 /// The modules not yet placed that `from` imports from, directly or through others.
@@ -55,7 +70,7 @@ fn reach(edges: &[Edges], placed: &[bool], from: usize) -> Vec<usize> {
 }
 
 /// A circle with an import that is no function.
-fn circle(edges: &[Edges], placed: &[bool]) -> Vec<usize> {
+fn hard_circle(edges: &[Edges], placed: &[bool]) -> Vec<usize> {
     for from in (0..edges.len()).filter(|&module| !placed[module]) {
         for &needed in edges[from].hard.iter().filter(|&&needed| !placed[needed]) {
             if let Some(mut back) = path(edges, needed, |module| module == from) {

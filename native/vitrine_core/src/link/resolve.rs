@@ -265,12 +265,12 @@ impl Linking<'_> {
         } else {
             let (env, function) = canonical(namespace, name);
             if env == ENV {
-                if let Some(export) = self.platform.kernel.module.get_export_index(function) {
-                    return Ok(Source::Kernel(export));
-                }
                 if env != namespace {
                     // What is not there is found missing under its own name.
                     let _ = self.linker.alias(env, function, namespace, name);
+                }
+                if let Some(export) = self.platform.kernel.module.get_export_index(function) {
+                    return Ok(Source::Kernel(export));
                 }
             }
         }
