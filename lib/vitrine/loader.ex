@@ -10,11 +10,12 @@ defmodule Vitrine.Loader do
   @doc "Makes a plugin."
   @spec load(Source.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
-    with {:ok, manifest, bytes} <- Source.load(source) do
+    with {:ok, manifest, modules, name} <- Source.load(source) do
       options = Options.plugin!(options, manifest)
-      name = options.name || hd(manifest.wasm)[:name]
+      name = options.name || name
 
-      with {:ok, compiled} <- native(Native.await(&Native.compile(bytes, &1)), name),
+      with {:ok, bytes} <- only(modules, name),
+           {:ok, compiled} <- native(Native.await(&Native.compile(bytes, &1)), name),
            name = name || String.slice(Native.compiled_hash(compiled), 0, 12),
            {:ok, ref} <- native(Native.plugin_new(compiled, terms(options, manifest)), name) do
         plugin = %Plugin{
@@ -31,6 +32,14 @@ defmodule Vitrine.Loader do
     end
   end
 
+  defp only([{"main", bytes}], _name), do: {:ok, bytes}
+
+  defp only(modules, name) do
+    names = Enum.map_join(modules, ", ", &inspect(elem(&1, 0)))
+    message = "modules cannot be linked with each other yet: #{names}"
+    {:error, %Error{reason: :link, message: message, plugin: name}}
+  end
+
   defp initialise(plugin, options) do
     with {:ok, _} <- Call.initialise({plugin, nil, options.context}, options.timeout) do
       {:ok, plugin}
@@ -41,9 +50,9 @@ defmodule Vitrine.Loader do
     %{
       host_functions: for(f <- options.host_functions, do: {f.namespace, f.name, types(f)}),
       config: Map.merge(manifest.config, options.config),
-      max_memory: manifest.memory.max_pages * @page,
+      max_memory: options.memory.max_pages * @page,
       max_table_elements: @max_table_elements,
-      max_var_bytes: manifest.memory.max_var_bytes,
+      max_var_bytes: options.memory.max_var_bytes,
       wasi: options.wasi,
       on_trap: options.on_trap
     }

@@ -3,6 +3,7 @@ defmodule Vitrine.Options do
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
   alias Vitrine.HostFunction
+  alias Vitrine.Manifest.{Check, Fault}
 
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
@@ -18,6 +19,8 @@ defmodule Vitrine.Options do
     :timeout,
     :on_trap,
     :config,
+    :memory,
+    :allowed_paths,
     :context
   ]
 
@@ -37,7 +40,9 @@ defmodule Vitrine.Options do
         scheduler: :auto,
         timeout: manifest.timeout_ms || @default_timeout,
         on_trap: :reset,
-        config: %{}
+        config: %{},
+        memory: %{},
+        allowed_paths: %{}
       )
       |> Map.new()
 
@@ -50,6 +55,8 @@ defmodule Vitrine.Options do
       options
       | host_functions: HostFunction.normalize(options.host_functions),
         config: config!(options.config),
+        memory: memory!(options.memory, manifest.memory),
+        allowed_paths: Map.merge(manifest.allowed_paths, allowed_paths!(options.allowed_paths)),
         name: name!(options.name)
     }
   end
@@ -97,4 +104,16 @@ defmodule Vitrine.Options do
   defp config!(other) do
     raise ArgumentError, "expected :config to be a map of strings, got: #{inspect(other)}"
   end
+
+  defp memory!(limits, base) do
+    limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
+    checked!(Check.memory(limits, base))
+  end
+
+  defp allowed_paths!(paths), do: checked!(Check.allowed_paths(paths))
+
+  defp checked!({:ok, value}), do: value
+
+  defp checked!({:error, {path, text}}),
+    do: raise(ArgumentError, "the option #{Fault.path(path)} #{text}")
 end
