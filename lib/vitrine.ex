@@ -43,8 +43,9 @@ defmodule Vitrine do
   @doc """
   Loads a plugin: compiles its module, links it and runs its initialisers.
 
-  `source` is a path, the bytes of a module, WebAssembly text, or a manifest as a map, JSON text
-  or `Vitrine.Manifest` struct. A module that is in use somewhere is not compiled again.
+  `source` is the bytes of a module, WebAssembly text, a manifest as a map, JSON or TOML text or
+  `Vitrine.Manifest` struct, or the path of a file with any of these. A module that is in use
+  somewhere is not compiled again.
 
   ## Options
 
@@ -54,6 +55,9 @@ defmodule Vitrine do
     * `:name` - what errors and log lines call it: a string or an atom. By default the manifest's name for
       the module, the file's name, or the beginning of the module's sha256
     * `:config` - a map of strings, merged over the manifest's `config`
+    * `:memory` - limits as a map or keyword list, merged over the manifest's `memory`, such as
+      `[max_pages: 256]`
+    * `:allowed_paths` - a map, merged over the manifest's `allowed_paths`
     * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
       their own. By default the manifest's `timeout_ms`, or 5000
     * `:scheduler` - `:auto` runs the first slice of each call on a normal scheduler and what is

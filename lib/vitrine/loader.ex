@@ -9,10 +9,10 @@ defmodule Vitrine.Loader do
   @doc "Makes a plugin."
   @spec load(Source.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
-    with {:ok, manifest, modules} <- Source.load(source) do
+    with {:ok, manifest, modules, name} <- Source.load(source) do
       options = Options.plugin!(options, manifest)
-      main = length(modules) - 1
-      name = options.name || Source.name(manifest)
+      main = Enum.find_index(modules, &match?({"main", _}, &1))
+      name = options.name || name
 
       with {:ok, compiled} <- compile(modules, main, options, name),
            {_, main_module} = Enum.at(compiled, main),

@@ -1,9 +1,9 @@
 defmodule Vitrine.Manifest do
-  @moduledoc """
-  What a plugin is made of: its module, configuration and limits, as Extism's manifests say it.
+  @moduledoc ~S"""
+  What a plugin is made of: its modules, configuration and limits, as Extism's manifests say it.
 
-  A manifest is given to `Vitrine.new/2` as a map, with string or atom keys, as JSON text, or as
-  this struct:
+  `Vitrine.new/2` takes a manifest as a map, with string or atom keys, as JSON or TOML text, as a
+  file that holds one of these, or as this struct:
 
       %{
         wasm: [%{path: "plugin.wasm"}],
@@ -12,58 +12,113 @@ defmodule Vitrine.Manifest do
         timeout_ms: 1_000
       }
 
-  | key                    | value                                                    | default |
-  |------------------------|----------------------------------------------------------|---------|
-  | `wasm`                 | a list of one source, see below                           | required |
-  | `config`               | a map of strings to strings, which the plugin can read   | `%{}`   |
-  | `memory.max_pages`     | the most memory, in pages of 64 KiB                       | 16384 (1 GiB) |
-  | `memory.max_var_bytes` | the most bytes of variables; 0 for no variables           | 1048576 |
-  | `timeout_ms`           | the timeout of calls that have none of their own          | 5000    |
+  The same in TOML:
 
-  A source is a map with either `path` or `data`, base64 or, in a map, the bytes themselves; it
-  may have a `name`, and a `hash`: the sha256 that the bytes must have, in hexadecimal digits.
+      timeout_ms = 1000
 
-  `allowed_hosts` and `allowed_paths` are taken as long as they are empty.
+      [[wasm]]
+      path = "plugin.wasm"
+
+      [config]
+      greeting = "hello"
+
+      [memory]
+      max_pages = 256
+
+  And made step by step:
+
+      iex> alias Vitrine.Manifest
+      iex> manifest =
+      ...>   Manifest.from_path("plugin.wasm")
+      ...>   |> Manifest.put_config("greeting", "hello")
+      ...>   |> Manifest.put_memory(max_pages: 256)
+      ...>   |> Manifest.put_timeout(1_000)
+      iex> {manifest.wasm, manifest.timeout_ms}
+      {[%{path: "plugin.wasm"}], 1000}
+
+  ## Keys
+
+  | key                             | value                                                         | default          |
+  |---------------------------------|---------------------------------------------------------------|------------------|
+  | `wasm`                          | a list of sources, see below                                  | required         |
+  | `config`                        | a map of strings to strings, which the plugin can read        | `%{}`            |
+  | `memory.max_pages`              | the most memory, in pages of 64 KiB: from 1 to 65536          | 16384 (1 GiB)    |
+  | `memory.max_http_response_bytes`| the longest answer to an HTTP request of the plugin           | 52428800 (50 MiB)|
+  | `memory.max_var_bytes`          | the most bytes of variables; 0 for no variables               | 1048576 (1 MiB)  |
+  | `allowed_hosts`                 | a list of the hosts that HTTP requests may go to, with `*`    | none             |
+  | `allowed_paths`                 | a map of directories of the host to their names in the guest  | none             |
+  | `timeout_ms`                    | the timeout of calls that have none of their own              | 5000             |
+
+  A directory of the host that begins with `ro:` can only be read: `%{"ro:/srv/data" => "/data"}`.
+  Relative paths are relative to the working directory.
+
+  A source is a map with one of `path`, `data` and `url`:
+
+  | key       | value                                                                               | default |
+  |-----------|-------------------------------------------------------------------------------------|---------|
+  | `path`    | a file                                                                              |         |
+  | `data`    | the module as base64; in a map also its bytes, or its text                          |         |
+  | `url`     | where it is downloaded from, with http or https                                     |         |
+  | `method`  | of the download: `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE` or `OPTIONS`       | `GET`   |
+  | `headers` | of the download, a map of strings to strings                                        | `%{}`   |
+  | `name`    | what other modules import it by, see below                                          | `main`  |
+  | `hash`    | the sha256 that the bytes must have as they are supplied, in hexadecimal digits     |         |
+
+  `nil`, or `null` in JSON, is taken for no value everywhere but in `config`, `memory` and `wasm`.
+  An unknown key is an error, wherever it stands.
+
+  ## Several modules
+
+  Modules can import from each other, by name. The one that is called is `main`: the one that has
+  this name or none, else the last. A module that is alone is `main`, whatever it is named.
   """
 
-  alias Vitrine.{Error, Native}
+  alias Vitrine.Error
+  alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
 
   @typedoc "Where a module comes from."
-  @type wasm :: %{
-          optional(:path) => Path.t(),
-          optional(:data) => binary(),
-          optional(:name) => String.t(),
-          optional(:hash) => String.t()
-        }
+  @type source ::
+          %{required(:path) => Path.t(), optional(:name | :hash) => String.t()}
+          | %{required(:data) => binary(), optional(:name | :hash) => String.t()}
+          | %{
+              required(:url) => String.t(),
+              required(:method) => String.t(),
+              required(:headers) => %{String.t() => String.t()},
+              optional(:name | :hash) => String.t()
+            }
 
   @type t :: %__MODULE__{
-          wasm: [wasm()],
-          config: %{optional(String.t()) => String.t()},
-          memory: %{max_pages: pos_integer(), max_var_bytes: non_neg_integer()},
+          wasm: [source()],
+          config: %{String.t() => String.t()},
+          memory: %{
+            max_pages: pos_integer(),
+            max_http_response_bytes: non_neg_integer(),
+            max_var_bytes: non_neg_integer()
+          },
+          allowed_hosts: [String.t()],
+          allowed_paths: %{(host_path :: String.t()) => guest_path :: String.t()},
           timeout_ms: non_neg_integer() | nil
         }
 
-  @default_memory %{max_pages: 16_384, max_var_bytes: 1_048_576}
-
-  defstruct wasm: [], config: %{}, memory: @default_memory, timeout_ms: nil
-
-  @keys ~w(wasm config memory timeout_ms)
-  # Nothing grants these yet, so what they may say is nothing.
-  @empty_keys ~w(allowed_hosts allowed_paths)
-  @memory_keys ~w(max_pages max_var_bytes)
-  @wasm_keys ~w(path data name hash)
-  @max_pages 65_536
-  # The longest that a process can wait in `receive`.
-  @max_timeout 0xFFFF_FFFF
+  defstruct wasm: [],
+            config: %{},
+            memory: Check.default_memory(),
+            allowed_hosts: [],
+            allowed_paths: %{},
+            timeout_ms: nil
 
   @doc """
-  A manifest from a map or from JSON text.
+  A manifest from a map, from JSON or TOML text, or from a module's bytes.
 
       iex> {:ok, manifest} = Vitrine.Manifest.new(%{wasm: [%{path: "p.wasm"}], timeout_ms: 100})
       iex> manifest.timeout_ms
       100
+      iex> {:ok, manifest} = Vitrine.Manifest.new(~s(wasm = [{path = "p.wasm", name = "p"}]))
+      iex> manifest.wasm
+      [%{path: "p.wasm", name: "p"}]
 
-  What is wrong with one is an error that names the key, what stands there and what is allowed:
+  What is wrong with one is an error with the reason `:manifest`, that names the key, what stands
+  there and what is allowed:
 
       iex> {:error, error} = Vitrine.Manifest.new(%{wasm: [%{path: "p.wasm"}], timeout_ms: "1s"})
       iex> {error.reason, error.message}
@@ -72,186 +127,216 @@ defmodule Vitrine.Manifest do
   @spec new(map() | String.t() | t()) :: {:ok, t()} | {:error, Error.t()}
   def new(%__MODULE__{} = manifest), do: manifest |> Map.from_struct() |> new()
 
-  def new(json) when is_binary(json) do
-    case Native.await(&Native.decode_json(json, &1)) do
-      {:ok, map} -> new(map)
-      {:error, message} -> invalid("the manifest is no valid JSON: #{message}")
-    end
-  end
-
   def new(map) when is_map(map) and not is_struct(map) do
-    with {:ok, map} <- keys(map, @keys ++ @empty_keys, "the manifest"),
-         :ok <- empty(map),
-         {:ok, wasm} <- sources(map["wasm"]),
-         {:ok, config} <- config(Map.get(map, "config", %{})),
-         {:ok, memory} <- memory(Map.get(map, "memory", %{})),
-         {:ok, timeout} <- timeout(map["timeout_ms"]) do
-      {:ok, %__MODULE__{wasm: wasm, config: config, memory: memory, timeout_ms: timeout}}
+    case Check.fields(map) do
+      {:ok, fields} -> {:ok, struct!(__MODULE__, fields)}
+      {:error, fault} -> invalid(Fault.message(fault))
     end
   end
 
-  def new(other), do: invalid("a manifest must be a map or JSON text, got: #{inspect(other)}")
-
-  # String keys, all of them known.
-  defp keys(map, allowed, where) when is_map(map) do
-    map = Map.new(map, fn {key, value} -> {to_key(key), value} end)
-
-    case Map.keys(map) -- allowed do
-      [] ->
-        {:ok, map}
-
-      [key | _] ->
-        invalid(
-          "#{where} has the unknown key #{inspect(key)}, allowed are: #{Enum.join(allowed, ", ")}"
-        )
+  def new(text) when is_binary(text) do
+    case Text.kind(text) do
+      :module -> {:ok, %__MODULE__{wasm: [%{data: text}]}}
+      :unknown -> invalid("a manifest is JSON or TOML, this is neither: #{Fault.show(text)}")
+      format -> decoded(Text.decode(format, text), format)
     end
   end
 
-  defp keys(other, _allowed, where), do: invalid("#{where} must be a map, got: #{inspect(other)}")
+  def new(other), do: invalid("a manifest must be a map or a text, got: #{Fault.show(other)}")
 
-  defp to_key(key) when is_atom(key), do: Atom.to_string(key)
-  defp to_key(key), do: key
+  defp decoded({:ok, map}, _format) when is_map(map), do: new(map)
 
-  defp empty(map) do
-    case Enum.find(@empty_keys, &(Map.get(map, &1) not in [nil, [], %{}])) do
-      nil ->
-        :ok
+  defp decoded({:ok, other}, _format),
+    do: invalid("the manifest must be a map, got: #{Fault.show(other)}")
 
-      key ->
-        invalid(
-          "the manifest's #{key} must be empty, plugins are granted none, got: #{inspect(map[key])}"
-        )
-    end
-  end
-
-  defp sources([source]) do
-    with {:ok, source} <- source(source), do: {:ok, [source]}
-  end
-
-  defp sources([_, _ | _] = sources) do
-    invalid("the manifest's wasm must have one source, got: #{length(sources)}")
-  end
-
-  defp sources(other) do
-    invalid("the manifest's wasm must be a list of one source, got: #{inspect(other)}")
-  end
-
-  defp source(source) do
-    with {:ok, source} <- keys(source, @wasm_keys, "the manifest's wasm"),
-         :ok <- one_origin(source),
-         {:ok, source} <- decode(source),
-         :ok <- text(source, "name"),
-         :ok <- hash(source["hash"]) do
-      {:ok,
-       for({key, value} <- source, value != nil, into: %{}, do: {String.to_atom(key), value})}
-    end
-  end
-
-  defp one_origin(%{"path" => path, "data" => data}) when path != nil and data != nil,
-    do: invalid("the manifest's wasm must have either path or data, got both")
-
-  defp one_origin(%{"path" => path}) when is_binary(path), do: :ok
-  defp one_origin(%{"data" => data}) when is_binary(data), do: :ok
-
-  defp one_origin(%{"data" => %{} = data}) do
-    invalid(
-      "the manifest's wasm data must be base64 or bytes, never an address, got: #{inspect(data)}"
-    )
-  end
-
-  defp one_origin(source) do
-    invalid(
-      "the manifest's wasm must have path, a string, or data, base64 or bytes, got: #{inspect(source)}"
-    )
-  end
-
-  defp decode(%{"data" => data} = source) when is_binary(data) do
-    cond do
-      Vitrine.Source.module?(data) -> {:ok, source}
-      bytes = base64(data) -> {:ok, %{source | "data" => bytes}}
-      true -> invalid("the manifest's wasm data is neither base64 nor a WebAssembly module")
-    end
-  end
-
-  defp decode(source), do: {:ok, source}
-
-  defp base64(data) do
-    case Base.decode64(data, ignore: :whitespace) do
-      {:ok, bytes} -> bytes
-      :error -> nil
-    end
-  end
-
-  defp text(source, key) do
-    case source[key] do
-      nil -> :ok
-      text when is_binary(text) -> :ok
-      other -> invalid("the manifest's wasm #{key} must be a string, got: #{inspect(other)}")
-    end
-  end
-
-  defp hash(nil), do: :ok
-
-  defp hash(hash) do
-    if is_binary(hash) and hash =~ ~r/\A[0-9a-fA-F]{64}\z/ do
-      :ok
-    else
-      invalid(
-        "the manifest's wasm hash must be a sha256 of 64 hexadecimal digits, got: #{inspect(hash)}"
-      )
-    end
-  end
-
-  defp config(config) when is_map(config) and not is_struct(config) do
-    config = Map.new(config, fn {key, value} -> {to_key(key), value} end)
-
-    case Enum.find(config, fn {key, value} -> not (text?(key) and text?(value)) end) do
-      nil ->
-        {:ok, config}
-
-      {key, value} ->
-        invalid(
-          "the manifest's config must map strings to strings, got: #{inspect(%{key => value})}"
-        )
-    end
-  end
-
-  defp config(other), do: invalid("the manifest's config must be a map, got: #{inspect(other)}")
-
-  defp text?(value), do: is_binary(value) and String.valid?(value)
-
-  defp memory(memory) do
-    with {:ok, memory} <- keys(memory, @memory_keys, "the manifest's memory"),
-         {:ok, pages} <- limit(memory, "max_pages", 1..@max_pages),
-         {:ok, var_bytes} <- limit(memory, "max_var_bytes", 0..0xFFFF_FFFF_FFFF) do
-      {:ok, %{max_pages: pages, max_var_bytes: var_bytes}}
-    end
-  end
-
-  defp limit(memory, key, first..last) do
-    case Map.get(memory, key) do
-      nil ->
-        {:ok, Map.fetch!(@default_memory, String.to_atom(key))}
-
-      value when is_integer(value) and value >= first and value <= last ->
-        {:ok, value}
-
-      other ->
-        invalid(
-          "the manifest's memory.#{key} must be from #{first} to #{last}, got: #{inspect(other)}"
-        )
-    end
-  end
-
-  defp timeout(nil), do: {:ok, nil}
-  defp timeout(ms) when is_integer(ms) and ms in 0..@max_timeout, do: {:ok, ms}
-
-  defp timeout(other) do
-    invalid(
-      "the manifest's timeout_ms must be milliseconds, from 0 to #{@max_timeout}, got: " <>
-        inspect(other)
-    )
+  defp decoded({:error, message}, format) do
+    format = format |> Atom.to_string() |> String.upcase()
+    invalid("the manifest is no valid #{format}: #{message}")
   end
 
   defp invalid(message), do: {:error, %Error{reason: :manifest, message: message}}
+
+  @doc """
+  Like `new/1`, but gives the manifest itself and raises a `Vitrine.Error`.
+
+      iex> Vitrine.Manifest.new!(%{wasm: [%{path: "p.wasm"}]}).wasm
+      [%{path: "p.wasm"}]
+  """
+  @spec new!(map() | String.t() | t()) :: t()
+  def new!(manifest) do
+    case new(manifest) do
+      {:ok, manifest} -> manifest
+      {:error, error} -> raise error
+    end
+  end
+
+  @doc """
+  A manifest of one module in a file. Options are `:name` and `:hash`.
+
+  This and the functions below raise `ArgumentError` for what `new/1` would refuse.
+
+      iex> Vitrine.Manifest.from_path("p.wasm", name: "p").wasm
+      [%{path: "p.wasm", name: "p"}]
+  """
+  @spec from_path(Path.t(), keyword()) :: t()
+  def from_path(path, options \\ []), do: add_path(%__MODULE__{}, path, options)
+
+  @doc """
+  A manifest of one module that is given as bytes, text or base64. Options are `:name` and `:hash`.
+
+      iex> Vitrine.Manifest.from_data("(module)").wasm
+      [%{data: "(module)"}]
+  """
+  @spec from_data(binary(), keyword()) :: t()
+  def from_data(data, options \\ []), do: add_data(%__MODULE__{}, data, options)
+
+  @doc """
+  A manifest of one module that is downloaded. Options are `:method`, `:headers`, `:name` and
+  `:hash`; to give the hash is to trust nobody on the way.
+
+      iex> Vitrine.Manifest.from_url("https://example.com/p.wasm").wasm
+      [%{url: "https://example.com/p.wasm", method: "GET", headers: %{}}]
+  """
+  @spec from_url(String.t(), keyword()) :: t()
+  def from_url(url, options \\ []), do: add_url(%__MODULE__{}, url, options)
+
+  @doc """
+  Adds a module in a file. Options are those of `from_path/2`.
+
+      iex> manifest = Vitrine.Manifest.from_path("app.wasm")
+      iex> Vitrine.Manifest.add_path(manifest, "library.wasm", name: "library").wasm
+      [%{path: "app.wasm"}, %{path: "library.wasm", name: "library"}]
+  """
+  @spec add_path(t(), Path.t(), keyword()) :: t()
+  def add_path(%__MODULE__{} = manifest, path, options \\ []),
+    do: add(manifest, :path, path, Keyword.validate!(options, [:name, :hash]))
+
+  @doc "Adds a module that is given as bytes, text or base64. Options are those of `from_data/2`."
+  @spec add_data(t(), binary(), keyword()) :: t()
+  def add_data(%__MODULE__{} = manifest, data, options \\ []),
+    do: add(manifest, :data, data, Keyword.validate!(options, [:name, :hash]))
+
+  @doc "Adds a module that is downloaded. Options are those of `from_url/2`."
+  @spec add_url(t(), String.t(), keyword()) :: t()
+  def add_url(%__MODULE__{} = manifest, url, options \\ []),
+    do: add(manifest, :url, url, Keyword.validate!(options, [:method, :headers, :name, :hash]))
+
+  defp add(manifest, origin, value, options) do
+    source = options |> Map.new() |> Map.put(origin, value)
+    %{manifest | wasm: value!(Wasm.sources(manifest.wasm ++ [source]))}
+  end
+
+  @doc """
+  Sets a value of the configuration.
+
+      iex> manifest = Vitrine.Manifest.from_path("p.wasm")
+      iex> Vitrine.Manifest.put_config(manifest, "greeting", "hello").config
+      %{"greeting" => "hello"}
+  """
+  @spec put_config(t(), String.t(), String.t()) :: t()
+  def put_config(%__MODULE__{} = manifest, key, value),
+    do: %{manifest | config: Map.merge(manifest.config, value!(Check.config(%{key => value})))}
+
+  @doc """
+  Sets limits: `:max_pages`, `:max_http_response_bytes` and `:max_var_bytes`.
+
+      iex> manifest = Vitrine.Manifest.from_path("p.wasm")
+      iex> Vitrine.Manifest.put_memory(manifest, max_pages: 16, max_var_bytes: 0).memory.max_pages
+      16
+  """
+  @spec put_memory(t(), keyword() | map()) :: t()
+  def put_memory(%__MODULE__{} = manifest, limits),
+    do: %{manifest | memory: value!(Check.memory(to_map_if_keyword(limits), manifest.memory))}
+
+  defp to_map_if_keyword(limits),
+    do: if(Keyword.keyword?(limits), do: Map.new(limits), else: limits)
+
+  @doc """
+  Allows HTTP requests to a host, or to those that match a pattern with `*`.
+
+      iex> manifest = Vitrine.Manifest.from_path("p.wasm")
+      iex> Vitrine.Manifest.allow_host(manifest, "*.example.com").allowed_hosts
+      ["*.example.com"]
+  """
+  @spec allow_host(t(), String.t()) :: t()
+  def allow_host(%__MODULE__{} = manifest, host),
+    do: %{manifest | allowed_hosts: manifest.allowed_hosts ++ value!(Check.allowed_hosts([host]))}
+
+  @doc """
+  Gives the plugin a directory of the host, under a name of its own; with `read_only: true` only
+  to read.
+
+      iex> manifest = Vitrine.Manifest.from_path("p.wasm")
+      iex> Vitrine.Manifest.allow_path(manifest, "/srv/data", "/data", read_only: true).allowed_paths
+      %{"ro:/srv/data" => "/data"}
+  """
+  @spec allow_path(t(), Path.t(), Path.t(), keyword()) :: t()
+  def allow_path(%__MODULE__{} = manifest, host_path, guest_path, options \\ []) do
+    options = Keyword.validate!(options, read_only: false)
+
+    paths =
+      case options[:read_only] do
+        true when is_binary(host_path) ->
+          %{("ro:" <> host_path) => guest_path}
+
+        boolean when is_boolean(boolean) ->
+          %{host_path => guest_path}
+
+        other ->
+          raise ArgumentError, "expected :read_only to be a boolean, got: #{inspect(other)}"
+      end
+
+    %{
+      manifest
+      | allowed_paths: Map.merge(manifest.allowed_paths, value!(Check.allowed_paths(paths)))
+    }
+  end
+
+  @doc """
+  Sets the timeout of calls that have none of their own, in milliseconds; `nil` for the default.
+
+      iex> manifest = Vitrine.Manifest.from_path("p.wasm")
+      iex> Vitrine.Manifest.put_timeout(manifest, 100).timeout_ms
+      100
+  """
+  @spec put_timeout(t(), non_neg_integer() | nil) :: t()
+  def put_timeout(%__MODULE__{} = manifest, timeout),
+    do: %{manifest | timeout_ms: value!(Check.timeout(timeout))}
+
+  defp value!({:ok, value}), do: value
+  defp value!({:error, fault}), do: raise(ArgumentError, Fault.message(fault))
+
+  @doc """
+  The manifest as a map that can be written as JSON or TOML and read again: with string keys,
+  without what has no value, and with data as base64.
+
+      iex> manifest = Vitrine.Manifest.from_data("(module)", name: "empty")
+      iex> map = Vitrine.Manifest.to_map(manifest)
+      iex> map["wasm"]
+      [%{"data" => "KG1vZHVsZSk=", "name" => "empty"}]
+      iex> Vitrine.Manifest.new(map) == {:ok, manifest}
+      true
+  """
+  @spec to_map(t()) :: %{String.t() => term()}
+  def to_map(%__MODULE__{} = manifest) do
+    map = %{
+      "wasm" => Enum.map(manifest.wasm, &source_to_map/1),
+      "config" => manifest.config,
+      "memory" => string_keys(manifest.memory),
+      "allowed_hosts" => manifest.allowed_hosts,
+      "allowed_paths" => manifest.allowed_paths
+    }
+
+    case manifest.timeout_ms do
+      nil -> map
+      milliseconds -> Map.put(map, "timeout_ms", milliseconds)
+    end
+  end
+
+  defp source_to_map(%{data: data} = source),
+    do: string_keys(%{source | data: Base.encode64(data)})
+
+  defp source_to_map(source), do: string_keys(source)
+
+  defp string_keys(map), do: Map.new(map, fn {key, value} -> {Atom.to_string(key), value} end)
 end

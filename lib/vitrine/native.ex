@@ -15,6 +15,7 @@ defmodule Vitrine.Native do
   def compiled_hash(_compiled), do: error()
   def compiled_logs(_compiled), do: error()
   def decode_json(_text, _id), do: error()
+  def decode_toml(_text, _id), do: error()
 
   # Plugins
   def plugin_new(_modules, _main, _options), do: error()

@@ -3,6 +3,7 @@ defmodule Vitrine.Options do
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
   alias Vitrine.{HostFunction, Log, Wasi}
+  alias Vitrine.Manifest.{Check, Fault}
 
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
@@ -18,6 +19,8 @@ defmodule Vitrine.Options do
     :timeout,
     :on_trap,
     :config,
+    :memory,
+    :allowed_paths,
     :context,
     :log_level,
     :limits,
@@ -56,7 +59,9 @@ defmodule Vitrine.Options do
         init_fuel: nil,
         coredump: nil,
         debug_info: false,
-        profiler: nil
+        profiler: nil,
+        memory: %{},
+        allowed_paths: %{}
       )
       |> Map.new()
 
@@ -66,14 +71,16 @@ defmodule Vitrine.Options do
     one_of!(options, :debug_info, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
     timeout!(options.timeout)
-    {wasi, print_levels} = Wasi.options!(options.wasi, %{})
+    paths = Map.merge(manifest.allowed_paths, allowed_paths!(options.allowed_paths))
+    {wasi, print_levels} = Wasi.options!(options.wasi, paths)
 
     Map.merge(options, %{
       host_functions: HostFunction.normalize(options.host_functions),
       config: Map.merge(manifest.config, config!(options.config)),
-      memory: manifest.memory,
+      memory: memory!(options.memory, manifest.memory),
       limits: limits!(options.limits),
       name: name!(options.name),
+      allowed_paths: paths,
       wasi: wasi,
       print_levels: print_levels,
       fuel: fuel!(options.fuel, options.init_fuel),
@@ -194,4 +201,16 @@ defmodule Vitrine.Options do
   defp config!(other) do
     raise ArgumentError, "expected :config to be a map of strings, got: #{inspect(other)}"
   end
+
+  defp memory!(limits, base) do
+    limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
+    checked!(Check.memory(limits, base))
+  end
+
+  defp allowed_paths!(paths), do: checked!(Check.allowed_paths(paths))
+
+  defp checked!({:ok, value}), do: value
+
+  defp checked!({:error, {path, text}}),
+    do: raise(ArgumentError, "the option #{Fault.path(path)} #{text}")
 end

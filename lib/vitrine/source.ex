@@ -1,93 +1,113 @@
 defmodule Vitrine.Source do
   @moduledoc false
-  # What may be given to Vitrine.new/2, made into a manifest and the bytes of its module.
+  # What may be given to Vitrine.new/2, made into a manifest and the bytes of its modules.
 
   alias Vitrine.{Error, Manifest}
+  alias Vitrine.Manifest.{Fault, Text, Wasm}
 
   @type t :: Path.t() | binary() | map() | Manifest.t()
 
-  @doc "The manifest of a source, and the bytes of its modules by their names, the main one last."
-  @spec load(t()) :: {:ok, Manifest.t(), [{String.t(), binary()}]} | {:error, Error.t()}
+  @typedoc "A module's name for linking, and its bytes or text."
+  @type wasm :: {name :: String.t(), binary()}
+
+  @doc """
+  The manifest of a source, its modules in the manifest's order, of which one is named "main", and
+  what that one is called by people, if anything: the name that it was given, or its file's.
+  """
+  @spec load(t()) :: {:ok, Manifest.t(), [wasm()], String.t() | nil} | {:error, Error.t()}
   def load(source) do
     with {:ok, manifest} <- manifest(source),
-         [wasm] = manifest.wasm,
-         {:ok, bytes} <- bytes(wasm),
-         :ok <- verify(bytes, wasm[:hash]) do
-      {:ok, manifest, [{"main", bytes}]}
+         modules = Wasm.modules(manifest.wasm),
+         {:ok, loaded} <- modules |> Enum.with_index() |> Fault.each(&module/1) do
+      {"main", main} = List.keyfind!(modules, "main", 0)
+      {:ok, manifest, loaded, main[:name] || file_name(main)}
     end
   end
-
-  @doc "What to call a plugin of this manifest, if it says."
-  @spec name(Manifest.t()) :: String.t() | nil
-  def name(manifest), do: List.last(manifest.wasm)[:name]
 
   defp manifest(source) when is_map(source), do: Manifest.new(source)
 
   defp manifest(source) when is_binary(source) do
-    cond do
-      module?(source) -> {:ok, %Manifest{wasm: [%{data: source}]}}
-      json?(source) -> Manifest.new(source)
-      path?(source) -> from_file(source)
-      true -> compile_error()
-    end
+    if path?(source), do: from_file(source), else: from_bytes(source)
   end
 
   defp manifest(other) do
     error(
-      :manifest,
-      "a source is a path, a module's bytes or text, or a manifest, got: #{inspect(other)}"
+      "a source is a path, a module's bytes or text, or a manifest, got: #{Fault.show(other)}"
     )
   end
 
-  # A file may hold a manifest, too.
+  # One line that is no module and no manifest.
+  defp path?(source) do
+    source != "" and byte_size(source) <= 4096 and String.printable?(source) and
+      not String.contains?(source, "\n") and not Text.module?(source) and
+      not Text.manifest?(source)
+  end
+
+  defp from_bytes(bytes) do
+    if Text.kind(bytes) == :unknown do
+      no_module("the source is no WebAssembly module, no manifest and no path of a file")
+    else
+      Manifest.new(bytes)
+    end
+  end
+
   defp from_file(path) do
     with {:ok, bytes} <- read(path) do
-      if json?(bytes) do
-        Manifest.new(bytes)
-      else
-        {:ok, %Manifest{wasm: [%{data: bytes, name: Path.basename(path, Path.extname(path))}]}}
+      case Text.kind(bytes) do
+        :module ->
+          {:ok, %Manifest{wasm: [%{data: bytes, name: file_name(%{path: path})}]}}
+
+        :unknown ->
+          no_module("#{inspect(path)} holds neither a WebAssembly module nor a manifest")
+
+        _manifest ->
+          Manifest.new(bytes)
       end
     end
   end
 
-  defp bytes(%{data: data}), do: {:ok, data}
-  defp bytes(%{path: path}), do: read(path)
-
-  defp read(path) do
-    with {:error, reason} <- File.read(path) do
-      error(:manifest, "cannot read #{inspect(path)}: #{:file.format_error(reason)}")
+  defp module({{name, source}, index}) do
+    with {:ok, bytes} <- bytes(source, index),
+         :ok <- verify(bytes, source[:hash], index) do
+      {:ok, {name, bytes}}
     end
   end
 
-  defp verify(_bytes, nil), do: :ok
+  defp bytes(%{data: data}, _index), do: {:ok, data}
+  defp bytes(%{url: _} = source, _index), do: download(source)
 
-  defp verify(bytes, expected) do
-    hash = Base.encode16(:crypto.hash(:sha256, bytes), case: :lower)
-    if hash == String.downcase(expected), do: :ok, else: mismatch(hash, expected)
+  defp bytes(%{path: path}, index) do
+    with {:error, error} <- read(path) do
+      {:error, %{error | message: "the manifest's wasm[#{index}].path: #{error.message}"}}
+    end
   end
 
-  defp mismatch(hash, expected) do
-    error(:manifest, "hash mismatch: the module's sha256 is #{hash}, expected #{expected}")
+  defp read(path) do
+    with {:error, reason} <- File.read(path) do
+      error("cannot read #{inspect(path)}: #{:file.format_error(reason)}")
+    end
   end
 
-  @doc "Whether bytes look like a module, binary or text."
-  @spec module?(binary()) :: boolean()
-  def module?(<<0, "asm", _::binary>>), do: true
-  def module?(bytes), do: Regex.match?(~r/\A\s*(\(\s*module\b|\(;|;;)/, bytes)
+  defp download(%{url: url}), do: error("url sources are not supported yet: #{url}")
 
-  defp json?(bytes), do: Regex.match?(~r/\A\s*[\{\[]/, bytes)
+  defp verify(_bytes, nil, _index), do: :ok
 
-  defp path?(source) do
-    source != "" and byte_size(source) <= 4096 and String.printable?(source) and
-      not String.contains?(source, "\n")
+  defp verify(bytes, expected, index) do
+    case Base.encode16(:crypto.hash(:sha256, bytes), case: :lower) do
+      ^expected ->
+        :ok
+
+      hash ->
+        error(
+          "hash mismatch: the sha256 of the manifest's wasm[#{index}] is #{hash}, " <>
+            "expected #{expected}"
+        )
+    end
   end
 
-  defp compile_error do
-    error(
-      :compile,
-      "the source is no WebAssembly module, in binary or text, no manifest and no path of a file"
-    )
-  end
+  defp file_name(%{path: path}), do: Path.basename(path, Path.extname(path))
+  defp file_name(_source), do: nil
 
-  defp error(reason, message), do: {:error, %Error{reason: reason, message: message}}
+  defp no_module(message), do: {:error, %Error{reason: :compile, message: message}}
+  defp error(message), do: {:error, %Error{reason: :manifest, message: message}}
 end

@@ -7,6 +7,7 @@ defmodule Vitrine.ManifestTest do
   alias Vitrine.Manifest
 
   @rc File.read!(wat("rc"))
+  @url "https://example.com/p.wasm"
 
   defp message(manifest) do
     error = error!(Vitrine.new(manifest))
@@ -15,6 +16,142 @@ defmodule Vitrine.ManifestTest do
   end
 
   defp with_wasm(rest), do: Map.merge(%{"wasm" => [%{"data" => @rc}]}, rest)
+
+  describe "what is wrong with a manifest is told:" do
+    test "an unknown key, with those that are allowed" do
+      assert message(with_wasm(%{"timeout" => 1})) ==
+               ~s(the manifest has the unknown key "timeout", allowed are: wasm, config, memory, ) <>
+                 "allowed_hosts, allowed_paths, timeout_ms"
+
+      assert message(%{wasm: [%{data: @rc}, %{path: "p", size: 1}]}) ==
+               ~s(the manifest's wasm[1] has the unknown key "size", allowed are: path, data, url, ) <>
+                 "name, hash, method, headers"
+
+      assert message(with_wasm(%{"memory" => %{"max" => 1}})) ==
+               ~s(the manifest's memory has the unknown key "max", allowed are: max_pages, ) <>
+                 "max_http_response_bytes, max_var_bytes"
+
+      assert message(with_wasm(%{1 => 2})) =~ "unknown key 1"
+    end
+
+    test "a key that is there twice" do
+      assert message(Map.put(with_wasm(%{}), :wasm, [])) =~
+               ~s(the manifest has the key "wasm" both as an atom and as a string)
+
+      assert message(with_wasm(%{"config" => %{"a" => "1", a: "2"}})) =~
+               ~s(config has the key "a")
+    end
+
+    test "a wrong value, with what would be right" do
+      for {rest, expected} <- [
+            {%{"timeout_ms" => -1},
+             "timeout_ms must be milliseconds, from 0 to 4294967295, got: -1"},
+            {%{"timeout_ms" => 1.5}, "got: 1.5"},
+            {%{"timeout_ms" => Integer.pow(10, 9_999)}, "from 0 to"},
+            {%{"config" => []}, "config must be a map, got: []"},
+            {%{"config" => nil}, "config must be a map, got: nil"},
+            {%{"config" => %{"a" => 1}}, "config.a must be a string, got: 1"},
+            {%{"config" => %{"a" => <<255>>}},
+             "config.a must be a string, got bytes that are no UTF-8"},
+            {%{"config" => %{1 => "a"}}, "config must have strings as keys, got: 1"},
+            {%{"memory" => 1}, "memory must be a map, got: 1"},
+            {%{"memory" => nil}, "memory must be a map, got: nil"},
+            {%{"memory" => %{"max_pages" => 0}},
+             "memory.max_pages must be from 1 to 65536, got: 0"},
+            {%{"memory" => %{"max_pages" => 65_537}}, "got: 65537"},
+            {%{"memory" => %{"max_pages" => "1"}}, ~s(got: "1")},
+            {%{"memory" => %{"max_var_bytes" => -1}}, "memory.max_var_bytes must be from 0"},
+            {%{"memory" => %{"max_http_response_bytes" => 1.0}},
+             "memory.max_http_response_bytes must be"},
+            {%{"allowed_hosts" => "example.com"},
+             ~s(allowed_hosts must be a list of strings, got: "example.com")},
+            {%{"allowed_hosts" => ["a", 1]}, "allowed_hosts[1] must be a string"},
+            {%{"allowed_hosts" => [""]}, "allowed_hosts[0] must be a string"},
+            {%{"allowed_hosts" => ["a" | "b"]}, "allowed_hosts must be a list"},
+            {%{"allowed_paths" => ["/"]}, "allowed_paths must be a map"},
+            {%{"allowed_paths" => %{"/a" => 1}},
+             ~s(allowed_paths["/a"] must be a string, got: 1)},
+            {%{"allowed_paths" => %{"/a" => ""}},
+             ~s(allowed_paths["/a"] must be a path in the guest)},
+            {%{"allowed_paths" => %{"ro:" => "/a"}},
+             ~s(must be keyed by paths of the host, got: "ro:")},
+            {%{"wasm" => 1}, "wasm must be a list of sources, got: 1"},
+            {%{"wasm" => nil}, "wasm must be a list of sources, got: nil"},
+            {%{"wasm" => []}, "No wasm files specified in Extism manifest"},
+            {%{"wasm" => [1]}, "wasm[0] must be a map, got: 1"},
+            {%{"wasm" => [%{}]}, "wasm[0] must have one of path, data and url, got: []"},
+            {%{"wasm" => [%{"path" => 1}]}, "wasm[0].path must be a path of a file, got: 1"},
+            {%{"wasm" => [%{"path" => "a\0b"}]}, "wasm[0].path must be a path of a file"},
+            {%{"wasm" => [%{"path" => "a", "data" => "b"}]},
+             "wasm[0] must have one of path, data and url, got: path and data"},
+            {%{"wasm" => [%{"path" => "a", "url" => @url}]}, "got: path and url"},
+            {%{"wasm" => [%{"path" => "a", "headers" => %{}}]},
+             "wasm[0] has headers, which only a url can have"},
+            {%{"wasm" => [%{"data" => "$$$"}]}, "wasm[0].data must be a WebAssembly module"},
+            {%{"wasm" => [%{"data" => Base.encode64("text")}]}, "or base64 of one"},
+            {%{"wasm" => [%{"data" => 1}]},
+             "wasm[0].data must be base64, or the bytes of a module, got: 1"},
+            {%{"wasm" => [%{"data" => %{"ptr" => 1, "len" => 2}}]},
+             "an address in memory is refused"},
+            {%{"wasm" => [%{"data" => @rc, "name" => 1}]},
+             "wasm[0].name must be a string, got: 1"},
+            {%{"wasm" => [%{"data" => @rc, "hash" => "abc"}]},
+             "wasm[0].hash must be a sha256 of 64 hexadecimal digits"},
+            {%{"wasm" => [%{"url" => "ftp://example.com/p"}]},
+             "wasm[0].url must be a URL of http or https"},
+            {%{"wasm" => [%{"url" => "https://"}]}, "wasm[0].url must be"},
+            {%{"wasm" => [%{"url" => "https://a b"}]}, "wasm[0].url must be"},
+            {%{"wasm" => [%{"url" => :a}]}, "wasm[0].url must be"},
+            {%{"wasm" => [%{"url" => @url, "method" => "FETCH"}]},
+             "wasm[0].method must be one of GET, HEAD"},
+            {%{"wasm" => [%{"url" => @url, "headers" => []}]}, "wasm[0].headers must be a map"},
+            {%{"wasm" => [%{"url" => @url, "headers" => %{"A" => 1}}]},
+             "wasm[0].headers.A must be a string"},
+            {%{"wasm" => [%{"url" => @url, "headers" => %{"A" => "b\r\nC: d"}}]},
+             "headers.A must be a string without control"},
+            {%{"wasm" => [%{"url" => @url, "headers" => %{"A b" => "c"}}]},
+             ~s(keyed by names of headers, got: "A b")}
+          ] do
+        assert message(with_wasm(rest)) =~ expected
+      end
+    end
+
+    test "shortly, whatever stands there" do
+      for value <- [String.duplicate("x", 100_000), Enum.to_list(1..100_000), 7 ** 1_000] do
+        assert byte_size(message(with_wasm(%{"timeout_ms" => value}))) < 500
+      end
+    end
+
+    test "a text that is no manifest, with the place" do
+      assert message(~s({"wasm": )) =~ "no valid JSON: EOF while parsing a value at line 1"
+      assert message(~s([1, 2])) == "the manifest must be a map, got: [1, 2]"
+      assert message(String.duplicate("[", 100_000)) =~ "no valid JSON: recursion limit"
+      assert message("wasm = [\n  {path = \"p\"\n") =~ ~r/no valid TOML: .* at line \d/
+      assert message("wasm = [{path = \"p\"}]\nwasm = 1\n") =~ "duplicate key at line 2 column 1"
+      assert message("a = " <> String.duplicate("[", 100_000)) =~ "no valid TOML"
+      assert message("timeout = 1\nwasm = []") =~ ~s(unknown key "timeout")
+    end
+
+    test "what is no source at all" do
+      for source <- [nil, 1, :atom, [], {}] do
+        assert message(source) =~ "a source is"
+        assert {:error, %{reason: :manifest, message: message}} = Manifest.new(source)
+        assert message =~ "must be a map or a text"
+      end
+
+      assert {:error, %{message: message}} = Manifest.new("neither this nor that")
+      assert message =~ ~s(neither: "neither this)
+    end
+
+    test "a file that is not there" do
+      assert message("missing.wasm") == ~s(cannot read "missing.wasm": no such file or directory)
+
+      assert message(%{wasm: [%{data: @rc}, %{path: "missing.wasm", name: "lib"}]}) ==
+               ~s(the manifest's wasm[1].path: cannot read "missing.wasm": no such file or directory)
+
+      assert message(System.tmp_dir!()) =~ "directory"
+    end
+  end
 
   describe "a manifest" do
     test "has its configuration read by the plugin, and options are merged over it" do
@@ -28,125 +165,161 @@ defmodule Vitrine.ManifestTest do
 
     test "may be empty where it may" do
       manifest = %{
-        wasm: [%{data: @rc, name: nil, hash: nil}],
-        memory: %{max_pages: nil},
+        wasm: [%{data: @rc, path: nil, url: nil, name: nil, hash: nil, headers: nil, method: nil}],
+        memory: %{max_pages: nil, max_http_response_bytes: nil, max_var_bytes: nil},
         timeout_ms: nil,
-        allowed_hosts: [],
+        allowed_hosts: nil,
         allowed_paths: nil
       }
 
+      assert Manifest.new(manifest) == {:ok, %Manifest{wasm: [%{data: @rc}]}}
       assert Vitrine.call(new!(manifest), "rc_0") == {:ok, ""}
     end
 
-    test "is read from JSON with every kind of value" do
-      json = ~s({"wasm": [{"path": "#{wat("rc")}", "name": "n"}], "timeout_ms": 5,
-        "config": {"k\\u00e9": "v"}, "memory": {"max_pages": 3, "max_var_bytes": 0}})
+    test "is read from JSON with every key" do
+      json = ~s({"wasm": [{"path": "a.wasm", "name": "n"},
+        {"url": "#{@url}", "method": "post", "headers": {"Accept": "*/*"}}],
+        "timeout_ms": 5, "config": {"k\\u00e9": "v"},
+        "memory": {"max_pages": 3, "max_http_response_bytes": 7, "max_var_bytes": 0},
+        "allowed_hosts": ["*.example.com"], "allowed_paths": {"ro:/a": "/b", "c": "d"}})
 
-      assert {:ok, manifest} = Manifest.new(json)
-      assert manifest.wasm == [%{path: wat("rc"), name: "n"}]
-      assert manifest.config == %{"ké" => "v"}
-      assert manifest.memory == %{max_pages: 3, max_var_bytes: 0}
-      assert manifest.timeout_ms == 5
+      assert Manifest.new(json) ==
+               {:ok,
+                %Manifest{
+                  wasm: [
+                    %{path: "a.wasm", name: "n"},
+                    %{url: @url, method: "POST", headers: %{"Accept" => "*/*"}}
+                  ],
+                  config: %{"ké" => "v"},
+                  memory: %{max_pages: 3, max_http_response_bytes: 7, max_var_bytes: 0},
+                  allowed_hosts: ["*.example.com"],
+                  allowed_paths: %{"ro:/a" => "/b", "c" => "d"},
+                  timeout_ms: 5
+                }}
+    end
+
+    test "is read from TOML with every key" do
+      toml = """
+      # a comment
+      timeout_ms = 5
+      allowed_hosts = ["*.example.com"]
+      config."ké" = "v"
+
+      [[wasm]]
+      path = "a.wasm"
+      name = "n"
+
+      [[wasm]]
+      url = "#{@url}"
+      headers = {Accept = "*/*"}
+
+      [memory]
+      max_pages = 0x3
+
+      [allowed_paths]
+      "ro:/a" = "/b"
+      """
+
+      for toml <- [toml, String.replace(toml, "\n", "\r\n")] do
+        assert {:ok, manifest} = Manifest.new(toml)
+
+        assert manifest.wasm == [
+                 %{path: "a.wasm", name: "n"},
+                 %{url: @url, method: "GET", headers: %{"Accept" => "*/*"}}
+               ]
+
+        assert manifest.config == %{"ké" => "v"}
+        assert manifest.memory.max_pages == 3
+        assert manifest.allowed_hosts == ["*.example.com"]
+        assert manifest.allowed_paths == %{"ro:/a" => "/b"}
+        assert manifest.timeout_ms == 5
+      end
+    end
+
+    test "in TOML has dates as strings, and floats that no number is" do
+      wasm = "wasm = [{path = \"p\"}]\n"
+      assert {:ok, manifest} = Manifest.new(wasm <> "config.since = 2026-11-21T10:00:00Z")
+      assert manifest.config == %{"since" => "2026-11-21T10:00:00Z"}
+      assert {:error, error} = Manifest.new(wasm <> "timeout_ms = nan")
+      assert error.message =~ "got: :nan"
+    end
+
+    @tag :tmp_dir
+    test "is read from a file, as a module is", %{tmp_dir: dir} do
+      data = Base.encode64(@rc)
+
+      for {name, text} <- [
+            {"a.json", ~s({"wasm": [{"data": "#{data}"}]})},
+            {"a.toml", ~s(wasm = [{data = "#{data}"}])},
+            {"b.toml",
+             ~s([[wasm]]\ndata = """\n#{String.replace(data, ~r/.{60}/, "\\0\n")}"""\n)},
+            {"no extension", ~s(\n[[ wasm ]]\ndata = "#{data}")},
+            {"a.wat", "\n  " <> @rc},
+            {"wasm = 1.wat", @rc}
+          ] do
+        path = Path.join(dir, name)
+        File.write!(path, text)
+        assert Vitrine.call(new!(path), "rc_0") == {:ok, ""}
+      end
+
+      path = Path.join(dir, "text.wasm")
+      File.write!(path, "nothing of all that")
+      error = error!(Vitrine.new(path))
+      assert error.reason == :compile
+      assert error.message =~ "text.wasm\" holds neither a WebAssembly module nor a manifest"
     end
 
     test "as a struct is checked like a map" do
-      assert message(%Manifest{wasm: []}) =~ "wasm"
+      assert message(%Manifest{wasm: []}) =~ "No wasm files"
       assert message(%Manifest{wasm: [%{data: @rc}], timeout_ms: :soon}) =~ "timeout_ms"
+    end
+
+    test "gives its plugin the name of the main module, or of its file" do
+      assert new!(%{wasm: [%{path: wat("rc")}]}).name == "rc"
+      assert new!(%{wasm: [%{path: wat("rc"), name: "other"}]}).name == "other"
+    end
+
+    test "with a url is not downloaded yet" do
+      assert message(%{wasm: [%{url: @url}]}) =~ "not supported yet: #{@url}"
     end
   end
 
-  describe "what is wrong with a manifest is told:" do
-    test "an unknown key, with those that are allowed" do
-      assert message(with_wasm(%{"timeout" => 1})) =~ ~s(unknown key "timeout", allowed are: wasm)
-      assert message(%{wasm: [%{data: @rc, size: 1}]}) =~ ~s("size", allowed are: path, data)
-      assert message(with_wasm(%{"memory" => %{"max" => 1}})) =~ ~s("max", allowed are: max_pages)
-      assert message(with_wasm(%{1 => 2})) =~ "unknown key 1"
+  describe "several modules" do
+    defp names(sources) do
+      {:ok, manifest} = Manifest.new(%{wasm: sources})
+      for {name, source} <- Manifest.Wasm.modules(manifest.wasm), do: {name, source.path}
     end
 
-    test "wrong values, with what would be right" do
-      for {rest, expected} <- [
-            {%{"timeout_ms" => -1}, "milliseconds, from 0 to 4294967295, got: -1"},
-            {%{"timeout_ms" => 1.5}, "got: 1.5"},
-            {%{"timeout_ms" => Integer.pow(10, 30)}, "from 0 to"},
-            {%{"config" => []}, "must be a map"},
-            {%{"config" => %{"a" => 1}}, "strings to strings"},
-            {%{"config" => %{"a" => <<255>>}}, "strings to strings"},
-            {%{"memory" => 1}, "must be a map"},
-            {%{"memory" => %{"max_pages" => 0}}, "from 1 to 65536"},
-            {%{"memory" => %{"max_pages" => 65_537}}, "got: 65537"},
-            {%{"memory" => %{"max_var_bytes" => -1}}, "max_var_bytes"},
-            {%{"allowed_hosts" => ["example.com"]}, "allowed_hosts must be empty"},
-            {%{"allowed_paths" => %{"/" => "/"}}, "allowed_paths must be empty"},
-            {%{"wasm" => 1}, "list of one source"},
-            {%{"wasm" => []}, "list of one source"},
-            {%{"wasm" => [1]}, "must be a map"},
-            {%{"wasm" => [%{}]}, "path"},
-            {%{"wasm" => [%{"path" => 1}]}, "path"},
-            {%{"wasm" => [%{"path" => "a", "data" => "b"}]}, "either path or data"},
-            {%{"wasm" => [%{"data" => "$$$"}]}, "neither base64"},
-            {%{"wasm" => [%{"data" => %{"ptr" => 1, "len" => 2}}]}, "never an address"},
-            {%{"wasm" => [%{"data" => @rc, "name" => 1}]}, "name must be a string"},
-            {%{"wasm" => [%{"data" => @rc, "hash" => "abc"}]}, "64 hexadecimal digits"}
+    defp named(path, name), do: %{path: path, name: name}
+
+    test "have the main one named so, or not at all, or last" do
+      assert names([named("a", "x")]) == [{"main", "a"}]
+      assert names([named("a", "main"), named("b", "x")]) == [{"main", "a"}, {"x", "b"}]
+      assert names([named("a", "x"), %{path: "b"}]) == [{"x", "a"}, {"main", "b"}]
+      assert names([%{path: "a"}, named("b", "x")]) == [{"main", "a"}, {"x", "b"}]
+      assert names([named("a", "x"), named("b", "y")]) == [{"x", "a"}, {"main", "b"}]
+      assert names([named("a", "x"), named("b", "x")]) == [{"x", "a"}, {"main", "b"}]
+      assert names([named("a", "extism:host/env")]) == [{"main", "a"}]
+    end
+
+    test "must have names of their own" do
+      for {sources, name} <- [
+            {[%{path: "a"}, %{path: "b"}], "main"},
+            {[named("a", "main"), %{path: "b"}], "main"},
+            {[named("a", "x"), named("b", "x"), named("c", "main")], "x"},
+            {[named("a", "extism:host/env"), %{path: "b"}], "extism:host/env"}
           ] do
-        assert message(with_wasm(rest)) =~ expected
+        assert message(%{wasm: sources}) ==
+                 "Duplicate module name found in Extism manifest: #{name}"
       end
     end
 
-    test "several modules" do
-      assert message(%{wasm: [%{data: @rc}, %{data: @rc}]}) =~ "one source, got: 2"
-    end
-
-    test "bad JSON, with the place" do
-      assert message(~s({"wasm": )) =~ "line 1"
-      assert message(~s([1, 2])) =~ "must be a map"
-      assert message(String.duplicate("[", 100_000)) =~ "JSON"
-    end
-
-    test "whatever else one can think of, in whichever place" do
-      :rand.seed(:exsss, {7, 8, 9})
-
-      for _ <- 1..3_000 do
-        case Manifest.new(random_manifest()) do
-          {:ok, %Manifest{}} -> :ok
-          {:error, error} -> assert %{reason: :manifest, message: <<_, _::binary>>} = error
-        end
-      end
-    end
-
-    defp random_manifest do
-      keys =
-        ~w(wasm config memory timeout_ms allowed_hosts allowed_paths other) ++ [:wasm, 1, nil]
-
-      for key <- Enum.take_random(keys, 4),
-          into: %{"wasm" => [random_source()]},
-          do: {key, random(3)}
-    end
-
-    defp random_source do
-      keys = ~w(path data name hash other) ++ [:data, {}]
-      for key <- Enum.take_random(keys, 2), into: %{}, do: {key, random(2)}
-    end
-
-    defp random(0),
-      do: Enum.random([nil, 0, -1, 1.5, :atom, "", "text", <<255>>, @rc, Integer.pow(2, 70)])
-
-    defp random(depth) do
-      case :rand.uniform(4) do
-        1 -> for _ <- 1..:rand.uniform(3), do: random(depth - 1)
-        2 -> for _ <- 1..:rand.uniform(3), into: %{}, do: {random(0), random(depth - 1)}
-        3 -> for key <- ~w(max_pages max_var_bytes), into: %{}, do: {key, random(0)}
-        4 -> random(0)
-      end
-    end
-
-    test "what is no source at all" do
-      for source <- [nil, 1, :atom, [], {}], do: assert(message(source) =~ "a source is")
-    end
-
-    test "a file that is not there" do
-      assert message("missing.wasm") =~ "no such file"
-      assert message(%{wasm: [%{path: "missing.wasm"}]}) =~ "no such file"
-      assert message(System.tmp_dir!()) =~ "directory"
+    test "are all read, and their hashes verified" do
+      hash = Base.encode16(:crypto.hash(:sha256, @rc))
+      sources = [%{data: @rc, name: "lib", hash: hash}, %{path: wat("rc")}]
+      assert new!(%{wasm: sources}).name == "rc"
+      wrong = [%{data: @rc, name: "lib", hash: String.duplicate("0", 64)}, %{path: wat("rc")}]
+      assert message(%{wasm: wrong}) =~ "wasm[0]"
     end
   end
 
@@ -154,6 +327,7 @@ defmodule Vitrine.ManifestTest do
     test "that is right is taken, in either case of letters" do
       hash = Base.encode16(:crypto.hash(:sha256, @rc))
       assert new!(%{wasm: [%{data: @rc, hash: hash}]})
+      assert new!(%{wasm: [%{data: Base.encode64(@rc), hash: hash}]})
       assert new!(%{wasm: [%{path: wat("rc"), hash: String.downcase(hash)}]})
     end
 
@@ -161,6 +335,7 @@ defmodule Vitrine.ManifestTest do
       wrong = String.duplicate("0", 64)
       hash = Base.encode16(:crypto.hash(:sha256, @rc), case: :lower)
       assert message(%{wasm: [%{data: @rc, hash: wrong}]}) =~ ~r/#{hash}, expected #{wrong}/
+      assert message(%{wasm: [%{path: wat("rc"), hash: wrong}]}) =~ "wasm[0] is #{hash}"
     end
   end
 
@@ -198,6 +373,132 @@ defmodule Vitrine.ManifestTest do
 
       none = new!(manifest.(0), host_functions: host_functions())
       assert error!(Vitrine.call(none, "var_set", "k=v")).message =~ "Vars are disabled"
+    end
+  end
+
+  describe "the options of Vitrine.new/2" do
+    test "override the manifest's memory" do
+      manifest = %{wasm: [%{data: "(module (memory 5))"}], memory: %{max_pages: 4}}
+      assert reason(Vitrine.new(manifest)) == :out_of_memory
+      assert new!(manifest, memory: [max_pages: 5])
+      assert new!(manifest, memory: %{"max_pages" => 5})
+      assert reason(Vitrine.new(manifest, memory: [max_var_bytes: 5])) == :out_of_memory
+      assert reason(Vitrine.new(manifest, memory: [max_pages: nil])) == :out_of_memory
+    end
+
+    test "are merged over the manifest's" do
+      manifest =
+        Manifest.from_data(@rc)
+        |> Manifest.put_memory(max_pages: 4, max_var_bytes: 0)
+        |> Manifest.allow_path("/a", "/x")
+        |> Manifest.allow_path("/b", "/y")
+
+      options = [memory: [max_pages: 5], allowed_paths: %{"/b" => "/z"}]
+      options = Vitrine.Options.plugin!(options, manifest)
+
+      assert options.memory ==
+               %{max_pages: 5, max_http_response_bytes: 52_428_800, max_var_bytes: 0}
+
+      assert options.allowed_paths == %{"/a" => "/x", "/b" => "/z"}
+    end
+
+    test "raise for what is wrong" do
+      for {options, expected} <- [
+            {[memory: [max_pages: 0]],
+             "the option memory.max_pages must be from 1 to 65536, got: 0"},
+            {[memory: 1], "the option memory must be a map"},
+            {[memory: [colour: 1]], ~s(unknown key "colour")},
+            {[allowed_paths: ["/a"]], "the option allowed_paths must be a map"},
+            {[allowed_paths: %{"/a" => 1}], ~s(the option allowed_paths["/a"] must be a string)}
+          ] do
+        error = assert_raise ArgumentError, fn -> Vitrine.new(wat("rc"), options) end
+        assert error.message =~ expected
+      end
+    end
+  end
+
+  describe "a manifest made step by step" do
+    test "has everything that one can say" do
+      manifest =
+        Manifest.from_data(@rc, name: "lib")
+        |> Manifest.add_url(@url, name: "net", headers: %{"A" => "b"}, method: "put")
+        |> Manifest.add_path("p.wasm", hash: String.duplicate("A", 64))
+        |> Manifest.put_config("a", "1")
+        |> Manifest.put_config("b", "2")
+        |> Manifest.put_memory(max_pages: 5)
+        |> Manifest.put_memory(%{"max_var_bytes" => 6})
+        |> Manifest.allow_host("a.example")
+        |> Manifest.allow_host("*.b.example")
+        |> Manifest.allow_path("/a", "/x")
+        |> Manifest.allow_path("b", "/y", read_only: true)
+        |> Manifest.put_timeout(7)
+
+      assert manifest == %Manifest{
+               wasm: [
+                 %{data: @rc, name: "lib"},
+                 %{url: @url, method: "PUT", headers: %{"A" => "b"}, name: "net"},
+                 %{path: "p.wasm", hash: String.duplicate("a", 64)}
+               ],
+               config: %{"a" => "1", "b" => "2"},
+               memory: %{max_pages: 5, max_http_response_bytes: 52_428_800, max_var_bytes: 6},
+               allowed_hosts: ["a.example", "*.b.example"],
+               allowed_paths: %{"/a" => "/x", "ro:b" => "/y"},
+               timeout_ms: 7
+             }
+
+      assert Manifest.new(manifest) == {:ok, manifest}
+      assert Manifest.new(Manifest.to_map(manifest)) == {:ok, manifest}
+    end
+
+    test "is checked at every step" do
+      manifest = Manifest.from_data(@rc)
+
+      for {step, expected} <- [
+            {fn -> Manifest.from_path(1) end, "wasm[0].path must be a path of a file, got: 1"},
+            {fn -> Manifest.from_path("p", method: "GET") end, "unknown keys [:method]"},
+            {fn -> Manifest.from_data("text") end, "wasm[0].data must be"},
+            {fn -> Manifest.from_url("p.wasm") end, "wasm[0].url must be"},
+            {fn -> Manifest.add_path(manifest, "p") end, "Duplicate module name"},
+            {fn -> Manifest.add_path(manifest, "p", hash: "x") end, "wasm[1].hash must be"},
+            {fn -> Manifest.put_config(manifest, "a", 1) end, "config.a must be a string"},
+            {fn -> Manifest.put_memory(manifest, max_pages: 0) end, "memory.max_pages must be"},
+            {fn -> Manifest.put_memory(manifest, [1]) end, "memory must be a map"},
+            {fn -> Manifest.allow_host(manifest, :a) end, "allowed_hosts[0] must be"},
+            {fn -> Manifest.allow_path(manifest, "/a", 1) end, "allowed_paths"},
+            {fn -> Manifest.allow_path(manifest, 1, "/a", read_only: true) end, "allowed_paths"},
+            {fn -> Manifest.allow_path(manifest, "/a", "/a", read_only: 1) end, "boolean"},
+            {fn -> Manifest.put_timeout(manifest, -1) end, "timeout_ms must be"}
+          ] do
+        assert_raise ArgumentError, ~r/#{Regex.escape(expected)}/, step
+      end
+    end
+
+    test "raises for what new!/1 is given" do
+      assert_raise Vitrine.Error, ~r/unknown key/, fn -> Manifest.new!(%{a: 1}) end
+    end
+  end
+
+  describe "inspect/1" do
+    test "shows no bytes, and no values that may be secret" do
+      manifest =
+        Manifest.from_data(@rc, name: "lib")
+        |> Manifest.add_url(@url, headers: %{"Authorization" => "Bearer secret"})
+        |> Manifest.put_config("token", "secret")
+        |> Manifest.put_timeout(7)
+
+      assert inspect(manifest, width: :infinity) ==
+               ~s(#Vitrine.Manifest<wasm: [%{data: #{byte_size(@rc)} bytes, name: "lib"}, ) <>
+                 ~s(%{headers: %{"Authorization" => ...}, method: "GET", url: "#{@url}"}], ) <>
+                 ~s(config: %{"token" => ...}, timeout_ms: 7>)
+
+      assert inspect(%Manifest{}) == "#Vitrine.Manifest<>"
+    end
+
+    test "works for a struct of anything" do
+      for value <- [nil, 1, [1], [%{1 => 2}], [%{data: 1}], %{a: 1}, {}] do
+        assert inspect(%Manifest{wasm: value, config: value, memory: value}) =~
+                 "#Vitrine.Manifest<"
+      end
     end
   end
 end

@@ -9,6 +9,7 @@ mod json;
 mod options;
 mod plugin;
 mod reply;
+mod toml;
 mod value;
 
 mod atoms {

@@ -15,7 +15,7 @@ pub fn encode<'a>(env: Env<'a>, value: Value) -> Term<'a> {
     }
 }
 
-fn encode_float(env: Env<'_>, value: f64) -> Term<'_> {
+pub fn encode_float(env: Env<'_>, value: f64) -> Term<'_> {
     if value.is_nan() {
         atoms::nan().encode(env)
     } else if value == f64::INFINITY {

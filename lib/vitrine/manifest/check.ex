@@ -1,0 +1,148 @@
+defmodule Vitrine.Manifest.Check do
+  @moduledoc false
+  # The parts of a manifest but for its modules, checked and put into the form of the struct.
+
+  import Vitrine.Manifest.Fault
+
+  alias Vitrine.Manifest.{Fault, Wasm}
+
+  @keys ~w(wasm config memory allowed_hosts allowed_paths timeout_ms)
+
+  @limits [
+    {"max_pages", 1..65_536},
+    {"max_http_response_bytes", 0..0xFFFF_FFFF_FFFF},
+    {"max_var_bytes", 0..0xFFFF_FFFF_FFFF}
+  ]
+  @limit_keys Enum.map(@limits, &elem(&1, 0))
+
+  # The longest that a process can wait in `receive`.
+  @max_timeout 0xFFFF_FFFF
+
+  @default_memory %{
+    max_pages: 16_384,
+    max_http_response_bytes: 52_428_800,
+    max_var_bytes: 1_048_576
+  }
+
+  @typep checked(value) :: {:ok, value} | {:error, Fault.t()}
+
+  @doc "The limits of a manifest that has none."
+  def default_memory, do: @default_memory
+
+  @doc "The fields of the struct, from a map with string or atom keys."
+  @spec fields(term()) :: checked(map())
+  def fields(map) do
+    with {:ok, map} <- keys(map, @keys, []),
+         {:ok, wasm} <- Wasm.sources(Map.get(map, "wasm", [])),
+         {:ok, config} <- config(Map.get(map, "config", %{})),
+         {:ok, memory} <- memory(Map.get(map, "memory", %{}), @default_memory),
+         {:ok, hosts} <- allowed_hosts(map["allowed_hosts"]),
+         {:ok, paths} <- allowed_paths(map["allowed_paths"]),
+         {:ok, timeout} <- timeout(map["timeout_ms"]) do
+      {:ok,
+       %{
+         wasm: wasm,
+         config: config,
+         memory: memory,
+         allowed_hosts: hosts,
+         allowed_paths: paths,
+         timeout_ms: timeout
+       }}
+    end
+  end
+
+  @doc "A map of texts to texts. Values are never shown: they may be secrets."
+  @spec config(term()) :: checked(%{String.t() => String.t()})
+  def config(config), do: texts(config, ["config"])
+
+  @doc "A map of texts to texts at some place."
+  @spec texts(term(), Fault.path()) :: checked(%{String.t() => String.t()})
+  def texts(map, path) do
+    with {:ok, map} <- string_keys(map, path),
+         {:ok, _} <- each(map, &pair(&1, path)) do
+      {:ok, map}
+    end
+  end
+
+  defp pair({key, value}, path) do
+    cond do
+      not text?(key) ->
+        {:error, {path, "must have strings as keys, got: #{show(key)}"}}
+
+      text?(value) ->
+        {:ok, value}
+
+      is_binary(value) ->
+        {:error, {path ++ [key], "must be a string, got bytes that are no UTF-8"}}
+
+      true ->
+        expected(path ++ [key], "a string", value)
+    end
+  end
+
+  @doc "Limits; what is not said is taken from `base`."
+  @spec memory(term(), map()) :: checked(map())
+  def memory(memory, base) do
+    with {:ok, memory} <- keys(memory, @limit_keys, ["memory"]),
+         {:ok, limits} <- memory |> Map.reject(&match?({_, nil}, &1)) |> each(&limit/1) do
+      {:ok, Map.merge(base, Map.new(limits))}
+    end
+  end
+
+  defp limit({key, value}) do
+    {_, first..last} = List.keyfind!(@limits, key, 0)
+
+    if is_integer(value) and value >= first and value <= last do
+      {:ok, {String.to_existing_atom(key), value}}
+    else
+      expected(["memory", key], "from #{first} to #{last}", value)
+    end
+  end
+
+  @doc "Patterns of hosts."
+  @spec allowed_hosts(term()) :: checked([String.t()])
+  def allowed_hosts(nil), do: {:ok, []}
+
+  def allowed_hosts(hosts) do
+    if proper_list?(hosts) do
+      hosts |> Enum.with_index() |> each(&host/1)
+    else
+      expected(["allowed_hosts"], "a list of strings", hosts)
+    end
+  end
+
+  defp host({host, index}) do
+    if text?(host) and host != "",
+      do: {:ok, host},
+      else: expected(["allowed_hosts", index], "a string such as \"*.example.com\"", host)
+  end
+
+  @doc "Directories of the host, by the names they have in the guest."
+  @spec allowed_paths(term()) :: checked(%{String.t() => String.t()})
+  def allowed_paths(nil), do: {:ok, %{}}
+
+  def allowed_paths(paths) do
+    with {:ok, paths} <- texts(paths, ["allowed_paths"]),
+         {:ok, _} <- each(paths, &mapping/1) do
+      {:ok, paths}
+    end
+  end
+
+  defp mapping({host, guest}) do
+    cond do
+      host in ["", "ro:"] -> expected(["allowed_paths"], "keyed by paths of the host", host)
+      guest == "" -> expected(["allowed_paths", host], "a path in the guest", guest)
+      true -> {:ok, guest}
+    end
+  end
+
+  @doc "Milliseconds."
+  @spec timeout(term()) :: checked(non_neg_integer() | nil)
+  def timeout(nil), do: {:ok, nil}
+  def timeout(ms) when is_integer(ms) and ms in 0..@max_timeout, do: {:ok, ms}
+
+  def timeout(other),
+    do: expected(["timeout_ms"], "milliseconds, from 0 to #{@max_timeout}", other)
+
+  defp proper_list?(list), do: is_list(list) and List.improper?(list) == false
+end

@@ -1,0 +1,86 @@
+defmodule Vitrine.Manifest.Fault do
+  @moduledoc false
+  # What is wrong with a manifest: where, what stands there, and what would be right.
+
+  @typedoc "The keys and indices that lead to the fault, from the outermost, and what to say of it."
+  @type t :: {path(), String.t()} | String.t()
+
+  @type path :: [String.t() | non_neg_integer()]
+
+  @doc "A value that is none of those allowed."
+  @spec expected(path(), String.t(), term()) :: {:error, t()}
+  def expected(path, expected, got),
+    do: {:error, {path, "must be #{expected}, got: #{show(got)}"}}
+
+  @doc "The fault as a sentence."
+  @spec message(t()) :: String.t()
+  def message(text) when is_binary(text), do: text
+  def message({[], text}), do: "the manifest #{text}"
+  def message({path, text}), do: "the manifest's #{path(path)} #{text}"
+
+  @doc "A path as one writes it: `wasm[1].headers`."
+  @spec path(path()) :: String.t()
+  def path([first | rest]), do: Enum.join([first | Enum.map(rest, &step/1)])
+
+  defp step(index) when is_integer(index), do: "[#{index}]"
+  defp step(key), do: if(key =~ ~r/\A\w+\z/, do: ".#{key}", else: "[#{show(key)}]")
+
+  @doc "A value for a message, shortened."
+  @spec show(term()) :: String.t()
+  def show(value) do
+    text = inspect(value, limit: 5, printable_limit: 80)
+    if String.length(text) > 300, do: String.slice(text, 0, 300) <> "...", else: text
+  end
+
+  @doc "A map with string keys, made from one with strings or atoms, each of them allowed."
+  @spec keys(term(), [String.t()], path()) :: {:ok, map()} | {:error, t()}
+  def keys(map, allowed, path) do
+    with {:ok, map} <- string_keys(map, path) do
+      case Enum.sort(Map.keys(map) -- allowed) do
+        [] ->
+          {:ok, map}
+
+        [key | _] ->
+          allowed = Enum.join(allowed, ", ")
+          {:error, {path, "has the unknown key #{show(key)}, allowed are: #{allowed}"}}
+      end
+    end
+  end
+
+  @doc "A map with string keys, made from one with strings or atoms."
+  @spec string_keys(term(), path()) :: {:ok, map()} | {:error, t()}
+  def string_keys(map, path) when is_map(map) and not is_struct(map) do
+    keyed = Map.new(map, fn {key, value} -> {string_key(key), value} end)
+
+    if map_size(keyed) == map_size(map) do
+      {:ok, keyed}
+    else
+      key = map |> Map.keys() |> Enum.find(&(is_atom(&1) and is_map_key(map, string_key(&1))))
+      {:error, {path, "has the key #{show(string_key(key))} both as an atom and as a string"}}
+    end
+  end
+
+  def string_keys(other, path), do: expected(path, "a map", other)
+
+  defp string_key(key) when is_atom(key), do: Atom.to_string(key)
+  defp string_key(key), do: key
+
+  @doc "The results of checking each element in turn, or the first fault."
+  @spec each(Enumerable.t(), (term() -> {:ok, term()} | {:error, t()})) ::
+          {:ok, [term()]} | {:error, t()}
+  def each(elements, check) do
+    checked =
+      Enum.reduce_while(elements, [], fn element, checked ->
+        case check.(element) do
+          {:ok, value} -> {:cont, [value | checked]}
+          {:error, _} = error -> {:halt, error}
+        end
+      end)
+
+    if is_list(checked), do: {:ok, Enum.reverse(checked)}, else: checked
+  end
+
+  @doc "Whether a value is a text."
+  @spec text?(term()) :: boolean()
+  def text?(value), do: is_binary(value) and String.valid?(value)
+end

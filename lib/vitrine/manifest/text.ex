@@ -1,0 +1,41 @@
+defmodule Vitrine.Manifest.Text do
+  @moduledoc false
+  # What a text, or a file's bytes, may be: a module, or a manifest as JSON or TOML.
+
+  alias Vitrine.Native
+
+  @keys "wasm|config|memory|allowed_hosts|allowed_paths|timeout_ms"
+
+  @doc """
+  What bytes are, by how they begin. A brace begins JSON; a text in which some line is like one of
+  TOML is taken for that.
+  """
+  @spec kind(binary()) :: :module | :json | :toml | :unknown
+  def kind(bytes) do
+    cond do
+      module?(bytes) -> :module
+      json?(bytes) -> :json
+      toml?(bytes) -> :toml
+      true -> :unknown
+    end
+  end
+
+  @doc "Whether bytes look like a module, binary or text."
+  @spec module?(binary()) :: boolean()
+  def module?(<<0, "asm", _::binary>>), do: true
+  def module?(bytes), do: bytes =~ ~r/\A\s*(\(\s*module\b|\(;|;;)/
+
+  # No manifest is a list, but JSON it is, unless it is the header of one of TOML's tables.
+  defp json?(bytes), do: bytes =~ ~r/\A\s*(\{|\[(?!\[?[ \t]*[\w."'-]+[ \t]*\]))/
+
+  defp toml?(bytes), do: bytes =~ ~r/^[ \t]*+(\[|[\w."' \t-]++=)/m and String.valid?(bytes)
+
+  @doc "Whether a text, even of one line, is a manifest and no file's name."
+  @spec manifest?(String.t()) :: boolean()
+  def manifest?(text), do: text =~ ~r/\A\s*([\{\[]|["']?(#{@keys})["']?\s*=)/
+
+  @doc "What a text says, as maps with string keys."
+  @spec decode(:json | :toml, binary()) :: {:ok, term()} | {:error, String.t()}
+  def decode(:json, text), do: Native.await(&Native.decode_json(text, &1))
+  def decode(:toml, text), do: Native.await(&Native.decode_toml(text, &1))
+end

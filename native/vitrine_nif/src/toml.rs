@@ -1,0 +1,61 @@
+//! TOML text as terms, parsed on a worker: its recursion is no matter for a scheduler's stack.
+
+use rustler::{Atom, Binary, Encoder, Env, Term};
+use toml::{Table, Value};
+
+use crate::{atoms, reply, value};
+
+/// Answers `{:vitrine_reply, id, {:ok, term} | {:error, message}}`. Keys stay strings, dates
+/// become strings.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn decode_toml(env: Env<'_>, text: Binary, id: u64) -> Atom {
+    let (to, text) = (env.pid(), text.as_slice().to_vec());
+    vitrine_core::submit(move || {
+        let parsed = parse(&text);
+        reply::send(&to, id, |env| match parsed {
+            Ok(table) => (atoms::ok(), encode_table(env, &table)).encode(env),
+            Err(message) => (atoms::error(), message).encode(env),
+        });
+    });
+    atoms::ok()
+}
+
+fn parse(text: &[u8]) -> Result<Table, String> {
+    let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
+    text.parse().map_err(|e: toml::de::Error| match e.span() {
+        Some(span) => format!("{} at {}", e.message(), place(text, span.start)),
+        None => e.message().to_string(),
+    })
+}
+
+/// The place of a byte as people count.
+fn place(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line} column {column}")
+}
+
+fn encode<'a>(env: Env<'a>, value: &Value) -> Term<'a> {
+    match value {
+        Value::String(v) => v.encode(env),
+        Value::Integer(v) => v.encode(env),
+        Value::Float(v) => value::encode_float(env, *v),
+        Value::Boolean(v) => v.encode(env),
+        Value::Datetime(v) => v.to_string().encode(env),
+        Value::Array(v) => {
+            let items: Vec<_> = v.iter().map(|v| encode(env, v)).collect();
+            items.encode(env)
+        }
+        Value::Table(v) => encode_table(env, v),
+    }
+}
+
+fn encode_table<'a>(env: Env<'a>, table: &Table) -> Term<'a> {
+    let pairs: Vec<_> = table
+        .iter()
+        .map(|(k, v)| (k.encode(env), encode(env, v)))
+        .collect();
+    // Keys of a table are distinct, so this cannot fail.
+    Term::map_from_pairs(env, &pairs).unwrap_or_else(|_| Term::map_new(env))
+}
