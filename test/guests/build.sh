@@ -39,7 +39,8 @@ build_c() {
 
 build_c_wasi() {
   find_zig || { skip c_wasi "$no_zig"; return; }
-  "${zig[@]}" cc -target wasm32-wasi -mexec-model=reactor "${c_flags[@]}" -D_GNU_SOURCE -Ic -o "$wasm/c_wasi.wasm" c_wasi/plugin.c
+  "${zig[@]}" cc -target wasm32-wasi -mexec-model=reactor "${c_flags[@]}" -D_GNU_SOURCE -Ic \
+    -o "$wasm/c_wasi.wasm" c_wasi/*.c
 }
 
 build_zig() {
