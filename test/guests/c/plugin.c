@@ -25,12 +25,28 @@ static uint8_t *input(size_t *length) {
   return data;
 }
 
-static uint32_t decimal_input(void) {
+// With a sign or without.
+static int32_t decimal_input(void) {
   size_t length;
   uint8_t *text = input(&length);
   uint32_t value = 0;
-  for (size_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++) value = value * 10 + (text[i] - '0');
-  return value;
+  int negative = length > 0 && text[0] == '-';
+  for (size_t i = negative; i < length && text[i] >= '0' && text[i] <= '9'; i++) value = value * 10 + (text[i] - '0');
+  return (int32_t)(negative ? -value : value);
+}
+
+// The input as a block that may be given away.
+static ExtismHandle input_block(void) {
+  size_t length;
+  uint8_t *data = input(&length);
+  return extism_block(data, length);
+}
+
+// Where the first `mark` is, or `length`.
+static size_t find(const uint8_t *data, size_t length, uint8_t mark) {
+  size_t i = 0;
+  while (i < length && data[i] != mark) i++;
+  return i;
 }
 
 static char *append(char *to, const char *text) {
@@ -49,6 +65,8 @@ static int32_t output_decimal(uint32_t value) {
   extism_output(text, append_decimal(text, value) - text);
   return 0;
 }
+
+#define FAIL(message) extism_fail(message, sizeof(message) - 1)
 
 // ---- What every language's plugin has ----
 
@@ -84,8 +102,7 @@ EXTISM_EXPORT("count_vowels") int32_t count_vowels(void) {
 
 // Asks the host: a handle goes in, a handle comes out, which is the output.
 EXTISM_EXPORT("greet") int32_t greet(void) {
-  ExtismHandle greeting = host_greet(extism_input_offset());
-  extism_output_set(greeting, extism_length(greeting));
+  extism_output_block(host_greet(extism_input_offset()));
   return 0;
 }
 
@@ -100,6 +117,83 @@ EXTISM_EXPORT("fail") int32_t fail(void) {
   return extism_fail(message, length);
 }
 
+EXTISM_EXPORT("fail_with_code") int32_t fail_with_code(void) {
+  int32_t code = decimal_input();
+  FAIL("coded");
+  return code;
+}
+
+EXTISM_EXPORT("unreachable") int32_t unreachable(void) { __builtin_trap(); }
+
+EXTISM_EXPORT("config_value") int32_t config_value(void) {
+  extism_output_block(extism_config_get(input_block()));
+  return 0;
+}
+
+EXTISM_EXPORT("var_set") int32_t var_set(void) {
+  size_t length;
+  uint8_t *data = input(&length);
+  size_t key = find(data, length, '=');
+  if (key == length) return FAIL("expected key=value");
+  extism_var_set(extism_block(data, key), extism_block(data + key + 1, length - key - 1));
+  return 0;
+}
+
+EXTISM_EXPORT("var_get") int32_t var_get(void) {
+  extism_output_block(extism_var_get(input_block()));
+  return 0;
+}
+
+EXTISM_EXPORT("var_delete") int32_t var_delete(void) {
+  extism_var_set(input_block(), 0);
+  return 0;
+}
+
+EXTISM_EXPORT("log_all") int32_t log_all(void) {
+  extism_log_trace(input_block());
+  extism_log_debug(input_block());
+  extism_log_info(input_block());
+  extism_log_warn(input_block());
+  extism_log_error(input_block());
+  return 0;
+}
+
+EXTISM_EXPORT("log_level") int32_t log_level(void) { return output_decimal(extism_get_log_level()); }
+
+EXTISM_EXPORT("big_output") int32_t big_output(void) {
+  size_t length = decimal_input();
+  uint8_t *data = buffer(length);
+  if (!data) __builtin_trap();
+  __builtin_memset(data, 'x', length);
+  extism_output(data, length);
+  return 0;
+}
+
+// The request on the first line of the input, what follows as its body; the body of the response.
+static ExtismHandle request(void) {
+  size_t length;
+  uint8_t *data = input(&length);
+  size_t line = find(data, length, '\n');
+  ExtismHandle body = line < length ? extism_block(data + line + 1, length - line - 1) : 0;
+  return extism_http_request(extism_block(data, line), body);
+}
+
+EXTISM_EXPORT("http_body") int32_t http_body(void) {
+  extism_output_block(request());
+  return 0;
+}
+
+EXTISM_EXPORT("http_status") int32_t http_status(void) {
+  extism_free(request());
+  return output_decimal(extism_http_status_code());
+}
+
+EXTISM_EXPORT("http_headers") int32_t http_headers(void) {
+  extism_free(request());
+  extism_output_block(extism_http_headers());
+  return 0;
+}
+
 // ---- Misbehaviour ----
 
 EXTISM_EXPORT("spin") int32_t spin(void) {
@@ -112,13 +206,11 @@ EXTISM_EXPORT("spin_host") int32_t spin_host(void) {
 
 // The memory made as large as the input says, in MiB, and what of it is free; NULL when it cannot grow so far.
 static uint8_t *free_memory(size_t *length) {
-  uint64_t size = (uint64_t)decimal_input() << 20;
+  uint64_t size = (uint64_t)(uint32_t)decimal_input() << 20;
   uint64_t start = (uintptr_t)__heap_base;
   *length = size > start ? size - start : 0;
   return size >> 32 ? NULL : buffer(*length);
 }
-
-#define FAIL(message) extism_fail(message, sizeof(message) - 1)
 
 // All of it with one instruction, memory.fill.  Outputs how many bytes that was.
 EXTISM_EXPORT("fill") int32_t fill(void) {

@@ -1,20 +1,10 @@
-// A plugin with a libc, hence WASI: clocks, randomness, standard output, exit.  A reactor: it exports `_initialize`, which
-// the host must call before anything else.
+// A plugin with a libc, hence WASI: clocks, randomness and exit here, more in files.c and streams.c.  A reactor: it exports
+// `_initialize`, which the host must call before anything else.
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "extism.h"
-
-// The input as a string, to be freed.
-static char *input(size_t *length) {
-  *length = extism_input_length();
-  char *text = malloc(*length + 1);
-  if (!text) abort();
-  extism_load(extism_input_offset(), text, *length);
-  text[*length] = 0;
-  return text;
-}
+#include "guest.h"
 
 static uint64_t decimal_input(void) {
   size_t length;
@@ -32,8 +22,6 @@ static int32_t output_decimal(uint64_t value) {
   extism_output(start, text + sizeof text - start);
   return 0;
 }
-
-#define FAIL(message) extism_fail(message, sizeof(message) - 1)
 
 EXTISM_EXPORT("echo") int32_t echo(void) {
   size_t length;
@@ -65,13 +53,11 @@ EXTISM_EXPORT("now") int32_t now(void) {
   return output_decimal((uint64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000);
 }
 
-// The input to the standard output (fd_write).
-EXTISM_EXPORT("print") int32_t print(void) {
-  size_t length;
-  char *text = input(&length);
-  ssize_t written = write(STDOUT_FILENO, text, length);
-  free(text);
-  return written == (ssize_t)length ? 0 : FAIL("write");
+// Nanoseconds of a clock that never goes back (clock_time_get too).
+EXTISM_EXPORT("monotonic") int32_t monotonic(void) {
+  struct timespec time;
+  if (clock_gettime(CLOCK_MONOTONIC, &time) != 0) return FAIL("clock_gettime");
+  return output_decimal((uint64_t)time.tv_sec * 1000000000 + time.tv_nsec);
 }
 
 // Ends the plugin with that exit code (proc_exit).

@@ -17,9 +17,23 @@ pub const env = struct {
     pub extern "extism:host/env" fn store_u64(address: u64, value: u64) void;
     pub extern "extism:host/env" fn output_set(address: u64, length: u64) void;
     pub extern "extism:host/env" fn error_set(message: Handle) void;
+    /// Takes the key, as all that follow take what they are given.
+    pub extern "extism:host/env" fn config_get(key: Handle) Handle;
     pub extern "extism:host/env" fn var_get(key: Handle) Handle;
-    /// Takes both blocks.
+    /// 0 deletes.
     pub extern "extism:host/env" fn var_set(key: Handle, value: Handle) void;
+    /// JSON and a body, or 0 for none.
+    pub extern "extism:host/env" fn http_request(request: Handle, body: Handle) Handle;
+    pub extern "extism:host/env" fn http_status_code() i32;
+    /// JSON; 0 where the host gives none.
+    pub extern "extism:host/env" fn http_headers() Handle;
+    pub extern "extism:host/env" fn log_trace(message: Handle) void;
+    pub extern "extism:host/env" fn log_debug(message: Handle) void;
+    pub extern "extism:host/env" fn log_info(message: Handle) void;
+    pub extern "extism:host/env" fn log_warn(message: Handle) void;
+    pub extern "extism:host/env" fn log_error(message: Handle) void;
+    /// From 0 (trace) to 4 (error), or the largest number (off).
+    pub extern "extism:host/env" fn get_log_level() i32;
 };
 
 /// Copies from the host's memory: eight bytes at a time, then the rest.
@@ -50,6 +64,11 @@ pub fn input(allocator: std.mem.Allocator) ![]u8 {
 
 pub fn output(bytes: []const u8) void {
     env.output_set(block(bytes), bytes.len);
+}
+
+/// A block as the output; none for 0.
+pub fn outputBlock(of_host: Handle) void {
+    env.output_set(of_host, env.length(of_host));
 }
 
 /// For `return extism.fail(...)`.

@@ -4,12 +4,13 @@
 //! result the output (return code 0), or the error the plugin's error message (return code -1, or the one of
 //! `WithReturnCode`).
 
-use std::arch::wasm32;
-use std::hint::{assert_unchecked, black_box};
+mod misbehaviour;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use extism_pdk::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[host_fn]
 extern "ExtismHost" {
@@ -22,6 +23,24 @@ extern "ExtismHost" {
 #[plugin_fn]
 pub fn echo(input: Vec<u8>) -> FnResult<Vec<u8>> {
     Ok(input)
+}
+
+#[derive(Deserialize)]
+struct Numbers {
+    name: String,
+    numbers: Vec<i64>,
+}
+
+#[derive(Serialize)]
+struct Sum {
+    name: String,
+    sum: i64,
+}
+
+/// JSON in, JSON out.
+#[plugin_fn]
+pub fn sum_json(Json(Numbers { name, numbers }): Json<Numbers>) -> FnResult<Json<Sum>> {
+    Ok(Json(Sum { name, sum: numbers.iter().sum() }))
 }
 
 const VOWELS: &str = "aeiouAEIOU";
@@ -79,9 +98,9 @@ pub fn config_value(key: String) -> FnResult<String> {
 
 /// Input `key=value`.
 #[plugin_fn]
-pub fn var_set(assignment: String) -> FnResult<()> {
-    let (key, value) = assignment.split_once('=').ok_or(Error::msg("expected key=value"))?;
-    Ok(var::set(key, value)?)
+pub fn var_set(assignment: Vec<u8>) -> FnResult<()> {
+    let (key, value) = split_once(&assignment, b'=').ok_or(Error::msg("expected key=value"))?;
+    Ok(var::set(std::str::from_utf8(key)?, value)?)
 }
 
 #[plugin_fn]
@@ -116,52 +135,31 @@ pub fn big_output(length: String) -> FnResult<Vec<u8>> {
     Ok(vec![b'x'; length.trim().parse()?])
 }
 
-// ---- Misbehaviour ----
-
-#[plugin_fn]
-pub fn panic() -> FnResult<()> {
-    panic!("at the plugin's request")
-}
-
-/// Overflows the stack of WebAssembly: not the one in the linear memory, which this does not use.
-#[plugin_fn]
-pub fn recurse() -> FnResult<String> {
-    #[inline(never)]
-    fn depth(n: u64) -> u64 {
-        // What is done with the result keeps it from becoming a loop.
-        if n == 0 { 0 } else { depth(n - 1).rotate_left(1) ^ n }
-    }
-    Ok(depth(black_box(u64::MAX)).to_string())
-}
-
-#[plugin_fn]
-pub fn spin() -> FnResult<()> {
-    loop {}
-}
-
-/// Allocates (and touches) memory until none is left; then Rust aborts.
-#[plugin_fn]
-pub fn alloc_forever() -> FnResult<()> {
-    loop {
-        black_box(vec![1u8; 1 << 20].leak());
+/// Sends the request that the first line of the input says in JSON, with the rest of the input as its body.
+fn send(input: &[u8]) -> Result<HttpResponse, Error> {
+    match split_once(input, b'\n') {
+        Some((request, body)) => http::request(&serde_json::from_slice(request)?, Some(body)),
+        None => http::request::<()>(&serde_json::from_slice(input)?, None),
     }
 }
 
 #[plugin_fn]
-pub fn out_of_bounds() -> FnResult<String> {
-    let nowhere = black_box(0xffff_fff8_usize) as *const u64;
-    Ok(unsafe { nowhere.read_volatile() }.to_string())
-}
-
-/// The machine's division, which traps, without Rust's check, which panics.
-#[plugin_fn]
-pub fn divide_by_zero() -> FnResult<String> {
-    let divisor = black_box(0u32);
-    unsafe { assert_unchecked(divisor != 0) };
-    Ok((black_box(1u32) / divisor).to_string())
+pub fn http_body(input: Vec<u8>) -> FnResult<Vec<u8>> {
+    Ok(send(&input)?.body())
 }
 
 #[plugin_fn]
-pub fn unreachable() -> FnResult<()> {
-    wasm32::unreachable()
+pub fn http_status(input: Vec<u8>) -> FnResult<String> {
+    Ok(send(&input)?.status_code().to_string())
+}
+
+#[plugin_fn]
+pub fn http_headers(input: Vec<u8>) -> FnResult<Json<HashMap<String, String>>> {
+    Ok(Json(send(&input)?.headers().clone()))
+}
+
+/// What is before the first `mark`, and what after it.
+fn split_once(bytes: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|&byte| byte == mark)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
 }
