@@ -59,7 +59,7 @@ defmodule Vitrine.Log do
     level = Map.fetch!(plugin.print_levels, stream)
 
     if Map.fetch!(@numbers, level) >= Map.fetch!(@numbers, plugin.log_level) do
-      for line <- text |> String.trim_trailing("\n") |> String.split("\n") do
+      for line <- text |> String.replace_suffix("\n", "") |> String.split("\n") do
         Logger.bare_log(level, text(line), plugin: plugin.name, stream: stream)
       end
     end

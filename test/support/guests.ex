@@ -45,4 +45,11 @@ defmodule Vitrine.Guests do
       true -> Process.sleep(10) && eventually(condition, tries - 1)
     end
   end
+
+  @doc "A process that is in the middle of a call."
+  def running!(plugin, function, input \\ "") do
+    pid = spawn(fn -> Vitrine.call(plugin, function, input, timeout: :infinity) end)
+    eventually(fn -> not Vitrine.Native.plugin_idle(plugin.ref) end)
+    pid
+  end
 end

@@ -31,11 +31,19 @@ const INSTANCES: usize = 16;
 const MEMORIES: usize = 16;
 const TABLES: usize = 64;
 
+/// Whose memories and tables are being made.
+#[derive(PartialEq, Eq)]
+enum Phase {
+    /// The kernel's own first pages are the host's, not the plugin's.
+    Host,
+    Instantiation,
+    Running,
+}
+
 /// Counts what a store uses against its [`Limits`].
 pub(crate) struct Limiter {
     limits: Limits,
-    /// The kernel's own first pages are the host's, not the plugin's.
-    counting: bool,
+    phase: Phase,
     memory_left: u64,
     elements_left: u64,
     modules: usize,
@@ -46,7 +54,7 @@ impl Limiter {
         Limiter {
             limits,
             modules,
-            counting: false,
+            phase: Phase::Host,
             memory_left: limits.memory,
             elements_left: limits.table_elements,
         }
@@ -54,12 +62,13 @@ impl Limiter {
 
     /// From here on the plugin's own memories are counted.
     pub(crate) fn begin(&mut self) {
-        self.counting = true;
+        self.phase = Phase::Instantiation;
     }
 
     /// After instantiation what is counted is growth, from the full budget.
     pub(crate) fn refill(&mut self) {
         self.memory_left = self.limits.memory;
+        self.phase = Phase::Running;
     }
 }
 
@@ -69,7 +78,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         let more = wanted.saturating_sub(now) as u64;
-        if !self.counting {
+        if self.phase == Phase::Host {
             return Ok(true);
         }
         if more > self.memory_left {
@@ -87,6 +96,16 @@ impl ResourceLimiter for Limiter {
 
     fn table_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
         let more = wanted.saturating_sub(now) as u64;
+        if self.phase == Phase::Host {
+            return Ok(true);
+        }
+        if more > self.elements_left && self.phase == Phase::Instantiation {
+            let limit = self.limits.table_elements;
+            return Err(Stop::OutOfMemory(format!(
+                "the plugin's tables have more elements than its limit of {limit}"
+            ))
+            .into());
+        }
         if max.is_some_and(|max| wanted > max) || more > self.elements_left {
             return Ok(false);
         }

@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) waker: Waker,
     /// How often of late a slice on a normal scheduler could not be ended in time.
     overruns: AtomicU32,
+    /// Whether the blocks that it gives to the host's functions remain its own.
+    pub(crate) lends_blocks: bool,
     /// Whether one of its modules is no work for normal schedulers.
     long_steps: bool,
 }
@@ -151,6 +153,7 @@ impl Plugin {
         )?;
         let call_waker = Arc::<CallWaker>::default();
         let shared = Shared {
+            lends_blocks: modules.iter().any(|(_, compiled)| compiled.needs.old_abi),
             long_steps: modules.iter().any(|(_, compiled)| compiled.long_steps),
             links,
             config: RwLock::new(options.config),

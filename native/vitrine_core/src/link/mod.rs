@@ -62,8 +62,11 @@ pub(crate) enum Source {
 }
 
 /// What can be told of a module's imports before anything is linked.
+#[derive(Default)]
 pub(crate) struct Needs {
     pub(crate) logs: bool,
+    /// Whether it is of the ABI before version 1.0.
+    pub(crate) old_abi: bool,
 }
 
 impl Needs {
@@ -76,11 +79,13 @@ impl Needs {
                 )));
             }
         }
-        let logs = module.imports().any(|import| {
+        let mut needs = Needs::default();
+        for import in module.imports() {
             let (namespace, name) = canonical(import.module(), import.name());
-            namespace == ENV && abi::is_log_function(name)
-        });
-        Ok(Needs { logs })
+            needs.logs |= namespace == ENV && abi::is_log_function(name);
+            needs.old_abi |= namespace != import.module();
+        }
+        Ok(needs)
     }
 }
 

@@ -1,0 +1,229 @@
+defmodule Vitrine.Conformance.WasiTest do
+  # WASI preview 1: what is granted is there, all else is not, and nothing of it holds a thread.
+  use ExUnit.Case, async: true
+
+  import ExUnit.CaptureLog
+  import Vitrine.Guests
+
+  defp wasi!(grants \\ true, options \\ []) do
+    new!(wasm("c_wasi"), [wasi: grants] ++ options)
+  end
+
+  defp call(plugin, function, input \\ ""), do: Vitrine.call(plugin, function, input)
+
+  defp message(plugin, function, input) do
+    error!(call(plugin, function, input)).message
+  end
+
+  describe "without a grant" do
+    test "WASI cannot be imported, and the error says what to do" do
+      error = error!(Vitrine.new(wasm("c_wasi")))
+      assert error.reason == :link
+      assert error.message =~ "wasi: true"
+    end
+
+    test "there are clocks and random numbers, and nothing else" do
+      plugin = wasi!()
+      assert {:ok, now} = call(plugin, "now")
+      assert_in_delta String.to_integer(now), System.os_time(:millisecond), 60_000
+      assert {:ok, one} = call(plugin, "monotonic")
+      assert {:ok, two} = call(plugin, "monotonic")
+      assert String.to_integer(two) > String.to_integer(one)
+      assert {:ok, <<a::64>>} = call(plugin, "random")
+      assert {:ok, <<b::64>>} = call(plugin, "random")
+      assert a != b
+      assert call(plugin, "arguments") == {:ok, ""}
+      assert call(plugin, "environment") == {:ok, ""}
+      assert call(plugin, "read_stdin") == {:ok, ""}
+      assert {:error, _} = call(plugin, "read_file", "/etc/passwd")
+      assert {:error, _} = call(plugin, "list_directory", "/")
+    end
+  end
+
+  describe "grants:" do
+    test "arguments and environment" do
+      plugin = wasi!(args: ["plugin", "-v"], env: %{"HOME" => "/none", "LANG" => "C"})
+      assert call(plugin, "arguments") == {:ok, "plugin\n-v\n"}
+      assert {:ok, environment} = call(plugin, "environment")
+      assert environment |> String.split("\n", trim: true) |> Enum.sort() == ["HOME=/none", "LANG=C"]
+    end
+
+    test "standard input, for each instance anew" do
+      plugin = wasi!(stdin: <<0, 255, "input">>)
+      assert call(plugin, "read_stdin") == {:ok, <<0, 255, "input">>}
+      assert call(plugin, "read_stdin") == {:ok, ""}
+      assert Vitrine.reset(plugin) == :ok
+      assert call(plugin, "read_stdin") == {:ok, <<0, 255, "input">>}
+    end
+
+    test "wrong ones raise" do
+      for {grants, expected} <- [
+            {[args: "no list"], ":args"},
+            {[args: ["a\0b"]], ":args"},
+            {[env: [:no]], ":env"},
+            {[env: %{a: "b"}], ":env"},
+            {[stdin: 5], ":stdin"},
+            {[stdout: :paper], ":stdout"},
+            {[network: true], "unknown keys"},
+            {"true", ":wasi"}
+          ] do
+        assert_raise ArgumentError, ~r/#{expected}/, fn -> Vitrine.new(wasm("c_wasi"), wasi: grants) end
+      end
+    end
+  end
+
+  describe "what is printed" do
+    test "is logged line by line, from the calling process" do
+      plugin = wasi!(true, name: "printer")
+      log = capture_log([metadata: [:plugin, :stream]], fn -> call(plugin, "print_lines") end)
+      lines = Regex.scan(~r/plugin=printer stream=(\w+) \[(\w+)\] ?(.*)/, log, capture: :all_but_first)
+      {stdout, stderr} = Enum.split_with(lines, &(hd(&1) == "stdout"))
+      assert stdout |> Enum.map(&tl/1) == Enum.map(["first line", "second line", "", "fourth line", "unfinished"], &["info", &1])
+      assert stderr == [["stderr", "warning", "a warning"]]
+    end
+
+    test "has the levels that are asked for, and those of the plugin" do
+      plugin = wasi!(stdout: {:log, :debug}, stderr: {:log, :error})
+      assert capture_log(fn -> call(plugin, "print", "out") end) =~ "[debug] out"
+      assert capture_log(fn -> call(plugin, "print_error", "err") end) =~ "[error] err"
+      quiet = wasi!(true, log_level: :warning)
+      assert capture_log(fn -> call(quiet, "print", "out") end) == ""
+      assert capture_log(fn -> call(quiet, "print_error", "err") end) =~ "err"
+    end
+
+    test "is captured" do
+      plugin = wasi!(stdout: :capture, stderr: :capture)
+      assert capture_log(fn -> call(plugin, "print_lines") end) == ""
+      expected = "first line\nsecond line\n\nfourth line\nunfinished"
+      assert Vitrine.take_printed(plugin) == %{stdout: expected, stderr: "a warning\n"}
+      assert Vitrine.take_printed(plugin) == %{stdout: "", stderr: ""}
+    end
+
+    test "is captured up to a limit" do
+      plugin = wasi!(stdout: :capture)
+      text = String.duplicate("x", 700_000)
+      for _ <- 1..3, do: assert({:ok, _} = call(plugin, "print", text))
+      assert byte_size(Vitrine.take_printed(plugin).stdout) == 1_048_576
+    end
+
+    test "is dropped" do
+      plugin = wasi!(stdout: :drop, stderr: :drop)
+      assert capture_log(fn -> call(plugin, "print_lines") end) == ""
+      assert Vitrine.take_printed(plugin) == %{stdout: "", stderr: ""}
+    end
+
+    test "is logged before an exit, too" do
+      plugin = wasi!()
+      assert capture_log(fn -> call(plugin, "print", "last words") end) =~ "last words"
+      assert error!(call(plugin, "exit_with", "3")).code == 3
+    end
+  end
+
+  describe "allowed paths" do
+    setup do
+      directory = Path.join(System.tmp_dir!(), "vitrine-wasi-#{System.unique_integer([:positive])}")
+      File.mkdir_p!(Path.join(directory, "inner"))
+      File.write!(Path.join(directory, "file.txt"), "hello world!")
+      on_exit(fn -> File.rm_rf!(directory) end)
+      %{directory: directory}
+    end
+
+    test "can be read and written", %{directory: directory} do
+      plugin = wasi!(true, allowed_paths: %{directory => "/data"})
+      assert call(plugin, "read_file", "/data/file.txt") == {:ok, "hello world!"}
+      assert call(plugin, "stat", "/data/file.txt") == {:ok, "file 12"}
+      assert call(plugin, "stat", "/data/inner") == {:ok, "directory"}
+      assert {:ok, names} = call(plugin, "list_directory", "/data")
+      assert ["file.txt", "inner"] -- String.split(names, "\n", trim: true) == []
+      assert {:ok, _} = call(plugin, "write_file", "/data/new.txt\nwritten")
+      assert File.read!(Path.join(directory, "new.txt")) == "written"
+      assert {:ok, _} = call(plugin, "rename_file", "/data/new.txt\n/data/other.txt")
+      assert {:ok, _} = call(plugin, "delete_file", "/data/other.txt")
+      assert {:ok, _} = call(plugin, "make_directory", "/data/made")
+      assert File.ls!(directory) |> Enum.sort() == ["file.txt", "inner", "made"]
+    end
+
+    test "with ro: can only be read", %{directory: directory} do
+      plugin = new!(%{wasm: [%{path: wasm("c_wasi")}], allowed_paths: %{("ro:" <> directory) => "/data"}}, wasi: true)
+      assert call(plugin, "read_file", "/data/file.txt") == {:ok, "hello world!"}
+
+      for {function, input} <- [
+            {"write_file", "/data/new.txt\nx"},
+            {"write_file", "/data/file.txt\nx"},
+            {"rename_file", "/data/file.txt\n/data/other.txt"},
+            {"delete_file", "/data/file.txt"},
+            {"make_directory", "/data/made"}
+          ] do
+        assert message(plugin, function, input) =~ ~r/not permitted|Read-only|Permission denied/
+      end
+
+      assert File.ls!(directory) |> Enum.sort() == ["file.txt", "inner"]
+      assert File.read!(Path.join(directory, "file.txt")) == "hello world!"
+    end
+
+    test "end at their directory, also for links", %{directory: directory} do
+      File.ln_s!("/etc/passwd", Path.join(directory, "link"))
+      plugin = wasi!(true, allowed_paths: %{Path.join(directory, "inner") => "/data", directory => "/all"})
+      for path <- ["/data/../file.txt", "/etc/passwd", "/all/link", "/all/../../etc/passwd"] do
+        assert {:error, %{reason: :guest_error}} = call(plugin, "read_file", path)
+      end
+    end
+
+    test "that do not exist are an error that names them" do
+      error = error!(Vitrine.new(wasm("c_wasi"), wasi: true, allowed_paths: %{"/not/there" => "/x"}))
+      assert error.reason == :manifest
+      assert error.message =~ "/not/there"
+    end
+
+    test "mean nothing without WASI" do
+      assert {:ok, _} = Vitrine.new(wat("rc"), allowed_paths: %{"/not/there" => "/x"})
+    end
+  end
+
+  describe "sleeping" do
+    test "holds no thread: a hundred sleep at once" do
+      plugins = for _ <- 1..100, do: wasi!()
+      {time, _} =
+        :timer.tc(fn ->
+          plugins
+          |> Enum.map(&Task.async(fn -> {:ok, _} = call(&1, "sleep_ms", "300") end))
+          |> Task.await_many(30_000)
+        end)
+
+      # One after the other it would be half a minute.
+      assert time < 10_000_000
+    end
+
+    test "obeys the timeout and the end of the process" do
+      plugin = wasi!()
+      {time, result} = :timer.tc(fn -> Vitrine.call(plugin, "sleep_ms", "3600000", timeout: 50) end)
+      assert reason(result) == :timeout
+      assert time < 5_000_000
+      sleeper = running!(plugin, "sleep_ms", "3600000")
+      Process.exit(sleeper, :kill)
+      eventually(fn -> match?({:ok, _}, call(plugin, "now")) end)
+    end
+
+    test "can be cancelled" do
+      plugin = wasi!()
+      task = Task.async(fn -> Vitrine.call(plugin, "sleep_ms", "3600000", timeout: :infinity) end)
+      Process.sleep(50)
+      Vitrine.cancel(plugin)
+      assert reason(Task.await(task)) == :cancelled
+    end
+  end
+
+  describe "proc_exit" do
+    test "with 0 is success, the other codes are errors that have them" do
+      plugin = wasi!()
+      assert call(plugin, "exit_with", "0") == {:ok, ""}
+
+      for code <- [1, 125, 126, 255] do
+        error = error!(call(plugin, "exit_with", "#{code}"))
+        assert {error.reason, error.code} == {:exit, code}
+      end
+
+      assert {:ok, _} = call(plugin, "now")
+    end
+  end
+end
