@@ -134,12 +134,15 @@ fn finish(key: Key, outcome: Outcome) {
 
 /// A panic while compiling is an error of this module, and must not leave others waiting for it.
 fn build(key: Key, bytes: &[u8]) -> Outcome {
-    let build = || on_deep_stack(|| build_module(key, bytes));
+    // Not on the threads for Cranelift: one that waits there takes up other work, which would wait
+    // for the same platform.
+    let platform = Platform::get(key.1.settings)?;
+    let build = || on_deep_stack(|| build_module(platform, key, bytes));
     catch_unwind(AssertUnwindSafe(build))
         .unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
 }
 
-fn build_module((sha256, options): Key, bytes: &[u8]) -> Outcome {
+fn build_module(platform: &'static Platform, (sha256, options): Key, bytes: &[u8]) -> Outcome {
     if bytes.len() > MAX_MODULE_SIZE {
         return Err(invalid(format!(
             "it has {} bytes, the limit is {MAX_MODULE_SIZE}",
@@ -147,7 +150,6 @@ fn build_module((sha256, options): Key, bytes: &[u8]) -> Outcome {
         )));
     }
     let wasm = binary(bytes)?;
-    let platform = Platform::get(options.settings)?;
     let (wasm, command, long_steps) =
         prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;

@@ -15,7 +15,7 @@ use crate::call::{Call, Work};
 use crate::clock;
 use crate::compile::Compiled;
 use crate::control::Control;
-use crate::error::{Error, Reason};
+use crate::error::{Error, Reason, Stop};
 use crate::fuel::{FuelLimits, Used};
 use crate::host_function::HostFunction;
 use crate::instance::Instance;
@@ -189,7 +189,7 @@ impl Plugin {
         options: CallOptions,
     ) -> Result<Call, Error> {
         let export = self.shared.main().exports.callable(function)?;
-        let instance = self.take()?;
+        let instance = self.take(options)?;
         let begun = self.begin(options);
         let work = match instance {
             None => Work::Fresh {
@@ -209,7 +209,7 @@ impl Plugin {
 
     /// Begins to make the plugin's instance, if it has none.
     pub fn initialise(self: &Arc<Self>, options: CallOptions) -> Result<Call, Error> {
-        let instance = self.take()?;
+        let instance = self.take(options)?;
         let begun = self.begin(options);
         Ok(Call::new(self.clone(), begun, Work::Initialise(instance)))
     }
@@ -221,7 +221,16 @@ impl Plugin {
         now
     }
 
-    fn take(&self) -> Result<Option<Box<Instance>>, Error> {
+    /// Takes the instance for a call that has some time.
+    fn take(&self, options: CallOptions) -> Result<Option<Box<Instance>>, Error> {
+        if options.timeout == Some(Duration::ZERO) {
+            let stop = Stop::Timeout;
+            return Err(Error::new(stop.reason(), stop.to_string()));
+        }
+        self.take_instance()
+    }
+
+    fn take_instance(&self) -> Result<Option<Box<Instance>>, Error> {
         let mut slot = self.slot.lock();
         match std::mem::replace(&mut *slot, Slot::Busy) {
             Slot::Ready(instance) => Ok(Some(instance)),
@@ -263,7 +272,7 @@ impl Plugin {
 
     /// Drops the instance: the next call begins with a fresh one. Variables are kept.
     pub fn reset(&self) -> Result<(), Error> {
-        let instance = self.take()?;
+        let instance = self.take_instance()?;
         drop(instance);
         self.put_back(None);
         Ok(())
