@@ -32,7 +32,7 @@ defmodule Vitrine do
   For a plugin that several processes share, under a supervisor, see `Vitrine.Server`.
   """
 
-  alias Vitrine.{Call, Error, Loader, Native, Options, Plugin, Server, Source}
+  alias Vitrine.{Call, Codec, Error, Loader, Native, Options, Plugin, Server, Source}
 
   @typedoc "A plugin's bytes, its text, a path, or a manifest (see `Vitrine.Manifest`)."
   @type source :: Source.t()
@@ -95,10 +95,13 @@ defmodule Vitrine do
   @doc """
   Calls a function of a plugin with an input, and answers with its output.
 
-  The plugin runs in the calling process, as its host functions do. `input` is a binary or iodata.
+  The plugin runs in the calling process, as its host functions do. `input` is a binary or iodata,
+  and the output a binary, unless a codec says otherwise.
 
   ## Options
 
+    * `:as` - the codec that makes bytes of the input and a term of the output, such as `:json`, or
+      one for each, such as `{:string, :json}`; see `Vitrine.Codec`
     * `:timeout` - the time the call may take, in milliseconds, or `:infinity`. By default the
       plugin's, see `new/2`
     * `:context` - any term, which host functions with one more argument than the import has
@@ -116,21 +119,41 @@ defmodule Vitrine do
       iex> error.reason
       :function_not_found
   """
-  @spec call(callable(), String.t(), iodata(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
+  @spec call(callable(), String.t(), iodata() | term(), keyword()) ::
+          {:ok, binary() | term()} | {:error, Error.t()}
   def call(callable, function, input \\ "", options \\ [])
 
   def call(%Plugin{} = plugin, function, input, []) when is_binary(function) do
     Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
   end
 
-  def call(%Plugin{} = plugin, function, input, options) when is_binary(function) do
-    options = Keyword.validate!(options, [:context, timeout: plugin.timeout])
-    timeout = Options.timeout!(options[:timeout])
-    Call.run({plugin, function, options[:context]}, Options.input!(input), timeout)
+  def call(callable, function, input, options) when is_binary(function) do
+    case Keyword.pop(options, :as) do
+      {nil, options} -> call_raw(callable, function, Options.input!(input), options)
+      {as, options} -> call_as(callable, function, input, Codec.pair!(as), options)
+    end
   end
 
-  def call(server, function, input, options) when is_binary(function) do
-    Server.call(server, function, Options.input!(input), options)
+  defp call_raw(%Plugin{} = plugin, function, input, options) do
+    options = Keyword.validate!(options, [:context, timeout: plugin.timeout])
+    timeout = Options.timeout!(options[:timeout])
+    Call.run({plugin, function, options[:context]}, input, timeout)
+  end
+
+  defp call_raw(server, function, input, options),
+    do: Server.call(server, function, input, options)
+
+  # In the process that calls, also when a server runs the call.
+  defp call_as(callable, function, input, {encoder, decoder}, options) do
+    result =
+      with {:ok, input} <- Codec.write(encoder, input, "the input"),
+           {:ok, output} <- call_raw(callable, function, input, options),
+           do: Codec.read(decoder, output, "the output")
+
+    with {:error, %{reason: :codec, function: nil} = error} <- result do
+      plugin = if is_struct(callable, Plugin), do: callable.name
+      {:error, %{error | plugin: plugin, function: function}}
+    end
   end
 
   @doc """
@@ -140,7 +163,7 @@ defmodule Vitrine do
       iex> Vitrine.call!(plugin, "run")
       ""
   """
-  @spec call!(callable(), String.t(), iodata(), keyword()) :: binary()
+  @spec call!(callable(), String.t(), iodata() | term(), keyword()) :: binary() | term()
   def call!(callable, function, input \\ "", options \\ []) do
     case call(callable, function, input, options) do
       {:ok, output} -> output

@@ -17,6 +17,9 @@ defmodule Vitrine.Error do
     * `:output_too_large` - the output is larger than its limit
     * `:host_function` - a host function raised, threw, exited or returned what it must not.
       `kind`, `exception` and `stacktrace` have the original
+    * `:codec` - an input, output, or what a plugin passed to a host function, cannot be encoded or
+      decoded by its `Vitrine.Codec`. `raw` has the bytes that could not be decoded, if they are at
+      most 64 KiB
     * `:function_not_found` - the plugin has no such function, or it is no plugin function
     * `:link` - an import of the plugin cannot be satisfied
     * `:manifest` - the source or the manifest is not as it must be
@@ -44,6 +47,7 @@ defmodule Vitrine.Error do
           | :fuel
           | :output_too_large
           | :host_function
+          | :codec
           | :function_not_found
           | :link
           | :manifest
@@ -73,6 +77,7 @@ defmodule Vitrine.Error do
           function: String.t() | nil,
           code: integer() | nil,
           trap: String.t() | nil,
+          raw: binary() | nil,
           backtrace: [frame()],
           kind: :error | :throw | :exit | nil,
           exception: term(),
@@ -86,6 +91,7 @@ defmodule Vitrine.Error do
     :function,
     :code,
     :trap,
+    :raw,
     :kind,
     :exception,
     backtrace: [],
@@ -127,8 +133,14 @@ defmodule Vitrine.Error do
   defp offset(offset), do: " (0x#{Integer.to_string(offset, 16)})"
 
   @doc false
-  # From what the NIF gives.
+  # From what the NIF gives, and what is known beside. That may be another reason for the failure
+  # of a host function, but not for what ended the call before the failure could.
   def from_native({reason, message, code, trap, backtrace}, context \\ []) do
+    context =
+      if reason == :host_function,
+        do: context,
+        else: Keyword.drop(context, [:reason, :message, :raw])
+
     frames =
       for {function, index, offset, file, line} <- backtrace do
         %{function: function, index: index, offset: offset, file: file, line: line}

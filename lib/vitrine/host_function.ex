@@ -14,6 +14,13 @@ defmodule Vitrine.HostFunction do
         Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end, namespace: "env")
       ]
 
+  A type that is a `Vitrine.Codec` is for an `i64` handle, too, of bytes that are decoded for the
+  function, or made of what it returns:
+
+      Vitrine.HostFunction.new("find_user", [:json], :json, fn %{"id" => id} -> users[id] end)
+
+  Numbers are WebAssembly's own here: `:i64` is an `i64`, and not the codec for eight bytes.
+
   ## How it runs
 
   A host function runs in the process that called the plugin: `self()`, the process dictionary,
@@ -35,24 +42,27 @@ defmodule Vitrine.HostFunction do
 
   If it raises, throws, exits or returns something else, the guest traps and the caller gets
   `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and
-  `stacktrace`.
+  `stacktrace`. What the guest passed and a codec cannot decode is the guest's fault: the function
+  is not called, the guest is stopped and the reason is `:codec`.
   """
 
   alias Vitrine.HostFunction.Types
 
-  @typedoc "The type of a parameter or a result. `:binary` is an `i64` handle to the guest."
-  @type type :: :i32 | :i64 | :f32 | :f64 | :binary
+  @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
+  @type type :: :i32 | :i64 | :f32 | :f64 | :binary | Vitrine.Codec.t()
 
   @type t :: %__MODULE__{
           name: String.t(),
           namespace: String.t(),
           params: [type()] | nil,
           results: [type()] | nil,
-          function: function()
+          function: function(),
+          types: nil | {params :: list(), results :: list()}
         }
 
   @enforce_keys [:name, :namespace, :function]
-  defstruct [:name, :namespace, :params, :results, :function]
+  # `types` are those declared, with their codecs resolved.
+  defstruct [:name, :namespace, :params, :results, :function, :types]
 
   @default_namespace "extism:host/user"
 
@@ -73,7 +83,7 @@ defmodule Vitrine.HostFunction do
   def new(name, params, results, function, options \\ []) when is_binary(name) do
     options = Keyword.validate!(options, namespace: @default_namespace)
     results = List.wrap(results)
-    Types.validate!(name, params ++ results)
+    types = {Types.resolve!(name, params), Types.resolve!(name, results)}
 
     unless is_function(function, length(params)) or is_function(function, length(params) + 1) do
       raise ArgumentError,
@@ -86,7 +96,8 @@ defmodule Vitrine.HostFunction do
       namespace: options[:namespace],
       params: params,
       results: results,
-      function: function
+      function: function,
+      types: types
     }
   end
 
@@ -124,9 +135,14 @@ defmodule Vitrine.HostFunction do
   # Runs the function for an import with so many results: the reply for the guest, and what the
   # error is to carry if it failed.
   def run(%__MODULE__{} = host_function, args, results, context) do
-    types = host_function.results || untyped(results)
-    result = apply_function(host_function.function, args, context)
-    {reply(host_function.name, types, result), []}
+    case arguments(host_function, args) do
+      {:ok, args} ->
+        result = apply_function(host_function.function, args, context)
+        {reply(host_function.name, result_types(host_function, results), result), []}
+
+      {:error, error} ->
+        {:failed, [reason: error.reason, message: error.message, raw: error.raw]}
+    end
   catch
     :error, reason ->
       exception = Exception.normalize(:error, reason, __STACKTRACE__)
@@ -136,8 +152,20 @@ defmodule Vitrine.HostFunction do
       {:failed, [kind: kind, exception: reason, stacktrace: __STACKTRACE__]}
   end
 
-  defp untyped(1), do: [:binary]
-  defp untyped(results), do: List.duplicate(:binary, results)
+  defp arguments(%{types: nil}, args), do: {:ok, args}
+  defp arguments(%{name: name, types: {types, _}}, args), do: arguments(name, types, args, 1)
+
+  defp arguments(_name, [], [], _position), do: {:ok, []}
+
+  defp arguments(name, [type | types], [arg | args], position) do
+    with {:ok, value} <- Types.decode(name, type, arg, position),
+         {:ok, values} <- arguments(name, types, args, position + 1),
+         do: {:ok, [value | values]}
+  end
+
+  defp result_types(%{types: {_, types}}, _results), do: types
+  defp result_types(_untyped, 1), do: [:binary]
+  defp result_types(_untyped, results), do: List.duplicate(:binary, results)
 
   defp apply_function(function, args, context) do
     if is_function(function, length(args)) do

@@ -2,6 +2,7 @@ defmodule Vitrine.Loader do
   @moduledoc false
   # From a source to a plugin that is ready to be called: load, compile, link, initialise.
 
+  alias Vitrine.HostFunction.Types
   alias Vitrine.{Call, Error, Native, Options, Plugin, Source}
 
   @page 65_536
@@ -79,7 +80,9 @@ defmodule Vitrine.Loader do
   end
 
   defp types(%{params: nil}), do: nil
-  defp types(%{params: params, results: results}), do: {params, results}
+  defp types(%{params: params, results: results}), do: {wasm(params), wasm(results)}
+
+  defp wasm(types), do: Enum.map(types, &Types.wasm/1)
 
   defp native({:ok, _} = ok, _name), do: ok
   defp native({:error, details}, name), do: {:error, Error.from_native(details, plugin: name)}

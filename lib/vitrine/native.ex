@@ -14,7 +14,6 @@ defmodule Vitrine.Native do
   def compile(_bytes, _options, _id), do: error()
   def compiled_hash(_compiled), do: error()
   def compiled_logs(_compiled), do: error()
-  def decode_json(_text, _id), do: error()
   def decode_toml(_text, _id), do: error()
 
   # Plugins
@@ -38,6 +37,16 @@ defmodule Vitrine.Native do
   def call_resume_dirty(_call, _reply), do: error()
   def call_output(_call), do: error()
   def call_drop(_call), do: error()
+
+  # Codecs
+  def json_decode(_text), do: error()
+  def json_decode_dirty(_text), do: error()
+  def json_encode(_term), do: error()
+  def json_encode_dirty(_term), do: error()
+  def msgpack_decode(_bytes), do: error()
+  def msgpack_decode_dirty(_bytes), do: error()
+  def msgpack_encode(_term), do: error()
+  def msgpack_encode_dirty(_term), do: error()
 
   @doc false
   # Runs `ask`, one of the functions above that answer by message, and waits for its answer.

@@ -4,21 +4,41 @@ defmodule Vitrine.HostFunction.Types do
 
   import Bitwise
 
+  alias Vitrine.Codec
+
   @types [:i32, :i64, :f32, :f64, :binary]
   @special_floats [:nan, :infinity, :neg_infinity]
   # The largest float that 32 bits hold.
   @max_f32 3.4028234663852886e38
 
-  @doc "Raises `ArgumentError` for what is no type."
-  def validate!(name, types) do
-    for type <- types, type not in @types do
-      raise ArgumentError,
-            "host function #{inspect(name)}: expected one of #{inspect(@types)}, got: #{inspect(type)}"
+  @doc "Types with their codecs resolved; raises `ArgumentError` for what is neither."
+  def resolve!(name, types) do
+    for type <- types do
+      if type in @types, do: type, else: codec!(name, type)
     end
   end
 
+  defp codec!(name, type) do
+    Codec.resolve!(type)
+  rescue
+    error in ArgumentError ->
+      raise ArgumentError,
+            "host function #{inspect(name)}: expected one of #{inspect(@types)}, or a codec; " <>
+              error.message
+  end
+
+  @doc "The type of the import that a type is for: what codecs make are bytes."
+  def wasm(type) when type in @types, do: type
+  def wasm(_codec), do: :binary
+
+  @doc "What a guest passed, decoded if its type is a codec."
+  def decode(_name, type, value, _position) when type in @types, do: {:ok, value}
+
+  def decode(name, codec, bytes, position),
+    do: Codec.read(codec, bytes, "parameter #{position} of the host function #{inspect(name)}")
+
   @doc "A `{type, value}` pair for the NIF; raises `ArgumentError` if the value does not fit."
-  def encode!(name, type, value) do
+  def encode!(name, type, value) when type in @types do
     case encode(type, value) do
       {:ok, encoded} ->
         {type, encoded}
@@ -26,6 +46,13 @@ defmodule Vitrine.HostFunction.Types do
       :error ->
         raise ArgumentError,
               "host function #{inspect(name)} must return #{describe(type)}, returned: #{inspect(value)}"
+    end
+  end
+
+  def encode!(name, codec, value) do
+    case Codec.write(codec, value, "the result of the host function #{inspect(name)}") do
+      {:ok, bytes} -> {:binary, bytes}
+      {:error, error} -> raise ArgumentError, error.message
     end
   end
 

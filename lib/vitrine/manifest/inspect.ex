@@ -27,7 +27,7 @@ defimpl Inspect, for: Vitrine.Manifest do
   defp value(_key, value, options), do: to_doc(value, options)
 
   defp source(source, options) when is_map(source),
-    do: container_doc("%{", Map.to_list(source), "}", options, &part/2)
+    do: container_doc("%{", Enum.sort(source), "}", options, &part/2)
 
   defp source(other, options), do: to_doc(other, options)
 
@@ -42,5 +42,12 @@ defimpl Inspect, for: Vitrine.Manifest do
   defp part(other, options), do: to_doc(other, options)
 
   defp redacted(map, options),
-    do: container_doc("%{", Map.keys(map), "}", options, &concat(to_doc(&1, &2), " => ..."))
+    do:
+      container_doc(
+        "%{",
+        Enum.sort(Map.keys(map)),
+        "}",
+        options,
+        &concat(to_doc(&1, &2), " => ...")
+      )
 end

@@ -2,6 +2,7 @@ defmodule Vitrine.Manifest.Text do
   @moduledoc false
   # What a text, or a file's bytes, may be: a module, or a manifest as JSON or TOML.
 
+  alias Vitrine.Codec.JSON
   alias Vitrine.Native
 
   @keys "wasm|config|memory|allowed_hosts|allowed_paths|timeout_ms"
@@ -25,10 +26,10 @@ defmodule Vitrine.Manifest.Text do
   def module?(<<0, "asm", _::binary>>), do: true
   def module?(bytes), do: bytes =~ ~r/\A\s*(\(\s*module\b|\(;|;;)/
 
-  # No manifest is a list, but JSON it is, unless it is the header of one of TOML's tables.
-  defp json?(bytes), do: bytes =~ ~r/\A\s*(\{|\[(?!\[?[ \t]*[\w."'-]+[ \t]*\]))/
+  # No manifest is a list, but JSON it is, unless it looks like the header of one of TOML's tables.
+  defp json?(bytes), do: bytes =~ ~r/\A\s*(\{|\[(?!\[?[^\[\],\n]+\]))/
 
-  defp toml?(bytes), do: bytes =~ ~r/^[ \t]*+(\[|[\w."' \t-]++=)/m and String.valid?(bytes)
+  defp toml?(bytes), do: bytes =~ ~r/^[ \t]*+(\[|[^\s=][^=\n]*+=)/m and String.valid?(bytes)
 
   @doc "Whether a text, even of one line, is a manifest and no file's name."
   @spec manifest?(String.t()) :: boolean()
@@ -36,6 +37,6 @@ defmodule Vitrine.Manifest.Text do
 
   @doc "What a text says, as maps with string keys."
   @spec decode(:json | :toml, binary()) :: {:ok, term()} | {:error, String.t()}
-  def decode(:json, text), do: Native.await(&Native.decode_json(text, &1))
+  def decode(:json, text), do: JSON.decode(text, max_bytes: :infinity)
   def decode(:toml, text), do: Native.await(&Native.decode_toml(text, &1))
 end

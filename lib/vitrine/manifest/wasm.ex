@@ -77,7 +77,8 @@ defmodule Vitrine.Manifest.Wasm do
              do: origin(origin, source[origin], path ++ [origin])
 
       [] ->
-        {:error, {path, "must have one of path, data and url, got: #{show(Map.keys(source))}"}}
+        {:error,
+         {path, "must have one of path, data and url, got: #{show(Enum.sort(Map.keys(source)))}"}}
 
       several ->
         origins = Enum.join(several, " and ")
@@ -138,7 +139,7 @@ defmodule Vitrine.Manifest.Wasm do
   end
 
   defp address(url, at) do
-    with true <- is_binary(url),
+    with true <- text?(url),
          {:ok, %URI{scheme: scheme, host: host}} when is_binary(scheme) <- URI.new(url),
          true <- String.downcase(scheme) in ["http", "https"] and host not in [nil, ""] do
       {:ok, url}

@@ -3,9 +3,9 @@
 
 mod bytes;
 mod call;
+mod codec;
 mod compile;
 mod error;
-mod json;
 mod options;
 mod plugin;
 mod reply;
@@ -53,6 +53,17 @@ mod atoms {
         binary,
         nan,
         neg_infinity,
+        // What a codec cannot write
+        large,
+        utf8,
+        integer,
+        structure,
+        improper,
+        depth,
+        size,
+        key,
+        other,
+        __struct__,
         // Reasons
         guest_error,
         trap,

@@ -1,5 +1,7 @@
 //! TOML text as terms, parsed on a worker: its recursion is no matter for a scheduler's stack.
 
+use std::panic::catch_unwind;
+
 use rustler::{Atom, Binary, Encoder, Env, Term};
 use toml::{Table, Value};
 
@@ -11,7 +13,9 @@ use crate::{atoms, reply, value};
 fn decode_toml(env: Env<'_>, text: Binary, id: u64) -> Atom {
     let (to, text) = (env.pid(), text.as_slice().to_vec());
     vitrine_core::submit(move || {
-        let parsed = parse(&text);
+        // Whatever happens, somebody waits for the answer.
+        let parsed =
+            catch_unwind(|| parse(&text)).unwrap_or_else(|_| Err("the parser gave up".to_string()));
         reply::send(&to, id, |env| match parsed {
             Ok(table) => (atoms::ok(), encode_table(env, &table)).encode(env),
             Err(message) => (atoms::error(), message).encode(env),

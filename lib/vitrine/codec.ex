@@ -1,0 +1,184 @@
+defmodule Vitrine.Codec do
+  @moduledoc ~S"""
+  How terms become the bytes that a plugin takes, and its bytes terms.
+
+  `Vitrine.call/4` takes a codec as the option `:as`, host functions take codecs as types:
+
+      Vitrine.call(plugin, "count_vowels", "hello", as: {:string, :json})
+      #=> {:ok, %{"count" => 2, "total" => 2, "vowels" => "aeiouAEIOU"}}
+
+  `as: codec` is for input and output, `as: {codec, codec}` for each its own. Without it, bytes are
+  passed as they are.
+
+  | codec       | terms                                                                          | bytes |
+  |-------------|--------------------------------------------------------------------------------|-------|
+  | `:raw`      | binaries, and iodata to encode                                                 | the same |
+  | `:string`   | texts                                                                          | UTF-8 |
+  | `:json`     | see `Vitrine.Codec.JSON`                                                       | JSON |
+  | `:msgpack`  | see `Vitrine.Codec.MessagePack`                                                | MessagePack |
+  | `:base64`   | binaries                                                                       | base64, padded |
+  | `:bool`     | `true` and `false`                                                             | one byte, 1 or 0 |
+  | `:i32`, `:u32`, `:i64`, `:u64` | integers of so many bits, signed or unsigned                | 4 or 8, the lowest first |
+  | `:f32`, `:f64` | numbers, `:nan`, `:infinity` and `:neg_infinity`                            | 4 or 8, the lowest first |
+  | `:empty`    | `nil`                                                                          | none |
+
+  These are the encodings of the Extism PDKs. Options follow a codec in a pair: `{:json,
+  max_bytes: 1_000_000}`. So does one's own codec: a module with this behaviour, or
+  `{module, options}`.
+
+      defmodule MyApp.Terms do
+        @behaviour Vitrine.Codec
+
+        @impl true
+        def encode(term, _options), do: {:ok, :erlang.term_to_binary(term)}
+
+        @impl true
+        def decode(bytes, _options) do
+          {:ok, :erlang.binary_to_term(bytes, [:safe])}
+        rescue
+          ArgumentError -> {:error, "no external term"}
+        end
+      end
+
+  What cannot be encoded or decoded is an error with the reason `:codec`. An input that cannot be
+  encoded never reaches the plugin.
+  """
+
+  alias Vitrine.Codec.{Base64, Empty, JSON, MessagePack, Number, Raw, Text}
+  alias Vitrine.Error
+
+  @doc "Makes bytes of a term. `options` are what stands beside the module."
+  @callback encode(term(), options :: keyword()) :: {:ok, iodata()} | {:error, reason :: term()}
+
+  @doc "Makes a term of bytes, whatever they are: a plugin may be hostile."
+  @callback decode(binary(), options :: keyword()) :: {:ok, term()} | {:error, reason :: term()}
+
+  @typedoc "A codec, or a module with the behaviour, and perhaps options."
+  @type t :: name() | module() | {name() | module(), keyword()}
+
+  @type name ::
+          :raw
+          | :string
+          | :json
+          | :msgpack
+          | :base64
+          | :bool
+          | :i32
+          | :u32
+          | :i64
+          | :u64
+          | :f32
+          | :f64
+          | :empty
+
+  @typedoc false
+  @type resolved :: {module(), options :: term(), shown :: t()}
+
+  @numbers [:bool, :i32, :u32, :i64, :u64, :f32, :f64]
+  @structured [json: JSON, msgpack: MessagePack]
+  @plain [raw: Raw, string: Text, base64: Base64, empty: Empty]
+
+  # Bytes of an error that are worth keeping.
+  @small 64 * 1024
+
+  @doc """
+  Makes bytes of a term.
+
+      iex> Vitrine.Codec.encode(:json, %{"name" => "Joe", "tags" => [1, 2.5, nil]})
+      {:ok, ~s({"name":"Joe","tags":[1,2.5,null]})}
+      iex> {:error, error} = Vitrine.Codec.encode(:json, %{users: [%{id: {1, 2}}]})
+      iex> {error.reason, error.message}
+      {:codec, "the term cannot be encoded as :json: .users[0].id is {1, 2}, which has no form in it"}
+
+  Raises `ArgumentError` if there is no such codec, as all that take one do.
+  """
+  @spec encode(t(), term()) :: {:ok, binary()} | {:error, Error.t()}
+  def encode(codec, term), do: codec |> resolve!() |> write(term, "the term")
+
+  @doc """
+  Makes a term of bytes.
+
+      iex> Vitrine.Codec.decode(:u32, <<1, 0, 0, 0>>)
+      {:ok, 1}
+      iex> {:error, error} = Vitrine.Codec.decode(:json, "[1, 2")
+      iex> {error.message, error.raw}
+      {"the bytes cannot be decoded as :json: EOF while parsing a list at line 1 column 5", "[1, 2"}
+  """
+  @spec decode(t(), binary()) :: {:ok, term()} | {:error, Error.t()}
+  def decode(codec, bytes) when is_binary(bytes),
+    do: codec |> resolve!() |> read(bytes, "the bytes")
+
+  @doc false
+  # The two codecs of the option `as`. No codec is a list, so a list beside one is its options.
+  @spec pair!(t() | {t(), t()}) :: {resolved(), resolved()}
+  def pair!({input, output}) when not is_list(output), do: {resolve!(input), resolve!(output)}
+
+  def pair!(codec) do
+    resolved = resolve!(codec)
+    {resolved, resolved}
+  end
+
+  @doc false
+  @spec resolve!(t()) :: resolved()
+  def resolve!({codec, options} = shown) when is_list(options),
+    do: resolve!(codec, options, shown)
+
+  def resolve!(codec), do: resolve!(codec, [], codec)
+
+  defp resolve!(name, [], _) when name in @numbers, do: {Number, name, name}
+
+  for {name, module} <- @plain do
+    defp resolve!(unquote(name), [], _), do: {unquote(module), [], unquote(name)}
+  end
+
+  for {name, module} <- @structured do
+    defp resolve!(unquote(name), options, _),
+      do: {unquote(module), unquote(module).options!(options), unquote(name)}
+  end
+
+  defp resolve!(module, options, shown) when is_atom(module) do
+    if Code.ensure_loaded?(module) and function_exported?(module, :encode, 2) and
+         function_exported?(module, :decode, 2) do
+      {module, options, shown}
+    else
+      invalid(shown)
+    end
+  end
+
+  defp resolve!(_codec, _options, shown), do: invalid(shown)
+
+  defp invalid(shown) do
+    names = Enum.map_join(Keyword.keys(@plain ++ @structured) ++ @numbers, ", ", &inspect/1)
+
+    raise ArgumentError,
+          "expected a codec: one of #{names}, a module with the behaviour Vitrine.Codec, or one " <>
+            "of these with its options, got: #{inspect(shown)}"
+  end
+
+  @doc false
+  # `what` is what the term is, for the error.
+  @spec write(resolved(), term(), String.t()) :: {:ok, binary()} | {:error, Error.t()}
+  def write({module, options, shown}, term, what) do
+    case module.encode(term, options) do
+      {:ok, bytes} when is_binary(bytes) -> {:ok, bytes}
+      {:ok, iodata} -> {:ok, IO.iodata_to_binary(iodata)}
+      {:error, reason} -> error("#{what} cannot be encoded as #{inspect(shown)}: #{text(reason)}")
+    end
+  end
+
+  @doc false
+  @spec read(resolved(), binary(), String.t()) :: {:ok, term()} | {:error, Error.t()}
+  def read({module, options, shown}, bytes, what) do
+    with {:error, reason} <- module.decode(bytes, options) do
+      raw = if byte_size(bytes) <= @small, do: bytes
+      error("#{what} cannot be decoded as #{inspect(shown)}: #{text(reason)}", raw)
+    end
+  end
+
+  defp error(message, raw \\ nil),
+    do: {:error, %Error{reason: :codec, message: message, raw: raw}}
+
+  defp text(reason) when is_binary(reason), do: reason
+  defp text(reason) when is_exception(reason), do: Exception.message(reason)
+  defp text(reason), do: inspect(reason)
+end

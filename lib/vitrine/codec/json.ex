@@ -1,0 +1,52 @@
+defmodule Vitrine.Codec.JSON do
+  @moduledoc """
+  The codec `:json`.
+
+  | Elixir                                             | JSON                                        |
+  |----------------------------------------------------|---------------------------------------------|
+  | `nil`, `true`, `false`                             | `null`, `true`, `false`                     |
+  | integers of 64 bits, signed or unsigned            | numbers without a point or exponent         |
+  | floats                                             | other numbers, the shortest that give the float again |
+  | binaries in UTF-8                                  | strings                                     |
+  | other atoms; `Date`, `Time`, `NaiveDateTime`, `DateTime` as ISO 8601 | strings, and read as such |
+  | lists                                              | arrays                                      |
+  | maps with strings, atoms or integers as keys       | objects, read with strings as keys          |
+
+  What else there is (tuples, functions, other structs, bytes that are no text, larger integers)
+  cannot be encoded: the error says where it stands. Nothing that is read becomes an atom.
+
+  When decoding, an integer of more than 64 bits becomes the nearest float, as it does in
+  JavaScript; a plugin that needs all its digits should send a string. Of equal keys in an object
+  the last one counts. Maps whose keys become equal texts, as `%{1 => 2, "1" => 3}`, are encoded
+  with both.
+
+  Lists and maps may be nested 127 deep. What is decoded may have 16 MiB, or what the option
+  `:max_bytes` says: a number or `:infinity`, in `{:json, max_bytes: 1_000_000}`. Terms need up to
+  fifteen times the memory of their text. A long text, and a large term, is worked on by a dirty
+  scheduler, for which a call's timeout does not count.
+
+      iex> Vitrine.Codec.encode(:json, %{"at" => ~D[2026-11-21], "price" => 0.1})
+      {:ok, ~s({"at":"2026-11-21","price":0.1})}
+      iex> Vitrine.Codec.decode(:json, ~s({"a": [1, 2.0, null]}))
+      {:ok, %{"a" => [1, 2.0, nil]}}
+      iex> {:error, error} = Vitrine.Codec.decode({:json, max_bytes: 10}, ~s("a longer text"))
+      iex> error.message =~ "it has 15 bytes, max_bytes allows 10"
+      true
+  """
+
+  @behaviour Vitrine.Codec
+
+  alias Vitrine.Codec.Term
+  alias Vitrine.Native
+
+  @doc false
+  defdelegate options!(options), to: Term
+
+  @impl true
+  def encode(term, _options),
+    do: Term.encode(term, &Native.json_encode/1, &Native.json_encode_dirty/1)
+
+  @impl true
+  def decode(bytes, options),
+    do: Term.decode(bytes, options, &Native.json_decode/1, &Native.json_decode_dirty/1)
+end

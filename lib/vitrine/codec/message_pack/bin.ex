@@ -1,0 +1,8 @@
+defmodule Vitrine.Codec.MessagePack.Bin do
+  @moduledoc "Bytes that are to be encoded as MessagePack's bin."
+
+  @type t :: %__MODULE__{data: binary()}
+
+  @enforce_keys [:data]
+  defstruct [:data]
+end
