@@ -15,6 +15,8 @@ defmodule Vitrine.Error do
     * `:out_of_memory` - the plugin needs more memory than its limit
     * `:host_function` - a host function raised, threw, exited or returned what it must not.
       `kind`, `exception` and `stacktrace` have the original
+    * `:http` - an HTTP request of the plugin was refused or failed; `exception` has what the client
+      answered, or `kind`, `exception` and `stacktrace` how it failed
     * `:function_not_found` - the plugin has no such function, or it is no plugin function
     * `:link` - an import of the plugin cannot be satisfied
     * `:manifest` - the source or the manifest is not as it must be
@@ -39,6 +41,7 @@ defmodule Vitrine.Error do
           | :cancelled
           | :out_of_memory
           | :host_function
+          | :http
           | :function_not_found
           | :link
           | :manifest

@@ -23,6 +23,7 @@ defmodule Vitrine.Loader do
           host_functions: List.to_tuple(options.host_functions),
           timeout: options.timeout,
           scheduler: options.scheduler,
+          http: options.http,
           logs?: Native.compiled_logs(compiled)
         }
 
@@ -45,6 +46,7 @@ defmodule Vitrine.Loader do
       max_table_elements: @max_table_elements,
       max_var_bytes: manifest.memory.max_var_bytes,
       wasi: options.wasi,
+      http_response_headers: options.http_response_headers,
       on_trap: options.on_trap
     }
   end

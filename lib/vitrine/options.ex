@@ -3,9 +3,13 @@ defmodule Vitrine.Options do
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
   alias Vitrine.HostFunction
+  alias Vitrine.HTTP.Policy
 
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
+
+  # What the body of an HTTP response may have, 50 MiB.
+  @default_max_http_response_bytes 52_428_800
 
   # The longest that a process can wait in `receive`.
   @max_timeout 0xFFFF_FFFF
@@ -18,7 +22,10 @@ defmodule Vitrine.Options do
     :timeout,
     :on_trap,
     :config,
-    :context
+    :context,
+    :http,
+    :allowed_hosts,
+    :http_response_headers
   ]
 
   @doc "The names of the options of `Vitrine.new/2`."
@@ -37,20 +44,35 @@ defmodule Vitrine.Options do
         scheduler: :auto,
         timeout: manifest.timeout_ms || @default_timeout,
         on_trap: :reset,
-        config: %{}
+        config: %{},
+        http: Vitrine.HTTP.Client,
+        allowed_hosts: nil,
+        http_response_headers: false
       )
       |> Map.new()
 
     one_of!(options, :wasi, [true, false])
     one_of!(options, :scheduler, [:auto, :dirty])
     one_of!(options, :on_trap, [:reset, :keep])
+    one_of!(options, :http_response_headers, [true, false])
     timeout!(options.timeout)
 
     %{
       options
       | host_functions: HostFunction.normalize(options.host_functions),
         config: config!(options.config),
-        name: name!(options.name)
+        name: name!(options.name),
+        http: http(options, manifest)
+    }
+  end
+
+  defp http(options, manifest) do
+    %Policy{
+      client: Policy.client!(options.http),
+      hosts: Policy.hosts!(options.allowed_hosts || Map.get(manifest, :allowed_hosts) || []),
+      max_response_bytes:
+        manifest.memory[:max_http_response_bytes] || @default_max_http_response_bytes,
+      response_headers?: options.http_response_headers
     }
   end
 

@@ -14,10 +14,11 @@ defmodule Vitrine.Plugin do
           host_functions: tuple(),
           timeout: timeout(),
           scheduler: :auto | :dirty,
+          http: Vitrine.HTTP.Policy.t(),
           logs?: boolean()
         }
 
-  @enforce_keys [:name, :ref, :host_functions, :timeout, :scheduler, :logs?]
+  @enforce_keys [:name, :ref, :host_functions, :timeout, :scheduler, :http, :logs?]
   defstruct @enforce_keys
 
   defimpl Inspect do

@@ -33,7 +33,7 @@ mod wake;
 mod wasi;
 mod workers;
 
-pub use abi::{Config, LOG_OFF, LogLevel, Vars};
+pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, Vars};
 pub use call::{Call, Finished, Step};
 pub use compile::{Compiled, MAX_MODULE_SIZE, compile};
 pub use control::{LARGE, Reply, Request};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::abi::{Config, Vars};
+use crate::abi::{Config, LastResponse, Vars};
 use crate::call::{Call, Work};
 use crate::clock;
 use crate::compile::Compiled;
@@ -45,6 +45,8 @@ pub struct PluginOptions {
     pub max_var_bytes: u64,
     /// Whether WASI preview 1 can be imported.
     pub wasi: bool,
+    /// Whether the plugin sees the headers of HTTP responses.
+    pub http_response_headers: bool,
     /// See [`OnTrap`].
     pub on_trap: OnTrap,
 }
@@ -64,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     pub(crate) config: Config,
     pub(crate) vars: Mutex<Vars>,
+    pub(crate) http: Mutex<LastResponse>,
+    pub(crate) http_response_headers: bool,
     pub(crate) limits: Limits,
     pub(crate) wasi: bool,
     pub(crate) on_trap: OnTrap,
@@ -124,6 +128,8 @@ impl Plugin {
             links,
             config: options.config,
             vars: Mutex::new(Vars::new(options.max_var_bytes)),
+            http: Mutex::default(),
+            http_response_headers: options.http_response_headers,
             limits: options.limits,
             wasi: options.wasi,
             on_trap: options.on_trap,

@@ -30,6 +30,7 @@ fn reason(reason: Reason) -> Atom {
         Reason::Cancelled => atoms::cancelled(),
         Reason::OutOfMemory => atoms::out_of_memory(),
         Reason::HostFunction => atoms::host_function(),
+        Reason::Http => atoms::http(),
         Reason::FunctionNotFound => atoms::function_not_found(),
         Reason::Link => atoms::link(),
         Reason::Compile => atoms::compile(),

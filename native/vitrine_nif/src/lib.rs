@@ -5,6 +5,7 @@ mod bytes;
 mod call;
 mod compile;
 mod error;
+mod http;
 mod json;
 mod options;
 mod plugin;
@@ -23,6 +24,7 @@ mod atoms {
         output,
         host_function,
         log,
+        http,
         slice,
         wait,
         // Messages

@@ -18,6 +18,7 @@ pub struct PluginTerm<'a> {
     max_table_elements: u64,
     max_var_bytes: u64,
     wasi: bool,
+    http_response_headers: bool,
     on_trap: Atom,
 }
 
@@ -33,6 +34,7 @@ impl PluginTerm<'_> {
             },
             max_var_bytes: self.max_var_bytes,
             wasi: self.wasi,
+            http_response_headers: self.http_response_headers,
             on_trap: if self.on_trap == atoms::keep() {
                 OnTrap::Keep
             } else {
