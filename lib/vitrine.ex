@@ -79,11 +79,17 @@ defmodule Vitrine do
       lines, and a native debugger sees the guest's variables. `false` by default; the plugin runs
       on dirty schedulers only
     * `:profiler` - `:perf`, `:jitdump` or `:vtune`: tells that profiler of the plugin's code
+    * `:allowed_hosts` - the hosts that the plugin may reach by HTTP: a list of names, or patterns such
+      as `"*.example.com"`. By default the manifest's `allowed_hosts`, or none. See `Vitrine.HTTP`
+    * `:http` - the client for that: a module with the behaviour `Vitrine.HTTP`, or `{module, options}`.
+      `Vitrine.HTTP.Client` by default; `false` for none
+    * `:http_response_headers` - whether the plugin sees the headers of responses. `false` by default
 
   ## Errors
 
   `:manifest`, `:compile`, `:link`, and what a start function or initialiser may come to: `:trap`,
-  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`. Wrong options raise `ArgumentError`.
+  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`,
+  `:http`. Wrong options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
       iex> error.reason
@@ -190,7 +196,8 @@ defmodule Vitrine do
   Stops the call that the plugin is in the middle of: its caller gets `:cancelled`. Without one
   nothing happens.
 
-  A call that is in a host function ends when the host function returns.
+  A call that is in a host function ends when the host function returns; one that waits for an
+  HTTP response ends, with Vitrine's own client, at once.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "spin") (loop (br 0))))|)
       iex> call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)

@@ -5,6 +5,7 @@ defmodule Vitrine.Call do
   # be killed, traced and timed out, and host functions are ordinary function calls.
 
   alias Vitrine.{Error, HostFunction, Log, Native, Plugin}
+  alias Vitrine.HTTP.Exchange
 
   # Bytes that are too many to be copied on a normal scheduler, as in the core.
   @large 256 * 1024
@@ -76,6 +77,19 @@ defmodule Vitrine.Call do
     call |> resume(reply, scheduler) |> continue(frame, failure)
   end
 
+  def continue({:http, call, wish, milliseconds, scheduler}, {plugin, _, _} = frame, _failure) do
+    cancelled? = fn -> Native.call_cancelled(call) end
+
+    {reply, failure} =
+      case Exchange.run(plugin.http, wish, milliseconds, cancelled?) do
+        {:ok, response} -> {{:http, response}, []}
+        {:error, message, failure} -> {{:error, message}, failure}
+        :timeout -> {:timeout, []}
+      end
+
+    call |> resume(reply, scheduler) |> continue(frame, failure)
+  end
+
   def continue({:wait, call, wake, milliseconds}, frame, failure) do
     receive do
       {:vitrine_wake, ^wake} -> :ok
@@ -100,6 +114,7 @@ defmodule Vitrine.Call do
 
   defp large?({:values, [{:binary, bytes} | _]}) when is_large(bytes), do: true
   defp large?({:values, [_ | rest]}), do: large?({:values, rest})
+  defp large?({:http, {_status, _headers, body}}), do: is_large(body)
   defp large?({:error, text}), do: is_large(text)
   defp large?(_reply), do: false
 

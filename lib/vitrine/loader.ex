@@ -10,7 +10,7 @@ defmodule Vitrine.Loader do
   @doc "Makes a plugin."
   @spec load(Source.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
-    with {:ok, manifest, modules, name} <- Source.load(source) do
+    with {:ok, manifest, modules, name} <- Source.load(source, options) do
       options = Options.plugin!(options, manifest)
       main = Enum.find_index(modules, &match?({"main", _}, &1))
       name = options.name || name
@@ -25,6 +25,7 @@ defmodule Vitrine.Loader do
           host_functions: List.to_tuple(options.host_functions),
           timeout: options.timeout,
           scheduler: options.scheduler,
+          http: options.http,
           logs?: Enum.any?(compiled, fn {_, module} -> Native.compiled_logs(module) end),
           log_level: options.log_level,
           print_levels: options.print_levels
@@ -75,6 +76,7 @@ defmodule Vitrine.Loader do
       wasi: options.wasi,
       fuel: options.fuel,
       coredump: options.coredump,
+      http_response_headers: options.http_response_headers,
       on_trap: options.on_trap
     }
   end

@@ -36,6 +36,7 @@ defmodule Vitrine.Native do
   def call_resume(_call, _reply), do: error()
   def call_resume_dirty(_call, _reply), do: error()
   def call_output(_call), do: error()
+  def call_cancelled(_call), do: error()
   def call_drop(_call), do: error()
 
   # Codecs

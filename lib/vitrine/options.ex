@@ -4,6 +4,7 @@ defmodule Vitrine.Options do
 
   alias Vitrine.{HostFunction, Log, Wasi}
   alias Vitrine.Manifest.{Check, Fault}
+  alias Vitrine.HTTP.Policy
 
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
@@ -28,7 +29,10 @@ defmodule Vitrine.Options do
     :init_fuel,
     :coredump,
     :debug_info,
-    :profiler
+    :profiler,
+    :http,
+    :allowed_hosts,
+    :http_response_headers
   ]
 
   # Bytes of a call's output, and elements of all of an instance's tables.
@@ -61,7 +65,10 @@ defmodule Vitrine.Options do
         debug_info: false,
         profiler: nil,
         memory: %{},
-        allowed_paths: %{}
+        allowed_paths: %{},
+        http: Vitrine.HTTP.Client,
+        allowed_hosts: nil,
+        http_response_headers: false
       )
       |> Map.new()
 
@@ -70,17 +77,20 @@ defmodule Vitrine.Options do
     one_of!(options, :log_level, Log.levels())
     one_of!(options, :debug_info, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
+    one_of!(options, :http_response_headers, [true, false])
     timeout!(options.timeout)
+    memory = memory!(options.memory, manifest.memory)
     paths = Map.merge(manifest.allowed_paths, allowed_paths!(options.allowed_paths))
     {wasi, print_levels} = Wasi.options!(options.wasi, paths)
 
     Map.merge(options, %{
       host_functions: HostFunction.normalize(options.host_functions),
       config: Map.merge(manifest.config, config!(options.config)),
-      memory: memory!(options.memory, manifest.memory),
+      memory: memory,
       limits: limits!(options.limits),
       name: name!(options.name),
       allowed_paths: paths,
+      http: http(options, manifest, memory),
       wasi: wasi,
       print_levels: print_levels,
       fuel: fuel!(options.fuel, options.init_fuel),
@@ -127,6 +137,15 @@ defmodule Vitrine.Options do
 
   defp coredump!(other) do
     raise ArgumentError, "expected :coredump to be the path of a file, got: #{inspect(other)}"
+  end
+
+  defp http(options, manifest, memory) do
+    %Policy{
+      client: Policy.client!(options.http),
+      hosts: Policy.hosts!(options.allowed_hosts || manifest.allowed_hosts),
+      max_response_bytes: memory.max_http_response_bytes,
+      response_headers?: options.http_response_headers
+    }
   end
 
   @doc "The timeout of a call."

@@ -14,6 +14,7 @@ defmodule Vitrine.Plugin do
           host_functions: tuple(),
           timeout: timeout(),
           scheduler: :auto | :dirty,
+          http: Vitrine.HTTP.Policy.t(),
           logs?: boolean(),
           log_level: Vitrine.Log.level(),
           print_levels: %{stdout: Logger.level(), stderr: Logger.level()}
@@ -25,6 +26,7 @@ defmodule Vitrine.Plugin do
     :host_functions,
     :timeout,
     :scheduler,
+    :http,
     :logs?,
     :log_level,
     :print_levels

@@ -2,7 +2,7 @@ defmodule Vitrine.Source do
   @moduledoc false
   # What may be given to Vitrine.new/2, made into a manifest and the bytes of its modules.
 
-  alias Vitrine.{Error, Manifest}
+  alias Vitrine.{Download, Error, Manifest}
   alias Vitrine.Manifest.{Fault, Text, Wasm}
 
   @type t :: Path.t() | binary() | map() | Manifest.t()
@@ -12,13 +12,15 @@ defmodule Vitrine.Source do
 
   @doc """
   The manifest of a source, its modules in the manifest's order, of which one is named "main", and
-  what that one is called by people, if anything: the name that it was given, or its file's.
+  what that one is called by people, if anything: the name that it was given, or its file's. Of the
+  options `:http` matters, for modules that are downloaded.
   """
-  @spec load(t()) :: {:ok, Manifest.t(), [wasm()], String.t() | nil} | {:error, Error.t()}
-  def load(source) do
+  @spec load(t(), keyword()) ::
+          {:ok, Manifest.t(), [wasm()], String.t() | nil} | {:error, Error.t()}
+  def load(source, options) do
     with {:ok, manifest} <- manifest(source),
          modules = Wasm.modules(manifest.wasm),
-         {:ok, loaded} <- modules |> Enum.with_index() |> Fault.each(&module/1) do
+         {:ok, loaded} <- modules |> Enum.with_index() |> Fault.each(&module(&1, options)) do
       {"main", main} = List.keyfind!(modules, "main", 0)
       {:ok, manifest, loaded, main[:name] || file_name(main)}
     end
@@ -66,17 +68,19 @@ defmodule Vitrine.Source do
     end
   end
 
-  defp module({{name, source}, index}) do
-    with {:ok, bytes} <- bytes(source, index),
+  defp module({{name, source}, index}, options) do
+    with {:ok, bytes} <- bytes(source, index, options),
          :ok <- verify(bytes, source[:hash], index) do
       {:ok, {name, bytes}}
     end
   end
 
-  defp bytes(%{data: data}, _index), do: {:ok, data}
-  defp bytes(%{url: _} = source, _index), do: download(source)
+  defp bytes(%{data: data}, _index, _options), do: {:ok, data}
 
-  defp bytes(%{path: path}, index) do
+  defp bytes(%{url: _} = source, _index, options),
+    do: Download.fetch(source, Keyword.take(options, [:http]))
+
+  defp bytes(%{path: path}, index, _options) do
     with {:error, error} <- read(path) do
       {:error, %{error | message: "the manifest's wasm[#{index}].path: #{error.message}"}}
     end
@@ -87,8 +91,6 @@ defmodule Vitrine.Source do
       error("cannot read #{inspect(path)}: #{:file.format_error(reason)}")
     end
   end
-
-  defp download(%{url: url}), do: error("url sources are not supported yet: #{url}")
 
   defp verify(_bytes, nil, _index), do: :ok
 

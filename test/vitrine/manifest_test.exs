@@ -279,8 +279,21 @@ defmodule Vitrine.ManifestTest do
       assert new!(%{wasm: [%{path: wat("rc"), name: "other"}]}).name == "other"
     end
 
-    test "with a url is not downloaded yet" do
-      assert message(%{wasm: [%{url: @url}]}) =~ "not supported yet: #{@url}"
+    defmodule Served do
+      @behaviour Vitrine.HTTP
+
+      @impl true
+      def request(%{url: url}, options) do
+        {:ok, %Vitrine.HTTP.Response{status: options[:status], body: options[:body].(url)}}
+      end
+    end
+
+    test "with a url is downloaded by the client of the plugin" do
+      served = fn status -> {Served, status: status, body: fn @url -> @rc end} end
+      assert {:ok, _} = Vitrine.new(%{wasm: [%{url: @url}]}, http: served.(200))
+      error = error!(Vitrine.new(%{wasm: [%{url: @url}]}, http: served.(404)))
+      assert {error.reason, error.message =~ "404"} == {:manifest, true}
+      assert reason(Vitrine.new(%{wasm: [%{url: @url}]}, http: false)) == :manifest
     end
   end
 

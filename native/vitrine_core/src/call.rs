@@ -152,6 +152,18 @@ impl Call {
         self.plugin.shared.call_waker.arm(notify)
     }
 
+    /// What is left of the call's time, if that has a bound.
+    pub fn time_left(&self) -> Option<Duration> {
+        let deadline = self.plugin.shared.control.deadline();
+        (deadline != clock::NEVER)
+            .then(|| Duration::from_nanos(deadline.saturating_sub(clock::now())))
+    }
+
+    /// Whether somebody has cancelled the call.
+    pub fn is_cancelled(&self) -> bool {
+        self.plugin.shared.control.cancelled()
+    }
+
     /// What is left of the call's time on normal schedulers, in nanoseconds.
     fn normal_budget(&self) -> Option<u64> {
         let left = NORMAL_BUDGET.saturating_sub(self.normal_used);
@@ -193,11 +205,7 @@ impl Call {
         }
         self.demand.set(false);
         self.waiting = true;
-        let deadline = shared.control.deadline();
-        Step::Waiting(
-            (deadline != clock::NEVER)
-                .then(|| Duration::from_nanos(deadline.saturating_sub(clock::now()))),
-        )
+        Step::Waiting(self.time_left())
     }
 
     fn slice_over(&mut self) -> Step {

@@ -7,7 +7,7 @@ use std::task::Poll;
 use parking_lot::Mutex;
 use wasmtime::UpdateDeadline;
 
-use crate::abi::{LOG_OFF, LogLevel};
+use crate::abi::{HttpRequest, HttpResponse, LOG_OFF, LogLevel};
 use crate::clock;
 use crate::error::Stop;
 use crate::slice::Slice;
@@ -43,6 +43,8 @@ pub enum Request {
         /// The text, not always UTF-8.
         text: Vec<u8>,
     },
+    /// Make an HTTP request.
+    Http(HttpRequest),
 }
 
 /// The embedder's answer to a [`Request`].
@@ -50,9 +52,14 @@ pub enum Request {
 pub enum Reply {
     /// The results; empty after a log line and what was printed.
     Values(Vec<Value>),
+    /// What came of an HTTP request.
+    Http(HttpResponse),
     /// The host function failed in a way that the guest is to see: its text is set as the
-    /// kernel's error, the results are zero.
+    /// kernel's error, the results are zero. An HTTP request that failed for this reason ends the
+    /// call.
     Error(Vec<u8>),
+    /// An HTTP request took all the time that the call had.
+    Timeout,
     /// The host function broke: the guest traps.
     Failed,
 }
@@ -126,6 +133,10 @@ impl Control {
         self.cancelled.store(true, Relaxed);
     }
 
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
     pub(crate) fn deadline(&self) -> u64 {
         self.deadline.load(Relaxed)
     }
@@ -136,7 +147,7 @@ impl Control {
 
     /// Whether the call may go on.
     pub(crate) fn check(&self, now: u64) -> Result<(), Stop> {
-        if self.cancelled.load(Relaxed) {
+        if self.cancelled() {
             return Err(Stop::Cancelled);
         }
         if now >= self.deadline() {

@@ -23,6 +23,8 @@ pub enum Reason {
     OutputTooLarge,
     /// A host function failed.
     HostFunction,
+    /// An HTTP request was refused or failed.
+    Http,
     /// The plugin has no such function, or it cannot be called as one.
     FunctionNotFound,
     /// An import cannot be satisfied.
@@ -101,6 +103,8 @@ pub(crate) enum Stop {
     OutOfMemory(String),
     #[error("host function {0} failed")]
     HostFunction(String),
+    #[error("{0}")]
+    Http(String),
     /// The guest broke the rules of the ABI.
     #[error("{0}")]
     Abi(String),
@@ -113,6 +117,7 @@ impl Stop {
             Stop::Cancelled => Reason::Cancelled,
             Stop::OutOfMemory(_) => Reason::OutOfMemory,
             Stop::HostFunction(_) => Reason::HostFunction,
+            Stop::Http(_) => Reason::Http,
             Stop::Abi(_) => Reason::Trap,
         }
     }

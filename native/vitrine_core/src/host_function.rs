@@ -101,7 +101,9 @@ pub(crate) async fn invoke(
                 *result = ty.zero();
             }
         }
-        Reply::Failed => return Err(Stop::HostFunction(import.name.clone()).into()),
+        Reply::Failed | Reply::Http(_) | Reply::Timeout => {
+            return Err(Stop::HostFunction(import.name.clone()).into());
+        }
     }
     Ok(())
 }

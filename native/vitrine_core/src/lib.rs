@@ -40,7 +40,7 @@ mod wasi;
 mod workers;
 mod world;
 
-pub use abi::{Config, LOG_OFF, LogLevel, Vars};
+pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, Vars};
 pub use call::{Call, Finished, Step};
 pub use compile::{CompileOptions, Compiled, MAX_MODULE_SIZE, compile};
 pub use control::{LARGE, Reply, Request};

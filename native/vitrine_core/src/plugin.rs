@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::abi::{Config, Vars};
+use crate::abi::{Config, LastResponse, Vars};
 use crate::call::{Call, Work};
 use crate::clock;
 use crate::compile::Compiled;
@@ -53,6 +53,8 @@ pub struct PluginOptions {
     pub fuel: Option<FuelLimits>,
     /// The file for the coredump of a call that traps, if the modules were compiled for it.
     pub coredump: Option<PathBuf>,
+    /// Whether the plugin sees the headers of HTTP responses.
+    pub http_response_headers: bool,
     /// See [`OnTrap`].
     pub on_trap: OnTrap,
 }
@@ -71,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     pub(crate) config: RwLock<Config>,
     pub(crate) vars: Mutex<Vars>,
+    pub(crate) http: Mutex<LastResponse>,
+    pub(crate) http_response_headers: bool,
     pub(crate) limits: Limits,
     pub(crate) wasi: Option<Wasi>,
     pub(crate) captured: Captured,
@@ -158,6 +162,8 @@ impl Plugin {
             links,
             config: RwLock::new(options.config),
             vars: Mutex::new(Vars::new(options.max_var_bytes)),
+            http: Mutex::default(),
+            http_response_headers: options.http_response_headers,
             limits: options.limits,
             wasi: options.wasi,
             captured: Captured::default(),

@@ -3,18 +3,22 @@
 //! * `{:ok, output}` and `{:error, details}`: it has ended
 //! * `{:output, call}`: it has ended; its output is to be taken on a dirty scheduler
 //! * `{:host_function, call, index, args, results, scheduler}` and
-//!   `{:log, call, level, message, scheduler}`, `{:print, call, :stdout | :stderr, text, scheduler}`: do that and resume on that scheduler
+//!   `{:log, call, level, message, scheduler}` and
+//!   `{:print, call, :stdout | :stderr, text, scheduler}`: do that and resume on that scheduler
+//! * `{:http, call, {method, url, headers, body | nil}, milliseconds | :infinity, scheduler}`: make
+//!   the request within that time and resume on that scheduler
 //! * `{:slice, call}`: resume on a dirty scheduler
 //! * `{:wait, call, wake, milliseconds | :infinity}`: resume when `{:vitrine_wake, wake}` comes
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step, Stream};
 
 use crate::plugin::PluginResource;
-use crate::{atoms, bytes, error, options, reply, value};
+use crate::{atoms, bytes, error, http, options, reply, value};
 
 enum State {
     Parked(Call),
@@ -134,6 +138,12 @@ fn call_output(env: Env<'_>, call: Parked) -> NifResult<Term<'_>> {
     }
 }
 
+/// Whether a call that is parked has been cancelled meanwhile.
+#[rustler::nif]
+fn call_cancelled(call: Parked) -> bool {
+    matches!(&*call.0.lock(), State::Parked(call) if call.is_cancelled())
+}
+
 /// Gives up a call that is parked, and with it the guest. Nothing if it is in a slice.
 #[rustler::nif]
 fn call_drop(call: Parked) -> Atom {
@@ -144,12 +154,14 @@ fn call_drop(call: Parked) -> Atom {
     atoms::ok()
 }
 
-/// `:go`, `{:values, values}`, `{:error, text}` or `:failed`.
+/// `:go`, `{:values, values}`, `{:http, {status, headers, body}}`, `{:error, text}`,
+/// `:timeout` or `:failed`.
 fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
     if let Ok(atom) = term.decode::<Atom>() {
         return match atom {
             _ if atom == atoms::go() => Ok(None),
             _ if atom == atoms::failed() => Ok(Some(Reply::Failed)),
+            _ if atom == atoms::timeout() => Ok(Some(Reply::Timeout)),
             _ => Err(Error::BadArg),
         };
     }
@@ -161,6 +173,9 @@ fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
             .map(value::decode)
             .collect::<NifResult<_>>()?;
         return Ok(Some(Reply::Values(values)));
+    }
+    if kind == atoms::http() {
+        return Ok(Some(Reply::Http(http::decode(content)?)));
     }
     Ok(Some(Reply::Error(
         content.decode::<Binary>()?.as_slice().to_vec(),
@@ -225,6 +240,11 @@ fn step<'a>(
             let text = bytes::give(env, text);
             (atoms::print(), park(parked, call), stream, text, next).encode(env)
         }
+        Step::Parked(Request::Http(request)) => {
+            let left = milliseconds(env, call.time_left());
+            let request = http::encode(env, request);
+            (atoms::http(), park(parked, call), request, left, next).encode(env)
+        }
     }
 }
 
@@ -261,23 +281,27 @@ fn output<'a>(env: Env<'a>, mut finished: Finished) -> Term<'a> {
     }
 }
 
-fn wait<'a>(
-    env: Env<'a>,
-    parked: Option<Parked>,
-    call: Call,
-    left: Option<std::time::Duration>,
-) -> Term<'a> {
+fn wait<'a>(env: Env<'a>, parked: Option<Parked>, call: Call, left: Option<Duration>) -> Term<'a> {
     static WAKES: AtomicU64 = AtomicU64::new(0);
     let (to, id) = (env.pid(), WAKES.fetch_add(1, Relaxed));
     if !call.arm(Box::new(move || reply::wake(to, id))) {
         return (atoms::slice(), park(parked, call)).encode(env);
     }
-    // Rounded up: a wait that ends early would only be begun again.
-    let left = match left {
+    (
+        atoms::wait(),
+        park(parked, call),
+        id,
+        milliseconds(env, left),
+    )
+        .encode(env)
+}
+
+/// The time that is left, rounded up: what ends with it ends after the deadline, not before.
+fn milliseconds(env: Env<'_>, left: Option<Duration>) -> Term<'_> {
+    match left {
         Some(left) => (left.as_millis() as u64 + 1).encode(env),
         None => atoms::infinity().encode(env),
-    };
-    (atoms::wait(), park(parked, call), id, left).encode(env)
+    }
 }
 
 /// Lets the scheduler count the slice as the work that it was.

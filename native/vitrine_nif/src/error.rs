@@ -37,6 +37,7 @@ fn reason(reason: Reason) -> Atom {
         Reason::Manifest => atoms::manifest(),
         Reason::Vars => atoms::vars(),
         Reason::HostFunction => atoms::host_function(),
+        Reason::Http => atoms::http(),
         Reason::FunctionNotFound => atoms::function_not_found(),
         Reason::Link => atoms::link(),
         Reason::Compile => atoms::compile(),

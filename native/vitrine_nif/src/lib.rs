@@ -6,6 +6,7 @@ mod call;
 mod codec;
 mod compile;
 mod error;
+mod http;
 mod options;
 mod plugin;
 mod reply;
@@ -27,6 +28,7 @@ mod atoms {
         print,
         stdout,
         stderr,
+        http,
         slice,
         wait,
         // Messages

@@ -23,6 +23,7 @@ pub struct PluginTerm<'a> {
     /// `{call, initialisation}`
     fuel: Option<(u64, u64)>,
     coredump: Option<String>,
+    http_response_headers: bool,
     on_trap: Atom,
 }
 
@@ -63,6 +64,7 @@ impl PluginTerm<'_> {
                 initialisation,
             }),
             coredump: self.coredump.map(PathBuf::from),
+            http_response_headers: self.http_response_headers,
             on_trap: if self.on_trap == atoms::keep() {
                 OnTrap::Keep
             } else {

@@ -1,11 +1,11 @@
 // Crashes with debug information: a backtrace can name this file and the line.
 #define EXPORT(name) __attribute__((export_name(name)))
 
-__attribute__((noinline)) static void fail(void) {
-  __builtin_trap();
+__attribute__((noinline)) static int divide(int by) {
+  int result = 42 / by;
+  return result + 1;
 }
 
 EXPORT("crash") int crash(void) {
-  fail();
-  return 0;
+  return divide(0);
 }

@@ -1,6 +1,7 @@
-//! The host's half of `extism:host/env`: configuration, variables, logging and, refused, HTTP.
-//! The other half is the kernel.
+//! The host's half of `extism:host/env`: configuration, variables, HTTP and logging. The other half
+//! is the kernel.
 
+mod http;
 mod log;
 mod vars;
 
@@ -8,6 +9,8 @@ use std::collections::HashMap;
 
 use wasmtime::{Caller, Linker, Result};
 
+pub(crate) use http::LastResponse;
+pub use http::{HttpRequest, HttpResponse};
 pub(crate) use log::is_log_function;
 pub use log::{LOG_OFF, LogLevel};
 pub use vars::Vars;
@@ -33,9 +36,7 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     linker.func_wrap_async(ENV, "var_set", |caller, (key, value): (i64, i64)| {
         Box::new(var_set(caller, key, value))
     })?;
-    linker.func_wrap(ENV, "http_request", http_request)?;
-    linker.func_wrap(ENV, "http_status_code", |_: Caller<'_, HostState>| 0i32)?;
-    linker.func_wrap(ENV, "http_headers", |_: Caller<'_, HostState>| 0i64)?;
+    http::link(linker)?;
     log::link(linker)
 }
 
@@ -71,11 +72,6 @@ async fn var_set(mut caller: Caller<'_, HostState>, key: i64, value: i64) -> Res
     let shared = caller.data().shared.clone();
     shared.vars.lock().set(key, new)?;
     Ok(())
-}
-
-fn http_request(_: Caller<'_, HostState>, _request: i64, _body: i64) -> Result<i64> {
-    let why = "http_request is not enabled: this plugin may not make HTTP requests";
-    Err(Stop::Abi(why.into()).into())
 }
 
 /// The bytes of a block that the guest hands over: the host frees it.

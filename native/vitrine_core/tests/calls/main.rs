@@ -3,6 +3,7 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+mod http;
 mod lifecycle;
 mod support;
 

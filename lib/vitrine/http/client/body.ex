@@ -1,0 +1,156 @@
+defmodule Vitrine.HTTP.Client.Body do
+  @moduledoc false
+  # The body of a response, as the headers say how it is framed.
+
+  alias Vitrine.HTTP.Client.{Connection, Head, Sink}
+  alias Vitrine.HTTP.Headers
+
+  # What a chunk's size, with its extensions, and what the headers after the last may take.
+  @max_line 4_096
+  @max_trailer 16_384
+  # More than any body may have; what is larger is no size.
+  @max_chunk 1_000_000_000_000_000_000
+
+  @cut_off "the server closed the connection in the middle of the body"
+
+  @doc """
+  Reads a body of at most `max_response_bytes`, decoded if that is wanted: the headers that remain
+  true, and the bytes.
+  """
+  @spec read(Connection.t(), {String.t(), 100..999, Headers.t()}, map(), boolean()) ::
+          {:ok, Headers.t(), binary()} | {:error, term()}
+  def read(connection, {method, status, headers}, options, decode?) do
+    with {:ok, framing} <- framing(method, status, headers) do
+      gzip? = decode? and framing != :none and gzip?(headers)
+      sink = Sink.open(options[:max_response_bytes] || :infinity, gzip?)
+
+      try do
+        with {:ok, sink} <- read(framing, connection, sink),
+             {:ok, body} <- Sink.finish(sink),
+             do: {:ok, if(gzip?, do: decoded(headers), else: headers), body}
+      after
+        Sink.close(sink)
+      end
+    end
+  end
+
+  defp gzip?(headers) do
+    encoding = Headers.get(headers, "content-encoding")
+    encoding != nil and String.downcase(encoding, :ascii) in ["gzip", "x-gzip"]
+  end
+
+  # They speak of what was sent.
+  defp decoded(headers),
+    do: Enum.reject(headers, fn {name, _} -> name in ["content-encoding", "content-length"] end)
+
+  defp framing("HEAD", _status, _headers), do: {:ok, :none}
+  defp framing(_method, status, _headers) when status in [204, 304], do: {:ok, :none}
+
+  defp framing(_method, _status, headers) do
+    case {values(headers, "transfer-encoding"), values(headers, "content-length")} do
+      {[], []} -> {:ok, :until_closed}
+      {[], [digits]} -> content_length(digits)
+      {["chunked"], _} -> {:ok, :chunked}
+      {[], lengths} -> {:error, "the response has several lengths: #{inspect(lengths)}"}
+      {codings, _} -> {:error, "the response has an unknown encoding: #{inspect(codings)}"}
+    end
+  end
+
+  # The distinct values of a header, which may also be one list.
+  defp values(headers, name) do
+    for({^name, list} <- headers, value <- String.split(list, ","), do: value)
+    |> Enum.map(&(&1 |> String.trim() |> String.downcase(:ascii)))
+    |> Enum.uniq()
+  end
+
+  defp content_length(digits) do
+    if digits =~ ~r/\A[0-9]{1,18}\z/,
+      do: {:ok, {:length, String.to_integer(digits)}},
+      else: {:error, "the response has no possible length: #{inspect(digits)}"}
+  end
+
+  defp read(:none, _connection, sink), do: {:ok, sink}
+
+  defp read({:length, length}, connection, sink) do
+    with :ok <- Sink.room(sink, length),
+         {:ok, sink, _connection} <- take(length, connection, sink),
+         do: {:ok, sink}
+  end
+
+  defp read(:until_closed, connection, sink) do
+    with {:ok, sink} <- Sink.put(sink, connection.buffer) do
+      case Connection.read(%{connection | buffer: ""}) do
+        {:ok, connection} -> read(:until_closed, connection, sink)
+        {:error, :closed} -> {:ok, sink}
+        {:error, reason} -> {:error, reason}
+      end
+    end
+  end
+
+  defp read(:chunked, connection, sink) do
+    with {:ok, line, connection} <- line(connection),
+         {:ok, size} <- chunk_size(line) do
+      chunk(size, connection, sink)
+    end
+  end
+
+  defp chunk(0, connection, sink) do
+    with {:ok, _trailer, _connection, _budget} <- Head.headers(connection, @max_trailer, []),
+         do: {:ok, sink}
+  end
+
+  defp chunk(size, connection, sink) do
+    with :ok <- Sink.room(sink, size),
+         {:ok, sink, connection} <- take(size, connection, sink),
+         {:ok, "", connection} <- line(connection) do
+      read(:chunked, connection, sink)
+    else
+      {:ok, _more, _connection} -> bad_chunk()
+      {:error, reason} -> {:error, reason}
+    end
+  end
+
+  # Hexadecimal digits, without a sign, then perhaps extensions.
+  defp chunk_size(<<digit, _::binary>> = line)
+       when digit in ?0..?9 or digit in ?a..?f or digit in ?A..?F do
+    case Integer.parse(line, 16) do
+      {size, ""} when size < @max_chunk -> {:ok, size}
+      {size, <<next, _::binary>>} when size < @max_chunk and next in ~c"; \t" -> {:ok, size}
+      _ -> bad_chunk()
+    end
+  end
+
+  defp chunk_size(_line), do: bad_chunk()
+
+  defp bad_chunk, do: {:error, "the response is not chunked as it must be"}
+
+  defp line(%{buffer: buffer} = connection) do
+    case :binary.split(buffer, "\r\n") do
+      [line, rest] when byte_size(line) <= @max_line ->
+        {:ok, line, %{connection | buffer: rest}}
+
+      [part] when byte_size(part) <= @max_line ->
+        with({:ok, more} <- more(connection), do: line(more))
+
+      _too_long ->
+        bad_chunk()
+    end
+  end
+
+  # Moves so many bytes from the connection to the sink.
+  defp take(length, %{buffer: buffer} = connection, sink) do
+    case buffer do
+      <<bytes::binary-size(length), rest::binary>> ->
+        with {:ok, sink} <- Sink.put(sink, bytes), do: {:ok, sink, %{connection | buffer: rest}}
+
+      part ->
+        with {:ok, sink} <- Sink.put(sink, part),
+             {:ok, connection} <- more(%{connection | buffer: ""}),
+             do: take(length - byte_size(part), connection, sink)
+    end
+  end
+
+  defp more(connection) do
+    with {:error, :closed} <- Connection.read(connection), do: {:error, @cut_off}
+  end
+end

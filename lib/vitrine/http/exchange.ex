@@ -1,0 +1,201 @@
+defmodule Vitrine.HTTP.Exchange do
+  @moduledoc false
+  # A request from a guest's wish to the response: what may be requested is decided here, for the
+  # first URL and for each that a redirect leads to, and so is what comes back.
+
+  alias Vitrine.HTTP.{Deadline, Headers, Hosts, Policy, Redirect, Request, Response, URL}
+
+  @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS TRACE)
+
+  # What messages show of a URL.
+  @shown 500
+
+  @typedoc "What is wanted, unchecked."
+  @type wish :: {
+          method :: String.t(),
+          url :: String.t(),
+          headers :: Enumerable.t(),
+          body :: binary() | nil
+        }
+
+  @typedoc "A response with headers as pairs, the names in lower case, and its body a binary."
+  @type response :: {status :: 100..999, [{String.t(), binary()}], binary()}
+
+  @typedoc "What went wrong, and what fields of a `Vitrine.Error` that has."
+  @type failure :: {:error, message :: String.t(), keyword()}
+
+  @doc "Makes a request within `timeout`; what fails when that is over is `:timeout`."
+  @spec run(Policy.t(), wish(), timeout(), (() -> boolean())) ::
+          {:ok, response()} | failure() | :timeout
+  def run(policy, wish, timeout, cancelled? \\ fn -> false end)
+
+  def run(%Policy{client: nil}, {_, url, _, _}, _timeout, _cancelled?),
+    do: error("http_request is not enabled, request to #{shown(url)} is not allowed")
+
+  def run(policy, {method, url, headers, body}, timeout, cancelled?) do
+    with {:ok, target} <- parse(url),
+         :ok <- allowed(policy, target, ""),
+         {:ok, method} <- method(method, target),
+         {:ok, headers} <- headers(headers, target) do
+      request = %{
+        method: method,
+        url: target,
+        headers: authorized(headers, target),
+        body: body
+      }
+
+      limits = %{deadline: Deadline.in_time(timeout), cancelled?: cancelled?}
+
+      with {:error, _, _} = failure <- exchange(policy, request, limits, 0),
+           do: if(Deadline.left(limits.deadline) == 0, do: :timeout, else: failure)
+    end
+  end
+
+  defp parse(url) do
+    with {:error, why} <- URL.parse(url),
+         do: error("HTTP request to #{shown(url)} is not allowed: #{why}")
+  end
+
+  defp allowed(policy, url, how) do
+    if Hosts.allowed?(policy.hosts, url.host),
+      do: :ok,
+      else: error("HTTP request to #{shown(url)} is not allowed#{how}")
+  end
+
+  defp method(method, _url) when method in @methods, do: {:ok, method}
+
+  defp method(method, url) do
+    error(
+      "HTTP request to #{shown(url)} is not possible: the method #{inspect(method, printable_limit: 50)} " <>
+        "is none of #{Enum.join(@methods, ", ")}"
+    )
+  end
+
+  defp headers(headers, url) do
+    with {:error, why} <- Headers.check(headers),
+         do: error("HTTP request to #{shown(url)} is not possible: #{why}")
+  end
+
+  # User and password in a URL are meant as this header.
+  defp authorized(headers, %{userinfo: userinfo}) do
+    if userinfo == nil or Headers.get(headers, "authorization") != nil,
+      do: headers,
+      else: [{"authorization", "Basic " <> Base.encode64(URL.decode(userinfo))} | headers]
+  end
+
+  defp exchange(policy, request, limits, redirects) do
+    with {:ok, {status, headers, _body} = response} <- request(policy, request, limits) do
+      cond do
+        not Redirect.redirect?(status, headers) -> finish(policy, response)
+        redirects < policy.max_redirects -> follow(policy, request, response, limits, redirects)
+        true -> failed(request, "there are more than #{policy.max_redirects} redirects")
+      end
+    end
+  end
+
+  defp follow(policy, request, {status, headers, _body}, limits, redirects) do
+    case Redirect.follow(request, status, Headers.get(headers, "location")) do
+      {:ok, next} ->
+        with :ok <- allowed(policy, next.url, ", to which #{shown(request.url)} redirects"),
+             do: exchange(policy, next, limits, redirects + 1)
+
+      {:error, why} ->
+        failed(request, why)
+    end
+  end
+
+  # Headers that the plugin does not see need not be carried to it.
+  defp finish(%{max_response_bytes: max} = policy, {status, headers, body})
+       when byte_size(body) <= max,
+       do: {:ok, {status, if(policy.response_headers?, do: headers, else: []), body}}
+
+  defp finish(policy, _response), do: too_large(policy)
+
+  defp too_large(policy) do
+    error(
+      "HTTP response exceeds the configured maximum number of bytes: #{policy.max_response_bytes}"
+    )
+  end
+
+  defp request(%{client: {module, options}} = policy, request, limits) do
+    request_options = [
+      timeout: Deadline.left(limits.deadline),
+      max_response_bytes: policy.max_response_bytes,
+      cancelled?: limits.cancelled?
+    ]
+
+    asked = struct!(Request, %{request | url: to_string(request.url)})
+
+    case module.request(asked, Keyword.merge(options, request_options)) do
+      {:ok, response} -> normal(response) || broken(request, module, response)
+      {:error, :response_too_large} -> too_large(policy)
+      {:error, reason} -> failed(request, describe(reason), exception: reason)
+      other -> broken(request, module, other)
+    end
+  catch
+    kind, reason ->
+      failed(request, "the client #{inspect(module)} failed",
+        kind: kind,
+        exception: Exception.normalize(kind, reason, __STACKTRACE__),
+        stacktrace: __STACKTRACE__
+      )
+  end
+
+  # A response in our own form, from those that the clients around have.
+  defp normal(%Response{status: status, headers: headers, body: body}) when status in 100..999 do
+    headers =
+      for {name, values} <- headers, value <- List.wrap(values) do
+        {String.downcase(name, :ascii), IO.iodata_to_binary(value)}
+      end
+
+    {:ok, {status, headers, IO.iodata_to_binary(body)}}
+  rescue
+    _ in [ArgumentError, FunctionClauseError, Protocol.UndefinedError] -> nil
+  end
+
+  defp normal(_other), do: nil
+
+  defp broken(request, module, answer) do
+    failed(
+      request,
+      "the client #{inspect(module)} must answer {:ok, %Vitrine.HTTP.Response{}} or " <>
+        "{:error, reason}, answered: #{inspect(answer, limit: 20, printable_limit: 200)}"
+    )
+  end
+
+  defp failed(request, why, details \\ []),
+    do: error("HTTP request to #{shown(request.url)} failed: #{why}", details)
+
+  defp describe(reason) when is_binary(reason), do: reason
+  defp describe(reason) when is_exception(reason), do: Exception.message(reason)
+  defp describe(:timeout), do: "it took too long"
+  defp describe(:closed), do: "the server closed the connection"
+
+  defp describe(reason) when is_atom(reason) do
+    case :inet.format_error(reason) do
+      ~c"unknown POSIX error" ++ _ -> inspect(reason)
+      text -> to_string(text)
+    end
+  end
+
+  defp describe({:tls_alert, {name, _}}) when is_atom(name),
+    do: "TLS: " <> (name |> Atom.to_string() |> String.replace("_", " "))
+
+  defp describe(reason), do: inspect(reason, limit: 20, printable_limit: 200)
+
+  defp error(message, details \\ []), do: {:error, message, details}
+
+  @doc "A URL as messages have it: one line, of reasonable length, without a password."
+  @spec shown(String.t() | URL.t()) :: String.t()
+  def shown(url) when is_binary(url) do
+    case URL.parse(url) do
+      {:ok, url} -> shown(url)
+      {:error, _} -> inspect(url, printable_limit: @shown)
+    end
+  end
+
+  def shown(url) do
+    text = to_string(url)
+    if byte_size(text) <= @shown, do: text, else: binary_part(text, 0, @shown) <> "…"
+  end
+end

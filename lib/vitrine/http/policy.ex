@@ -1,0 +1,65 @@
+defmodule Vitrine.HTTP.Policy do
+  @moduledoc false
+  # What a plugin may request, and by which client.
+
+  alias Vitrine.HTTP.Hosts
+
+  @max_redirects 10
+
+  @enforce_keys [:client, :hosts, :max_response_bytes]
+  defstruct [
+    :client,
+    :hosts,
+    :max_response_bytes,
+    response_headers?: false,
+    max_redirects: @max_redirects
+  ]
+
+  @type t :: %__MODULE__{
+          client: {module(), keyword()} | nil,
+          hosts: Hosts.t(),
+          max_response_bytes: non_neg_integer(),
+          response_headers?: boolean(),
+          max_redirects: non_neg_integer()
+        }
+
+  @doc "The option `:allowed_hosts`, checked and ready to be matched."
+  @spec hosts!(term()) :: Hosts.t()
+  def hosts!(hosts) do
+    if is_list(hosts) and Enum.all?(hosts, &(is_binary(&1) and String.valid?(&1))) do
+      Hosts.compile(hosts)
+    else
+      raise ArgumentError,
+            "expected :allowed_hosts to be a list of names or patterns such as " <>
+              ~s("*.example.com", got: #{inspect(hosts)})
+    end
+  end
+
+  @doc "The option `:http`, a client or `false`."
+  @spec client!(term()) :: {module(), keyword()} | nil
+  def client!(false), do: nil
+
+  def client!({module, options} = client) when is_atom(module) and is_list(options) do
+    cond do
+      not (Code.ensure_loaded?(module) and function_exported?(module, :request, 2)) ->
+        not_a_client!(client)
+
+      function_exported?(module, :init, 1) ->
+        {module, module.init(options)}
+
+      true ->
+        client
+    end
+  end
+
+  def client!(module) when is_atom(module) and module not in [nil, true],
+    do: client!({module, []})
+
+  def client!(other), do: not_a_client!(other)
+
+  defp not_a_client!(other) do
+    raise ArgumentError,
+          "expected :http to be a module with the behaviour Vitrine.HTTP, such a module with " <>
+            "its options, or false, got: #{inspect(other)}"
+  end
+end

@@ -1,0 +1,24 @@
+defmodule Vitrine.HTTP.Request do
+  @moduledoc """
+  One HTTP request, as a client of `Vitrine.HTTP` gets it: checked, and complete but for what
+  clients add themselves.
+
+    * `method` - one of `"GET"`, `"HEAD"`, `"POST"`, `"PUT"`, `"PATCH"`, `"DELETE"`, `"OPTIONS"`
+      and `"TRACE"`
+    * `url` - an absolute URL, `http` or `https`, with every character encoded that must be, and
+      without user and password
+    * `headers` - a list of names, in lower case, and values. `host`, `content-length`,
+      `connection` and their like are never among them: they are the client's
+    * `body` - a binary, or `nil` if there is none
+  """
+
+  @type t :: %__MODULE__{
+          method: String.t(),
+          url: String.t(),
+          headers: [{name :: String.t(), value :: binary()}],
+          body: binary() | nil
+        }
+
+  @enforce_keys [:method, :url]
+  defstruct [:method, :url, headers: [], body: nil]
+end

@@ -1,0 +1,179 @@
+//! HTTP requests. One parks the guest until the embedder has made it: the core has no sockets and
+//! no policy, it knows how guests say what they want and how they are told what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use wasmtime::{Caller, Linker, Result};
+
+use super::{ENV, take};
+use crate::control::{LARGE, Reply, Request};
+use crate::error::Stop;
+use crate::kernel_memory as memory;
+use crate::state::HostState;
+
+/// JSON that takes too long to be parsed on a normal scheduler.
+const LONG_JSON: usize = 16 * 1024;
+
+/// A request as a guest wants it. Nothing of it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// In upper case.
+    pub method: String,
+    /// The URL, as the guest wrote it.
+    pub url: String,
+    /// Names and values, as the guest wrote them.
+    pub headers: Vec<(String, String)>,
+    /// The body, if there is one.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// Names and values, in the order in which they came.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// What a plugin can ask about its last request.
+#[derive(Default)]
+pub(crate) struct LastResponse {
+    /// 0 if there was none.
+    status: u16,
+    headers: BTreeMap<String, String>,
+}
+
+/// A request as the PDKs write it. What they may add one day is ignored.
+#[derive(Deserialize)]
+struct RequestJson {
+    url: String,
+    method: Option<String>,
+    headers: Option<BTreeMap<String, String>>,
+}
+
+pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
+    linker.func_wrap_async(
+        ENV,
+        "http_request",
+        |caller, (request, body): (i64, i64)| Box::new(http_request(caller, request, body)),
+    )?;
+    linker.func_wrap(ENV, "http_status_code", |caller: Caller<'_, HostState>| {
+        i32::from(caller.data().shared.http.lock().status)
+    })?;
+    linker.func_wrap_async(ENV, "http_headers", |caller, (): ()| {
+        Box::new(http_headers(caller))
+    })?;
+    Ok(())
+}
+
+async fn http_request(mut caller: Caller<'_, HostState>, request: i64, body: i64) -> Result<i64> {
+    let shared = caller.data().shared.clone();
+    *shared.http.lock() = LastResponse::default();
+
+    let json = take(&mut caller, request, "http request").await?;
+    if json.len() > LONG_JSON {
+        shared.control.on_dirty().await;
+    }
+    let RequestJson {
+        url,
+        method,
+        headers,
+    } = serde_json::from_slice(&json)
+        .map_err(|e| Stop::Abi(format!("the HTTP request is not as it must be: {e}")))?;
+    let body = match body {
+        0 => None,
+        _ => Some(take(&mut caller, body, "http request body").await?),
+    };
+    let request = HttpRequest {
+        method: method.map_or_else(|| "GET".into(), |method| method.to_ascii_uppercase()),
+        url,
+        headers: headers.unwrap_or_default().into_iter().collect(),
+        body,
+    };
+
+    let response = match shared.control.ask(Request::Http(request)).await? {
+        Reply::Http(response) => response,
+        Reply::Error(text) => {
+            return Err(Stop::Http(String::from_utf8_lossy(&text).into_owned()).into());
+        }
+        // The embedder's clock may be a little ahead.
+        Reply::Timeout => return Err(Stop::Timeout.into()),
+        Reply::Values(_) | Reply::Failed => {
+            return Err(Stop::Http("the HTTP request failed".into()).into());
+        }
+    };
+    let headers = if shared.http_response_headers {
+        visible(response.headers)
+    } else {
+        BTreeMap::new()
+    };
+    *shared.http.lock() = LastResponse {
+        status: response.status,
+        headers,
+    };
+    if response.body.len() > LARGE {
+        shared.control.on_dirty().await;
+    }
+    memory::alloc(&mut caller, &response.body)
+}
+
+async fn http_headers(mut caller: Caller<'_, HostState>) -> Result<i64> {
+    let shared = caller.data().shared.clone();
+    if !shared.http_response_headers {
+        return Ok(0);
+    }
+    let json = serde_json::to_vec(&shared.http.lock().headers)?;
+    if json.len() > LARGE {
+        shared.control.on_dirty().await;
+    }
+    memory::alloc(&mut caller, &json)
+}
+
+/// Headers as guests see them: names in lower case, the last value of each, and of values only
+/// those in visible ASCII.
+fn visible(headers: Vec<(Vec<u8>, Vec<u8>)>) -> BTreeMap<String, String> {
+    let headers = headers.into_iter().filter_map(|(name, value)| {
+        let visible = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
+        if !value.iter().all(visible) {
+            return None;
+        }
+        let name = String::from_utf8(name.to_ascii_lowercase()).ok()?;
+        Some((name, String::from_utf8(value).ok()?))
+    });
+    headers.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(headers: &[(&str, &[u8])]) -> Vec<(String, String)> {
+        let owned = headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec()));
+        visible(owned.collect()).into_iter().collect()
+    }
+
+    #[test]
+    fn names_are_in_lower_case_and_the_last_of_them_counts() {
+        let headers: &[(&str, &[u8])] = &[("X-A", b"1"), ("B", b"\t two words"), ("x-a", b"2")];
+        let expected = [
+            ("b".into(), "\t two words".into()),
+            ("x-a".into(), "2".into()),
+        ];
+        assert_eq!(seen(headers), expected);
+    }
+
+    #[test]
+    fn what_is_not_visible_ascii_is_dropped() {
+        let headers: &[(&str, &[u8])] = &[("a", b"\xff"), ("b", "ü".as_bytes()), ("c", b"1\r\n2")];
+        assert_eq!(seen(headers), []);
+        // The value that is dropped does not bring an earlier one back to life, nor hide it.
+        let headers: &[(&str, &[u8])] = &[("a", b"1"), ("a", b"\x01")];
+        assert_eq!(seen(headers), [("a".into(), "1".into())]);
+    }
+}
