@@ -13,7 +13,6 @@ PANICS = {
     "go": TRAP,
     "zig": TRAP,
     "cpp": TRAP,
-    "d": TRAP,
     "assemblyscript": {"error": "^at the plugin's request$", "code": -1},
     "javascript": {"error": "^cannot read property 'request' of null$", "code": -1},
 }
