@@ -6,7 +6,7 @@
     "examples/*/*.exs",
     "examples/*/{lib,test,config}/**/*.{ex,exs}",
     "test/*.exs",
-    "test/{vitrine,mix,support}/**/*.{ex,exs}",
+    "test/{conformance,vitrine,mix,support}/**/*.{ex,exs}",
     "test/fixtures/*/*.exs",
     "test/fixtures/*/{lib,test}/**/*.{ex,exs}"
   ]

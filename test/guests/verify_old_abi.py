@@ -33,6 +33,12 @@ def greet(plugin, inputs, _n_inputs, outputs, _n_outputs, _data):
     outputs[0].v.i64 = block
 
 
+def function(name):
+    """`greet` under this name; without a namespace, which was `env`."""
+    i64 = ffi.new("ExtismValType[]", [lib.I64])
+    return lib.extism_function_new(name, i64, 1, i64, 1, greet, ffi.NULL, ffi.NULL)
+
+
 class Guest:
     def __init__(self, name, functions=(), **manifest):
         data = base64.b64encode((GUESTS / name).read_bytes()).decode()
@@ -88,12 +94,34 @@ def services(guest):
     guest.check("log_all", b"a message")
 
 
-def http_requests(guest, port):
-    def request(**fields):
-        return json.dumps({"url": f"http://127.0.0.1:{port}/", "headers": {"X-Test": "yes"}, **fields}).encode()
+def request(port, **fields):
+    return json.dumps({"url": f"http://127.0.0.1:{port}/", "headers": {"X-Test": "yes"}, **fields}).encode()
 
-    guest.check("http_get", request(), b"GET yes ")
-    guest.check("http_post", request(method="POST"), b"POST yes state")
+
+def http_requests(guest, port):
+    guest.check("http_get", request(port), b"GET yes ")
+    guest.check("http_post", request(port, method="POST"), b"POST yes state")
+
+
+def pdk(guest, port):
+    for size in [0, 1, 7, 8, 9, 65536, 65537]:
+        data = bytes(i * 7 % 256 for i in range(size))
+        guest.check("echo", data, data)
+    for total in [3, 6]:
+        guest.check("count_vowels", b"Hello, World!", b'{"count":3,"total":%d,"vowels":"aeiouAEIOU"}' % total)
+    guest.check("greet", b"Joe", b"Hello, Joe!")
+    guest.check("fail", b"it broke", error=b"it broke")
+    guest.check("fail_with_code", b"7", error=b"coded")
+    guest.check("config_value", b"key", "värde".encode())
+    guest.check("config_value", b"missing")
+    guest.check("var_set", b"k=v=w")
+    guest.check("var_get", b"k", b"v=w")
+    guest.check("var_delete", b"k")
+    guest.check("var_get", b"k")
+    guest.check("log_all", b"a message")
+    guest.check("http_body", request(port), b"GET yes ")
+    guest.check("http_body", request(port, method="POST") + b"\nsome\nbody", b"POST yes some\nbody")
+    guest.check("http_status", request(port, method="POST") + b"\nb", b"201")
 
 
 if __name__ == "__main__":
@@ -104,10 +132,10 @@ if __name__ == "__main__":
     services(guest)
     http_requests(guest, server.server_port)
 
-    # Without a namespace: that was `env`.
-    i64 = ffi.new("ExtismValType[]", [lib.I64])
-    function = lib.extism_function_new(b"greet", i64, 1, i64, 1, greet, ffi.NULL, ffi.NULL)
-    Guest("wat/old_abi_user.wat", [function]).check("greet", b"Joe", b"Hello, Joe!")
+    Guest("wat/old_abi_user.wat", [function(b"greet")]).check("greet", b"Joe", b"Hello, Joe!")
+
+    guest = Guest("wasm/rust_old.wasm", [function(b"hello")], **options)
+    pdk(guest, server.server_port)
 
     guest = Guest("wat/old_abi_kernel.wat")
     guest.check("echo", b"some bytes", b"some bytes")

@@ -1,4 +1,4 @@
-// A plugin development kit for C in one header: what the host offers (extism:host/env), and the few helpers that every
+// A plugin development kit for C and C++ in one header: what the host offers (extism:host/env), and the few helpers that every
 // plugin needs.  No libc.
 //
 // A handle is the address of a block in the host's memory, not in the plugin's: data is copied with load and store.
@@ -9,10 +9,16 @@
 
 typedef uint64_t ExtismHandle;
 
+#ifdef __cplusplus
+#define EXTISM_C extern "C"
+#else
+#define EXTISM_C extern
+#endif
+
 #define EXTISM_IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
-#define EXTISM_ENV(name) EXTISM_IMPORT("extism:host/env", name) extern
+#define EXTISM_ENV(name) EXTISM_IMPORT("extism:host/env", name) EXTISM_C
 // A function of the host's user, e.g. EXTISM_USER("greet") ExtismHandle host_greet(ExtismHandle name);
-#define EXTISM_USER(name) EXTISM_IMPORT("extism:host/user", name) extern
+#define EXTISM_USER(name) EXTISM_IMPORT("extism:host/user", name) EXTISM_C
 #define EXTISM_EXPORT(name) __attribute__((export_name(name)))
 
 EXTISM_ENV("input_offset") ExtismHandle extism_input_offset(void);
@@ -41,7 +47,7 @@ EXTISM_ENV("get_log_level") int32_t extism_get_log_level(void); // 0 (trace) to 
 
 // Copies from the host's memory: eight bytes at a time, then the rest.
 static inline void extism_load(ExtismHandle from, void *to, size_t length) {
-  uint8_t *bytes = to;
+  uint8_t *bytes = (uint8_t *)to;
   size_t i = 0;
   for (; length - i >= 8; i += 8) {
     uint64_t word = extism_load_u64(from + i);
@@ -52,7 +58,7 @@ static inline void extism_load(ExtismHandle from, void *to, size_t length) {
 
 // Copies to the host's memory.
 static inline void extism_store(ExtismHandle to, const void *from, size_t length) {
-  const uint8_t *bytes = from;
+  const uint8_t *bytes = (const uint8_t *)from;
   size_t i = 0;
   for (; length - i >= 8; i += 8) {
     uint64_t word;

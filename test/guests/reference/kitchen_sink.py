@@ -13,7 +13,6 @@ PANICS = {
     "go": TRAP,
     "zig": TRAP,
     "cpp": TRAP,
-    "d": TRAP,
     "assemblyscript": {"error": "^at the plugin's request$", "code": -1},
     "javascript": {"error": "^cannot read property 'request' of null$", "code": -1},
 }
@@ -72,9 +71,7 @@ def services(guest, name):
     check(guest, name, "log_level", "", b"2147483647")
     if guest.has("sum_json"):
         data = {"name": 'Käthe "K" 🦀', "numbers": [1, -2, 3000000000]}
-        check(guest, name, "sum_json", json.dumps(data), None)
-        answer = json.loads(guest.call("sum_json", json.dumps(data))[2])
-        report(f"{name}: sum_json", answer == {"name": data["name"], "sum": 2999999999}, answer)
+        check(guest, name, "sum_json", json.dumps(data), '{"name":"Käthe \\"K\\" 🦀","sum":2999999999}'.encode())
         check(guest, name, "sum_json", "{", error=".", code=-1)
 
 

@@ -34,7 +34,11 @@ TARGETS = {
     "rust": rust,
     "rust_minimal": rust_minimal,
     "c": c,
+    "cpp": lambda: verify("cpp"),
     "zig": zig,
     "assemblyscript": lambda: verify("assemblyscript"),
     "go": lambda: verify("go"),
+    "javascript": lambda: verify("javascript"),
+    "d": lambda: verify("d"),
+    "kitchen_sink": lambda: verify("kitchen_sink.wat"),
 }
