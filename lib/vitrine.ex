@@ -72,7 +72,7 @@ defmodule Vitrine do
       counting costs some speed
     * `:init_fuel` - units of fuel for the start function and the initialisers of an instance, by
       default as for a call
-    * `:limits` - a keyword list of `:output_bytes`, of a call's output (1 GiB), and
+    * `:limits` - a keyword list of `:output_bytes`, of a call's output (128 MiB), and
       `:table_elements`, in all tables of an instance (1 000 000)
     * `:coredump` - the path of a file that gets a WebAssembly coredump when a call traps
     * `:debug_info` - whether the module's debug information is used: backtraces have files and

@@ -42,7 +42,7 @@ defmodule Vitrine.Manifest do
   |---------------------------------|---------------------------------------------------------------|------------------|
   | `wasm`                          | a list of sources, see below                                  | required         |
   | `config`                        | a map of strings to strings, which the plugin can read        | `%{}`            |
-  | `memory.max_pages`              | the most memory, in pages of 64 KiB: from 1 to 65536          | 16384 (1 GiB)    |
+  | `memory.max_pages`              | the most memory, in pages of 64 KiB: from 1 to 65536          | 8192 (512 MiB)   |
   | `memory.max_http_response_bytes`| the longest answer to an HTTP request of the plugin           | 52428800 (50 MiB)|
   | `memory.max_var_bytes`          | the most bytes of variables; 0 for no variables               | 1048576 (1 MiB)  |
   | `allowed_hosts`                 | a list of the hosts that HTTP requests may go to, with `*`    | none             |

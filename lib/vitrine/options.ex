@@ -36,7 +36,7 @@ defmodule Vitrine.Options do
   ]
 
   # Bytes of a call's output, and elements of all of an instance's tables.
-  @limits [output_bytes: 0x4000_0000, table_elements: 1_000_000]
+  @limits [output_bytes: 0x800_0000, table_elements: 1_000_000]
 
   @max_fuel 0xFFFF_FFFF_FFFF_FFFF
 

@@ -35,6 +35,9 @@ build_c() {
   find_zig || { skip c "$no_zig"; return; }
   "${zig[@]}" cc -target wasm32-freestanding "${c_flags[@]}" -mbulk-memory -nostdlib -Wl,--no-entry -Wl,-z,stack-size=16384 \
     -o "$wasm/c.wasm" c/plugin.c
+  # With debug information, and where the sources are left out of it.
+  "${zig[@]}" cc -target wasm32-freestanding -std=c11 -O0 -g -fno-sanitize=all -nostdlib -Wl,--no-entry \
+    -fdebug-prefix-map="$PWD=/guests" -o "$wasm/c_debug.wasm" c/debug.c
 }
 
 build_c_wasi() {

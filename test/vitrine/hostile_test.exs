@@ -100,7 +100,7 @@ defmodule Vitrine.HostileTest do
     end
 
     test "bulk instructions over a gigabyte end at the timeout" do
-      plugin = new!(wat("bulk_hostile"))
+      plugin = new!(wat("bulk_hostile"), memory: [max_pages: 16_384])
 
       for function <- ~w(fill_forever copy_forever) do
         assert reason(Vitrine.call(plugin, function, "", timeout: 100)) == :timeout

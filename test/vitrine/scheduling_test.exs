@@ -10,7 +10,7 @@ defmodule Vitrine.SchedulingTest do
 
   defp spinning(count, source \\ nil, function \\ "spin") do
     source = source || File.read!(wat("spin"))
-    plugins = for _ <- 1..count, do: new!(source)
+    plugins = for _ <- 1..count, do: new!(source, memory: [max_pages: 16_384])
 
     callers =
       for plugin <- plugins do

@@ -19,7 +19,7 @@ defmodule Vitrine.Manifest.Check do
   @max_timeout 0xFFFF_FFFF
 
   @default_memory %{
-    max_pages: 16_384,
+    max_pages: 8_192,
     max_http_response_bytes: 52_428_800,
     max_var_bytes: 1_048_576
   }
