@@ -104,6 +104,10 @@ def examples():
     for text, count in [("", 0), ("Hello, World!", 3), ("AEIOU aeiou", 10), ("\x01\x05!)5?", 0), ("ÅÄÖ bcd", 0)]:
         check(guest, "vowels.wat", "count_vowels", text, b'{"count":%d}' % count)
 
+    guest = Guest("double_free.wat", config={"key": "val"})
+    check(guest, "double_free.wat", "config_value", "key", b"val")
+    check(guest, "double_free.wat", "var_value", "bytes", b"bytes")
+
     guest = Guest("reflect.wat")
     blobs = [bytes(i * 7 % 256 for i in range(size)) for size in [1, 7, 8, 9, 65535, 65536, 65537]]
     wrong = [len(blob) for blob in blobs if guest.call("reflect", blob) != (0, None, blob)]

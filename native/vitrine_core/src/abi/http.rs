@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wasmtime::{Caller, Linker, Result};
 
-use super::{ENV, take};
+use super::{ENV, copy};
 use crate::control::{LARGE, Reply, Request};
 use crate::error::Stop;
 use crate::kernel_memory as memory;
@@ -70,11 +70,15 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     Ok(())
 }
 
-async fn http_request(mut caller: Caller<'_, HostState>, request: i64, body: i64) -> Result<i64> {
+async fn http_request(
+    mut caller: Caller<'_, HostState>,
+    request_handle: i64,
+    body_handle: i64,
+) -> Result<i64> {
     let shared = caller.data().shared.clone();
     *shared.http.lock() = LastResponse::default();
 
-    let json = take(&mut caller, request, "http request").await?;
+    let json = copy(&mut caller, request_handle, "http request").await?;
     if json.len() > LONG_JSON {
         shared.control.on_dirty().await;
     }
@@ -84,9 +88,9 @@ async fn http_request(mut caller: Caller<'_, HostState>, request: i64, body: i64
         headers,
     } = serde_json::from_slice(&json)
         .map_err(|e| Stop::Abi(format!("the HTTP request is not as it must be: {e}")))?;
-    let body = match body {
+    let body = match body_handle {
         0 => None,
-        _ => Some(take(&mut caller, body, "http request body").await?),
+        _ => Some(copy(&mut caller, body_handle, "http request body").await?),
     };
     let request = HttpRequest {
         method: method.map_or_else(|| "GET".into(), |method| method.to_ascii_uppercase()),
@@ -118,7 +122,10 @@ async fn http_request(mut caller: Caller<'_, HostState>, request: i64, body: i64
     if response.body.len() > LARGE {
         shared.control.on_dirty().await;
     }
-    memory::alloc(&mut caller, &response.body)
+    let answer = memory::alloc(&mut caller, &response.body)?;
+    memory::free(&mut caller, request_handle);
+    memory::free(&mut caller, body_handle);
+    Ok(answer)
 }
 
 async fn http_headers(mut caller: Caller<'_, HostState>) -> Result<i64> {

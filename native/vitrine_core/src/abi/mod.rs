@@ -40,48 +40,54 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     log::link(linker)
 }
 
+// What a guest hands over is freed after the answer has its block, not before: some PDKs free it once more,
+// and would free an answer in its place.
+
 async fn config_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
-    let key = take_key(&mut caller, key, "config key").await?;
+    let name = text(&mut caller, key, "config key").await?;
     let shared = caller.data().shared.clone();
-    match shared.config.read().get(&key) {
-        Some(value) => memory::alloc(&mut caller, value.as_bytes()),
-        None => Ok(0),
-    }
+    let value = match shared.config.read().get(&name) {
+        Some(value) => memory::alloc(&mut caller, value.as_bytes())?,
+        None => 0,
+    };
+    memory::free(&mut caller, key);
+    Ok(value)
 }
 
 async fn var_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
-    let key = take_key(&mut caller, key, "var key").await?;
+    let name = text(&mut caller, key, "var key").await?;
     let shared = caller.data().shared.clone();
-    let length = shared.vars.lock().get(&key).map_or(0, <[u8]>::len);
+    let length = shared.vars.lock().get(&name).map_or(0, <[u8]>::len);
     if length > LARGE {
         shared.control.on_dirty().await;
     }
-    let vars = shared.vars.lock();
-    match vars.get(&key) {
-        Some(value) => memory::alloc(&mut caller, value),
-        None => Ok(0),
-    }
+    let value = match shared.vars.lock().get(&name) {
+        Some(value) => memory::alloc(&mut caller, value)?,
+        None => 0,
+    };
+    memory::free(&mut caller, key);
+    Ok(value)
 }
 
 async fn var_set(mut caller: Caller<'_, HostState>, key: i64, value: i64) -> Result<()> {
     let new = match value {
         0 => None,
-        _ => Some(take(&mut caller, value, "var value").await?),
+        _ => Some(copy(&mut caller, value, "var value").await?),
     };
-    let key = take_key(&mut caller, key, "var key").await?;
+    let name = text(&mut caller, key, "var key").await?;
     let shared = caller.data().shared.clone();
-    shared.vars.lock().set(key, new)?;
+    shared.vars.lock().set(name, new)?;
+    memory::free(&mut caller, value);
+    memory::free(&mut caller, key);
     Ok(())
 }
 
-/// The bytes of a block that the guest hands over: the host frees it.
-async fn take(caller: &mut Caller<'_, HostState>, handle: i64, what: &str) -> Result<Vec<u8>> {
-    let bytes = memory::copy(caller, handle, || what.into()).await?;
-    memory::free(caller, handle);
-    Ok(bytes)
+/// The bytes of a block that the guest hands over.
+async fn copy(caller: &mut Caller<'_, HostState>, handle: i64, what: &str) -> Result<Vec<u8>> {
+    memory::copy(caller, handle, || what.into()).await
 }
 
-async fn take_key(caller: &mut Caller<'_, HostState>, handle: i64, what: &str) -> Result<String> {
-    String::from_utf8(take(caller, handle, what).await?)
+async fn text(caller: &mut Caller<'_, HostState>, handle: i64, what: &str) -> Result<String> {
+    String::from_utf8(copy(caller, handle, what).await?)
         .map_err(|_| Stop::Abi(format!("the {what} is not valid UTF-8")).into())
 }
