@@ -70,7 +70,9 @@ defmodule Vitrine.Conformance.DebuggingTest do
     end
 
     test "others are refused" do
-      assert_raise ArgumentError, ~r/:profiler/, fn -> Vitrine.new("(module)", profiler: :gprof) end
+      assert_raise ArgumentError, ~r/:profiler/, fn ->
+        Vitrine.new("(module)", profiler: :gprof)
+      end
     end
   end
 end

@@ -51,7 +51,9 @@ defmodule Vitrine.Conformance.LimitsTest do
       end
 
       for wrong <- [-1, :lots, 1.5] do
-        assert_raise ArgumentError, ~r/units of fuel/, fn -> Vitrine.new(wat("fuel"), fuel: wrong) end
+        assert_raise ArgumentError, ~r/units of fuel/, fn ->
+          Vitrine.new(wat("fuel"), fuel: wrong)
+        end
       end
     end
 
@@ -92,8 +94,25 @@ defmodule Vitrine.Conformance.LimitsTest do
       assert Vitrine.call(plugin, "noop", "small") == {:ok, ""}
 
       function = %{"host_reflect" => fn _ -> input end}
-      plugin = new!(%{wasm: [%{path: wat("reflect")}], memory: %{max_pages: 5}}, host_functions: function)
+
+      plugin =
+        new!(%{wasm: [%{path: wat("reflect")}], memory: %{max_pages: 5}}, host_functions: function)
+
       assert reason(Vitrine.call(plugin, "reflect", "small")) == :out_of_memory
+    end
+
+    test "lets a memory grow to its own maximum, and says no beyond" do
+      plugin =
+        new!(
+          ~S"""
+          (module (memory 1 2)
+            (func (export "grow") (result i32) (memory.grow (i32.const 1))))
+          """,
+          memory: [max_pages: 10]
+        )
+
+      assert error!(Vitrine.call(plugin, "grow")).code == 1
+      assert error!(Vitrine.call(plugin, "grow")).code == -1
     end
 
     test "holds for all modules of a plugin together" do

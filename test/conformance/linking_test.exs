@@ -37,9 +37,15 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
 
     test "come in any order, and the last is main if none is named so" do
-      sources = [%{path: wat("link_shared"), name: "shared"}, %{path: wat("link_shared_main"), name: "app"}]
+      sources = [
+        %{path: wat("link_shared"), name: "shared"},
+        %{path: wat("link_shared_main"), name: "app"}
+      ]
+
       assert call(new!(%{wasm: sources}), "memory") == "1234"
-      assert call(new!(manifest("link_shared_main", [{"shared", "link_shared"}])), "memory") == "1234"
+
+      assert call(new!(manifest("link_shared_main", [{"shared", "link_shared"}])), "memory") ==
+               "1234"
     end
 
     test "have the same names with a reset as at first" do
@@ -52,7 +58,12 @@ defmodule Vitrine.Conformance.LinkingTest do
 
   describe "what a module exports comes before what the host has:" do
     @functions [
-      Vitrine.HostFunction.new("greet", [:binary], :binary, &Vitrine.Conformance.LinkingTest.hello/1),
+      Vitrine.HostFunction.new(
+        "greet",
+        [:binary],
+        :binary,
+        &Vitrine.Conformance.LinkingTest.hello/1
+      ),
       Vitrine.HostFunction.new("tick", [:i64], :i64, &Vitrine.Conformance.LinkingTest.next/1)
     ]
     def hello(name), do: "hello " <> name
@@ -78,7 +89,11 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
 
     test "but not functions of the kernel" do
-      sources = [%{path: wat("link_user_main")}, %{path: wat("link_user"), name: "extism:host/env"}]
+      sources = [
+        %{path: wat("link_user_main")},
+        %{path: wat("link_user"), name: "extism:host/env"}
+      ]
+
       error = error!(Vitrine.new(%{wasm: sources}))
       assert error.reason == :manifest
       assert error.message == "Duplicate module name found in Extism manifest: extism:host/env"
@@ -117,7 +132,11 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
 
     test "names the module when one cannot be compiled" do
-      sources = [%{data: "(module (func (result i32)))", name: "lib"}, %{path: wat("rc"), name: "main"}]
+      sources = [
+        %{data: "(module (func (result i32)))", name: "lib"},
+        %{path: wat("rc"), name: "main"}
+      ]
+
       error = error!(Vitrine.new(%{wasm: sources}))
       assert error.reason == :compile
       assert error.message =~ ~s(module "lib")

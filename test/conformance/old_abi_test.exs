@@ -32,7 +32,9 @@ defmodule Vitrine.Conformance.OldAbiTest do
   end
 
   test "host functions in the namespace env" do
-    greet = Vitrine.HostFunction.new("greet", [:binary], :binary, &("hi " <> &1), namespace: "env")
+    greet =
+      Vitrine.HostFunction.new("greet", [:binary], :binary, &("hi " <> &1), namespace: "env")
+
     plugin = new!(wat("old_abi_user"), host_functions: [greet])
     assert Vitrine.call(plugin, "greet", "you") == {:ok, "hi you"}
   end

@@ -45,7 +45,11 @@ defmodule Vitrine.Conformance.StateTest do
     end
 
     test "work through a server" do
-      server = start_supervised!({Vitrine.Server, source: wasm("rust"), host_functions: host_functions()})
+      server =
+        start_supervised!(
+          {Vitrine.Server, source: wasm("rust"), host_functions: host_functions()}
+        )
+
       assert Vitrine.put_vars(server, %{"a" => "1"}) == :ok
       assert Vitrine.call(server, "var_get", "a") == {:ok, "1"}
       assert Vitrine.vars(server) == %{"a" => "1"}
@@ -80,7 +84,11 @@ defmodule Vitrine.Conformance.StateTest do
     end
 
     test "works through a server" do
-      server = start_supervised!({Vitrine.Server, source: wasm("rust"), host_functions: host_functions()})
+      server =
+        start_supervised!(
+          {Vitrine.Server, source: wasm("rust"), host_functions: host_functions()}
+        )
+
       assert Vitrine.put_config(server, %{"a" => "1"}) == :ok
       assert Vitrine.call(server, "config_value", "a") == {:ok, "1"}
     end
@@ -93,7 +101,10 @@ defmodule Vitrine.Conformance.StateTest do
       for _ <- 1..20 do
         plugin = new!(wat("globals"))
         other = guest!("rust")
-        Enum.reduce(1..60, {0, %{}}, fn _, model -> step(plugin, other, model, :rand.uniform(7)) end)
+
+        Enum.reduce(1..60, {0, %{}}, fn _, model ->
+          step(plugin, other, model, :rand.uniform(7))
+        end)
       end
     end
 

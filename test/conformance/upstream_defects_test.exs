@@ -77,7 +77,9 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
   end
 
   test "causes are not hidden" do
-    plugin = guest!("rust", host_functions: %{"greet" => fn _ -> raise ArgumentError, "the cause" end})
+    plugin =
+      guest!("rust", host_functions: %{"greet" => fn _ -> raise ArgumentError, "the cause" end})
+
     error = error!(Vitrine.call(plugin, "greet", "x"))
     assert error.exception == %ArgumentError{message: "the cause"}
     assert Exception.message(error) =~ "the cause"
@@ -135,7 +137,10 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
 
       assert {:error, %{reason: reason}} = Vitrine.call(plugin, "host")
       assert reason in [:trap, :host_function]
-      assert match?({:ok, ""}, Vitrine.call(plugin, "huge")) or reason(Vitrine.call(plugin, "huge")) == :out_of_memory
+
+      assert match?({:ok, ""}, Vitrine.call(plugin, "huge")) or
+               reason(Vitrine.call(plugin, "huge")) == :out_of_memory
+
       assert Vitrine.call(plugin, "output", "still works") == {:ok, ""}
     end
   end

@@ -93,7 +93,9 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
     end
 
     test "extism_error: the text that a host function sets is the error" do
-      plugin = new!(wat("reflect"), host_functions: %{"host_reflect" => fn _ -> {:error, "TEST"} end})
+      plugin =
+        new!(wat("reflect"), host_functions: %{"host_reflect" => fn _ -> {:error, "TEST"} end})
+
       error = error!(Vitrine.call(plugin, "reflect", "x"))
       assert {error.reason, error.message} == {:guest_error, "TEST"}
     end
@@ -134,7 +136,10 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
 
   describe "issues.rs" do
     test "620: an empty output is one" do
-      assert Vitrine.call(new!(~S|(module (func (export "test") (result i32) (i32.const 0)))|), "test") ==
+      assert Vitrine.call(
+               new!(~S|(module (func (export "test") (result i32) (i32.const 0)))|),
+               "test"
+             ) ==
                {:ok, ""}
     end
 
@@ -146,7 +151,13 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
   describe "python-sdk" do
     test "vowels are counted, in text of any script" do
       plugin = new!(wat("vowels"))
-      for {text, count} <- [{"this is a test", 4}, {"this is a test again", 7}, {"this is a test thrice", 6}, {"🌎hello🌎world🌎", 3}] do
+
+      for {text, count} <- [
+            {"this is a test", 4},
+            {"this is a test again", 7},
+            {"this is a test thrice", 6},
+            {"🌎hello🌎world🌎", 3}
+          ] do
         assert Vitrine.call(plugin, "count_vowels", text) == {:ok, ~s({"count":#{count}})}
       end
     end
@@ -177,7 +188,9 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
     end
 
     test "what a host function raises reaches the caller" do
-      plugin = new!(wat("reflect"), host_functions: %{"host_reflect" => fn _ -> raise "oh no" end})
+      plugin =
+        new!(wat("reflect"), host_functions: %{"host_reflect" => fn _ -> raise "oh no" end})
+
       error = error!(Vitrine.call(plugin, "reflect", "x"))
       assert error.reason == :host_function
       assert error.exception == %RuntimeError{message: "oh no"}
@@ -197,7 +210,10 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
       assert {:ok, _} = Vitrine.new(%{wasm: [%{path: wat("vowels"), hash: hash}]})
       wrong = String.duplicate("0", 64)
       error = error!(Vitrine.new(%{wasm: [%{path: wat("vowels"), hash: wrong}]}))
-      assert {error.reason, error.message =~ hash, error.message =~ wrong} == {:manifest, true, true}
+
+      assert {error.reason, error.message =~ hash, error.message =~ wrong} ==
+               {:manifest, true, true}
+
       assert reason(Vitrine.new(%{wasm: [%{path: wat("vowels"), hash: "abc"}]})) == :manifest
     end
   end

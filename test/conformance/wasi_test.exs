@@ -45,7 +45,11 @@ defmodule Vitrine.Conformance.WasiTest do
       plugin = wasi!(args: ["plugin", "-v"], env: %{"HOME" => "/none", "LANG" => "C"})
       assert call(plugin, "arguments") == {:ok, "plugin\n-v\n"}
       assert {:ok, environment} = call(plugin, "environment")
-      assert environment |> String.split("\n", trim: true) |> Enum.sort() == ["HOME=/none", "LANG=C"]
+
+      assert environment |> String.split("\n", trim: true) |> Enum.sort() == [
+               "HOME=/none",
+               "LANG=C"
+             ]
     end
 
     test "standard input, for each instance anew" do
@@ -67,7 +71,9 @@ defmodule Vitrine.Conformance.WasiTest do
             {[network: true], "unknown keys"},
             {"true", ":wasi"}
           ] do
-        assert_raise ArgumentError, ~r/#{expected}/, fn -> Vitrine.new(wasm("c_wasi"), wasi: grants) end
+        assert_raise ArgumentError, ~r/#{expected}/, fn ->
+          Vitrine.new(wasm("c_wasi"), wasi: grants)
+        end
       end
     end
   end
@@ -76,9 +82,18 @@ defmodule Vitrine.Conformance.WasiTest do
     test "is logged line by line, from the calling process" do
       plugin = wasi!(true, name: "printer")
       log = capture_log([metadata: [:plugin, :stream]], fn -> call(plugin, "print_lines") end)
-      lines = Regex.scan(~r/plugin=printer stream=(\w+) \[(\w+)\] ?(.*)/, log, capture: :all_but_first)
+
+      lines =
+        Regex.scan(~r/plugin=printer stream=(\w+) \[(\w+)\] ?(.*)/, log, capture: :all_but_first)
+
       {stdout, stderr} = Enum.split_with(lines, &(hd(&1) == "stdout"))
-      assert stdout |> Enum.map(&tl/1) == Enum.map(["first line", "second line", "", "fourth line", "unfinished"], &["info", &1])
+
+      assert stdout |> Enum.map(&tl/1) ==
+               Enum.map(
+                 ["first line", "second line", "", "fourth line", "unfinished"],
+                 &["info", &1]
+               )
+
       assert stderr == [["stderr", "warning", "a warning"]]
     end
 
@@ -121,7 +136,9 @@ defmodule Vitrine.Conformance.WasiTest do
 
   describe "allowed paths" do
     setup do
-      directory = Path.join(System.tmp_dir!(), "vitrine-wasi-#{System.unique_integer([:positive])}")
+      directory =
+        Path.join(System.tmp_dir!(), "vitrine-wasi-#{System.unique_integer([:positive])}")
+
       File.mkdir_p!(Path.join(directory, "inner"))
       File.write!(Path.join(directory, "file.txt"), "hello world!")
       on_exit(fn -> File.rm_rf!(directory) end)
@@ -144,7 +161,12 @@ defmodule Vitrine.Conformance.WasiTest do
     end
 
     test "with ro: can only be read", %{directory: directory} do
-      plugin = new!(%{wasm: [%{path: wasm("c_wasi")}], allowed_paths: %{("ro:" <> directory) => "/data"}}, wasi: true)
+      plugin =
+        new!(
+          %{wasm: [%{path: wasm("c_wasi")}], allowed_paths: %{("ro:" <> directory) => "/data"}},
+          wasi: true
+        )
+
       assert call(plugin, "read_file", "/data/file.txt") == {:ok, "hello world!"}
 
       for {function, input} <- [
@@ -163,14 +185,21 @@ defmodule Vitrine.Conformance.WasiTest do
 
     test "end at their directory, also for links", %{directory: directory} do
       File.ln_s!("/etc/passwd", Path.join(directory, "link"))
-      plugin = wasi!(true, allowed_paths: %{Path.join(directory, "inner") => "/data", directory => "/all"})
+
+      plugin =
+        wasi!(true,
+          allowed_paths: %{Path.join(directory, "inner") => "/data", directory => "/all"}
+        )
+
       for path <- ["/data/../file.txt", "/etc/passwd", "/all/link", "/all/../../etc/passwd"] do
         assert {:error, %{reason: :guest_error}} = call(plugin, "read_file", path)
       end
     end
 
     test "that do not exist are an error that names them" do
-      error = error!(Vitrine.new(wasm("c_wasi"), wasi: true, allowed_paths: %{"/not/there" => "/x"}))
+      error =
+        error!(Vitrine.new(wasm("c_wasi"), wasi: true, allowed_paths: %{"/not/there" => "/x"}))
+
       assert error.reason == :manifest
       assert error.message =~ "/not/there"
     end
@@ -183,6 +212,7 @@ defmodule Vitrine.Conformance.WasiTest do
   describe "sleeping" do
     test "holds no thread: a hundred sleep at once" do
       plugins = for _ <- 1..100, do: wasi!()
+
       {time, _} =
         :timer.tc(fn ->
           plugins
@@ -196,7 +226,10 @@ defmodule Vitrine.Conformance.WasiTest do
 
     test "obeys the timeout and the end of the process" do
       plugin = wasi!()
-      {time, result} = :timer.tc(fn -> Vitrine.call(plugin, "sleep_ms", "3600000", timeout: 50) end)
+
+      {time, result} =
+        :timer.tc(fn -> Vitrine.call(plugin, "sleep_ms", "3600000", timeout: 50) end)
+
       assert reason(result) == :timeout
       assert time < 5_000_000
       sleeper = running!(plugin, "sleep_ms", "3600000")
