@@ -57,7 +57,8 @@ defmodule Vitrine do
     * `:config` - a map of strings, merged over the manifest's `config`
     * `:memory` - limits as a map or keyword list, merged over the manifest's `memory`, such as
       `[max_pages: 256]`
-    * `:allowed_paths` - a map, merged over the manifest's `allowed_paths`
+    * `:allowed_paths` - a map of directories, such as `%{"ro:/srv/data" => "/data"}`, merged over the
+      manifest's `allowed_paths`. Only plugins with `:wasi` see them
     * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
       their own. By default the manifest's `timeout_ms`, or 5000
     * `:scheduler` - `:auto` runs the first slice of each call on a normal scheduler and what is
@@ -88,8 +89,7 @@ defmodule Vitrine do
   ## Errors
 
   `:manifest`, `:compile`, `:link`, and what a start function or initialiser may come to: `:trap`,
-  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`,
-  `:http`. Wrong options raise `ArgumentError`.
+  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:http`. Wrong options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
       iex> error.reason

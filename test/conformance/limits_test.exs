@@ -101,6 +101,20 @@ defmodule Vitrine.Conformance.LimitsTest do
       assert reason(Vitrine.call(plugin, "reflect", "small")) == :out_of_memory
     end
 
+    test "lets a memory grow to its own maximum, and says no beyond" do
+      plugin =
+        new!(
+          ~S"""
+          (module (memory 1 2)
+            (func (export "grow") (result i32) (memory.grow (i32.const 1))))
+          """,
+          memory: [max_pages: 10]
+        )
+
+      assert error!(Vitrine.call(plugin, "grow")).code == 1
+      assert error!(Vitrine.call(plugin, "grow")).code == -1
+    end
+
     test "holds for all modules of a plugin together" do
       libraries = for n <- 1..3, do: %{data: "(module (memory 10))", name: "lib#{n}"}
       manifest = %{wasm: [%{data: "(module (memory 10))"} | libraries]}

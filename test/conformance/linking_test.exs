@@ -56,6 +56,46 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
   end
 
+  describe "a library that loops" do
+    for {kind, export} <- [command: ~S|(func (export "_start"))|, reactor: ""] do
+      test "as a #{kind} ends at the timeout, with a cancel and with its process" do
+        manifest = %{
+          wasm: [
+            %{
+              name: "main",
+              data: ~S"""
+              (module (import "lib" "spin" (func $spin)) (import "lib" "f" (func $f))
+                (func (export "spin") (call $spin)) (func (export "f") (call $f)))
+              """
+            },
+            %{
+              name: "lib",
+              data: """
+              (module (func (export "spin") (loop (br 0))) (func (export "f"))
+                #{unquote(export)})
+              """
+            }
+          ]
+        }
+
+        plugin = new!(manifest)
+
+        for _ <- 1..3,
+            do: assert(reason(Vitrine.call(plugin, "spin", "", timeout: 20)) == :timeout)
+
+        assert Vitrine.call(plugin, "f") == {:ok, ""}
+
+        caller = running!(plugin, "spin")
+        Vitrine.cancel(plugin)
+        eventually(fn -> not Process.alive?(caller) end)
+
+        caller = running!(plugin, "spin")
+        Process.exit(caller, :kill)
+        eventually(fn -> Vitrine.call(plugin, "f") == {:ok, ""} end)
+      end
+    end
+  end
+
   describe "what a module exports comes before what the host has:" do
     @functions [
       Vitrine.HostFunction.new(

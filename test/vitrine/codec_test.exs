@@ -207,6 +207,7 @@ defmodule Vitrine.CodecTest do
       f = HostFunction.new("f", [:i32, :u64, :i64], [:json, :i32], &[[&1, &2, &3], 0])
       plugin = new!(wat, host_functions: [f])
       assert Vitrine.call(plugin, "f", 77, as: {:u64, :json}) == {:ok, [1, 77, 2]}
+      assert message(Vitrine.call(plugin, "f", "77")) =~ "parameter 2 of the host function"
     end
 
     test "is checked when it is made" do
@@ -416,6 +417,14 @@ defmodule Vitrine.CodecTest do
           assert {:ok, text} = Codec.encode(codec, term)
           assert Codec.decode(codec, text) == {:ok, term}
         end
+      end
+
+      for bytes <- [
+            %Bin{data: String.duplicate("x", 1_000_000)},
+            %Ext{type: 1, data: String.duplicate("x", 1_000_000)}
+          ] do
+        assert Native.msgpack_encode(bytes) == :large
+        assert {:ok, _} = Codec.encode(:msgpack, bytes)
       end
 
       assert message(Codec.encode(:json, Enum.to_list(1..10_000) ++ [{}])) =~ "[10000] is {}"

@@ -90,13 +90,11 @@ defmodule Vitrine.Manifest.Check do
   end
 
   defp limit({key, value}) do
-    {_, first..last} = List.keyfind!(@limits, key, 0)
+    {_, range} = List.keyfind!(@limits, key, 0)
 
-    if is_integer(value) and value >= first and value <= last do
-      {:ok, {String.to_existing_atom(key), value}}
-    else
-      expected(["memory", key], "from #{first} to #{last}", value)
-    end
+    if is_integer(value) and value in range,
+      do: {:ok, {String.to_existing_atom(key), value}},
+      else: expected(["memory", key], "from #{range.first} to #{range.last}", value)
   end
 
   @doc "Patterns of hosts."

@@ -83,8 +83,8 @@ fn a_module_is_compiled_once_for_all_that_want_it_and_freed_after_the_last() {
         load(text, PluginOptions::default()).unwrap(),
         load(text, PluginOptions::default()).unwrap(),
     );
-    assert!(Arc::ptr_eq(one.compiled(), other.compiled()));
-    let weak = Arc::downgrade(one.compiled());
+    assert!(Arc::ptr_eq(one.main(), other.main()));
+    let weak = Arc::downgrade(one.main());
     drop((one, other));
     let waiting = Instant::now();
     while weak.strong_count() > 0 {
@@ -107,7 +107,7 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
         (i64.store (i32.const 24) (i64.const 30000000))
         (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"#;
     let options = PluginOptions {
-        wasi: true,
+        wasi: Some(vitrine_core::Wasi::default()),
         ..PluginOptions::default()
     };
     let plugin = load(text, options).unwrap();

@@ -217,20 +217,22 @@ impl Sink for MessagePack {
         written(encode::write_map_len(&mut self.0, length));
     }
 
-    fn structure(&mut self, fields: Term<'_>) -> bool {
-        if let Ok(Bin { data }) = fields.decode() {
-            written(encode::write_bin(&mut self.0, data.as_slice()));
-            return true;
+    fn bytes_of<'a>(structure: Term<'a>) -> Option<(Option<i8>, Binary<'a>)> {
+        if let Ok(Bin { data }) = structure.decode() {
+            return Some((None, data));
         }
-        let Ok(Ext { r#type, data }) = fields.decode::<Ext>() else {
-            return false;
-        };
-        let (Ok(r#type), Ok(length)) = (i8::try_from(r#type), u32::try_from(data.len())) else {
-            return false;
-        };
-        written(encode::write_ext_meta(&mut self.0, length, r#type));
-        self.0.extend_from_slice(data.as_slice());
-        true
+        let Ext { r#type, data } = structure.decode().ok()?;
+        Some((Some(r#type.try_into().ok()?), data))
+    }
+
+    fn bytes(&mut self, r#type: Option<i8>, bytes: &[u8]) {
+        // The walk has seen that a length fits.
+        let length = bytes.len() as u32;
+        match r#type {
+            None => written(encode::write_bin_len(&mut self.0, length)),
+            Some(r#type) => written(encode::write_ext_meta(&mut self.0, length, r#type)),
+        }
+        self.0.extend_from_slice(bytes);
     }
 
     fn finish(self) -> Vec<u8> {

@@ -23,10 +23,11 @@ pub trait Sink {
     /// Comes before all elements and entries but the first.
     fn next(&mut self) {}
     fn between_key_and_value(&mut self) {}
-    /// Writes a struct that stands for a type of the format. False if this is none.
-    fn structure(&mut self, _fields: Term<'_>) -> bool {
-        false
+    /// The bytes that a struct stands for, if the format has such, and their type if they have one.
+    fn bytes_of<'a>(_structure: Term<'a>) -> Option<(Option<i8>, Binary<'a>)> {
+        None
     }
+    fn bytes(&mut self, _type: Option<i8>, _bytes: &[u8]) {}
     fn finish(self) -> Vec<u8>;
 }
 
@@ -162,9 +163,7 @@ impl<S: Sink> Walk<S> {
 
     fn map<'a>(&mut self, map: Term<'a>, depth: usize) -> Written<'a> {
         if map.map_get(atoms::__struct__()).is_ok() {
-            let written = self.sink.structure(map);
-            let fault = || Stop::fault(atoms::structure(), map);
-            return written.then_some(()).ok_or_else(fault);
+            return self.structure(map);
         }
         let length = map.map_size().map_err(|_| other(map))?;
         self.spend(length)?;
@@ -183,6 +182,15 @@ impl<S: Sink> Walk<S> {
                 .map_err(|stop| stop.at(|| (key,).encode(map.get_env())))?;
         }
         self.sink.end_map();
+        Ok(())
+    }
+
+    fn structure<'a>(&mut self, map: Term<'a>) -> Written<'a> {
+        let bytes = S::bytes_of(map);
+        let (r#type, bytes) = bytes.ok_or_else(|| Stop::fault(atoms::structure(), map))?;
+        self.spend(bytes.len() / 64)?;
+        size(bytes.len(), map)?;
+        self.sink.bytes(r#type, bytes.as_slice());
         Ok(())
     }
 
