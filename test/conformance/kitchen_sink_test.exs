@@ -264,6 +264,8 @@ defmodule Vitrine.KitchenSinkTest do
       end
 
       for function <- [:unreachable, :panic], expected = traits[function] do
+        # Go says on the standard error what happened.
+        @tag :capture_log
         test "#{function}: ends the call, and the next one works", %{plugin: plugin} do
           function = unquote("#{function}")
           assert outcome(Vitrine.call(plugin, function)) == unquote(expected)
