@@ -12,6 +12,7 @@ defmodule Demo do
 
     languages()
     host_functions()
+    grants()
     traps()
     endless_loop()
     killed()
@@ -20,10 +21,10 @@ defmodule Demo do
   end
 
   defp languages do
-    title("Plugins of four languages, built with Extism PDKs")
+    title("The same plugin in seven languages")
 
-    for name <- ~w(rust c zig assemblyscript) do
-      {load, plugin} = timed(fn -> load!(name <> ".wasm") end)
+    for name <- ~w(rust c cpp zig d assemblyscript javascript) do
+      {load, plugin} = timed(fn -> load!(name <> ".wasm", wasi: true) end)
       {:ok, json} = Vitrine.call(plugin, "count_vowels", "an exhibit behind glass")
       call = median(fn -> Vitrine.call!(plugin, "echo", "hi") end)
       line(name, json, "loaded in #{time(load)}, then #{time(call)} a call")
@@ -43,6 +44,32 @@ defmodule Demo do
     {pid, answer} = Task.await(task)
     line("the caller is", inspect(pid), "")
     line("the plugin says", answer, "")
+  end
+
+  defp grants do
+    title("A plugin sees what it is granted, and nothing else")
+    plugin = load!("c_wasi.wasm", wasi: true)
+    {:error, error} = Vitrine.call(plugin, "read_file", "/guests/README.md")
+    line("without a grant", error.message, "")
+
+    guests = Path.dirname(guest("wat", ""))
+    paths = %{"ro:#{guests}" => "/guests"}
+    plugin = load!("c_wasi.wasm", wasi: [stdout: :capture], allowed_paths: paths)
+    {:ok, text} = Vitrine.call(plugin, "read_file", "/guests/README.md")
+    line("with its directory", text |> String.split("\n") |> hd(), "#{byte_size(text)} bytes")
+    {:error, error} = Vitrine.call(plugin, "delete_file", "/guests/README.md")
+    line("which is read-only", error.message, "")
+
+    {:ok, _} = Vitrine.call(plugin, "print", "printed by a plugin")
+    line("its standard output", inspect(Vitrine.take_printed(plugin).stdout), "")
+
+    {:error, error} =
+      Vitrine.call(load!("rust.wasm"), "http_body", ~s({"url": "http://10.0.0.1/"}))
+
+    line("a host not allowed", error.message, "")
+
+    {:error, error} = Vitrine.call(load!("rust.wasm", fuel: 100_000), "spin")
+    line("fuel: 100_000", error.message, "")
   end
 
   defp traps do
