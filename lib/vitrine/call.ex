@@ -114,9 +114,15 @@ defmodule Vitrine.Call do
 
   defp large?({:values, [{:binary, bytes} | _]}) when is_large(bytes), do: true
   defp large?({:values, [_ | rest]}), do: large?({:values, rest})
-  defp large?({:http, {_status, _headers, body}}), do: is_large(body)
+  defp large?({:http, {_status, headers, body}}), do: is_large(body) or many?(headers)
   defp large?({:error, text}), do: is_large(text)
   defp large?(_reply), do: false
+
+  # Each of them takes some time, and each byte a little.
+  defp many?(headers) do
+    length(headers) > 200 or
+      IO.iodata_length(Enum.map(headers, fn {name, value} -> [name, value] end)) > 16_384
+  end
 
   # A wake-up that came together with the deadline must not stay in the mailbox.
   defp flush(wake) do

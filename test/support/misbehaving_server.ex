@@ -35,7 +35,7 @@ defmodule Vitrine.MisbehavingServer do
       if scheme == "http", do: :inet.sockname(listener), else: :ssl.sockname(listener)
 
     server = self()
-    for _ <- 1..20, do: spawn_link(fn -> accept(transport, listener, server) end)
+    for _ <- 1..60, do: spawn_link(fn -> accept(transport, listener, server) end)
     {:ok, %{where: {scheme, port}, connections: 0}}
   end
 
@@ -302,6 +302,7 @@ defmodule Vitrine.MisbehavingServer do
     "large_chunk" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffff\r\nabc",
     "length_negative" => "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nabc",
     "length_words" => "HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\nabc",
+    "length_bytes" => "HTTP/1.1 200 OK\r\ncontent-length: \xff\xfe\r\n\r\nabc",
     "lengths_differ" => "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nabc",
     "unknown_coding" => "HTTP/1.1 200 OK\r\ntransfer-encoding: br, chunked\r\n\r\nabc",
     "length_too_large" => "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc",

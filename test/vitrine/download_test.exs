@@ -191,6 +191,15 @@ defmodule Vitrine.DownloadTest do
       end
     end
 
+    test "holds nothing that is too large", %{server: server, cache: cache} do
+      content = bytes(2_000)
+      File.mkdir_p!(cache)
+      File.write!(Path.join(cache, hash(content)), content)
+      source = source(server, 2_000, %{hash: hash(content)})
+      assert error!(fetch(source, cache, max_bytes: 1_999)).message =~ "exceeds"
+      assert File.ls!(cache) == []
+    end
+
     test "need not be there, nor be writable", %{server: server, cache: cache} do
       File.mkdir_p!(cache)
       file = Path.join(cache, "file")

@@ -1,5 +1,5 @@
 defmodule Vitrine.HTTPClientTest do
-  # Vitrine's own client, against servers that misbehave. Not async: it counts ports, processes and
+  # Vitrine's own client, against servers that misbehave. Not async: it counts sockets, processes and
   # memory.
   use ExUnit.Case, async: false
 
@@ -12,11 +12,18 @@ defmodule Vitrine.HTTPClientTest do
 
   @cap 1_000_000
   @timeout 400
+  # By how much a loaded machine may be late.
+  @late 1_500
   # What a request may take besides its body: the client's buffers, and the server's.
   @memory 16_000_000
 
   setup_all do
     {options, authorities} = Certificates.make(["localhost", "*.local.test"])
+
+    # The first use of TLS, and of a name, loads code and starts what stays.
+    warm = start_supervised!({Server, ssl: options}, id: :warm)
+    assert {:error, _, _} = fetch(Server.url(warm, "/status/200", "localhost"), timeout: 30_000)
+
     {:ok, tls: options, authorities: authorities}
   end
 
@@ -40,18 +47,23 @@ defmodule Vitrine.HTTPClientTest do
     url = Server.url(server, path, options[:host] || "127.0.0.1")
     before = resources()
     {result, milliseconds, bytes} = measure(fn -> fetch(url, options) end)
-    assert milliseconds < (options[:timeout] || @timeout) + 300, "#{path} took #{milliseconds} ms"
+
+    assert milliseconds < (options[:timeout] || @timeout) + @late,
+           "#{path} took #{milliseconds} ms"
+
     assert bytes < @memory, "#{path} took #{bytes} bytes"
     assert_clean(server, before)
     with {:error, message, _} <- result, do: message
   end
 
-  defp resources, do: {length(Port.list()), length(Process.list())}
+  defp resources, do: {sockets(), length(Process.list())}
 
-  defp assert_clean(server, {ports, processes}) do
+  defp sockets, do: Enum.count(Port.list(), &(Port.info(&1, :name) == {:name, ~c"tcp_inet"}))
+
+  defp assert_clean(server, {sockets, processes}) do
     assert Process.info(self(), :messages) == {:messages, []}
     eventually(fn -> Server.connections(server) == 0 end)
-    eventually(fn -> length(Port.list()) <= ports end)
+    eventually(fn -> sockets() <= sockets end)
     eventually(fn -> length(Process.list()) <= processes end)
     # Nothing comes late, either.
     assert Process.info(self(), :messages) == {:messages, []}
@@ -97,7 +109,7 @@ defmodule Vitrine.HTTPClientTest do
         :timer.tc(fn -> fetch(url, method: "POST", body: body, timeout: 500) end)
 
       assert result == :timeout
-      assert microseconds < 1_000_000
+      assert microseconds < 2_000_000
       assert_clean(server, before)
     end
 
@@ -105,11 +117,15 @@ defmodule Vitrine.HTTPClientTest do
       url = Server.url(server, "/early")
       before = resources()
 
-      for size <- [10, 1_000_000, 3_000_000] do
+      # Sizes about that of the system's buffers: of some a little is still to be sent.
+      for size <- [10, 1_000_000 | Enum.to_list(2_400_000..4_200_000//45_000)] do
         body = :binary.copy("x", size)
         {microseconds, result} = :timer.tc(fn -> fetch(url, method: "POST", body: body) end)
-        assert {:ok, {200, _, "early"}} = result
-        assert microseconds < 300_000
+
+        assert match?({:ok, {200, _, "early"}}, result) or
+                 (size > 1_000_000 and result == :timeout)
+
+        assert microseconds < 900_000
       end
 
       assert_clean(server, before)
@@ -166,6 +182,7 @@ defmodule Vitrine.HTTPClientTest do
     test "gives lengths that are none", %{server: server} do
       assert bounded(server, "/length_negative") =~ ~s(no possible length: "-1")
       assert bounded(server, "/length_words") =~ ~s(no possible length: "many")
+      assert bounded(server, "/length_bytes") =~ ~s(no possible length: <<255, 254>>)
       assert bounded(server, "/lengths_differ") =~ ~s(several lengths: ["1", "2"])
       assert bounded(server, "/unknown_coding") =~ ~s(unknown encoding: ["br", "chunked"])
       assert bounded(server, "/length_enormous") == too_large()
@@ -248,7 +265,7 @@ defmodule Vitrine.HTTPClientTest do
       Process.exit(pid, :kill)
       assert_receive {:DOWN, ^monitor, :process, ^pid, :killed}
       # Our side is gone long before the server notices.
-      eventually(fn -> length(Port.list()) <= elem(before, 0) + 1 end, 50)
+      eventually(fn -> sockets() <= elem(before, 0) + 1 end, 50)
       assert_clean(server, before)
       assert is_struct(context.plugin)
     end
@@ -264,6 +281,7 @@ defmodule Vitrine.HTTPClientTest do
       Process.exit(pid, :kill)
       assert_receive {:DOWN, ^monitor, :process, ^pid, :killed}
       assert Task.await(next) == {:ok, "the page of 200"}
+      eventually(fn -> Server.connections(web) == 0 end)
 
       call = Task.async(fn -> get(plugin, context.url) end)
       waiting(web)
@@ -378,14 +396,14 @@ defmodule Vitrine.HTTPClientTest do
       url = Server.url(server, "/deaf", "localhost")
       {microseconds, result} = :timer.tc(fn -> fetch(url, options) end)
       assert result == :timeout
-      assert microseconds < 1_000_000
+      assert microseconds < 2_000_000
       assert_clean(server, before)
 
       before = resources()
       url = String.replace(Server.url(plain, "/"), "http:", "https:")
       {microseconds, result} = :timer.tc(fn -> fetch(url) end)
       assert result == :timeout
-      assert microseconds < 1_000_000
+      assert microseconds < 2_000_000
       assert_clean(plain, before)
     end
   end

@@ -45,12 +45,12 @@ defmodule Vitrine.HTTP.Hosts do
   defp set(<<byte, rest::binary>>, negated, ranges, tokens),
     do: set(rest, negated, [{byte, byte} | ranges], tokens)
 
-  # Where a later `*` has tried everything up to the end, no earlier one can do better: `:never`.
+  # Where a `*` has tried everything up to the end, no earlier one can do better: `:never`.
   defp match(nil, _host), do: :no
   defp match([], ""), do: :yes
   defp match([], _host), do: :no
   defp match([:any | rest], host), do: match_any(rest, host)
-  defp match(_tokens, ""), do: :never
+  defp match(_tokens, ""), do: :no
 
   defp match([token | rest], <<byte, host::binary>>) do
     if fits?(token, byte), do: match(rest, host), else: :no

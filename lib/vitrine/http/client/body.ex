@@ -51,8 +51,8 @@ defmodule Vitrine.HTTP.Client.Body do
       {[], []} -> {:ok, :until_closed}
       {[], [digits]} -> content_length(digits)
       {["chunked"], _} -> {:ok, :chunked}
-      {[], lengths} -> {:error, "the response has several lengths: #{inspect(lengths)}"}
-      {codings, _} -> {:error, "the response has an unknown encoding: #{inspect(codings)}"}
+      {[], lengths} -> {:error, "the response has several lengths: #{show(lengths)}"}
+      {codings, _} -> {:error, "the response has an unknown encoding: #{show(codings)}"}
     end
   end
 
@@ -66,8 +66,10 @@ defmodule Vitrine.HTTP.Client.Body do
   defp content_length(digits) do
     if digits =~ ~r/\A[0-9]{1,18}\z/,
       do: {:ok, {:length, String.to_integer(digits)}},
-      else: {:error, "the response has no possible length: #{inspect(digits)}"}
+      else: {:error, "the response has no possible length: #{show(digits)}"}
   end
+
+  defp show(values), do: inspect(values, limit: 5, printable_limit: 100)
 
   defp read(:none, _connection, sink), do: {:ok, sink}
 
@@ -130,7 +132,7 @@ defmodule Vitrine.HTTP.Client.Body do
         {:ok, line, %{connection | buffer: rest}}
 
       [part] when byte_size(part) <= @max_line ->
-        with({:ok, more} <- more(connection), do: line(more))
+        with {:ok, connection} <- more(connection), do: line(connection)
 
       _too_long ->
         bad_chunk()
