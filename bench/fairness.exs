@@ -44,10 +44,12 @@ defmodule Bench.Fairness do
   end
 
   defp hostile(count) do
-    # Each call anew, as a pool of attackers would.
-    fill = forever(count, Bench.wat("bulk_hostile"), "fill_once")
-    report("#{count} plugins that fill a gigabyte, each call anew", echo: true)
-    Enum.each(fill, &kill/1)
+    # Each call anew, as a pool of attackers would. Copying ends with the timeout.
+    half = div(count, 2)
+    fill = forever(half, Bench.wat("bulk_hostile"), "fill_once")
+    copy = forever(half, Bench.wat("bulk_hostile"), "copy_forever")
+    report("#{half} plugins that fill a gigabyte, each call anew, #{half} that copy", echo: true)
+    Enum.each(fill ++ copy, &kill/1)
   end
 
   defp payloads(count, bytes) do
@@ -149,6 +151,8 @@ defmodule Bench.Fairness do
   end
 
   defp new!(source, options \\ []) do
+    # Some of them have a gigabyte.
+    options = Keyword.put_new(options, :memory, max_pages: 16_384)
     {:ok, plugin} = Vitrine.new(source, options)
     plugin
   end

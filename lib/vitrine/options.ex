@@ -3,8 +3,8 @@ defmodule Vitrine.Options do
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
   alias Vitrine.{HostFunction, Log, Wasi}
-  alias Vitrine.Manifest.{Check, Fault}
   alias Vitrine.HTTP.Policy
+  alias Vitrine.Manifest.{Check, Fault}
 
   # What a call may take if nobody says otherwise, in milliseconds.
   @default_timeout 5_000
