@@ -120,7 +120,7 @@ defmodule Vitrine.Pool do
   """
   @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
   def upgrade(pool, source, options \\ []) do
-    with {plugin, vars} <- Server.ask(pool, :configuration),
+    with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
          {plugin, vars} = Options.upgrade!(options, plugin, vars),
          {:ok, version} <- Version.load(source, plugin, vars) do
       Server.ask(pool, {:upgrade, version, plugin, vars})

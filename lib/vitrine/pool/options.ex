@@ -23,7 +23,7 @@ defmodule Vitrine.Pool.Options do
 
     options =
       options
-      |> Keyword.validate!([
+      |> Keyword.validate!(
         source: nil,
         plugin_name: nil,
         partitions: nil,
@@ -38,7 +38,7 @@ defmodule Vitrine.Pool.Options do
         reset: false,
         shutdown: 5_000,
         vars: %{}
-      ])
+      )
       |> Map.new()
 
     unless options.source do

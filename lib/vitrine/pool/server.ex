@@ -47,7 +47,7 @@ defmodule Vitrine.Pool.Server do
   end
 
   def handle_call(:configuration, _from, %{options: options} = state),
-    do: {:reply, {options.plugin, options.vars}, state}
+    do: {:reply, {:ok, {options.plugin, options.vars}}, state}
 
   def handle_call({:upgrade, version, plugin, vars}, _from, state) do
     Slots.put_version(slots(state), version)
