@@ -29,15 +29,16 @@ defmodule Vitrine do
       iex> Vitrine.call(plugin, "echo", "hello")
       {:ok, "hello"}
 
-  For a plugin that several processes share, under a supervisor, see `Vitrine.Server`.
+  For a plugin that several processes share, under a supervisor, see `Vitrine.Server` and
+  `Vitrine.Pool`.
   """
 
-  alias Vitrine.{Call, Codec, Error, Loader, Native, Options, Plugin, Server, Source}
+  alias Vitrine.{Call, Codec, Error, Loader, Native, Options, Plugin, Pool, Server, Source}
 
   @typedoc "A plugin's bytes, its text, a path, or a manifest (see `Vitrine.Manifest`)."
   @type source :: Source.t()
 
-  @typedoc "Something that can be called: a plugin, or a `Vitrine.Server`."
+  @typedoc "Something that can be called: a plugin, a `Vitrine.Server`, or a `Vitrine.Pool`."
   @type callable :: Plugin.t() | GenServer.server()
 
   @doc """
@@ -146,8 +147,12 @@ defmodule Vitrine do
     Call.run({plugin, function, options[:context]}, input, timeout)
   end
 
-  defp call_raw(server, function, input, options),
-    do: Server.call(server, function, input, options)
+  defp call_raw(server, function, input, options) do
+    case Pool.Directory.find(server) do
+      nil -> Server.call(server, function, input, options)
+      slots -> Pool.call(slots, function, input, options)
+    end
+  end
 
   # In the process that calls, also when a server runs the call.
   defp call_as(callable, function, input, {encoder, decoder}, options) do

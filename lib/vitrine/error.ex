@@ -28,7 +28,8 @@ defmodule Vitrine.Error do
     * `:compile` - the bytes are no WebAssembly module that can be compiled
     * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit
     * `:busy` - the plugin is in the middle of a call
-    * `:closed` - the plugin was closed, or the server is not running
+    * `:pool_full` - no instance of the `Vitrine.Pool` is free, and as many callers wait as may
+    * `:closed` - the plugin was closed, or the server or pool is not running
 
   An error is an exception too, so that `Vitrine.call!/4` can raise it and
   `Exception.message/1` describes it:
@@ -57,6 +58,7 @@ defmodule Vitrine.Error do
           | :compile
           | :vars
           | :busy
+          | :pool_full
           | :closed
 
   @typedoc """

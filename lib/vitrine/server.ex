@@ -84,7 +84,11 @@ defmodule Vitrine.Server do
   # A question to a server. One that is not running is closed.
   @spec ask(GenServer.server(), term()) :: term()
   def ask(server, question) do
-    GenServer.call(server, question, :infinity)
+    case GenServer.call(server, question, :infinity) do
+      # A pool, of which this cannot be asked.
+      {:argument_error, message} -> raise ArgumentError, message
+      answer -> answer
+    end
   catch
     :exit, reason -> {:error, closed(reason)}
   end

@@ -1,0 +1,13 @@
+defmodule Vitrine.Application do
+  @moduledoc false
+  use Application
+
+  alias Vitrine.Pool.Directory
+
+  @impl true
+  def start(_type, _arguments) do
+    # The table belongs to this process, so it outlives whatever happens to the directory's own.
+    Directory.create()
+    Supervisor.start_link([Directory], strategy: :one_for_one, name: Vitrine.Supervisor)
+  end
+end

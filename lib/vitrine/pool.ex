@@ -1,0 +1,183 @@
+defmodule Vitrine.Pool do
+  @moduledoc """
+  Warm instances of one plugin, for many callers at once.
+
+      children = [
+        {Vitrine.Pool, source: "thumbnails.wasm", name: MyApp.Thumbnails, size: 8}
+      ]
+
+      Vitrine.call(MyApp.Thumbnails, "resize", image, timeout: 500)
+
+  `Vitrine.call/4` takes a pool, by its pid or any name, as it takes a plugin. The call leases an
+  instance and runs in the process that makes it: host functions run in the caller, `self()` is the
+  caller. No other process takes part, unless all instances are taken: then callers wait in a queue,
+  in order, and a call's timeout includes that time. `Vitrine.function_exists?/2` and
+  `Vitrine.close/1` take a pool, too.
+
+  An instance serves one call at a time. What a call leaves in it, the next one finds, whoever makes
+  it: use `reset: true` if callers must not see anything of each other, and host functions for
+  state that is to be shared. Each instance has its own variables, so `Vitrine.vars/1`,
+  `Vitrine.put_vars/2`, `Vitrine.put_config/2`, `Vitrine.reset/1`, `Vitrine.cancel/1` and the like
+  raise `ArgumentError` for a pool. To stop a call, end its process.
+
+  An instance is dropped, and its place taken by a new one when that is needed, after a trap, a
+  timeout, an exit, a failure of a host function or the death of its caller in mid-call; and as the
+  options below say. A pool that is not used has no instance and sets no timer: there can be one for
+  each tenant. See the guide on pools.
+  """
+
+  alias Vitrine.{Error, Server}
+  alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
+
+  @doc """
+  Starts a pool.
+
+  Its plugin is loaded, and one instance is made to see that this is possible. If not, that is
+  `{:error, %Vitrine.Error{}}`. The others are made when they are needed, by who needs them.
+
+  Options are those of `Vitrine.new/2` (but for `:on_trap`), and
+
+    * `:source` - the plugin, see `Vitrine.new/2`; required
+    * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
+      plugin is `:plugin_name` then
+    * `:id` - the id of the child specification, by default the name
+    * `:size` - the most instances, by default the number of schedulers
+    * `:overflow` - instances beyond these while all are taken, dropped after the call. 0 by default
+    * `:partitions` - callers on different schedulers prefer different instances: in how many groups.
+      By default half of the size, but at most the number of schedulers. A caller whose group has no
+      free instance takes one of another, so this is about speed only
+    * `:max_queue` - how many callers may wait, or `:infinity`. The next one is told `:pool_full` at
+      once. 1000 by default
+    * `:queue_timeout` - milliseconds that a caller waits at most, within its call's timeout.
+      `:infinity` by default
+    * `:min_idle` - instances that are made ahead, by a process of the pool's, and kept however long
+      nobody uses them. 0 by default
+    * `:idle_timeout` - milliseconds after which others that nobody uses are dropped: between this
+      time and twice it. One minute by default, or `:infinity`
+    * `:max_calls`, `:max_age` - an instance is dropped after so many calls, or when it is so many
+      milliseconds old and no call is in it. `:infinity` by default
+    * `:reset` - whether each call gets an instance that no other was in. `false` by default
+    * `:vars` - a map of variables that each instance begins with, besides those that its initialisers set
+    * `:shutdown` - milliseconds that calls may go on when the pool is stopped, or `:infinity`. 5000 by
+      default
+
+  ## Example
+
+      iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "run")))|, size: 2)
+      iex> Vitrine.call(pool, "run")
+      {:ok, ""}
+      iex> Vitrine.Pool.stop(pool)
+      :ok
+  """
+  @spec start_link(keyword()) :: GenServer.on_start()
+  def start_link(options) do
+    {server_options, options} = Keyword.split(options, [:name])
+
+    options
+    |> Keyword.delete(:id)
+    |> Options.new!()
+    |> Vitrine.Pool.Server.start_link(server_options)
+  end
+
+  @doc false
+  def child_spec(options) do
+    %{
+      id: options[:id] || options[:name] || __MODULE__,
+      start: {__MODULE__, :start_link, [options]},
+      shutdown: patience(Keyword.get(options, :shutdown, 5_000))
+    }
+  end
+
+  # What the supervisor adds to the time for calls.
+  defp patience(shutdown) when is_integer(shutdown), do: shutdown + 1_000
+  defp patience(_infinity), do: :infinity
+
+  @doc false
+  # Vitrine.call/4 for a pool.
+  @spec call(Slots.t(), String.t(), binary(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
+  def call(slots, function, input, options) do
+    options = Keyword.validate!(options, [:context, :timeout])
+    timeout = options[:timeout] && Vitrine.Options.timeout!(options[:timeout])
+    Checkout.call(slots, function, input, timeout, options[:context])
+  end
+
+  @doc """
+  Lets new calls go to another version of the plugin. Calls in flight end on the version that they
+  began on.
+
+  `options` are those of `Vitrine.new/2` and `:vars`, put over those that the pool has. The version is
+  compiled, and an instance made, in the process that asks: if this fails, the answer is the error,
+  and the pool is as before. To go back, upgrade to the earlier source.
+
+      iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "one")))|)
+      iex> Vitrine.Pool.upgrade(pool, ~S|(module (func (export "two")))|)
+      :ok
+      iex> Vitrine.call(pool, "two")
+      {:ok, ""}
+      iex> {:error, error} = Vitrine.Pool.upgrade(pool, ~S|(module (func (export "three") unknown))|)
+      iex> {error.reason, Vitrine.Pool.info(pool).version}
+      {:compile, 2}
+  """
+  @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
+  def upgrade(pool, source, options \\ []) do
+    with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
+         {plugin, vars} = Options.upgrade!(options, plugin, vars),
+         {:ok, version} <- Version.load(source, plugin, vars) do
+      Server.ask(pool, {:upgrade, version, plugin, vars})
+    end
+  end
+
+  @doc """
+  What a pool is doing, as a map:
+
+    * `:size`, `:overflow`, `:partitions` - as it was started
+    * `:idle` - instances that are ready
+    * `:busy` - calls that have an instance or make one
+    * `:waiting` - callers in the queue
+    * `:calls` - calls that have ended
+    * `:version` - how many versions there were, with this one
+    * `:plugin` - the version's name, as in errors
+    * `:hash` - the sha256 of its main module, in hexadecimal digits
+
+  Nobody is asked, so this is as cheap for a busy pool. `:closed` if the pool is not running.
+
+      iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "run")))|, size: 2)
+      iex> Vitrine.call(pool, "run")
+      iex> Map.take(Vitrine.Pool.info(pool), [:size, :idle, :busy, :calls])
+      %{size: 2, idle: 1, busy: 0, calls: 1}
+  """
+  @spec info(GenServer.server()) :: map() | {:error, Error.t()}
+  def info(pool) do
+    case Directory.find(pool) do
+      nil -> {:error, %Error{reason: :closed, message: "the pool is not running"}}
+      slots -> describe(slots)
+    end
+  catch
+    # The table went while it was read.
+    :error, :badarg -> {:error, %Error{reason: :closed, message: "the pool is not running"}}
+  end
+
+  defp describe(slots) do
+    {number, version} = Slots.version(slots)
+
+    %{
+      size: slots.size,
+      overflow: slots.total - slots.size,
+      partitions: slots.partitions,
+      idle: Enum.count(Slots.instances(slots), fn {slot, _, _} -> !Slots.owner(slots, slot) end),
+      busy: length(Slots.leased(slots)),
+      waiting: Slots.waiting(slots),
+      calls: Slots.all_uses(slots),
+      version: number,
+      plugin: version.plugin.name,
+      hash: version.hash
+    }
+  end
+
+  @doc """
+  Stops a pool: new calls are told `:closed`, those in flight and in the queue may go on for as long as
+  the option `:shutdown` says. What is not over then is cancelled. A supervisor does the same.
+  """
+  @spec stop(GenServer.server()) :: :ok
+  def stop(pool), do: GenServer.stop(pool)
+end

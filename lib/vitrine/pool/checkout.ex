@@ -1,0 +1,125 @@
+defmodule Vitrine.Pool.Checkout do
+  @moduledoc false
+  # A call of a pool, in the process that makes it: lease a slot, use its instance or make one, give
+  # the slot back. The pool's process is asked only when no slot is free.
+  #
+  # The table goes with the pool: what touches it then is a :badarg.
+
+  alias Vitrine.{Call, Error, Native, Server}
+  alias Vitrine.Pool.{Policy, Slots, Version}
+
+  @doc "Calls a function in an instance of a pool; without a timeout, with the plugin's."
+  @spec call(Slots.t(), String.t(), binary(), timeout() | nil, context :: term()) ::
+          {:ok, binary()} | {:error, Error.t()}
+  def call(slots, function, input, timeout, context) do
+    with {:ok, slot, timeout} <- lease(slots, timeout),
+         {:ok, {_, _, plugin, _, _} = instance, timeout} <- ready(slots, slot, timeout) do
+      result = run(slots, slot, {plugin, function, context}, input, timeout || plugin.timeout)
+      return(slots, instance, result)
+      result
+    else
+      {:error, error} -> {:error, %{error | function: function}}
+    end
+  end
+
+  defp lease(slots, timeout) do
+    slot = if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
+    if slot, do: {:ok, slot, timeout}, else: Server.ask(slots.pid, {:checkout, timeout})
+  catch
+    :error, :badarg -> closed()
+  end
+
+  defp run(slots, slot, frame, input, timeout) do
+    Call.run(frame, input, timeout)
+  catch
+    # No guest's doing, but that of a Logger handler or the like.
+    kind, reason ->
+      give_back(slots, slot, :drop)
+      :erlang.raise(kind, reason, __STACKTRACE__)
+  end
+
+  defp return(slots, {slot, _, _, _, _} = instance, result) do
+    Slots.count_use(slots, slot)
+
+    if Policy.sound?(result) and Policy.keep?(slots, instance) do
+      give_back(slots, slot, :keep)
+    else
+      give_back(slots, slot, :drop)
+      if slots.policy.min_idle > 0, do: send(slots.pid, :warm)
+    end
+  end
+
+  # The slot's instance, if it is there and may serve; else a new one.
+  defp ready(slots, slot, timeout) do
+    case found(slots, slot) do
+      {:instance, instance} -> {:ok, instance, timeout}
+      {:version, version} -> make(slots, slot, version, timeout)
+      :closed -> closed()
+    end
+  end
+
+  defp found(slots, slot) do
+    instance = Slots.instance(slots, slot)
+
+    if instance != nil and Policy.current?(slots, instance) do
+      {:instance, instance}
+    else
+      Slots.drop(slots, slot)
+      {:version, Slots.version(slots)}
+    end
+  catch
+    :error, :badarg -> :closed
+  end
+
+  @doc """
+  Makes an instance for a slot that this process has leased; if it cannot be made, the slot is given
+  back. Answers with the time that is left of the timeout.
+  """
+  @spec make(Slots.t(), Slots.slot(), {pos_integer(), Version.t()}, timeout() | nil) ::
+          {:ok, Slots.instance(), timeout()} | {:error, Error.t()}
+  def make(slots, slot, {number, version}, timeout) do
+    timeout = timeout || version.plugin.timeout
+    begin = Slots.now()
+    # Before there is an instance, so that the pool hears of each.
+    if Policy.interval(slots.policy) != :infinity, do: send(slots.pid, :instance)
+
+    with {:ok, plugin} <- instantiate(slots, slot, version, timeout) do
+      fill(slots, slot, number, plugin, left(timeout, begin))
+    end
+  end
+
+  defp instantiate(slots, slot, version, timeout) do
+    with {:error, _} = error <- Version.instantiate(version, timeout) do
+      give_back(slots, slot, :drop)
+      error
+    end
+  catch
+    kind, reason ->
+      give_back(slots, slot, :drop)
+      :erlang.raise(kind, reason, __STACKTRACE__)
+  end
+
+  defp fill(slots, slot, number, plugin, left) do
+    {:ok, Slots.fill(slots, slot, number, plugin), left}
+  catch
+    :error, :badarg ->
+      Native.plugin_close(plugin.ref)
+      closed()
+  end
+
+  defp left(:infinity, _begin), do: :infinity
+  defp left(timeout, begin), do: max(timeout - (Slots.now() - begin), 0)
+
+  @doc "Ends a lease, and tells the pool if somebody waits for that."
+  @spec give_back(Slots.t(), Slots.slot(), :keep | :drop) :: :ok
+  def give_back(slots, slot, instance) do
+    if instance == :drop, do: Slots.drop(slots, slot)
+    Slots.release(slots, slot)
+    if Slots.waiting(slots) > 0, do: send(slots.pid, {:free, slot})
+    :ok
+  catch
+    :error, :badarg -> :ok
+  end
+
+  defp closed, do: {:error, %Error{reason: :closed, message: "the pool is not running"}}
+end

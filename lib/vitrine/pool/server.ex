@@ -1,0 +1,180 @@
+defmodule Vitrine.Pool.Server do
+  @moduledoc false
+  # A pool's process. It owns the table of slots, and is asked for one only when all are taken; it
+  # never runs a guest but once when it starts, and never waits for one but when it ends.
+
+  use GenServer
+
+  alias Vitrine.{Error, Native}
+  alias Vitrine.Pool.{Checkout, Directory, Idle, Options, Policy, Slots, Version, Waiting}
+
+  # A pool without work gives its heap back, after so many milliseconds.
+  @hibernate_after 1_000
+
+  defstruct [:options, :waiting, :timer, :warmer, seen: %{}]
+
+  def start_link(%Options{} = options, server_options) do
+    GenServer.start_link(__MODULE__, options, [
+      {:hibernate_after, @hibernate_after} | server_options
+    ])
+  end
+
+  @impl true
+  def init(options) do
+    with {:ok, version} <- Version.load(options.source, options.plugin, options.vars) do
+      # So that terminate/2 runs when the supervisor wants it.
+      Process.flag(:trap_exit, true)
+      slots = Slots.new(options, options.policy)
+      Slots.put_version(slots, version)
+      Directory.put(slots)
+      # The version has it.
+      state = %__MODULE__{options: %{options | source: nil}, waiting: %Waiting{slots: slots}}
+      {:ok, state, {:continue, :warm}}
+    else
+      {:error, error} -> {:stop, error}
+    end
+  end
+
+  @impl true
+  def handle_continue(:warm, state), do: {:noreply, warm(state), :hibernate}
+
+  @impl true
+  def handle_call({:checkout, timeout}, from, %{options: options} = state) do
+    timeout = timeout || current(state).plugin.timeout
+    %{queue_timeout: queue_timeout, max_queue: max_queue} = options
+    waiting = Waiting.enter(state.waiting, from, timeout, queue_timeout, max_queue)
+    {:noreply, %{state | waiting: waiting}}
+  end
+
+  def handle_call(:configuration, _from, %{options: options} = state),
+    do: {:reply, {:ok, {options.plugin, options.vars}}, state}
+
+  def handle_call({:upgrade, version, plugin, vars}, _from, state) do
+    Slots.put_version(slots(state), version)
+    state = %{state | options: %{state.options | plugin: plugin, vars: vars}}
+    {:reply, :ok, state |> sweep() |> warm()}
+  end
+
+  def handle_call({:function_exists?, name}, _from, state),
+    do: {:reply, Native.plugin_function(current(state).plugin.ref, name), state}
+
+  # From another node, or from a process that looked for the pool before it was there.
+  def handle_call({:call, function, input, timeout, context}, {client, _} = from, state) do
+    slots = slots(state)
+
+    runner =
+      spawn(fn ->
+        GenServer.reply(from, Checkout.call(slots, function, input, timeout, context))
+      end)
+
+    spawn(fn -> end_with(client, runner) end)
+    {:noreply, state}
+  end
+
+  def handle_call(question, _from, state) do
+    question = if is_tuple(question), do: elem(question, 0), else: question
+
+    message =
+      "expected a plugin or a server for #{inspect(question)}, got: the pool #{inspect(self())}, " <>
+        "whose instances each have a state of their own"
+
+    {:reply, {:argument_error, message}, state}
+  end
+
+  defp end_with(client, runner) do
+    Process.monitor(runner)
+    monitor = Process.monitor(client)
+
+    receive do
+      {:DOWN, ^monitor, _, _, _} -> Process.exit(runner, :kill)
+      {:DOWN, _runner, _, _, _} -> :ok
+    end
+  end
+
+  @impl true
+  def handle_info({:free, slot}, state), do: {:noreply, update(state, &Waiting.free(&1, slot))}
+  def handle_info({:expired, id}, state), do: {:noreply, update(state, &Waiting.expired(&1, id))}
+
+  def handle_info({:DOWN, monitor, :process, _, _}, state),
+    do: {:noreply, state |> update(&Waiting.down(&1, monitor)) |> warm()}
+
+  def handle_info(:instance, %{timer: nil} = state), do: {:noreply, schedule(state)}
+  def handle_info(:sweep, state), do: {:noreply, %{state | timer: nil} |> sweep() |> warm()}
+  def handle_info(:warm, state), do: {:noreply, warm(state)}
+
+  # A helper that failed is not tried again before there is a reason to.
+  def handle_info({:EXIT, warmer, _}, %{warmer: warmer} = state),
+    do: {:noreply, %{state | warmer: nil}}
+
+  def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
+  def handle_info(_message, state), do: {:noreply, state}
+
+  defp update(state, change), do: %{state | waiting: change.(state.waiting)}
+
+  defp slots(%{waiting: %{slots: slots}}), do: slots
+
+  defp current(state), do: state |> slots() |> Slots.version() |> elem(1)
+
+  defp sweep(state) do
+    state = %{state | seen: Idle.sweep(slots(state), state.seen)}
+    if state.timer == nil and Idle.sweep_again?(slots(state)), do: schedule(state), else: state
+  end
+
+  defp schedule(state) do
+    case Policy.interval(slots(state).policy) do
+      :infinity -> state
+      interval -> %{state | timer: Process.send_after(self(), :sweep, interval)}
+    end
+  end
+
+  defp warm(%{warmer: nil} = state) do
+    if Idle.cold?(slots(state)) do
+      {:ok, warmer} = Idle.warm(slots(state))
+      %{state | warmer: warmer}
+    else
+      state
+    end
+  end
+
+  defp warm(state), do: state
+
+  ## The end: calls under way and those that wait have the time of :shutdown.
+
+  @impl true
+  def terminate(_reason, state) do
+    Directory.delete(self())
+    shutdown = state.options.shutdown
+    deadline = if shutdown == :infinity, do: :infinity, else: Slots.now() + shutdown
+    waiting = Waiting.offer_all(%{state.waiting | draining?: true})
+    waiting = drain(waiting, deadline)
+    Waiting.refuse_all(waiting, :closed, "the pool was stopped")
+    for {slot, _, _} <- Slots.instances(waiting.slots), do: Slots.drop(waiting.slots, slot)
+  end
+
+  defp drain(waiting, deadline) do
+    if Slots.leased(waiting.slots) == [] do
+      waiting
+    else
+      receive do
+        {:"$gen_call", from, _question} ->
+          error = %Error{reason: :closed, message: "the pool is being stopped"}
+          GenServer.reply(from, {:error, error})
+          drain(waiting, deadline)
+
+        {:free, slot} ->
+          waiting |> Waiting.free(slot) |> drain(deadline)
+
+        {:DOWN, monitor, :process, _, _} ->
+          waiting |> Waiting.down(monitor) |> drain(deadline)
+
+        {:expired, id} ->
+          waiting |> Waiting.expired(id) |> drain(deadline)
+      after
+        left(deadline) -> waiting
+      end
+    end
+  end
+
+  defp left(:infinity), do: :infinity
+  defp left(deadline), do: max(deadline - Slots.now(), 0)
+end

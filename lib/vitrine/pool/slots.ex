@@ -1,0 +1,206 @@
+defmodule Vitrine.Pool.Slots do
+  @moduledoc false
+  # What a pool's process and its callers share: a table in which each slot can be leased and can
+  # hold an instance.
+  #
+  #   {{:lease, slot}, pid}                    the slot is that process's
+  #   {slot, version, plugin, made, uses}      the slot's instance, if it has one
+  #   {:version, number, %Version{}}           what instances are made of now
+  #
+  # A lease is taken by inserting its row, which at most one process achieves, and which says in the
+  # same moment whose it is: whenever the owner is killed, the row tells that the slot is a dead
+  # process's, and only the pool's process takes such slots back. Only the owner of a slot touches
+  # its instance.
+  #
+  # Of the gauges the first says how many callers wait, the second the number of the version, and
+  # one for each slot how often it was used. While somebody waits, slots are given out by the pool's
+  # process alone, in order, and whoever gives one back tells it. The gauge is set before the pool
+  # looks for free slots, and read after a slot was given back: one of the two sees the other.
+
+  alias Vitrine.{Native, Plugin}
+  alias Vitrine.Pool.Version
+
+  @waiting 1
+  @version 2
+  @gauges 2
+
+  @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy]
+  defstruct @enforce_keys
+
+  @type slot :: pos_integer()
+
+  @typedoc "An instance, as a row of the table."
+  @type instance ::
+          {slot(), version :: pos_integer(), Plugin.t(), made :: integer(), uses :: integer()}
+
+  @typedoc "`size` slots, and up to `total` when that is not enough."
+  @type t :: %__MODULE__{
+          pid: pid(),
+          table: :ets.table(),
+          gauges: :atomics.atomics_ref(),
+          size: pos_integer(),
+          total: pos_integer(),
+          partitions: pos_integer(),
+          policy: Vitrine.Pool.Policy.t()
+        }
+
+  @doc "The slots of a pool, which is the process that asks."
+  def new(options, policy) do
+    total = options.size + options.overflow
+    concurrency = if options.partitions > 1, do: [write_concurrency: true], else: []
+
+    %__MODULE__{
+      pid: self(),
+      table: :ets.new(__MODULE__, [:public] ++ concurrency),
+      gauges: :atomics.new(@gauges + total, signed: true),
+      size: options.size,
+      total: total,
+      partitions: options.partitions,
+      policy: policy
+    }
+  end
+
+  ## Leases
+
+  @doc """
+  Leases a free slot: the one of the lowest number that has an instance, or else an empty one; those
+  of this scheduler's partition come first, and overflow last.
+  """
+  @spec lease_any(t(), pid()) :: slot() | nil
+  def lease_any(%__MODULE__{partitions: partitions} = slots, pid) do
+    partition = rem(:erlang.system_info(:scheduler_id) - 1, partitions)
+
+    search(slots, pid, :filled, partition, partition + 1, partitions) ||
+      search(slots, pid, :any, partition, partition + 1, partitions) ||
+      overflow(slots, pid, slots.size + 1)
+  end
+
+  # Slot n belongs to partition rem(n - 1, partitions).
+  defp search(_slots, _pid, _which, _partition, _slot, 0), do: nil
+
+  defp search(slots, pid, which, partition, slot, left) when slot > slots.size do
+    next = rem(partition + 1, slots.partitions)
+    search(slots, pid, which, next, next + 1, left - 1)
+  end
+
+  defp search(slots, pid, which, partition, slot, left) do
+    if (which == :any or filled?(slots, slot)) and lease(slots, slot, pid) do
+      slot
+    else
+      search(slots, pid, which, partition, slot + slots.partitions, left)
+    end
+  end
+
+  defp overflow(slots, _pid, slot) when slot > slots.total, do: nil
+
+  defp overflow(slots, pid, slot) do
+    if lease(slots, slot, pid), do: slot, else: overflow(slots, pid, slot + 1)
+  end
+
+  @doc "Leases an empty slot that is no overflow."
+  @spec lease_empty(t(), pid()) :: slot() | nil
+  def lease_empty(slots, pid) do
+    Enum.find(1..slots.size, fn slot ->
+      not filled?(slots, slot) and lease(slots, slot, pid)
+    end)
+  end
+
+  @doc "Leases this slot for that process, if it is free."
+  @spec lease(t(), slot(), pid()) :: boolean()
+  def lease(slots, slot, pid), do: :ets.insert_new(slots.table, {{:lease, slot}, pid})
+
+  @doc "Ends a lease."
+  @spec release(t(), slot()) :: true
+  def release(slots, slot), do: :ets.delete(slots.table, {:lease, slot})
+
+  @doc "Whose the slot is."
+  @spec owner(t(), slot()) :: pid() | nil
+  def owner(slots, slot) do
+    case :ets.lookup(slots.table, {:lease, slot}) do
+      [{_, pid}] -> pid
+      [] -> nil
+    end
+  end
+
+  @doc "All leases of processes that live."
+  @spec leased(t()) :: [{slot(), pid()}]
+  def leased(slots) do
+    for [slot, pid] <- :ets.match(slots.table, {{:lease, :"$1"}, :"$2"}), Process.alive?(pid) do
+      {slot, pid}
+    end
+  end
+
+  ## Instances
+
+  @doc "The slot's instance."
+  @spec instance(t(), slot()) :: instance() | nil
+  def instance(slots, slot) do
+    case :ets.lookup(slots.table, slot) do
+      [instance] -> instance
+      [] -> nil
+    end
+  end
+
+  @doc "All instances, without their plugins: `{slot, version, made}`."
+  def instances(slots) do
+    :ets.select(slots.table, [
+      {{:"$1", :"$2", :_, :"$3", :_}, [is_integer: :"$1"], [{{:"$1", :"$2", :"$3"}}]}
+    ])
+  end
+
+  @doc "Whether the slot has an instance."
+  @spec filled?(t(), slot()) :: boolean()
+  def filled?(slots, slot), do: :ets.member(slots.table, slot)
+
+  @doc "Puts an instance into a slot that is leased."
+  @spec fill(t(), slot(), pos_integer(), Plugin.t()) :: instance()
+  def fill(slots, slot, version, plugin) do
+    instance = {slot, version, plugin, now(), uses(slots, slot)}
+    :ets.insert(slots.table, instance)
+    instance
+  end
+
+  @doc "Drops the instance of a slot that is leased, and stops a call that it may be in."
+  @spec drop(t(), slot()) :: :ok
+  def drop(slots, slot) do
+    for {_, _, plugin, _, _} <- :ets.take(slots.table, slot), do: Native.plugin_close(plugin.ref)
+    :ok
+  end
+
+  ## Gauges and the version
+
+  @doc "How often a slot was used."
+  def uses(slots, slot), do: :atomics.get(slots.gauges, @gauges + slot)
+
+  @doc "How often all were used."
+  def all_uses(slots), do: Enum.sum(Enum.map(1..slots.total, &uses(slots, &1)))
+
+  @doc "Counts a use of a slot that has ended."
+  def count_use(slots, slot), do: :atomics.add(slots.gauges, @gauges + slot, 1)
+
+  @doc "How many callers wait."
+  def waiting(slots), do: :atomics.get(slots.gauges, @waiting)
+
+  def put_waiting(slots, count), do: :atomics.put(slots.gauges, @waiting, count)
+
+  @doc "The number of the version that new calls go to."
+  def version_number(slots), do: :atomics.get(slots.gauges, @version)
+
+  @doc "The version that new calls go to."
+  @spec version(t()) :: {pos_integer(), Version.t()}
+  def version(slots) do
+    [{:version, number, version}] = :ets.lookup(slots.table, :version)
+    {number, version}
+  end
+
+  @doc "Lets new calls go to this version."
+  @spec put_version(t(), Version.t()) :: :ok
+  def put_version(slots, version) do
+    number = version_number(slots) + 1
+    :ets.insert(slots.table, {:version, number, version})
+    :atomics.put(slots.gauges, @version, number)
+  end
+
+  @doc "The time that instances' ages are counted in."
+  def now, do: System.monotonic_time(:millisecond)
+end

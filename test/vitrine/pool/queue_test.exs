@@ -1,0 +1,115 @@
+defmodule Vitrine.Pool.QueueTest do
+  use ExUnit.Case, async: true
+
+  import Vitrine.{Guests, PoolHelpers}
+
+  alias Vitrine.Pool
+
+  describe "a pool whose instances are all taken" do
+    setup do
+      pool = pool!(size: 1, host_functions: holding(), max_queue: 3)
+      {:ok, pool: pool, holder: held!(pool, "holder")}
+    end
+
+    test "lets callers wait until their deadline", %{pool: pool, holder: holder} do
+      error = error!(Vitrine.call(pool, "echo", "", timeout: 20))
+      assert {error.reason, error.function, error.plugin} == {:timeout, "echo", "rust"}
+      assert error.message =~ "no instance"
+      assert Pool.info(pool).waiting == 0
+      assert release(holder) == {:ok, "holder"}
+      assert Vitrine.call(pool, "echo", "hi") == {:ok, "hi"}
+    end
+
+    test "counts the time in the queue", %{pool: pool, holder: holder} do
+      spinner = waiting!(pool, "spin", "", timeout: 300)
+      Process.sleep(100)
+      assert release(holder) == {:ok, "holder"}
+      {microseconds, result} = :timer.tc(fn -> Task.await(spinner) end)
+      assert reason(result) == :timeout
+      assert microseconds < 290_000
+    end
+
+    test "serves them in order", %{pool: pool, holder: holder} do
+      tasks = for name <- ~w(a b c), do: waiting!(pool, "greet", name, timeout: 60_000)
+      # Some of them use what time there is to be overtaken.
+      assert release(holder) == {:ok, "holder"}
+
+      for {name, task} <- Enum.zip(~w(a b c), tasks) do
+        assert_receive {:holding, held, pid}, 5_000
+        assert {held, pid} == {name, task.pid}
+        refute_received {:holding, _, _}
+        assert release(task) == {:ok, name}
+      end
+    end
+
+    test "refuses callers when as many wait as may", %{pool: pool, holder: holder} do
+      tasks = for n <- 1..3, do: waiting!(pool, "echo", "#{n}")
+      error = error!(Vitrine.call(pool, "echo", "4", timeout: :infinity))
+      assert {error.reason, error.function} == {:pool_full, "echo"}
+      assert error.message =~ "queue of 3 is full"
+      release(holder)
+      assert Task.await_many(tasks) == for(n <- 1..3, do: {:ok, "#{n}"})
+    end
+
+    test "drops callers that die", %{pool: pool, holder: holder} do
+      tasks = for n <- 1..3, do: waiting!(pool, "echo", "#{n}")
+      Task.shutdown(hd(tasks), :brutal_kill)
+      eventually(fn -> Pool.info(pool).waiting == 2 end)
+      fourth = waiting!(pool, "echo", "4")
+      release(holder)
+      assert Task.await_many(tl(tasks) ++ [fourth]) == [{:ok, "2"}, {:ok, "3"}, {:ok, "4"}]
+    end
+
+    test "gives them the instance of one that is killed", %{pool: pool, holder: holder} do
+      task = waiting!(pool, "counter", "")
+      Task.shutdown(holder, :brutal_kill)
+      assert Task.await(task) == {:ok, "1"}
+    end
+
+    test "is not closed by what is not meant for it", %{pool: pool, holder: holder} do
+      task = waiting!(pool, "echo", "x")
+      send(pool, {:free, 1})
+      send(pool, {:expired, 77})
+      send(pool, {:DOWN, make_ref(), :process, self(), :normal})
+      send(pool, :nonsense)
+      refute Task.yield(task, 50)
+      release(holder)
+      assert Task.await(task) == {:ok, "x"}
+    end
+  end
+
+  describe "max_queue: 0" do
+    test "is an answer at once" do
+      pool = pool!(size: 1, max_queue: 0)
+      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
+      spinner = spinning!(pool)
+      assert reason(Vitrine.call(pool, "echo", "", timeout: :infinity)) == :pool_full
+      Process.exit(spinner, :kill)
+      eventually(fn -> not Process.alive?(spinner) end)
+      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
+    end
+  end
+
+  describe "queue_timeout" do
+    test "ends the wait, but not the call" do
+      pool = pool!(size: 1, queue_timeout: 30, host_functions: holding())
+      holder = held!(pool, "holder")
+      assert reason(Vitrine.call(pool, "echo", "", timeout: :infinity)) == :timeout
+      task = waiting!(pool, "greet", "slow", timeout: 60_000)
+      release(holder)
+      assert_receive {:holding, "slow", _}
+      Process.sleep(60)
+      assert release(task) == {:ok, "slow"}
+    end
+  end
+
+  describe "overflow" do
+    test "allows more instances, which do not stay" do
+      pool = pool!(size: 1, overflow: 2, max_queue: 0, host_functions: holding())
+      tasks = for name <- ~w(a b c), do: held!(pool, name)
+      assert reason(Vitrine.call(pool, "echo", "")) == :pool_full
+      assert Enum.map(tasks, &release/1) == [{:ok, "a"}, {:ok, "b"}, {:ok, "c"}]
+      assert %{size: 1, overflow: 2, idle: 1, busy: 0} = Pool.info(pool)
+    end
+  end
+end

@@ -1,0 +1,90 @@
+defmodule Vitrine.Pool.ShutdownTest do
+  use ExUnit.Case, async: true
+
+  import Vitrine.{Guests, PoolHelpers}
+
+  alias Vitrine.Pool
+
+  # A pool that the test stops itself.
+  defp start!(options) do
+    defaults = [source: wasm("rust"), host_functions: holding(), size: 1]
+    {:ok, pool} = Pool.start_link(Keyword.merge(defaults, options))
+    pool
+  end
+
+  defp stopping!(pool) do
+    task = Task.async(fn -> Pool.stop(pool) end)
+    eventually(fn -> match?({:error, _}, Pool.info(pool)) end)
+    task
+  end
+
+  describe "stop/1" do
+    test "lets calls in flight and in the queue end, but no new ones begin" do
+      pool = start!(shutdown: 10_000)
+      holder = held!(pool, "holder")
+      queued = waiting!(pool, "greet", "queued")
+      stopping = stopping!(pool)
+      assert reason(Vitrine.call(pool, "echo", "new")) == :closed
+      assert release(holder) == {:ok, "holder"}
+      assert_receive {:holding, "queued", _}
+      refute Task.yield(stopping, 30)
+      assert release(queued) == {:ok, "queued"}
+      assert Task.await(stopping) == :ok
+      refute Process.alive?(pool)
+    end
+
+    test "cancels what does not end in time" do
+      pool = start!(shutdown: 50, size: 2)
+      spinner = Task.async(fn -> Vitrine.call(pool, "spin", "", timeout: :infinity) end)
+      eventually(fn -> Pool.info(pool).busy == 1 end)
+      holder = held!(pool, "holder")
+      queued = waiting!(pool, "echo", "x")
+      assert Pool.stop(pool) == :ok
+      assert reason(Task.await(spinner)) == :cancelled
+      assert reason(Task.await(queued)) == :closed
+      assert reason(release(holder)) == :cancelled
+    end
+
+    test "does not wait for callers that are dead" do
+      pool = start!(shutdown: :infinity, size: 2)
+      holder = held!(pool, "holder")
+      Process.exit(spinning!(pool), :kill)
+      stopping = stopping!(pool)
+      Task.shutdown(holder, :brutal_kill)
+      assert Task.await(stopping) == :ok
+    end
+
+    test "of a pool without calls is immediate" do
+      pool = start!(shutdown: :infinity)
+      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
+      assert Pool.stop(pool) == :ok
+    end
+  end
+
+  describe "a supervisor" do
+    test "lets calls end" do
+      child = {Pool, source: wasm("rust"), host_functions: holding(), size: 1}
+      {:ok, supervisor} = Supervisor.start_link([child], strategy: :one_for_one)
+      [{_, pool, _, _}] = Supervisor.which_children(supervisor)
+      holder = held!(pool, "holder")
+      stopping = Task.async(fn -> Supervisor.stop(supervisor) end)
+      eventually(fn -> match?({:error, _}, Pool.info(pool)) end)
+      assert release(holder) == {:ok, "holder"}
+      assert Task.await(stopping) == :ok
+    end
+  end
+
+  describe "a pool that is killed" do
+    test "takes no call with it that is under way" do
+      Process.flag(:trap_exit, true)
+      pool = start!([])
+      holder = held!(pool, "holder")
+      queued = waiting!(pool, "echo", "x")
+      Process.exit(pool, :kill)
+      assert reason(Task.await(queued)) == :closed
+      assert release(holder) == {:ok, "holder"}
+      assert reason(Vitrine.call(pool, "echo", "x")) == :closed
+      eventually(fn -> Pool.Directory.find(pool) == nil end)
+    end
+  end
+end
