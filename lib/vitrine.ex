@@ -33,7 +33,7 @@ defmodule Vitrine do
   `Vitrine.Pool`.
   """
 
-  alias Vitrine.{Call, Codec, Error, Loader, Native, Options, Plugin, Pool, Server, Source}
+  alias Vitrine.{Call, Codec, Error, Loader, Native, Options, Plugin, Pool, Server, Source, Trace}
 
   @typedoc "A plugin's bytes, its text, a path, or a manifest (see `Vitrine.Manifest`)."
   @type source :: Source.t()
@@ -113,6 +113,7 @@ defmodule Vitrine do
       plugin's, see `new/2`
     * `:context` - any term, which host functions with one more argument than the import has
       parameters receive as their last
+    * `:trace` - a function that gets each event of the call, see `trace/4`
 
   ## Errors
 
@@ -142,9 +143,13 @@ defmodule Vitrine do
   end
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
-    options = Keyword.validate!(options, [:context, timeout: plugin.timeout])
+    options = Keyword.validate!(options, [:context, :trace, timeout: plugin.timeout])
     timeout = Options.timeout!(options[:timeout])
-    Call.run({plugin, function, options[:context]}, input, timeout)
+    plugin = %{plugin | trace: Trace.begin!(options[:trace])}
+
+    Trace.call(plugin.trace, function, input, fn ->
+      Call.run({plugin, function, options[:context]}, input, timeout)
+    end)
   end
 
   defp call_raw(server, function, input, options) do
@@ -181,6 +186,82 @@ defmodule Vitrine do
       {:error, error} -> raise error
     end
   end
+
+  @doc """
+  Like `call/4`, and tells what happened meanwhile: the host functions that the plugin called, with
+  arguments, results and times, and what it logged and printed, whatever Logger's level. See
+  `Vitrine.Trace` for the events.
+
+  Options are those of `call/4`, and `:max_events`, the number of events that are kept, 1000 by default;
+  if there were more, the last event says how many. To have events while the call runs, give a
+  function as the option `:trace` of `call/4`.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|
+      ...>   (module
+      ...>     (import "extism:host/env" "input_offset" (func $input (result i64)))
+      ...>     (import "extism:host/user" "greet" (func $greet (param i64) (result i64)))
+      ...>     (func (export "hello") (drop (call $greet (call $input)))))
+      ...> |, host_functions: %{"greet" => &("hello " <> &1)})
+      iex> {{:ok, ""}, [greet, call]} = Vitrine.trace(plugin, "hello", "Joe")
+      iex> {greet.kind, greet.name, greet.args, greet.reply}
+      {:host_function, "greet", ["Joe"], {:ok, ["hello Joe"]}}
+      iex> {call.kind, greet.at + greet.us <= call.us}
+      {:call, true}
+  """
+  @spec trace(callable(), String.t(), iodata() | term(), keyword()) ::
+          {{:ok, binary() | term()} | {:error, Error.t()}, [Trace.event()]}
+  def trace(callable, function, input \\ "", options \\ []) do
+    {max, options} = Keyword.pop(options, :max_events)
+    Trace.collect(max, &call(callable, function, input, [trace: &1] ++ options))
+  end
+
+  @typedoc """
+  What a plugin has done since it was loaded, see `stats/1`. Times are in microseconds.
+
+    * `calls` - calls that were asked for, also those that were refused
+    * `errors` - how many of them failed, by the reason in the core: a host function's failure is
+      `:host_function` there also where the caller is told `:codec` or `:http`
+    * `abandoned` - calls that ended with the process that made them
+    * `instances` - instances that were made: the first, and one after each trap
+    * `slices` - how often guest code was run
+    * `guest_us` - the time it ran: by a clock that ticks each half millisecond, so that a short
+      call counts as nothing or as a tick, and many calls right on average
+    * `host_calls`, `host_us` - host functions that were called, and the time that the plugin waited
+      for them, for HTTP and for Logger
+    * `fuel` - units of fuel, with the option `:fuel`
+    * `memory_bytes`, `peak_memory_bytes` - linear memory that the instance has, the kernel's
+      included, and the most it had; what was replaced counts until it is released
+    * `vars_bytes` - variables, as they count against their limit
+  """
+  @type stats :: %{
+          calls: non_neg_integer(),
+          errors: %{optional(Error.reason()) => pos_integer()},
+          abandoned: non_neg_integer(),
+          instances: non_neg_integer(),
+          slices: non_neg_integer(),
+          guest_us: non_neg_integer(),
+          host_calls: non_neg_integer(),
+          host_us: non_neg_integer(),
+          fuel: non_neg_integer(),
+          memory_bytes: non_neg_integer(),
+          peak_memory_bytes: non_neg_integer(),
+          vars_bytes: non_neg_integer()
+        }
+
+  @doc """
+  What the plugin has done and uses, see `t:stats/0`. Cheap, and always possible, also while a call
+  runs. For a server these are of the version that it has now.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (memory 1) (func (export "run")))|)
+      iex> Vitrine.call(plugin, "run")
+      iex> Vitrine.call(plugin, "walk")
+      iex> stats = Vitrine.stats(plugin)
+      iex> {stats.calls, stats.errors, stats.instances}
+      {2, %{function_not_found: 1}, 1}
+  """
+  @spec stats(callable()) :: stats() | {:error, Error.t()}
+  def stats(%Plugin{ref: ref}), do: Native.plugin_stats(ref)
+  def stats(server), do: Server.ask(server, :stats)
 
   @doc """
   Whether the plugin has a function of this name: an export without parameters, and with no

@@ -4,7 +4,7 @@ defmodule Vitrine.Call do
   # code and says what the call needs next; between slices the process is plain Elixir, so it can
   # be killed, traced and timed out, and host functions are ordinary function calls.
 
-  alias Vitrine.{Error, HostFunction, Log, Native, Plugin}
+  alias Vitrine.{Error, HostFunction, Log, Native, Plugin, Telemetry, Trace}
   alias Vitrine.HTTP.Exchange
 
   # Bytes that are too many to be copied on a normal scheduler, as in the core.
@@ -17,14 +17,31 @@ defmodule Vitrine.Call do
 
   @doc "Calls a plugin's function to its end."
   @spec run(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
-  def run({plugin, _, _} = frame, input, timeout) do
+  def run({plugin, function, _} = frame, input, timeout) do
+    case Telemetry.handler() do
+      false ->
+        drive(frame, input, timeout)
+
+      handler ->
+        metadata = %{plugin: plugin.name, function: function, server: nil}
+        Telemetry.call(handler, metadata, fn -> drive(frame, input, timeout) end)
+    end
+  end
+
+  @doc "The same, without the events of a call."
+  @spec drive(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
+  def drive({plugin, _, _} = frame, input, timeout) do
     frame |> start(input, timeout, Log.level(plugin)) |> continue(frame)
   end
 
   @doc "Makes a plugin's instance."
   @spec initialise(frame(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
   def initialise({plugin, _, _} = frame, timeout) do
-    plugin.ref |> Native.plugin_initialise(timeout, Log.level(plugin)) |> continue(frame)
+    describe = &Map.put(Telemetry.outcome(&1), :plugin, plugin.name)
+
+    Telemetry.measure([:vitrine, :instantiate, :stop], describe, fn ->
+      plugin.ref |> Native.plugin_initialise(timeout, Log.level(plugin)) |> continue(frame)
+    end)
   end
 
   @doc "The first slice of a call: on a normal scheduler, unless that is known to be wrong."
@@ -61,31 +78,46 @@ defmodule Vitrine.Call do
   end
 
   def continue({:log, call, level, message, scheduler}, {plugin, _, _} = frame, failure) do
-    Log.write(plugin, level, message)
+    Trace.note(plugin, :log, %{level: Log.name(level), message: message}, fn ->
+      Log.write(plugin, level, message)
+    end)
+
     call |> resume({:values, []}, scheduler) |> continue(frame, failure)
   end
 
   def continue({:print, call, stream, text, scheduler}, {plugin, _, _} = frame, failure) do
-    Log.print(plugin, stream, text)
+    Trace.note(plugin, :print, %{stream: stream, text: text}, fn ->
+      Log.print(plugin, stream, text)
+    end)
+
     call |> resume({:values, []}, scheduler) |> continue(frame, failure)
   end
 
   def continue({:host_function, call, index, args, results, scheduler}, frame, _failure) do
     {plugin, _, context} = frame
     function = elem(plugin.host_functions, index)
-    {reply, failure} = HostFunction.run(function, args, results, context)
+
+    {reply, failure} =
+      Trace.host_call(frame, :host_function, %{name: function.name, args: args}, fn ->
+        HostFunction.run(function, args, results, context)
+      end)
+
     call |> resume(reply, scheduler) |> continue(frame, failure)
   end
 
   def continue({:http, call, wish, milliseconds, scheduler}, {plugin, _, _} = frame, _failure) do
     cancelled? = fn -> Native.call_cancelled(call) end
 
+    {method, url, _, _} = wish
+
     {reply, failure} =
-      case Exchange.run(plugin.http, wish, milliseconds, cancelled?) do
-        {:ok, response} -> {{:http, response}, []}
-        {:error, message, failure} -> {{:error, message}, failure}
-        :timeout -> {:timeout, []}
-      end
+      Trace.host_call(frame, :http, %{name: method, url: url}, fn ->
+        case Exchange.run(plugin.http, wish, milliseconds, cancelled?) do
+          {:ok, response} -> {{:http, response}, []}
+          {:error, message, failure} -> {{:error, message}, failure}
+          :timeout -> {:timeout, []}
+        end
+      end)
 
     call |> resume(reply, scheduler) |> continue(frame, failure)
   end

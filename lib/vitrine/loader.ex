@@ -3,7 +3,7 @@ defmodule Vitrine.Loader do
   # From a source to a plugin that is ready to be called: load, compile, link, initialise.
 
   alias Vitrine.HostFunction.Types
-  alias Vitrine.{Call, Error, Native, Options, Plugin, Source}
+  alias Vitrine.{Call, Error, Native, Options, Plugin, Source, Telemetry}
 
   @page 65_536
 
@@ -17,10 +17,12 @@ defmodule Vitrine.Loader do
 
       with {:ok, compiled} <- compile(modules, main, options, name),
            {_, main_module} = Enum.at(compiled, main),
-           name = name || String.slice(Native.compiled_hash(main_module), 0, 12),
+           hash = Native.compiled_hash(main_module),
+           name = name || String.slice(hash, 0, 12),
            {:ok, ref} <- native(Native.plugin_new(compiled, main, terms(options)), name) do
         plugin = %Plugin{
           name: name,
+          hash: hash,
           ref: ref,
           host_functions: List.to_tuple(options.host_functions),
           timeout: options.timeout,
@@ -43,12 +45,20 @@ defmodule Vitrine.Loader do
     |> Enum.reduce_while({:ok, []}, fn {{name, bytes}, index}, {:ok, compiled} ->
       options = Map.put(options.compile, :library, index != main)
 
-      case Native.await(&Native.compile(bytes, options, &1)) do
+      case compile_module(name, bytes, options, plugin) do
         {:ok, module} -> {:cont, {:ok, [{name, module} | compiled]}}
         error -> {:halt, native(in_module(error, name, modules), plugin)}
       end
     end)
     |> then(&with {:ok, compiled} <- &1, do: {:ok, Enum.reverse(compiled)})
+  end
+
+  defp compile_module(name, bytes, options, plugin) do
+    describe = &Map.merge(%{plugin: plugin, module: name}, Telemetry.outcome(native(&1, plugin)))
+
+    Telemetry.measure([:vitrine, :compile, :stop], %{bytes: byte_size(bytes)}, describe, fn ->
+      Native.await(&Native.compile(bytes, options, &1))
+    end)
   end
 
   defp in_module(error, _name, [_only]), do: error

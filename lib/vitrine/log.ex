@@ -25,7 +25,13 @@ defmodule Vitrine.Log do
   @spec level(Vitrine.Plugin.t()) :: integer()
   def level(%{logs?: false}), do: @off
 
-  def level(plugin) do
+  # A trace has also what Logger does not take.
+  def level(%{trace: trace} = plugin) when trace != nil,
+    do: Map.fetch!(@numbers, plugin.log_level)
+
+  def level(plugin), do: taken(plugin)
+
+  defp taken(plugin) do
     if Logger.enabled?(self()) do
       taken = Enum.find(0..4, @off, &allowed?(elem(@levels, &1)))
       max(taken, Map.fetch!(@numbers, plugin.log_level))
@@ -47,10 +53,18 @@ defmodule Vitrine.Log do
     defp process_allows?(_level), do: true
   end
 
+  @doc "The level of the ABI's number."
+  @spec name(0..4) :: level()
+  def name(number), do: elem({:trace, :debug, :info, :warning, :error}, number)
+
   @doc "Logs a line of a plugin."
   @spec write(Vitrine.Plugin.t(), 0..4, binary()) :: :ok
   def write(plugin, level, message) do
-    Logger.bare_log(elem(@levels, level), text(message), plugin: plugin.name)
+    if plugin.trace == nil or level >= taken(plugin) do
+      Logger.bare_log(elem(@levels, level), text(message), plugin: plugin.name)
+    end
+
+    :ok
   end
 
   @doc "Logs the lines that a plugin printed."

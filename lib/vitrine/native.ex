@@ -29,6 +29,8 @@ defmodule Vitrine.Native do
   def plugin_put_config(_plugin, _changes), do: error()
   def plugin_take_printed(_plugin), do: error()
   def plugin_fuel_used(_plugin), do: error()
+  def plugin_stats(_plugin), do: error()
+  def plugin_vars_version(_plugin), do: error()
 
   # Calls
   def call_start(_plugin, _function, _input, _timeout, _log_level), do: error()

@@ -10,6 +10,7 @@ defmodule Vitrine.Plugin do
   @typedoc "A loaded plugin. Its fields are private, but for `name`."
   @type t :: %__MODULE__{
           name: String.t(),
+          hash: String.t(),
           ref: reference(),
           host_functions: tuple(),
           timeout: timeout(),
@@ -17,11 +18,13 @@ defmodule Vitrine.Plugin do
           http: Vitrine.HTTP.Policy.t(),
           logs?: boolean(),
           log_level: Vitrine.Log.level(),
-          print_levels: %{stdout: Logger.level(), stderr: Logger.level()}
+          print_levels: %{stdout: Logger.level(), stderr: Logger.level()},
+          trace: Vitrine.Trace.t() | nil
         }
 
   @enforce_keys [
     :name,
+    :hash,
     :ref,
     :host_functions,
     :timeout,
@@ -31,7 +34,8 @@ defmodule Vitrine.Plugin do
     :log_level,
     :print_levels
   ]
-  defstruct @enforce_keys
+  # `hash` is the sha256 of the main module; `trace` is set for a call that is traced.
+  defstruct @enforce_keys ++ [trace: nil]
 
   defimpl Inspect do
     def inspect(plugin, _options), do: "#Vitrine.Plugin<#{plugin.name}>"

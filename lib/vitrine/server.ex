@@ -22,7 +22,7 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.{Call, Error, Log, Native, Options, Plugin}
+  alias Vitrine.{Call, Error, Log, Native, Options, Plugin, Telemetry, Trace}
   alias Vitrine.Server.Queue
 
   # How often to look whether a dead caller's last slice has ended, in milliseconds.
@@ -70,11 +70,28 @@ defmodule Vitrine.Server do
   @spec call(GenServer.server(), String.t(), binary(), keyword()) ::
           {:ok, binary()} | {:error, Error.t()}
   def call(server, function, input, options) do
-    options = Keyword.validate!(options, [:context, :timeout])
+    options = Keyword.validate!(options, [:context, :timeout, :trace])
     timeout = options[:timeout] && Options.timeout!(options[:timeout])
 
-    # The server keeps the deadline: it answers when that has passed, too.
-    case ask(server, {:call, function, input, timeout, options[:context]}) do
+    trace = Trace.begin!(options[:trace])
+    request = {:call, function, input, timeout, options[:context], trace}
+    Trace.call(trace, function, input, fn -> observed(server, request) end)
+  end
+
+  defp observed(server, {:call, function, _, _, _, _} = request) do
+    case Telemetry.handler() do
+      false ->
+        ask_for(server, request)
+
+      handler ->
+        metadata = %{plugin: nil, function: function, server: server}
+        Telemetry.call(handler, metadata, fn -> ask_for(server, request) end)
+    end
+  end
+
+  # The server keeps the deadline: it answers when that has passed, too.
+  defp ask_for(server, request) do
+    case ask(server, request) do
       {:lease, tag, frame, work} -> work(server, tag, frame, work)
       result -> result
     end
@@ -103,7 +120,7 @@ defmodule Vitrine.Server do
   # The call goes on in this process; the server waits until it is told, or until this one is gone.
   defp work(server, tag, frame, work) do
     case work do
-      {:start, input, timeout} -> Call.run(frame, input, timeout)
+      {:start, input, timeout} -> Call.drive(frame, input, timeout)
       step -> Call.continue(step, frame)
     end
   after
@@ -126,7 +143,7 @@ defmodule Vitrine.Server do
   end
 
   @impl true
-  def handle_call({:call, _, _, timeout, _} = request, from, state) do
+  def handle_call({:call, _, _, timeout, _, _} = request, from, state) do
     timeout = timeout || state.plugin.timeout
 
     case state.lease do
@@ -158,6 +175,7 @@ defmodule Vitrine.Server do
     do: {:reply, Vitrine.take_printed(state.plugin), state}
 
   def handle_call(:fuel_used, _from, state), do: {:reply, Vitrine.fuel_used(state.plugin), state}
+  def handle_call(:stats, _from, state), do: {:reply, Vitrine.stats(state.plugin), state}
   def handle_call(:reset, _from, state), do: {:reply, Vitrine.reset(state.plugin), state}
 
   @impl true
@@ -226,12 +244,12 @@ defmodule Vitrine.Server do
 
   defp alive?(client), do: node(client) != node() or Process.alive?(client)
 
-  defp serve({:call, function, input, _, context}, {client, _} = from, timeout, state) do
-    frame = {state.plugin, function, context}
+  defp serve({:call, function, input, _, context, trace}, {client, _} = from, timeout, state) do
+    frame = {%{state.plugin | trace: trace}, function, context}
 
     cond do
       node(client) != node() ->
-        run_for(frame, input, timeout, from, state)
+        run_for({state.plugin, function, context}, input, timeout, from, state)
 
       Call.short_start?(state.plugin, input) ->
         step = Call.start(frame, input, timeout, Log.level(state.plugin))
@@ -269,7 +287,7 @@ defmodule Vitrine.Server do
 
     {runner, monitor} =
       spawn_monitor(fn ->
-        GenServer.reply(from, Call.run(frame, input, timeout))
+        GenServer.reply(from, Call.drive(frame, input, timeout))
         GenServer.cast(server, {:release, tag})
       end)
 
@@ -278,7 +296,7 @@ defmodule Vitrine.Server do
     %{state | lease: lease}
   end
 
-  defp error(%{plugin: %Plugin{name: name}}, {:call, function, _, _, _}, reason, message) do
+  defp error(%{plugin: %Plugin{name: name}}, {:call, function, _, _, _, _}, reason, message) do
     %Error{reason: reason, message: message, plugin: name, function: function}
   end
 end

@@ -64,6 +64,8 @@ pub struct Call {
     waiting: bool,
     /// The time of the start, until the first slice.
     begun: Option<u64>,
+    /// The time since when it is parked on a request.
+    parked: Option<u64>,
     normal_used: Duration,
     slice: Duration,
     demand: Demand,
@@ -83,6 +85,7 @@ impl Call {
             running: Some(running),
             plugin,
             begun: Some(begun),
+            parked: None,
             waiting: false,
             normal_used: Duration::ZERO,
             slice: Duration::ZERO,
@@ -97,6 +100,10 @@ impl Call {
             control.answer(reply);
         }
         let begin = self.begun.take().unwrap_or_else(clock::now);
+        if let Some(parked) = self.parked.take() {
+            let counters = &self.plugin.shared.counters;
+            counters.in_host(begin.saturating_sub(parked));
+        }
         self.slice = Duration::ZERO;
         if self.waiting
             && let Err(stop) = control.check(begin)
@@ -198,6 +205,10 @@ impl Call {
         let shared = &self.plugin.shared;
         if let Some(request) = shared.control.take_request() {
             self.demand.set(false);
+            self.parked = Some(clock::now());
+            if matches!(request, Request::HostFunction { .. }) {
+                shared.counters.host_call();
+            }
             return Step::Parked(request);
         }
         if shared.call_waker.woken() {
@@ -226,6 +237,9 @@ impl Call {
 
     fn finish(&mut self, ended: Ended) -> Step {
         self.demand.set(false);
+        if let Err(error) = &ended.result {
+            self.plugin.shared.counters.error(error.reason);
+        }
         if let Some(running) = self.running.take()
             && ended.instance.is_none()
         {
@@ -243,6 +257,7 @@ impl Drop for Call {
         if let Some(running) = self.running.take() {
             // Unwinding the guest's fiber is no work for whoever collects garbage.
             reaper::reap(running);
+            self.plugin.shared.counters.abandoned();
             self.plugin.put_back(None);
         }
     }

@@ -41,6 +41,29 @@ pub enum Reason {
     Closed,
 }
 
+impl Reason {
+    /// All of them, each at the place of its discriminant.
+    pub const ALL: [Reason; 17] = [
+        Reason::GuestError,
+        Reason::Trap,
+        Reason::Exit,
+        Reason::Timeout,
+        Reason::Cancelled,
+        Reason::OutOfMemory,
+        Reason::Fuel,
+        Reason::OutputTooLarge,
+        Reason::HostFunction,
+        Reason::Http,
+        Reason::FunctionNotFound,
+        Reason::Link,
+        Reason::Manifest,
+        Reason::Vars,
+        Reason::Compile,
+        Reason::Busy,
+        Reason::Closed,
+    ];
+}
+
 /// One frame of a Wasm backtrace, innermost first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {

@@ -39,5 +39,6 @@ pub(crate) fn note(store: &Store<HostState>, amount: impl FnOnce(FuelLimits) -> 
     if let (Some(limits), Ok(left)) = (shared.fuel, store.get_fuel()) {
         let used = amount(limits).saturating_sub(left);
         shared.fuel_used.0.store(used, Relaxed);
+        shared.counters.fuel(used);
     }
 }

@@ -51,6 +51,7 @@ pub(crate) struct Instance {
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
     let mut store = new_store(&shared)?;
+    shared.counters.instance();
     fuel::give(&mut store, |limits| limits.initialisation);
     let made = make(&mut store, &shared).await;
     fuel::note(&store, |limits| limits.initialisation);

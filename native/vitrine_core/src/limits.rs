@@ -3,6 +3,7 @@
 use wasmtime::{ResourceLimiter, Result};
 
 use crate::error::Stop;
+use crate::stats::MemoryShare;
 
 /// The limits of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +48,19 @@ pub(crate) struct Limiter {
     memory_left: u64,
     elements_left: u64,
     modules: usize,
+    /// What the plugin's statistics know of it.
+    share: MemoryShare,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Limits, modules: usize) -> Self {
+    pub(crate) fn new(limits: Limits, modules: usize, share: MemoryShare) -> Self {
         Limiter {
             limits,
             modules,
             phase: Phase::Host,
             memory_left: limits.memory,
             elements_left: limits.table_elements,
+            share,
         }
     }
 
@@ -79,6 +83,7 @@ impl ResourceLimiter for Limiter {
         }
         let more = wanted.saturating_sub(now) as u64;
         if self.phase == Phase::Host {
+            self.share.grow(more);
             return Ok(true);
         }
         if more > self.memory_left {
@@ -91,6 +96,7 @@ impl ResourceLimiter for Limiter {
             .into());
         }
         self.memory_left -= more;
+        self.share.grow(more);
         Ok(true)
     }
 

@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::link::{Links, Modules, link};
 use crate::reaper::Reaped;
 use crate::slice::{NORMAL_BUDGET, Slice};
+use crate::stats::{Counters, Stats};
 use crate::wake::CallWaker;
 use crate::wasi::{Captured, Wasi};
 
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) captured: Captured,
     pub(crate) fuel: Option<FuelLimits>,
     pub(crate) fuel_used: Used,
+    pub(crate) counters: Counters,
     pub(crate) coredump: Option<PathBuf>,
     pub(crate) on_trap: OnTrap,
     pub(crate) control: Control,
@@ -123,6 +125,7 @@ impl Shared {
     /// times is not tried there again until it ends as quickly on a dirty one; a few times,
     /// because a thread that the operating system held up looks the same.
     pub(crate) fn note_slice(&self, slice: Slice, took: Duration) {
+        self.counters.slice(took);
         let now = self.overruns.load(Relaxed);
         if slice == Slice::Normal && took > OVERRUN {
             self.overruns
@@ -169,6 +172,7 @@ impl Plugin {
             captured: Captured::default(),
             fuel: options.fuel,
             fuel_used: Used::default(),
+            counters: Counters::default(),
             coredump: options.coredump,
             on_trap: options.on_trap,
             control: Control::new(),
@@ -189,6 +193,17 @@ impl Plugin {
 
     /// Begins a call of an exported function. `input` is copied before this returns.
     pub fn start(
+        self: &Arc<Self>,
+        function: &str,
+        input: &[u8],
+        options: CallOptions,
+    ) -> Result<Call, Error> {
+        self.shared.counters.call();
+        self.try_start(function, input, options)
+            .inspect_err(|error| self.shared.counters.error(error.reason))
+    }
+
+    fn try_start(
         self: &Arc<Self>,
         function: &str,
         input: &[u8],
@@ -289,6 +304,11 @@ impl Plugin {
         self.shared.vars.lock().all().clone()
     }
 
+    /// Another number after each change of the variables.
+    pub fn vars_version(&self) -> u64 {
+        self.shared.vars.lock().version()
+    }
+
     /// Puts these variables in the place of those that are there.
     pub fn put_vars(&self, vars: BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
         let put = self.shared.vars.lock().replace(vars);
@@ -315,6 +335,12 @@ impl Plugin {
     /// counted.
     pub fn fuel_used(&self) -> u64 {
         self.shared.fuel_used.get()
+    }
+
+    /// What the plugin has done so far, and what it uses.
+    pub fn stats(&self) -> Stats {
+        let vars = self.shared.vars.lock().used();
+        self.shared.counters.read(vars)
     }
 
     /// Drops the instance for good and stops the call that is running.

@@ -8,6 +8,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::limits::Limiter;
 use crate::plugin::Shared;
+use crate::stats::MemoryShare;
 use crate::wasi;
 use crate::world::World;
 
@@ -29,7 +30,11 @@ impl HostState {
             None => None,
         };
         Ok(HostState {
-            limiter: Limiter::new(shared.limits, shared.links.modules.len()),
+            limiter: Limiter::new(
+                shared.limits,
+                shared.links.modules.len(),
+                MemoryShare::new(shared.counters.memory.clone()),
+            ),
             world: World::default(),
             wasi,
             kernel: None,

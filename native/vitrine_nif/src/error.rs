@@ -24,7 +24,7 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
     (atoms::error(), details).encode(env)
 }
 
-fn reason(reason: Reason) -> Atom {
+pub fn reason(reason: Reason) -> Atom {
     match reason {
         Reason::GuestError => atoms::guest_error(),
         Reason::Trap => atoms::trap(),

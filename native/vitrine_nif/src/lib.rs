@@ -10,6 +10,7 @@ mod http;
 mod options;
 mod plugin;
 mod reply;
+mod stats;
 mod toml;
 mod value;
 

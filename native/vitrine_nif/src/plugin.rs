@@ -7,6 +7,7 @@ use vitrine_core::{ExportKind, Plugin};
 
 use crate::compile::CompiledModule;
 use crate::options::PluginTerm;
+use crate::stats::StatsTerm;
 use crate::{atoms, bytes, error, reply};
 
 pub struct PluginResource(pub Arc<Plugin>);
@@ -43,6 +44,17 @@ fn plugin_vars(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> NifResult<T
         .map(|(key, value)| (key.encode(env), bytes::give(env, value)))
         .collect();
     Term::map_from_pairs(env, &pairs)
+}
+
+/// Another number after each change of the variables.
+#[rustler::nif]
+fn plugin_vars_version(plugin: ResourceArc<PluginResource>) -> u64 {
+    plugin.0.vars_version()
+}
+
+#[rustler::nif]
+fn plugin_stats(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+    StatsTerm::new(env, plugin.0.stats()).encode(env)
 }
 
 /// Takes `{name, value}` pairs.

@@ -13,6 +13,8 @@ pub struct Vars {
     entries: BTreeMap<String, Vec<u8>>,
     max_bytes: u64,
     used: u64,
+    /// How often they were changed.
+    version: u64,
 }
 
 impl Vars {
@@ -22,6 +24,7 @@ impl Vars {
             entries: BTreeMap::new(),
             max_bytes,
             used: 0,
+            version: 0,
         }
     }
 
@@ -31,6 +34,16 @@ impl Vars {
 
     pub(crate) fn all(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.entries
+    }
+
+    /// The bytes that count against the limit.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Another number after each change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// Puts others in the place of all.
@@ -46,6 +59,7 @@ impl Vars {
             )));
         }
         (self.entries, self.used) = (entries, used);
+        self.version += 1;
         Ok(())
     }
 
@@ -57,6 +71,7 @@ impl Vars {
         let Some(value) = value else {
             self.entries.remove(&key);
             self.used -= freed;
+            self.version += 1;
             return Ok(());
         };
         let used = self.used - freed + size(&key, &value);
@@ -67,6 +82,7 @@ impl Vars {
             )));
         }
         self.used = used;
+        self.version += 1;
         self.entries.insert(key, value);
         Ok(())
     }

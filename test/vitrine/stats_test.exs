@@ -1,0 +1,100 @@
+defmodule Vitrine.StatsTest do
+  use ExUnit.Case, async: true
+
+  import Vitrine.Guests
+
+  @page 65_536
+
+  describe "stats/1" do
+    test "counts calls, also those that were refused, and errors by reason" do
+      plugin = guest!("rust")
+      {:ok, _} = Vitrine.call(plugin, "echo", "hi")
+      {:error, _} = Vitrine.call(plugin, "fail", "no")
+      {:error, _} = Vitrine.call(plugin, "recurse")
+      {:error, _} = Vitrine.call(plugin, "missing")
+      {:error, _} = Vitrine.call(plugin, "spin", "", timeout: 5)
+      {:error, _} = Vitrine.call(plugin, "echo", "hi", timeout: 0)
+      stats = Vitrine.stats(plugin)
+      assert stats.calls == 6
+      assert stats.errors == %{guest_error: 1, trap: 1, function_not_found: 1, timeout: 2}
+    end
+
+    test "counts instances: the first, and one after each trap" do
+      plugin = guest!("rust")
+      assert Vitrine.stats(plugin).instances == 1
+      {:error, _} = Vitrine.call(plugin, "recurse")
+      {:ok, _} = Vitrine.call(plugin, "echo")
+      {:ok, _} = Vitrine.call(plugin, "echo")
+      assert Vitrine.stats(plugin).instances == 2
+    end
+
+    test "has the time in the guest, apart from that in host functions" do
+      plugin = guest!("rust", host_functions: %{"greet" => fn _ -> Process.sleep(30) && "x" end})
+      {:ok, _} = Vitrine.call(plugin, "greet")
+      %{host_us: host, guest_us: guest, host_calls: 1} = Vitrine.stats(plugin)
+      assert host in 30_000..1_000_000
+      assert guest < 30_000
+
+      {:error, _} = Vitrine.call(plugin, "spin", "", timeout: 50)
+      stats = Vitrine.stats(plugin)
+      # What it had of its 50 ms: other tests want the processors, too.
+      assert (stats.guest_us - guest) in 2_000..1_000_000
+      assert stats.host_us == host
+      assert stats.slices > 3
+    end
+
+    test "is there while a call runs, and tells who gave one up" do
+      plugin = guest!("rust")
+      pid = running!(plugin, "spin")
+      eventually(fn -> Vitrine.stats(plugin).slices > 2 end)
+      assert %{calls: 1, abandoned: 0, errors: errors} = Vitrine.stats(plugin)
+      assert errors == %{}
+      assert reason(Vitrine.call(plugin, "echo")) == :busy
+      Process.exit(pid, :kill)
+      eventually(fn -> Vitrine.stats(plugin).abandoned == 1 end)
+      assert %{calls: 2, errors: %{busy: 1}} = Vitrine.stats(plugin)
+    end
+
+    test "sums up fuel" do
+      plugin = new!(wat("spin"), fuel: 1_000)
+      before = Vitrine.stats(plugin).fuel
+      for _ <- 1..2, do: assert(reason(Vitrine.call(plugin, "spin")) == :fuel)
+      assert (Vitrine.stats(plugin).fuel - before) in 1_990..2_010
+    end
+
+    test "has the memory of the instance now, and the most it had" do
+      plugin = new!(~S|
+        (module
+          (memory 1)
+          (func (export "grow") (drop (memory.grow (i32.const 100))))
+          (func (export "trap") unreachable))
+      |)
+      small = Vitrine.stats(plugin)
+      assert small.memory_bytes >= @page
+      {:ok, ""} = Vitrine.call(plugin, "grow")
+      grown = small.memory_bytes + 100 * @page
+      assert %{memory_bytes: ^grown, peak_memory_bytes: ^grown} = Vitrine.stats(plugin)
+      {:error, _} = Vitrine.call(plugin, "trap")
+      eventually(fn -> Vitrine.stats(plugin).memory_bytes == 0 end)
+      assert reason(Vitrine.call(plugin, "trap")) == :trap
+      assert Vitrine.stats(plugin).peak_memory_bytes == grown
+      Vitrine.close(plugin)
+      eventually(fn -> Vitrine.stats(plugin).memory_bytes == 0 end)
+    end
+
+    test "has the bytes of variables" do
+      plugin = new!("(module)")
+      assert Vitrine.stats(plugin).vars_bytes == 0
+      :ok = Vitrine.put_vars(plugin, %{"key" => "value"})
+      assert Vitrine.stats(plugin).vars_bytes >= 8
+    end
+
+    test "is that of a server's plugin" do
+      server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
+      {:ok, _} = Vitrine.call(server, "echo", "hi")
+      assert %{calls: 1, instances: 1} = Vitrine.stats(server)
+      Vitrine.close(server)
+      assert reason(Vitrine.stats(server)) == :closed
+    end
+  end
+end

@@ -1,0 +1,229 @@
+defmodule Vitrine.TelemetryTest do
+  # The handler is one for all.
+  use ExUnit.Case, async: false
+  doctest Vitrine.Telemetry
+
+  import ExUnit.CaptureLog
+  import Vitrine.Guests
+
+  alias Vitrine.Telemetry
+
+  # The events that this test's own work emits: other processes of the suite may still be there.
+  defp attach! do
+    test = self()
+
+    Telemetry.attach(fn event, measurements, metadata ->
+      if self() == test, do: send(test, {event, measurements, metadata})
+    end)
+
+    on_exit(&Telemetry.detach/0)
+  end
+
+  defp emitted(events \\ []) do
+    receive do
+      {[:vitrine | _], _, _} = event -> emitted([event | events])
+    after
+      0 -> Enum.reverse(events)
+    end
+  end
+
+  describe "events" do
+    test "of loading a plugin" do
+      attach!()
+      new!(wasm("rust_minimal"), name: "p")
+
+      assert [
+               {[:vitrine, :compile, :stop], compile,
+                %{plugin: "p", module: "main", result: :ok}},
+               {[:vitrine, :instantiate, :stop], instantiate, %{plugin: "p", result: :ok}}
+             ] = emitted()
+
+      assert compile.bytes == File.stat!(wasm("rust_minimal")).size
+      for times <- [compile, instantiate], do: assert(times.duration > 0 and times.monotonic_time)
+    end
+
+    test "of what cannot be loaded" do
+      attach!()
+      {:error, error} = Vitrine.new("(module (func i32.const))", name: "p")
+
+      assert [{[:vitrine, :compile, :stop], _, %{result: :error, error: ^error}}] = emitted()
+
+      {:error, error} = Vitrine.new(wat("trapping_start"))
+
+      assert [_compile, {[:vitrine, :instantiate, :stop], _, %{result: :error, error: ^error}}] =
+               emitted()
+    end
+
+    test "of a call, with its host functions in between" do
+      plugin =
+        guest!("rust",
+          name: "p",
+          host_functions: %{"greet" => fn _ -> Process.sleep(5) && "x" end}
+        )
+
+      attach!()
+      {:ok, "x"} = Vitrine.call(plugin, "greet")
+
+      assert [
+               {[:vitrine, :call, :start], %{system_time: _, monotonic_time: start}, begun},
+               {[:vitrine, :host_call, :stop], host, host_call},
+               {[:vitrine, :call, :stop], %{monotonic_time: stop, duration: duration}, ended}
+             ] = emitted()
+
+      assert %{plugin: "p", function: "greet", server: nil, telemetry_span_context: span} = begun
+      assert %{telemetry_span_context: ^span, result: :ok, error: nil, plugin: "p"} = ended
+      assert stop == start + duration
+
+      assert %{kind: :host_function, name: "greet", plugin: "p", function: "greet", result: :ok} =
+               host_call
+
+      assert System.convert_time_unit(host.duration, :native, :millisecond) >= 5
+      assert host.duration < duration
+    end
+
+    test "of a call that fails" do
+      plugin = guest!("rust", host_functions: %{"greet" => fn _ -> raise "no" end})
+      attach!()
+      {:error, error} = Vitrine.call(plugin, "greet")
+
+      assert [
+               _start,
+               {_, _, %{result: :error}},
+               {[:vitrine, :call, :stop], _, %{error: ^error, result: :error}}
+             ] = emitted()
+    end
+
+    test "of a call that raises" do
+      plugin = new!(wasm("rust_minimal"))
+      attach!()
+      # A timeout that no option could be: what a bug of ours would look like.
+      assert_raise ArgumentError, fn -> Vitrine.Call.run({plugin, "echo", nil}, "", :never) end
+
+      assert [
+               _,
+               {[:vitrine, :call, :exception], %{duration: _},
+                %{kind: :error, stacktrace: [_ | _]}}
+             ] = emitted()
+    end
+
+    test "of a call of a server, once, in the calling process" do
+      server =
+        start_supervised!(
+          {Vitrine.Server, source: wasm("rust"), host_functions: host_functions()}
+        )
+
+      attach!()
+      {:ok, _} = Vitrine.call(server, "greet", "Joe")
+
+      assert [
+               {[:vitrine, :call, :start], _, %{server: ^server, plugin: nil, function: "greet"}},
+               {[:vitrine, :host_call, :stop], _, %{name: "greet"}},
+               {[:vitrine, :call, :stop], _, %{server: ^server, result: :ok}}
+             ] = emitted()
+    end
+
+    test "are all documented" do
+      {:docs_v1, _, _, _, %{"en" => doc}, _, _} = Code.fetch_docs(Telemetry)
+      for event <- Telemetry.events(), do: assert(doc =~ "`#{inspect(event)}`")
+    end
+  end
+
+  describe "attach/1" do
+    test "takes a module and a function, and puts it in the place of the one before" do
+      attach!()
+      Telemetry.attach({__MODULE__, :note})
+      {:ok, _} = Vitrine.call(new!(wasm("rust_minimal")), "echo")
+      assert emitted() == []
+      assert_received {:noted, [:vitrine, :call, :stop]}
+    end
+
+    test "refuses what is no handler" do
+      for wrong <- [fn -> :ok end, {"M", :f}, nil] do
+        assert_raise ArgumentError, ~r/telemetry handler/, fn -> Telemetry.attach(wrong) end
+      end
+    end
+
+    test "survives a handler that fails, without it" do
+      plugin = new!(wasm("rust_minimal"))
+      on_exit(&Telemetry.detach/0)
+      test = self()
+      Telemetry.attach(fn _, _, _ -> if self() == test, do: raise("broken handler") end)
+      log = capture_log(fn -> assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"} end)
+      assert log =~ "broken handler" and log =~ "was detached"
+      assert capture_log(fn -> assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"} end) == ""
+    end
+  end
+
+  describe "the configured handler" do
+    setup do
+      on_exit(fn ->
+        Application.delete_env(:vitrine, :telemetry_handler)
+        Telemetry.detach()
+      end)
+    end
+
+    defp configure(value) do
+      Application.put_env(:vitrine, :telemetry_handler, value)
+      Telemetry.detach()
+    end
+
+    test "takes events" do
+      configure({__MODULE__, :note})
+      {:ok, _} = Vitrine.call(new!(wasm("rust_minimal")), "echo")
+      assert_received {:noted, [:vitrine, :compile, :stop]}
+      assert_received {:noted, [:vitrine, :call, :stop]}
+    end
+
+    test "can be none, or wrong" do
+      configure(false)
+      assert Telemetry.handler() == false
+      configure("M.f")
+      assert_raise ArgumentError, ~r/telemetry handler/, fn -> Telemetry.handler() end
+    end
+  end
+
+  describe "the application :telemetry" do
+    # It cannot be a dependency, so this stands in for it: the one function, and being started.
+    setup do
+      refute Code.ensure_loaded?(:telemetry)
+
+      Code.compile_string("""
+      defmodule :telemetry do
+        def execute(event, measurements, metadata), do: send(self(), {event, measurements, metadata})
+      end
+      """)
+
+      :ok =
+        :application.load({:application, :telemetry, [vsn: ~c"1", modules: [], registered: []]})
+
+      Telemetry.detach()
+
+      on_exit(fn ->
+        capture_log(fn -> Application.stop(:telemetry) end)
+        Application.unload(:telemetry)
+        :code.purge(:telemetry)
+        :code.delete(:telemetry)
+        Telemetry.detach()
+      end)
+    end
+
+    test "gets the events once it is started" do
+      plugin = new!(wasm("rust_minimal"))
+      {:ok, _} = Vitrine.call(plugin, "echo")
+      assert emitted() == []
+      :ok = Application.start(:telemetry)
+      {:ok, _} = Vitrine.call(plugin, "echo")
+      assert [{[:vitrine, :call, :start], _, _}, {[:vitrine, :call, :stop], _, _}] = emitted()
+    end
+
+    test "gives way to a handler that is attached" do
+      :ok = Application.start(:telemetry)
+      Telemetry.attach({__MODULE__, :note})
+      {:ok, _} = Vitrine.call(new!(wasm("rust_minimal")), "echo")
+      assert emitted() == []
+      assert_received {:noted, [:vitrine, :call, :stop]}
+    end
+  end
+
+  def note(event, %{monotonic_time: _}, %{}), do: send(self(), {:noted, event})
+end
