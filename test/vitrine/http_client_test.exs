@@ -97,7 +97,7 @@ defmodule Vitrine.HTTPClientTest do
     end
 
     test "may pause wherever it likes", %{server: server} do
-      assert {:ok, {200, _, "abcdef"}} = bounded(server, "/paused", timeout: 3_000)
+      assert {:ok, {200, _, "abcdef"}} = bounded(server, "/paused", timeout: 30_000)
     end
 
     test "may not read, either", %{server: server} do
@@ -142,11 +142,11 @@ defmodule Vitrine.HTTPClientTest do
 
     test "its body is stopped, whatever the status", %{server: server} do
       for path <- ~w(/endless_body/200 /endless_body/404 /endless_body/500) do
-        assert bounded(server, path, timeout: 5_000) == too_large(), path
+        assert bounded(server, path, timeout: 30_000) == too_large(), path
       end
 
       # Of one byte each.
-      assert bounded(server, "/endless_chunks", max: 100_000, timeout: 5_000) ==
+      assert bounded(server, "/endless_chunks", max: 100_000, timeout: 30_000) ==
                too_large(100_000)
 
       assert bounded(server, "/endless_body/200", max: 0) == too_large(0)
@@ -154,8 +154,8 @@ defmodule Vitrine.HTTPClientTest do
     end
 
     test "a compressed body is stopped where it is too large when unpacked", %{server: server} do
-      assert bounded(server, "/gzip_bomb", timeout: 5_000) == too_large()
-      assert bounded(server, "/gzip_void", timeout: 5_000) == too_large()
+      assert bounded(server, "/gzip_bomb", timeout: 30_000) == too_large()
+      assert bounded(server, "/gzip_void", timeout: 30_000) == too_large()
     end
 
     test "the body of a redirect is not read", %{server: server} do
@@ -365,14 +365,18 @@ defmodule Vitrine.HTTPClientTest do
           do: assert(bounded(server, path, options) == :timeout, path)
 
       for path <- ~w(/endless_header /endless_headers),
-          do: assert(bounded(server, path, options) =~ "the headers of the response are too long")
+          do:
+            assert(
+              bounded(server, path, [timeout: 30_000] ++ options) =~
+                "the headers of the response are too long"
+            )
 
       for path <- ~w(/endless_body/200 /endless_body/404 /gzip_bomb),
-          do: assert(bounded(server, path, [timeout: 5_000] ++ options) == too_large())
+          do: assert(bounded(server, path, [timeout: 30_000] ++ options) == too_large())
 
       assert bounded(server, "/nothing", options) =~ "the server closed the connection"
       assert bounded(server, "/garbage", options) =~ "no HTTP response"
-      assert {:ok, {200, _, "abcdef"}} = bounded(server, "/paused", [timeout: 3_000] ++ options)
+      assert {:ok, {200, _, "abcdef"}} = bounded(server, "/paused", [timeout: 30_000] ++ options)
       assert {:ok, {200, _, "abc0123456789"}} = bounded(server, "/chunks", options)
     end
 
