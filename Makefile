@@ -44,6 +44,7 @@ elixir-test: setup ## the Elixir part of the tests
 bench: setup ## measure, beside what it replaces
 	MIX_ENV=dev mix run bench/calls.exs
 	MIX_ENV=dev mix run bench/fairness.exs
+	MIX_ENV=dev mix run bench/pool.exs
 
 guests: setup ## build the plugins of the tests
 	test/guests/build.sh

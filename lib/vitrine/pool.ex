@@ -41,7 +41,7 @@ defmodule Vitrine.Pool do
     * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
       plugin is `:plugin_name` then
     * `:id` - the id of the child specification, by default the name
-    * `:size` - the most instances, by default the number of schedulers
+    * `:size` - the most instances, by default twice the number of schedulers
     * `:overflow` - instances beyond these while all are taken, dropped after the call. 0 by default
     * `:partitions` - callers on different schedulers prefer different instances: in how many groups.
       By default half of the size, but at most the number of schedulers. A caller whose group has no

@@ -179,6 +179,32 @@ defmodule Vitrine.PoolTest do
     end
   end
 
+  # What a process on another node asks the pool for: it has no access to the slots.
+  describe "a call by message" do
+    test "is made by another process in the caller's stead" do
+      greet = fn name, context -> "#{name} #{context} #{inspect(self())}" end
+      pool = pool!(host_functions: %{"greet" => greet, "tick" => & &1})
+
+      assert {:ok, "x y #PID" <> _ = answer} =
+               GenServer.call(pool, {:call, "greet", "x", nil, "y"})
+
+      refute answer =~ inspect(self())
+      assert reason(GenServer.call(pool, {:call, "spin", "", 20, nil})) == :timeout
+    end
+
+    test "ends with the caller" do
+      pool = pool!(size: 1)
+
+      caller =
+        spawn(fn -> GenServer.call(pool, {:call, "spin", "", :infinity, nil}, :infinity) end)
+
+      eventually(fn -> Pool.info(pool).busy == 1 end)
+      Process.exit(caller, :kill)
+      eventually(fn -> Pool.info(pool).busy == 0 end)
+      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
+    end
+  end
+
   describe "what applies to one instance" do
     test "raises for a pool" do
       pool = pool!()

@@ -27,7 +27,7 @@ defmodule Vitrine.Pool.Options do
         source: nil,
         plugin_name: nil,
         partitions: nil,
-        size: System.schedulers_online(),
+        size: 2 * System.schedulers_online(),
         overflow: 0,
         max_queue: 1_000,
         queue_timeout: :infinity,

@@ -1,28 +1,35 @@
 defmodule Vitrine.Pool.Slots do
   @moduledoc false
-  # What a pool's process and its callers share: a table in which each slot can be leased and can
-  # hold an instance.
+  # What a pool's process and its callers share: slots, each of which can be leased and can hold an
+  # instance.
   #
-  #   {{:lease, slot}, pid}                    the slot is that process's
-  #   {slot, version, plugin, made, uses}      the slot's instance, if it has one
-  #   {:version, number, %Version{}}           what instances are made of now
+  # Leases are gauges. One is taken by exchanging 0 for the number of a process, which at most one
+  # process achieves, and which says in the same moment whose the slot is: whenever the owner is
+  # killed, the gauge tells that the slot is a dead process's. Only the pool's process takes such
+  # slots back. Only the owner of a slot touches its instance.
   #
-  # A lease is taken by inserting its row, which at most one process achieves, and which says in the
-  # same moment whose it is: whenever the owner is killed, the row tells that the slot is a dead
-  # process's, and only the pool's process takes such slots back. Only the owner of a slot touches
-  # its instance.
+  # Instances are rows of a table, which the pool's process owns:
   #
-  # Of the gauges the first says how many callers wait, the second the number of the version, and
-  # one for each slot how often it was used. While somebody waits, slots are given out by the pool's
-  # process alone, in order, and whoever gives one back tells it. The gauge is set before the pool
-  # looks for free slots, and read after a slot was given back: one of the two sees the other.
+  #   {slot, version, plugin, made, uses}
+  #   {:version, number, %Version{}}         what instances are made of now
+  #
+  # While somebody waits, slots are given out by the pool's process alone, in order, and whoever gives
+  # one back tells it. How many wait is set before the pool looks for free slots, and read after a
+  # slot was given back: one of the two sees the other.
 
   alias Vitrine.{Native, Plugin}
-  alias Vitrine.Pool.Version
+  alias Vitrine.Pool.{Owner, Version}
 
+  # Gauges of the pool.
   @waiting 1
   @version 2
-  @gauges 2
+
+  # Gauges of a slot: its owner, how often it was used, and whether it has an instance, which is a
+  # hint for who looks for one. They have a cache line of their own.
+  @line 8
+  @owner 0
+  @uses 1
+  @filled 2
 
   @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy]
   defstruct @enforce_keys
@@ -47,12 +54,11 @@ defmodule Vitrine.Pool.Slots do
   @doc "The slots of a pool, which is the process that asks."
   def new(options, policy) do
     total = options.size + options.overflow
-    concurrency = if options.partitions > 1, do: [write_concurrency: true], else: []
 
     %__MODULE__{
       pid: self(),
-      table: :ets.new(__MODULE__, [:public] ++ concurrency),
-      gauges: :atomics.new(@gauges + total, signed: true),
+      table: :ets.new(__MODULE__, [:public, read_concurrency: options.partitions > 1]),
+      gauges: :atomics.new(@line * (total + 1), signed: false),
       size: options.size,
       total: total,
       partitions: options.partitions,
@@ -69,32 +75,33 @@ defmodule Vitrine.Pool.Slots do
   @spec lease_any(t(), pid()) :: slot() | nil
   def lease_any(%__MODULE__{partitions: partitions} = slots, pid) do
     partition = rem(:erlang.system_info(:scheduler_id) - 1, partitions)
+    owner = Owner.encode(pid)
 
-    search(slots, pid, :filled, partition, partition + 1, partitions) ||
-      search(slots, pid, :any, partition, partition + 1, partitions) ||
-      overflow(slots, pid, slots.size + 1)
+    search(slots, owner, :filled, partition, partition + 1, partitions) ||
+      search(slots, owner, :any, partition, partition + 1, partitions) ||
+      overflow(slots, owner, slots.size + 1)
   end
 
   # Slot n belongs to partition rem(n - 1, partitions).
-  defp search(_slots, _pid, _which, _partition, _slot, 0), do: nil
+  defp search(_slots, _owner, _which, _partition, _slot, 0), do: nil
 
-  defp search(slots, pid, which, partition, slot, left) when slot > slots.size do
+  defp search(slots, owner, which, partition, slot, left) when slot > slots.size do
     next = rem(partition + 1, slots.partitions)
-    search(slots, pid, which, next, next + 1, left - 1)
+    search(slots, owner, which, next, next + 1, left - 1)
   end
 
-  defp search(slots, pid, which, partition, slot, left) do
-    if (which == :any or filled?(slots, slot)) and lease(slots, slot, pid) do
+  defp search(slots, owner, which, partition, slot, left) do
+    if (which == :any or filled?(slots, slot)) and exchange(slots, slot, owner) do
       slot
     else
-      search(slots, pid, which, partition, slot + slots.partitions, left)
+      search(slots, owner, which, partition, slot + slots.partitions, left)
     end
   end
 
-  defp overflow(slots, _pid, slot) when slot > slots.total, do: nil
+  defp overflow(slots, _owner, slot) when slot > slots.total, do: nil
 
-  defp overflow(slots, pid, slot) do
-    if lease(slots, slot, pid), do: slot, else: overflow(slots, pid, slot + 1)
+  defp overflow(slots, owner, slot) do
+    if exchange(slots, slot, owner), do: slot, else: overflow(slots, owner, slot + 1)
   end
 
   @doc "Leases an empty slot that is no overflow."
@@ -107,28 +114,32 @@ defmodule Vitrine.Pool.Slots do
 
   @doc "Leases this slot for that process, if it is free."
   @spec lease(t(), slot(), pid()) :: boolean()
-  def lease(slots, slot, pid), do: :ets.insert_new(slots.table, {{:lease, slot}, pid})
+  def lease(slots, slot, pid), do: exchange(slots, slot, Owner.encode(pid))
+
+  defp exchange(slots, slot, owner) do
+    :atomics.compare_exchange(slots.gauges, gauge(slot, @owner), 0, owner) == :ok
+  end
 
   @doc "Ends a lease."
-  @spec release(t(), slot()) :: true
-  def release(slots, slot), do: :ets.delete(slots.table, {:lease, slot})
+  @spec release(t(), slot()) :: :ok
+  def release(slots, slot), do: :atomics.put(slots.gauges, gauge(slot, @owner), 0)
 
   @doc "Whose the slot is."
   @spec owner(t(), slot()) :: pid() | nil
   def owner(slots, slot) do
-    case :ets.lookup(slots.table, {:lease, slot}) do
-      [{_, pid}] -> pid
-      [] -> nil
+    case :atomics.get(slots.gauges, gauge(slot, @owner)) do
+      0 -> nil
+      owner -> Owner.decode(owner)
     end
   end
 
   @doc "All leases of processes that live."
   @spec leased(t()) :: [{slot(), pid()}]
   def leased(slots) do
-    for [slot, pid] <- :ets.match(slots.table, {{:lease, :"$1"}, :"$2"}), Process.alive?(pid) do
-      {slot, pid}
-    end
+    for slot <- 1..slots.total, pid = owner(slots, slot), Process.alive?(pid), do: {slot, pid}
   end
+
+  defp gauge(slot, number), do: @line * slot + number + 1
 
   ## Instances
 
@@ -148,21 +159,23 @@ defmodule Vitrine.Pool.Slots do
     ])
   end
 
-  @doc "Whether the slot has an instance."
+  @doc "Whether the slot seems to have an instance."
   @spec filled?(t(), slot()) :: boolean()
-  def filled?(slots, slot), do: :ets.member(slots.table, slot)
+  def filled?(slots, slot), do: :atomics.get(slots.gauges, gauge(slot, @filled)) == 1
 
   @doc "Puts an instance into a slot that is leased."
   @spec fill(t(), slot(), pos_integer(), Plugin.t()) :: instance()
   def fill(slots, slot, version, plugin) do
     instance = {slot, version, plugin, now(), uses(slots, slot)}
     :ets.insert(slots.table, instance)
+    :atomics.put(slots.gauges, gauge(slot, @filled), 1)
     instance
   end
 
   @doc "Drops the instance of a slot that is leased, and stops a call that it may be in."
   @spec drop(t(), slot()) :: :ok
   def drop(slots, slot) do
+    :atomics.put(slots.gauges, gauge(slot, @filled), 0)
     for {_, _, plugin, _, _} <- :ets.take(slots.table, slot), do: Native.plugin_close(plugin.ref)
     :ok
   end
@@ -170,13 +183,13 @@ defmodule Vitrine.Pool.Slots do
   ## Gauges and the version
 
   @doc "How often a slot was used."
-  def uses(slots, slot), do: :atomics.get(slots.gauges, @gauges + slot)
+  def uses(slots, slot), do: :atomics.get(slots.gauges, gauge(slot, @uses))
 
   @doc "How often all were used."
   def all_uses(slots), do: Enum.sum(Enum.map(1..slots.total, &uses(slots, &1)))
 
   @doc "Counts a use of a slot that has ended."
-  def count_use(slots, slot), do: :atomics.add(slots.gauges, @gauges + slot, 1)
+  def count_use(slots, slot), do: :atomics.add(slots.gauges, gauge(slot, @uses), 1)
 
   @doc "How many callers wait."
   def waiting(slots), do: :atomics.get(slots.gauges, @waiting)
