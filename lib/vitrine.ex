@@ -30,13 +30,17 @@ defmodule Vitrine do
       {:ok, "hello"}
 
   For a plugin that several processes share, under a supervisor, see `Vitrine.Server` and
-  `Vitrine.Pool`.
+  `Vitrine.Pool`; for one that is compiled once and has a fresh instance for each call, `compile/2`
+  and `run/4`.
   """
 
-  alias Vitrine.{Call, Codec, Error, Loader, Native, Options, Plugin, Pool, Server, Source, Trace}
+  alias Vitrine.{Call, Codec, Compiled, Error, Inspection, Loader, Native, Options, Plugin}
+  alias Vitrine.{Pool, Server, Source, Trace}
 
-  @typedoc "A plugin's bytes, its text, a path, or a manifest (see `Vitrine.Manifest`)."
-  @type source :: Source.t()
+  @typedoc """
+  A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave.
+  """
+  @type source :: Source.t() | Compiled.t()
 
   @typedoc "Something that can be called: a plugin, a `Vitrine.Server`, or a `Vitrine.Pool`."
   @type callable :: Plugin.t() | GenServer.server()
@@ -46,7 +50,8 @@ defmodule Vitrine do
 
   `source` is the bytes of a module, WebAssembly text, a manifest as a map, JSON or TOML text or
   `Vitrine.Manifest` struct, or the path of a file with any of these. A module that is in use
-  somewhere is not compiled again.
+  somewhere is not compiled again, nor one whose native code is on disk from before. A
+  `Vitrine.Compiled` is a source, too; it has options, over which those here are merged.
 
   ## Options
 
@@ -86,10 +91,17 @@ defmodule Vitrine do
     * `:http` - the client for that: a module with the behaviour `Vitrine.HTTP`, or `{module, options}`.
       `Vitrine.HTTP.Client` by default; `false` for none
     * `:http_response_headers` - whether the plugin sees the headers of responses. `false` by default
+    * `:requires` - what the plugin must export and may import, a keyword list:
+      `:exports`, the names of plugin functions that it must have;
+      `:imports`, the namespaces and `{namespace, name}` that it may import from besides the ABI and,
+      if it is granted, WASI, `:any` by default;
+      `:abi`, the version of the ABI, 1 for Extism's since 1.0 and 0 for the one before
+    * `:cache` - `false` if native code is not to be kept on disk, or looked for there. `true` by
+      default; see [Compiling](compiling.md#native-code-on-disk)
 
   ## Errors
 
-  `:manifest`, `:compile`, `:link`, and what a start function or initialiser may come to: `:trap`,
+  `:manifest`, `:compile`, `:contract`, `:link`, and what a start function or initialiser may come to: `:trap`,
   `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:http`. Wrong options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
@@ -98,6 +110,121 @@ defmodule Vitrine do
   """
   @spec new(source(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def new(source, options \\ []), do: Loader.load(source, options)
+
+  @doc """
+  Compiles a plugin and links it, and runs nothing of it: what `new/2` and `run/4` make instances of,
+  in any process and any number.
+
+  Takes the sources and options of `new/2`. Options given to `new/2` later are merged over those
+  given here; what changes the code or the imports must stay as it is then, or `ArgumentError` is
+  raised: whether `:fuel` and `:coredump` are given, `:debug_info`, `:profiler`, whether there is
+  `:wasi`, and the names and types of `:host_functions`. The functions themselves may be others.
+
+  A compiled plugin as `source` gets the options on top of its own.
+
+  ## Errors
+
+  `:manifest`, `:compile`, `:contract` and `:link`.
+
+      iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "empty")
+      iex> compiled.name
+      "empty"
+      iex> {:ok, one} = Vitrine.new(compiled)
+      iex> {:ok, other} = Vitrine.new(compiled, name: "other", timeout: 100)
+      iex> {Vitrine.call(one, "run"), Vitrine.call(other, "run")}
+      {{:ok, ""}, {:ok, ""}}
+
+      iex> {:error, error} =
+      ...>   Vitrine.compile("(module)", name: "p", requires: [exports: ["run", "stop"]])
+      iex> Exception.message(error)
+      ~S|plugin "p": the plugin does not keep its contract: it lacks the plugin functions "run", "stop"|
+  """
+  @spec compile(source(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
+  def compile(source, options \\ []), do: Loader.compile(source, options)
+
+  @doc """
+  Calls a function of a compiled plugin in an instance of its own: makes that, initialises it, calls
+  the function and drops it, all within the one timeout.
+
+  No call can leave anything to another: memory, globals and variables are those of a plugin that is
+  new. What it prints with `stdout: :capture` is gone with it.
+
+  Takes the options of `call/4`, and has its errors, besides `:busy` and `:closed`.
+
+      iex> {:ok, compiled} = Vitrine.compile(~S|
+      ...>   (module
+      ...>     (global $calls (mut i32) (i32.const 0))
+      ...>     (func (export "count") (result i32)
+      ...>       (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+      ...>       (global.get $calls)))
+      ...> |)
+      iex> for _ <- 1..2, {:error, error} = Vitrine.run(compiled, "count"), do: error.code
+      [1, 1]
+  """
+  @spec run(Compiled.t(), String.t(), iodata() | term(), keyword()) ::
+          {:ok, binary() | term()} | {:error, Error.t()}
+  def run(%Compiled{} = compiled, function, input \\ "", options \\ [])
+      when is_binary(function) do
+    encoded(compiled, function, input, options, &run_raw/4)
+  end
+
+  defp run_raw(compiled, function, input, options) do
+    {context, timeout} = call_options!(options, compiled.settings.timeout)
+
+    with {:ok, plugin} <- Loader.plugin(compiled) do
+      Call.run_fresh({plugin, function, context}, input, timeout)
+    end
+  end
+
+  @doc """
+  What a module says of itself, without compiling it and without running any of it: for what users
+  upload.
+
+  `bytes` is a module or its text, and is validated. Answers a map with
+
+    * `:size`, in bytes, and `:sha256`, in lower-case hexadecimal digits
+    * `:component` - whether it is a component of the component model and no module; of such, nothing
+      more is known
+    * `:name`, `:producers` and `:languages` - what compilers noted: the module's name or `nil`, a map
+      from `"language"`, `"processed-by"` and `"sdk"` to lists of `{name, version}`, and the names of
+      the languages. Anything can stand there
+    * `:exports` - a list of `%{name: name, type: type}`, and `:functions` - the names of those that
+      can be called as plugin functions
+    * `:imports` - a list of `%{namespace: namespace, name: name, type: type}`
+    * `:memories` and `:tables` - their types, with limits
+    * `:start` - the index of its start function, or `nil`
+    * `:abi` - 1 for a plugin of Extism's ABI, 0 for that of before version 1.0, `nil` if it uses
+      neither
+    * `:wasi` and `:http` - whether it needs WASI preview 1, and may make HTTP requests
+    * `:host_functions` - `{namespace, name}` of what it imports besides
+    * `:refused` - texts: why the plugin would be refused with these `options`, those of `new/2`. What
+      only linking or running can tell is not among them
+
+  Types are maps with `:kind`:
+
+      %{kind: :function, params: [:i64], results: [:i32]}
+      %{kind: :memory, min_pages: 1, max_pages: nil, memory64: false}
+      %{kind: :table, element: "funcref", min: 1, max: 1}
+      %{kind: :global, type: :i32, mutable: false}
+      %{kind: :tag}
+
+  Types of references are strings. The reason of errors is `:compile`.
+
+      iex> {:ok, found} = Vitrine.inspect_plugin(~S|
+      ...>   (module
+      ...>     (import "extism:host/user" "greet" (func (param i64) (result i64)))
+      ...>     (memory 17)
+      ...>     (func (export "run")))
+      ...> |, memory: [max_pages: 16])
+      iex> {found.functions, found.host_functions}
+      {["run"], [{"extism:host/user", "greet"}]}
+      iex> found.refused
+      ["it imports extism:host/user::greet, and there is no such host function",
+       "its memories begin with 17 pages, the limit is 16"]
+  """
+  @spec inspect_plugin(binary(), keyword()) :: {:ok, map()} | {:error, Error.t()}
+  def inspect_plugin(bytes, options \\ []) when is_binary(bytes),
+    do: Inspection.inspect_plugin(bytes, options)
 
   @doc """
   Calls a function of a plugin with an input, and answers with its output.
@@ -117,7 +244,7 @@ defmodule Vitrine do
 
   ## Errors
 
-  All but `:manifest`, `:compile` and `:link`; see `t:Vitrine.Error.reason/0`.
+  All but `:manifest`, `:compile`, `:contract` and `:link`; see `t:Vitrine.Error.reason/0`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run") unreachable))|, name: "p")
       iex> {:error, error} = Vitrine.call(plugin, "run")
@@ -135,12 +262,8 @@ defmodule Vitrine do
     Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
   end
 
-  def call(callable, function, input, options) when is_binary(function) do
-    case Keyword.pop(options, :as) do
-      {nil, options} -> call_raw(callable, function, Options.input!(input), options)
-      {as, options} -> call_as(callable, function, input, Codec.pair!(as), options)
-    end
-  end
+  def call(callable, function, input, options) when is_binary(function),
+    do: encoded(callable, function, input, options, &call_raw/4)
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
     options = Keyword.validate!(options, [:context, :trace, timeout: plugin.timeout])
@@ -159,18 +282,33 @@ defmodule Vitrine do
     end
   end
 
-  # In the process that calls, also when a server runs the call.
-  defp call_as(callable, function, input, {encoder, decoder}, options) do
-    result =
-      with {:ok, input} <- Codec.write(encoder, input, "the input"),
-           {:ok, output} <- call_raw(callable, function, input, options),
-           do: Codec.read(decoder, output, "the output")
+  defp call_options!(options, timeout) do
+    options = Keyword.validate!(options, [:context, timeout: timeout])
+    {options[:context], Options.timeout!(options[:timeout])}
+  end
 
-    with {:error, %{reason: :codec, function: nil} = error} <- result do
-      plugin = if is_struct(callable, Plugin), do: callable.name
-      {:error, %{error | plugin: plugin, function: function}}
+  # Encodes and decodes in the process that calls, also when a server runs the call.
+  defp encoded(callable, function, input, options, call) do
+    case Keyword.pop(options, :as) do
+      {nil, options} ->
+        call.(callable, function, Options.input!(input), options)
+
+      {as, options} ->
+        {encoder, decoder} = Codec.pair!(as)
+
+        result =
+          with {:ok, input} <- Codec.write(encoder, input, "the input"),
+               {:ok, output} <- call.(callable, function, input, options),
+               do: Codec.read(decoder, output, "the output")
+
+        with {:error, %{reason: :codec, function: nil} = error} <- result do
+          {:error, %{error | plugin: name(callable), function: function}}
+        end
     end
   end
+
+  defp name(%{name: name}), do: name
+  defp name(_server), do: nil
 
   @doc """
   Like `call/4`, but answers with the output itself and raises a `Vitrine.Error`.
@@ -271,7 +409,10 @@ defmodule Vitrine do
       iex> {Vitrine.function_exists?(plugin, "run"), Vitrine.function_exists?(plugin, "walk")}
       {true, false}
   """
-  @spec function_exists?(callable(), String.t()) :: boolean()
+  @spec function_exists?(callable() | Compiled.t(), String.t()) :: boolean()
+  def function_exists?(%Compiled{interface: interface}, name) when is_binary(name),
+    do: name in interface.functions
+
   def function_exists?(%Plugin{ref: ref}, name) when is_binary(name),
     do: Native.plugin_function(ref, name)
 

@@ -34,6 +34,15 @@ defmodule Vitrine.Call do
     frame |> start(input, timeout, Log.level(plugin)) |> continue(frame)
   end
 
+  @doc "Calls a function of a plugin that has no instance, and leaves it without one."
+  @spec run_fresh(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
+  def run_fresh({%{ref: ref} = plugin, function, _} = frame, input, timeout) do
+    # To make an instance is no work for a normal scheduler.
+    ref |> Native.call_start_dirty(function, input, timeout, Log.level(plugin)) |> continue(frame)
+  after
+    Native.plugin_close(ref)
+  end
+
   @doc "Makes a plugin's instance."
   @spec initialise(frame(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
   def initialise({plugin, _, _} = frame, timeout) do

@@ -24,6 +24,8 @@ defmodule Vitrine.Error do
       answered, or `kind`, `exception` and `stacktrace` how it failed
     * `:function_not_found` - the plugin has no such function, or it is no plugin function
     * `:link` - an import of the plugin cannot be satisfied
+    * `:contract` - the plugin does not export what it must, or imports what it must not, see the
+      option `:requires` of `Vitrine.new/2`
     * `:manifest` - the source or the manifest is not as it must be
     * `:compile` - the bytes are no WebAssembly module that can be compiled
     * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit
@@ -54,6 +56,7 @@ defmodule Vitrine.Error do
           | :http
           | :function_not_found
           | :link
+          | :contract
           | :manifest
           | :compile
           | :vars

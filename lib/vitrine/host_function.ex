@@ -102,8 +102,16 @@ defmodule Vitrine.HostFunction do
   end
 
   @doc false
-  # The option `host_functions` as a list of structs.
-  def normalize(functions) when is_map(functions) and not is_struct(functions) do
+  # The option `host_functions` as a list of structs. In the same order for the same names, however
+  # they were given; of two with the same name the first counts.
+  def normalize(functions) do
+    functions
+    |> structs()
+    |> Enum.uniq_by(&{&1.namespace, &1.name})
+    |> Enum.sort_by(&{&1.namespace, &1.name})
+  end
+
+  defp structs(functions) when is_map(functions) and not is_struct(functions) do
     for {name, function} <- functions do
       unless is_binary(name) and is_function(function) do
         raise ArgumentError,
@@ -115,15 +123,15 @@ defmodule Vitrine.HostFunction do
     end
   end
 
-  def normalize(functions) when is_list(functions) do
+  defp structs(functions) when is_list(functions) do
     Enum.flat_map(functions, fn
       %__MODULE__{} = function -> [function]
-      {name, function} -> normalize(%{name => function})
+      {name, function} -> structs(%{name => function})
       other -> invalid(other)
     end)
   end
 
-  def normalize(other), do: invalid(other)
+  defp structs(other), do: invalid(other)
 
   defp invalid(other) do
     raise ArgumentError,

@@ -1,51 +1,93 @@
 defmodule Vitrine.Loader do
   @moduledoc false
-  # From a source to a plugin that is ready to be called: load, compile, link, initialise.
+  # From a source to a plugin that is ready to be called: read, compile and link, which makes a
+  # Vitrine.Compiled, then bind and initialise. There is no other way.
 
-  alias Vitrine.HostFunction.Types
-  alias Vitrine.{Call, Error, Native, Options, Plugin, Source, Telemetry}
+  alias Vitrine.{
+    Cache,
+    Call,
+    Compiled,
+    Contract,
+    Error,
+    Interface,
+    Native,
+    Options,
+    Plugin,
+    Source,
+    Telemetry
+  }
 
-  @page 65_536
+  @doc "A compiled plugin of any source; one that is compiled gets the options on top of its own."
+  @spec compile(Source.t() | Compiled.t(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
+  def compile(%Compiled{} = compiled, options), do: Compiled.merge!(compiled, options)
 
-  @doc "Makes a plugin."
-  @spec load(Source.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def load(source, options) do
+  def compile(source, options) do
     with {:ok, manifest, modules, name} <- Source.load(source, options) do
-      options = Options.plugin!(options, manifest)
+      settings = Options.plugin!(options, manifest)
       main = Enum.find_index(modules, &match?({"main", _}, &1))
-      name = options.name || name
+      name = settings.name || name
 
-      with {:ok, compiled} <- compile(modules, main, options, name),
-           {_, main_module} = Enum.at(compiled, main),
-           hash = Native.compiled_hash(main_module),
+      with {:ok, modules} <- compile_modules(modules, main, settings, name),
+           hash = modules |> Enum.at(main) |> elem(1) |> Native.compiled_hash(),
            name = name || String.slice(hash, 0, 12),
-           {:ok, ref} <- native(Native.plugin_new(compiled, main, terms(options)), name) do
-        plugin = %Plugin{
-          name: name,
-          hash: hash,
-          ref: ref,
-          host_functions: List.to_tuple(options.host_functions),
-          timeout: options.timeout,
-          scheduler: options.scheduler,
-          http: options.http,
-          logs?: Enum.any?(compiled, fn {_, module} -> Native.compiled_logs(module) end),
-          log_level: options.log_level,
-          print_levels: options.print_levels
-        }
-
-        initialise(plugin, options)
+           interface = interface(modules, main),
+           :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
+           {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name) do
+        {:ok,
+         %Compiled{
+           name: name,
+           hash: hash,
+           ref: ref,
+           interface: interface,
+           manifest: %{manifest | wasm: []},
+           options: options,
+           settings: settings
+         }}
       end
     end
   end
 
+  @doc "A plugin with its instance."
+  @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def load(source, options) do
+    with {:ok, compiled} <- compile(source, options),
+         {:ok, plugin} <- plugin(compiled),
+         frame = {plugin, nil, compiled.settings.context},
+         {:ok, _} <- Call.initialise(frame, plugin.timeout) do
+      {:ok, plugin}
+    end
+  end
+
+  @doc "A plugin without an instance: its first call makes one."
+  @spec plugin(Compiled.t()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def plugin(%Compiled{settings: settings} = compiled) do
+    with {:ok, ref} <- native(Native.plugin_new(compiled.ref, settings.terms), compiled.name) do
+      {:ok,
+       %Plugin{
+         name: compiled.name,
+         hash: compiled.hash,
+         ref: ref,
+         host_functions: List.to_tuple(settings.host_functions),
+         timeout: settings.timeout,
+         scheduler: settings.scheduler,
+         http: settings.http,
+         logs?: compiled.interface.logs?,
+         log_level: settings.log_level,
+         print_levels: settings.print_levels
+       }}
+    end
+  end
+
   # One after the other: a worker of the core compiles each with all processors.
-  defp compile(modules, main, options, plugin) do
+  defp compile_modules(modules, main, settings, plugin) do
+    terms = Map.put(settings.compile, :cache, Cache.native!(settings.cache))
+
     modules
     |> Enum.with_index()
     |> Enum.reduce_while({:ok, []}, fn {{name, bytes}, index}, {:ok, compiled} ->
-      options = Map.put(options.compile, :library, index != main)
+      terms = Map.put(terms, :library, index != main)
 
-      case compile_module(name, bytes, options, plugin) do
+      case compile_module(name, bytes, terms, plugin) do
         {:ok, module} -> {:cont, {:ok, [{name, module} | compiled]}}
         error -> {:halt, native(in_module(error, name, modules), plugin)}
       end
@@ -53,11 +95,11 @@ defmodule Vitrine.Loader do
     |> then(&with {:ok, compiled} <- &1, do: {:ok, Enum.reverse(compiled)})
   end
 
-  defp compile_module(name, bytes, options, plugin) do
+  defp compile_module(name, bytes, terms, plugin) do
     describe = &Map.merge(%{plugin: plugin, module: name}, Telemetry.outcome(native(&1, plugin)))
 
     Telemetry.measure([:vitrine, :compile, :stop], %{bytes: byte_size(bytes)}, describe, fn ->
-      Native.await(&Native.compile(bytes, options, &1))
+      Native.await(&Native.compile(bytes, terms, &1))
     end)
   end
 
@@ -67,34 +109,11 @@ defmodule Vitrine.Loader do
     {:error, put_elem(details, 1, "module #{inspect(name)}: #{elem(details, 1)}")}
   end
 
-  defp initialise(plugin, options) do
-    with {:ok, _} <- Call.initialise({plugin, nil, options.context}, options.timeout) do
-      {:ok, plugin}
-    end
+  defp interface(modules, main) do
+    logs? = Enum.any?(modules, fn {_, module} -> Native.compiled_logs(module) end)
+    interfaces = for {name, module} <- modules, do: {name, Native.compiled_interface(module)}
+    Interface.new(interfaces, main, logs?)
   end
-
-  defp terms(options) do
-    %{
-      host_functions: for(f <- options.host_functions, do: {f.namespace, f.name, types(f)}),
-      config: options.config,
-      limits: %{
-        memory: options.memory.max_pages * @page,
-        table_elements: options.limits.table_elements,
-        output: options.limits.output_bytes,
-        vars: options.memory.max_var_bytes
-      },
-      wasi: options.wasi,
-      fuel: options.fuel,
-      coredump: options.coredump,
-      http_response_headers: options.http_response_headers,
-      on_trap: options.on_trap
-    }
-  end
-
-  defp types(%{params: nil}), do: nil
-  defp types(%{params: params, results: results}), do: {wasm(params), wasm(results)}
-
-  defp wasm(types), do: Enum.map(types, &Types.wasm/1)
 
   defp native({:ok, _} = ok, _name), do: ok
   defp native({:error, details}, name), do: {:error, Error.from_native(details, plugin: name)}

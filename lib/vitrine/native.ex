@@ -14,10 +14,14 @@ defmodule Vitrine.Native do
   def compile(_bytes, _options, _id), do: error()
   def compiled_hash(_compiled), do: error()
   def compiled_logs(_compiled), do: error()
+  def compiled_interface(_compiled), do: error()
+  def cache_fault(_cache), do: error()
+  def inspect_module(_bytes, _id), do: error()
   def decode_toml(_text, _id), do: error()
 
   # Plugins
-  def plugin_new(_modules, _main, _options), do: error()
+  def link(_modules, _main, _options), do: error()
+  def plugin_new(_links, _options), do: error()
   def plugin_initialise(_plugin, _timeout, _log_level), do: error()
   def plugin_function(_plugin, _name), do: error()
   def plugin_idle(_plugin), do: error()

@@ -2,7 +2,8 @@ defmodule Vitrine.Options do
   @moduledoc false
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
-  alias Vitrine.{HostFunction, Log, Wasi}
+  alias Vitrine.{Contract, HostFunction, Log, Wasi}
+  alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
 
@@ -32,18 +33,25 @@ defmodule Vitrine.Options do
     :profiler,
     :http,
     :allowed_hosts,
-    :http_response_headers
+    :http_response_headers,
+    :cache,
+    :requires
   ]
 
   # Bytes of a call's output, and elements of all of an instance's tables.
   @limits [output_bytes: 0x800_0000, table_elements: 1_000_000]
+
+  @page 65_536
 
   @max_fuel 0xFFFF_FFFF_FFFF_FFFF
 
   @doc "The names of the options of `Vitrine.new/2`."
   def plugin_options, do: @plugin_options
 
-  @doc "The options of `Vitrine.new/2` as a map, with their defaults."
+  @doc """
+  The options of `Vitrine.new/2` as a map, with their defaults; `:terms` are those that the NIF takes
+  for a plugin, `:compile` those for a module.
+  """
   @spec plugin!(keyword(), Vitrine.Manifest.t()) :: map()
   def plugin!(options, manifest) do
     options =
@@ -68,7 +76,9 @@ defmodule Vitrine.Options do
         allowed_paths: %{},
         http: Vitrine.HTTP.Client,
         allowed_hosts: nil,
-        http_response_headers: false
+        http_response_headers: false,
+        cache: true,
+        requires: nil
       )
       |> Map.new()
 
@@ -76,6 +86,7 @@ defmodule Vitrine.Options do
     one_of!(options, :on_trap, [:reset, :keep])
     one_of!(options, :log_level, Log.levels())
     one_of!(options, :debug_info, [true, false])
+    one_of!(options, :cache, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
     one_of!(options, :http_response_headers, [true, false])
     timeout!(options.timeout)
@@ -83,26 +94,59 @@ defmodule Vitrine.Options do
     paths = Map.merge(manifest.allowed_paths, allowed_paths!(options.allowed_paths))
     {wasi, print_levels} = Wasi.options!(options.wasi, paths)
 
-    Map.merge(options, %{
-      host_functions: HostFunction.normalize(options.host_functions),
-      config: Map.merge(manifest.config, config!(options.config)),
-      memory: memory,
-      limits: limits!(options.limits),
-      name: name!(options.name),
-      allowed_paths: paths,
-      http: http(options, manifest, memory),
-      wasi: wasi,
-      print_levels: print_levels,
-      fuel: fuel!(options.fuel, options.init_fuel),
-      coredump: coredump!(options.coredump),
-      compile: %{
-        fuel: options.fuel != nil,
-        debug: options.debug_info,
-        coredump: options.coredump != nil,
-        profiler: options.profiler
-      }
-    })
+    settings =
+      Map.merge(options, %{
+        host_functions: HostFunction.normalize(options.host_functions),
+        requires: Contract.options!(options.requires),
+        config: Map.merge(manifest.config, config!(options.config)),
+        memory: memory,
+        limits: limits!(options.limits),
+        name: name!(options.name),
+        allowed_paths: paths,
+        http: http(options, manifest, memory),
+        wasi: wasi,
+        print_levels: print_levels,
+        fuel: fuel!(options.fuel, options.init_fuel),
+        coredump: coredump!(options.coredump),
+        compile: %{
+          fuel: options.fuel != nil,
+          debug: options.debug_info,
+          coredump: options.coredump != nil,
+          profiler: options.profiler
+        }
+      })
+
+    Map.put(settings, :terms, plugin_terms(settings))
   end
+
+  defp plugin_terms(settings) do
+    %{
+      config: settings.config,
+      limits: %{
+        memory: settings.memory.max_pages * @page,
+        table_elements: settings.limits.table_elements,
+        output: settings.limits.output_bytes,
+        vars: settings.memory.max_var_bytes
+      },
+      wasi: settings.wasi,
+      fuel: settings.fuel,
+      coredump: settings.coredump,
+      http_response_headers: settings.http_response_headers,
+      on_trap: settings.on_trap
+    }
+  end
+
+  @doc "What modules are linked with, as the NIF takes it."
+  def link_terms(settings) do
+    functions = for f <- settings.host_functions, do: {f.namespace, f.name, types(f)}
+    %{host_functions: functions, wasi: settings.wasi != nil}
+  end
+
+  @doc "The parameters and results of a host function's import, if they are declared."
+  def types(%HostFunction{params: nil}), do: nil
+
+  def types(%HostFunction{params: params, results: results}),
+    do: {Enum.map(params, &Types.wasm/1), Enum.map(results, &Types.wasm/1)}
 
   defp limits!(limits) do
     limits = limits |> Keyword.validate!(@limits) |> Map.new()

@@ -136,7 +136,9 @@ defmodule Vitrine.HTTPClientTest do
     test "its headers is stopped", %{server: server} do
       for path <-
             ~w(/endless_status_line /endless_header /endless_headers /endless_hints /endless_trailer) do
-        assert bounded(server, path, timeout: 30_000) =~ "the headers of the response are too long", path
+        assert bounded(server, path, timeout: 30_000) =~
+                 "the headers of the response are too long",
+               path
       end
     end
 

@@ -59,7 +59,7 @@ defmodule Vitrine.Pool.Server do
     do: {:reply, Native.plugin_function(current(state).plugin.ref, name), state}
 
   # From another node, or from a process that looked for the pool before it was there.
-  def handle_call({:call, function, input, timeout, context}, {client, _} = from, state) do
+  def handle_call({:call, function, input, timeout, context, _trace}, {client, _} = from, state) do
     slots = slots(state)
 
     runner =

@@ -1,5 +1,6 @@
 //! Compiled modules: addressed by the sha256 of the bytes they came from and by how they are
-//! compiled, shared while somebody holds them, compiled once at a time.
+//! compiled, shared while somebody holds them, compiled once at a time, and kept on disk if that is
+//! wanted.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::Module;
 
+use crate::cache::{self, Cache};
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
@@ -57,6 +59,22 @@ impl Compiled {
         self.exports.kind(name)
     }
 
+    /// The names of the exported functions that can be called as plugin functions.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.exports.functions()
+    }
+
+    /// The names of all exports.
+    pub fn exports(&self) -> impl Iterator<Item = &str> {
+        self.module.exports().map(|export| export.name())
+    }
+
+    /// The namespaces and names of what is imported.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
+        let imports = self.module.imports();
+        imports.map(|import| (import.module(), import.name()))
+    }
+
     /// Whether the module can log, or asks what is logged.
     pub fn logs(&self) -> bool {
         self.needs.logs
@@ -77,10 +95,12 @@ type Key = ([u8; 32], CompileOptions);
 static REGISTRY: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::default);
 
 /// Compiles `bytes`, a module or its text, and gives the result to `done` on a worker's thread.
-/// Those who want what is being compiled wait for the one compilation.
+/// Those who want what is being compiled wait for the one compilation, and of all there are no more
+/// at a time than there are workers.
 pub fn compile(
     bytes: Vec<u8>,
     options: CompileOptions,
+    cache: Option<Cache>,
     done: impl FnOnce(Outcome) + Send + 'static,
 ) {
     submit(move || {
@@ -88,7 +108,7 @@ pub fn compile(
         match look_up(key, Box::new(done)) {
             Lookup::Found(compiled, done) => done(Ok(compiled)),
             Lookup::Waiting => (),
-            Lookup::Absent => finish(key, build(key, &bytes)),
+            Lookup::Absent => finish(key, build(key, &bytes, cache.as_ref())),
         }
     });
 }
@@ -133,35 +153,94 @@ fn finish(key: Key, outcome: Outcome) {
 }
 
 /// A panic while compiling is an error of this module, and must not leave others waiting for it.
-fn build(key: Key, bytes: &[u8]) -> Outcome {
+fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
     // Not on the threads for Cranelift: one that waits there takes up other work, which would wait
     // for the same platform.
     let platform = Platform::get(key.1.settings)?;
-    let build = || on_deep_stack(|| build_module(platform, key, bytes));
+    let build = || load_or_build(platform, key, bytes, cache);
     catch_unwind(AssertUnwindSafe(build))
         .unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
 }
 
-fn build_module(platform: &'static Platform, (sha256, options): Key, bytes: &[u8]) -> Outcome {
-    if bytes.len() > MAX_MODULE_SIZE {
-        return Err(invalid(format!(
-            "it has {} bytes, the limit is {MAX_MODULE_SIZE}",
-            bytes.len()
-        )));
+fn load_or_build(
+    platform: &'static Platform,
+    key: Key,
+    bytes: &[u8],
+    cache: Option<&Cache>,
+) -> Outcome {
+    let (sha256, options) = key;
+    let cache = cache.map(|cache| (cache, cache::Key::new(&platform.engine, &sha256, options)));
+    if let Some((cache, key)) = &cache
+        && let Some(built) = load(platform, cache, key)
+    {
+        return finished(platform, sha256, built);
     }
+    let built = on_deep_stack(|| build_module(platform, options, bytes))?;
+    if let Some((cache, key)) = &cache
+        && let Ok(code) = built.module.serialize()
+    {
+        cache.put(
+            key,
+            &cache::Entry::new(built.command, built.long_steps, code),
+        );
+    }
+    finished(platform, sha256, built)
+}
+
+/// A module, and what its bytes tell that it does not.
+struct Built {
+    module: Module,
+    command: bool,
+    long_steps: bool,
+}
+
+fn finished(platform: &'static Platform, sha256: [u8; 32], built: Built) -> Outcome {
+    Ok(Arc::new(Compiled {
+        sha256,
+        platform,
+        exports: Exports::of(&built.module),
+        needs: Needs::of(&built.module)?,
+        long_steps: built.long_steps,
+        command: built.command,
+        module: built.module,
+    }))
+}
+
+/// The module as it was kept, if it was.
+fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<Built> {
+    let entry = cache.get(key)?;
+    // SAFETY: Wasmtime wants bytes that `Module::serialize` wrote. The cache gives what has the
+    // checksum that `Cache::put` wrote with such bytes, from a directory and a memory that nobody
+    // else can change; who can write there as this user could as well run code without a cache.
+    // What another version or engine wrote has another key, and Wasmtime checks that itself.
+    let module = unsafe { Module::deserialize(&platform.engine, entry.code()) };
+    match module {
+        Ok(module) => Some(Built {
+            module,
+            command: entry.command,
+            long_steps: entry.long_steps,
+        }),
+        Err(_) => {
+            cache.remove(key);
+            None
+        }
+    }
+}
+
+fn build_module(
+    platform: &Platform,
+    options: CompileOptions,
+    bytes: &[u8],
+) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
     let (wasm, command, long_steps) =
         prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    Ok(Arc::new(Compiled {
-        sha256,
-        platform,
-        exports: Exports::of(&module),
-        needs: Needs::of(&module)?,
-        long_steps,
-        command,
+    Ok(Built {
         module,
-    }))
+        command,
+        long_steps,
+    })
 }
 
 /// The module as it is compiled, whether it is a command, and whether it has long steps.
@@ -189,8 +268,12 @@ fn prepare<'a>(
 }
 
 /// The binary form: text is parsed.
-fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     match bytes {
+        _ if bytes.len() > MAX_MODULE_SIZE => Err(invalid(format!(
+            "it has {} bytes, the limit is {MAX_MODULE_SIZE}",
+            bytes.len()
+        ))),
         [] => Err(invalid("there are no bytes")),
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => Err(invalid(
             "expected a WebAssembly module but was given a WebAssembly component",
@@ -200,7 +283,7 @@ fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     }
 }
 
-fn invalid(why: impl std::fmt::Display) -> Error {
+pub(crate) fn invalid(why: impl std::fmt::Display) -> Error {
     Error::new(
         Reason::Compile,
         format!("the module cannot be compiled: {why}"),

@@ -22,7 +22,7 @@ pub const LARGE: usize = 256 * 1024;
 pub enum Request {
     /// Call the host function at this index of the plugin's list.
     HostFunction {
-        /// The index in [`crate::PluginOptions::host_functions`].
+        /// The index in the list given to [`crate::Links::new`].
         index: usize,
         /// The arguments, of the types the function declares.
         args: Vec<Value>,

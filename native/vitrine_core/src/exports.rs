@@ -69,6 +69,16 @@ impl Exports {
         self.at(*self.by_name.get(name)?).map(|export| export.kind)
     }
 
+    /// The names of those that succeed or fail by what they return.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        let named = self.by_name.iter();
+        let named = named.filter(|(_, index)| {
+            let kind = self.at(**index).map(|export| export.kind);
+            matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
+        });
+        named.map(|(name, _)| name.as_str())
+    }
+
     /// The index of an export that can be called as a plugin function.
     pub(crate) fn callable(&self, name: &str) -> Result<usize, Error> {
         let refuse = |why: String| Err(Error::new(Reason::FunctionNotFound, why));

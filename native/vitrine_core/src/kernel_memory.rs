@@ -60,7 +60,7 @@ pub(crate) async fn copy(
 /// Frees a block that the guest handed over; anything else is left alone. Before version 1.0 of the
 /// ABI blocks were lent, and freed by the guest itself.
 pub(crate) fn free(context: &mut impl AsContextMut<Data = HostState>, handle: i64) {
-    if context.as_context().data().shared.lends_blocks {
+    if context.as_context().data().shared.links.lends_blocks {
         return;
     }
     with_kernel(context, |kernel| kernel.free(handle as u64));

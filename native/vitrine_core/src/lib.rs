@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod abi;
+mod cache;
 mod call;
 mod clock;
 mod command;
@@ -20,6 +21,7 @@ mod exports;
 mod fuel;
 mod host_function;
 mod initialise;
+mod inspection;
 mod instance;
 mod interruptible;
 mod kernel_memory;
@@ -42,6 +44,7 @@ mod workers;
 mod world;
 
 pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, Vars};
+pub use cache::Cache;
 pub use call::{Call, Finished, Step};
 pub use compile::{CompileOptions, Compiled, MAX_MODULE_SIZE, compile};
 pub use control::{LARGE, Reply, Request};
@@ -50,8 +53,9 @@ pub use error::{Error, Frame, Reason};
 pub use exports::ExportKind;
 pub use fuel::FuelLimits;
 pub use host_function::HostFunction;
+pub use inspection::{Extern, Inspection, Producers, inspect};
 pub use limits::Limits;
-pub use link::Modules;
+pub use link::{Links, Modules};
 pub use plugin::{CallOptions, OnTrap, Plugin, PluginOptions};
 pub use reaper::Reaped;
 pub use slice::Slice;

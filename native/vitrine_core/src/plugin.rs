@@ -17,10 +17,9 @@ use crate::compile::Compiled;
 use crate::control::Control;
 use crate::error::{Error, Reason, Stop};
 use crate::fuel::{FuelLimits, Used};
-use crate::host_function::HostFunction;
 use crate::instance::Instance;
 use crate::limits::Limits;
-use crate::link::{Links, Modules, link};
+use crate::link::{Links, unlinkable};
 use crate::reaper::Reaped;
 use crate::slice::{NORMAL_BUDGET, Slice};
 use crate::stats::{Counters, Stats};
@@ -40,15 +39,13 @@ pub enum OnTrap {
 /// How a plugin is made.
 #[derive(Debug, Clone, Default)]
 pub struct PluginOptions {
-    /// What the plugin may import, besides the ABI.
-    pub host_functions: Vec<HostFunction>,
     /// What `config_get` finds.
     pub config: Config,
     /// What an instance may use.
     pub limits: Limits,
     /// Bytes of variables.
     pub max_var_bytes: u64,
-    /// What is granted by WASI preview 1, if that can be imported.
+    /// What is granted by WASI preview 1, if the modules were linked with it.
     pub wasi: Option<Wasi>,
     /// Limits of fuel, if the modules were compiled to count it.
     pub fuel: Option<FuelLimits>,
@@ -71,7 +68,7 @@ pub struct CallOptions {
 
 /// What all instances of a plugin share, one after the other.
 pub(crate) struct Shared {
-    pub(crate) links: Links,
+    pub(crate) links: Arc<Links>,
     pub(crate) config: RwLock<Config>,
     pub(crate) vars: Mutex<Vars>,
     pub(crate) http: Mutex<LastResponse>,
@@ -90,10 +87,6 @@ pub(crate) struct Shared {
     pub(crate) waker: Waker,
     /// How often of late a slice on a normal scheduler could not be ended in time.
     overruns: AtomicU32,
-    /// Whether the blocks that it gives to the host's functions remain its own.
-    pub(crate) lends_blocks: bool,
-    /// Whether one of its modules is no work for normal schedulers.
-    long_steps: bool,
 }
 
 enum Slot {
@@ -118,7 +111,7 @@ const OVERRUN: Duration = Duration::from_millis(4);
 impl Shared {
     /// The module whose functions are called.
     pub(crate) fn main(&self) -> &Arc<Compiled> {
-        &self.links.modules[self.links.main].compiled
+        self.links.main()
     }
 
     /// Counts how a slice went. What could not be interrupted in time on a normal scheduler a few
@@ -137,31 +130,20 @@ impl Shared {
 
     /// Whether nothing of the plugin is to run on normal schedulers.
     pub(crate) fn only_dirty(&self) -> bool {
-        self.long_steps || self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
+        self.links.long_steps || self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
     }
 }
 
 impl Plugin {
-    /// Links the modules, of which the one at `main` is called. Nothing of them has run yet.
-    ///
-    /// # Panics
-    ///
-    /// If there is no module at `main`.
-    pub fn new(
-        modules: Modules,
-        main: usize,
-        options: PluginOptions,
-    ) -> Result<Arc<Plugin>, Error> {
-        let links = link(
-            &modules,
-            main,
-            &options.host_functions,
-            options.wasi.is_some(),
-        )?;
+    /// A plugin of linked modules. Nothing of them has run yet.
+    pub fn new(links: Arc<Links>, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
+        if links.has_wasi != options.wasi.is_some() {
+            return Err(unlinkable(
+                "WASI must be granted to a plugin that is linked with it, and to no other".into(),
+            ));
+        }
         let call_waker = Arc::<CallWaker>::default();
         let shared = Shared {
-            lends_blocks: modules.iter().any(|(_, compiled)| compiled.needs.old_abi),
-            long_steps: modules.iter().any(|(_, compiled)| compiled.long_steps),
             links,
             config: RwLock::new(options.config),
             vars: Mutex::new(Vars::new(options.max_var_bytes)),

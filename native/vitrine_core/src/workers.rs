@@ -50,3 +50,34 @@ pub(crate) fn on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 pub fn submit(job: impl FnOnce() + Send + 'static) -> bool {
     QUEUE.send(Box::new(job)).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_more_jobs_run_at_once_than_there_are_workers_and_all_of_them_run() {
+        let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (done, finished) = mpsc::channel();
+        for job in 0..50 {
+            let (running, most, done) = (running.clone(), most.clone(), done.clone());
+            submit(move || {
+                most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+                std::thread::sleep(Duration::from_millis(2));
+                running.fetch_sub(1, SeqCst);
+                done.send(job).unwrap();
+                // A worker outlives what it does.
+                assert!(job % 2 == 0);
+            });
+        }
+        for _ in 0..50 {
+            finished.recv_timeout(Duration::from_secs(30)).unwrap();
+        }
+        assert!((1..=workers.max(2)).contains(&most.load(SeqCst)));
+    }
+}

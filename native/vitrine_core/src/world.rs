@@ -79,17 +79,13 @@ pub(crate) async fn instantiate(
     links: &Links,
     module: &LinkedModule,
 ) -> wasmtime::Result<Instance> {
-    let mut imports = Vec::with_capacity(module.sources.len());
-    for (import, source) in module.compiled.module.imports().zip(&module.sources) {
-        match resolve(&mut store, links, source) {
-            Some(found) => imports.push(found),
-            None => {
-                let error = unknown_import(import.module(), import.name(), &module.way);
-                return Err(wasmtime::Error::new(error));
-            }
+    let made = match &module.pre {
+        Some(pre) => pre.instantiate_async(&mut store).await,
+        None => {
+            let imports = imports(&mut store, links, module)?;
+            Instance::new_async(&mut store, &module.compiled.module, &imports).await
         }
-    }
-    let made = Instance::new_async(&mut store, &module.compiled.module, &imports).await;
+    };
     made.map_err(|e| {
         if ran(&e) {
             e
@@ -97,6 +93,24 @@ pub(crate) async fn instantiate(
             wasmtime::Error::new(mismatch(&e, module))
         }
     })
+}
+
+fn imports(
+    store: &mut impl AsContextMut<Data = HostState>,
+    links: &Links,
+    module: &LinkedModule,
+) -> wasmtime::Result<Vec<Extern>> {
+    let mut imports = Vec::with_capacity(module.sources.len());
+    for (import, source) in module.compiled.module.imports().zip(&module.sources) {
+        match resolve(store, links, source) {
+            Some(found) => imports.push(found),
+            None => {
+                let error = unknown_import(import.module(), import.name(), &module.way);
+                return Err(wasmtime::Error::new(error));
+            }
+        }
+    }
+    Ok(imports)
 }
 
 /// Whether an error of instantiation is one of code that ran, or of a limit.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, Plugin, PluginOptions, Reason,
-    Reply, Request, Slice, Step, Value, ValueType, Wasi, compile,
+    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, Links, Plugin, PluginOptions,
+    Reason, Reply, Request, Slice, Step, Value, ValueType, Wasi, compile,
 };
 
 const OPTIONS: CallOptions = CallOptions {
@@ -17,7 +17,11 @@ const OPTIONS: CallOptions = CallOptions {
 };
 
 /// Links modules, the first of which is the main one, and initialises the plugin.
-fn load_with(modules: &[(&str, &str)], options: PluginOptions) -> Result<Arc<Plugin>, Error> {
+fn load_with(
+    modules: &[(&str, &str)],
+    functions: &[HostFunction],
+    options: PluginOptions,
+) -> Result<Arc<Plugin>, Error> {
     let mut compiled = Vec::new();
     for (index, (name, text)) in modules.iter().enumerate() {
         let (done, outcome) = mpsc::channel();
@@ -25,17 +29,18 @@ fn load_with(modules: &[(&str, &str)], options: PluginOptions) -> Result<Arc<Plu
             library: index > 0,
             ..CompileOptions::default()
         };
-        compile(text.as_bytes().to_vec(), options, move |outcome| {
+        compile(text.as_bytes().to_vec(), options, None, move |outcome| {
             done.send(outcome).unwrap();
         });
         compiled.push((name.to_string(), outcome.recv().unwrap()?));
     }
-    let plugin = Plugin::new(compiled, 0, options)?;
+    let links = Links::new(&compiled, 0, functions, options.wasi.is_some())?;
+    let plugin = Plugin::new(links, options)?;
     finish(plugin.initialise(OPTIONS)?).map(|_| plugin)
 }
 
 fn load(modules: &[(&str, &str)]) -> Result<Arc<Plugin>, Error> {
-    load_with(modules, PluginOptions::default())
+    load_with(modules, &[], PluginOptions::default())
 }
 
 fn refused(modules: &[(&str, &str)]) -> String {
@@ -234,16 +239,14 @@ fn all_modules_share_one_kernel() {
     }
 }
 
-fn host(names: &[&str]) -> PluginOptions {
+fn load_with_host(modules: &[(&str, &str)], names: &[&str]) -> Arc<Plugin> {
     let functions = names.iter().map(|name| HostFunction {
         namespace: "extism:host/user".into(),
         name: name.to_string(),
         signature: Some((vec![], vec![ValueType::I32])),
     });
-    PluginOptions {
-        host_functions: functions.collect(),
-        ..PluginOptions::default()
-    }
+    let functions: Vec<_> = functions.collect();
+    load_with(modules, &functions, PluginOptions::default()).unwrap()
 }
 
 #[test]
@@ -253,7 +256,7 @@ fn a_module_replaces_those_host_functions_that_it_exports() {
         (func (export "a") (result i32) (call $a)) (func (export "b") (result i32) (call $b)))"#;
     let library = r#"(module (func (export "a") (result i32) (i32.const 1)))"#;
     let modules = [("main", main), ("extism:host/user", library)];
-    let plugin = load_with(&modules, host(&["a", "b"])).unwrap();
+    let plugin = load_with_host(&modules, &["a", "b"]);
     assert_eq!((number(&plugin, "a"), number(&plugin, "b")), (1, 7));
 }
 
@@ -270,7 +273,8 @@ fn a_module_replaces_functions_of_wasi() {
         ..PluginOptions::default()
     };
     let modules = [("main", main), ("wasi_snapshot_preview1", library)];
-    assert_eq!(number(&load_with(&modules, options).unwrap(), "run"), 5);
+    let plugin = load_with(&modules, &[], options).unwrap();
+    assert_eq!(number(&plugin, "run"), 5);
 }
 
 #[test]
@@ -284,7 +288,7 @@ fn libraries_call_host_functions() {
         let library = library.replacen("(module", "", 1);
         let (imports, rest) = library.split_at(library.find("(func (export").unwrap());
         let library = format!("(module {imports} {} {rest}", &kind["(module".len()..]);
-        let plugin = load_with(&[("main", main), ("lib", &library)], host(&["a"])).unwrap();
+        let plugin = load_with_host(&[("main", main), ("lib", &library)], &["a"]);
         assert_eq!(number(&plugin, "run"), 7);
     }
 }
@@ -409,11 +413,7 @@ fn plugins_of_the_abi_before_1_0_find_its_functions() {
         name: "abort".into(),
         signature: Some((vec![], vec![])),
     };
-    let options = PluginOptions {
-        host_functions: vec![abort],
-        ..PluginOptions::default()
-    };
-    let plugin = load_with(&[("main", main)], options).unwrap();
+    let plugin = load_with(&[("main", main)], &[abort], PluginOptions::default()).unwrap();
     let output = finish(plugin.start("run", b"", OPTIONS).unwrap()).unwrap();
     assert_eq!(output, b"o");
     let message = refused(&[("main", r#"(module (import "env" "extism_none" (func)))"#)]);

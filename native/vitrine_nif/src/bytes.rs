@@ -24,3 +24,8 @@ pub fn give<'a>(env: Env<'a>, bytes: Vec<u8>) -> Term<'a> {
         .make_binary(env, |bytes| &bytes.0)
         .to_term(env)
 }
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

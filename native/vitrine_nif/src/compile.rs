@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc};
+use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{Compiled, Reaped};
 
-use crate::options::CompileTerm;
-use crate::{atoms, error, reply};
+use crate::options::{self, CompileTerm};
+use crate::{atoms, bytes, error, reply};
 
 pub struct CompiledModule(pub Reaped<Arc<Compiled>>);
 
@@ -16,8 +16,8 @@ impl Resource for CompiledModule {}
 /// Answers `{:vitrine_reply, id, {:ok, compiled} | {:error, details}}`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: u64) -> NifResult<Atom> {
-    let (to, options) = (env.pid(), options.decode()?);
-    vitrine_core::compile(bytes.as_slice().to_vec(), options, move |outcome| {
+    let (to, (options, cache)) = (env.pid(), options.decode()?);
+    vitrine_core::compile(bytes.as_slice().to_vec(), options, cache, move |outcome| {
         reply::send(&to, id, |env| match outcome {
             Ok(compiled) => (
                 atoms::ok(),
@@ -30,19 +30,30 @@ fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: u64) -> NifRes
     Ok(atoms::ok())
 }
 
+/// Why a cache, `{directory, max_bytes}`, is not to be trusted, or `nil`.
+#[rustler::nif(schedule = "DirtyIo")]
+fn cache_fault(cache: (String, u64)) -> Option<String> {
+    options::cache(cache).fault()
+}
+
 /// The sha256 of the bytes that were compiled, in lower-case hexadecimal digits.
 #[rustler::nif]
 fn compiled_hash(compiled: ResourceArc<CompiledModule>) -> String {
-    compiled
-        .0
-        .sha256()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    bytes::hex(compiled.0.sha256())
 }
 
 /// Whether the module may log.
 #[rustler::nif]
 fn compiled_logs(compiled: ResourceArc<CompiledModule>) -> bool {
     compiled.0.logs()
+}
+
+/// `{functions, exports, imports}`: the names of plugin functions and of all exports, and
+/// `{namespace, name}` of each import.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn compiled_interface(env: Env<'_>, compiled: ResourceArc<CompiledModule>) -> Term<'_> {
+    let functions: Vec<_> = compiled.0.functions().collect();
+    let exports: Vec<_> = compiled.0.exports().collect();
+    let imports: Vec<_> = compiled.0.imports().collect();
+    (functions, exports, imports).encode(env)
 }

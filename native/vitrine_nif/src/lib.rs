@@ -7,6 +7,8 @@ mod codec;
 mod compile;
 mod error;
 mod http;
+mod inspection;
+mod links;
 mod options;
 mod plugin;
 mod reply;
@@ -54,8 +56,15 @@ mod atoms {
         f32,
         f64,
         binary,
+        v128,
         nan,
         neg_infinity,
+        // What modules import and export
+        function,
+        memory,
+        table,
+        global,
+        tag,
         // What a codec cannot write
         large,
         utf8,

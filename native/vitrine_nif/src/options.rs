@@ -5,18 +5,32 @@ use std::time::Duration;
 
 use rustler::{Atom, Binary, Error, NifMap, NifResult, Term};
 use vitrine_core::{
-    CallOptions, CompileOptions, Config, Directory, FuelLimits, HostFunction, Limits, OnTrap,
-    Output, PluginOptions, Profiler, Settings, ValueType, Wasi,
+    Cache, CallOptions, CompileOptions, Config, Directory, FuelLimits, HostFunction, Limits,
+    OnTrap, Output, PluginOptions, Profiler, Settings, ValueType, Wasi,
 };
 
 use crate::atoms;
 use crate::value::decode_type;
 
+/// What modules are linked with.
+#[derive(NifMap)]
+pub struct LinkTerm<'a> {
+    /// `{namespace, name, nil | {params, results}}` each.
+    host_functions: Vec<(String, String, Term<'a>)>,
+    wasi: bool,
+}
+
+impl LinkTerm<'_> {
+    pub fn decode(self) -> NifResult<(Vec<HostFunction>, bool)> {
+        let functions = self.host_functions.into_iter();
+        let functions = functions.map(host_function).collect::<NifResult<_>>()?;
+        Ok((functions, self.wasi))
+    }
+}
+
 /// The options of a plugin.
 #[derive(NifMap)]
 pub struct PluginTerm<'a> {
-    /// `{namespace, name, nil | {params, results}}` each.
-    host_functions: Vec<(String, String, Term<'a>)>,
     config: Config,
     limits: LimitsTerm,
     wasi: Option<WasiTerm<'a>>,
@@ -48,9 +62,7 @@ struct WasiTerm<'a> {
 
 impl PluginTerm<'_> {
     pub fn decode(self) -> NifResult<PluginOptions> {
-        let functions = self.host_functions.into_iter();
         Ok(PluginOptions {
-            host_functions: functions.map(host_function).collect::<NifResult<_>>()?,
             config: self.config,
             limits: Limits {
                 memory: self.limits.memory,
@@ -113,10 +125,12 @@ pub struct CompileTerm {
     /// Or `nil`, which is an atom like others.
     profiler: Atom,
     library: bool,
+    /// `{directory, max_bytes}`
+    cache: Option<(String, u64)>,
 }
 
 impl CompileTerm {
-    pub fn decode(self) -> NifResult<CompileOptions> {
+    pub fn decode(self) -> NifResult<(CompileOptions, Option<Cache>)> {
         let profilers = [
             (atoms::perf(), Profiler::PerfMap),
             (atoms::jitdump(), Profiler::JitDump),
@@ -128,7 +142,7 @@ impl CompileTerm {
         if found.is_none() && self.profiler != atoms::nil() {
             return Err(Error::BadArg);
         }
-        Ok(CompileOptions {
+        let options = CompileOptions {
             settings: Settings {
                 fuel: self.fuel,
                 debug: self.debug,
@@ -136,7 +150,16 @@ impl CompileTerm {
                 profiler: found.map(|(_, profiler)| profiler),
             },
             library: self.library,
-        })
+        };
+        Ok((options, self.cache.map(cache)))
+    }
+}
+
+/// A cache, `{directory, max_bytes}`.
+pub fn cache((directory, max_bytes): (String, u64)) -> Cache {
+    Cache {
+        directory: PathBuf::from(directory),
+        max_bytes,
     }
 }
 

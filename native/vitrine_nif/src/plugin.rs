@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
+use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{ExportKind, Plugin};
 
-use crate::compile::CompiledModule;
+use crate::links::LinksResource;
 use crate::options::PluginTerm;
 use crate::stats::StatsTerm;
 use crate::{atoms, bytes, error, reply};
@@ -15,22 +15,14 @@ pub struct PluginResource(pub Arc<Plugin>);
 #[rustler::resource_impl]
 impl Resource for PluginResource {}
 
-/// Links compiled modules, `{name, compiled}` each, of which the one at `main` is called.
+/// A plugin of linked modules.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_new<'a>(
     env: Env<'a>,
-    modules: Vec<(String, ResourceArc<CompiledModule>)>,
-    main: usize,
+    links: ResourceArc<LinksResource>,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
-    if main >= modules.len() {
-        return Err(Error::BadArg);
-    }
-    let modules = modules.into_iter();
-    let modules = modules
-        .map(|(name, compiled)| (name, Arc::clone(&compiled.0)))
-        .collect();
-    Ok(match Plugin::new(modules, main, options.decode()?) {
+    Ok(match Plugin::new(Arc::clone(&links.0), options.decode()?) {
         Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
         Err(e) => error::encode(env, &e),
     })

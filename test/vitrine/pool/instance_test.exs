@@ -131,7 +131,7 @@ defmodule Vitrine.Pool.InstanceTest do
         capture_log(fn ->
           assert reason(Vitrine.call(pool, "trap")) == :trap
           eventually(fn -> :atomics.get(context.made, 1) > made end)
-          Process.sleep(100)
+          Process.sleep(1_000)
         end)
 
       assert :atomics.get(context.made, 1) == made + 1

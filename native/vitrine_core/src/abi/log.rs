@@ -35,7 +35,13 @@ const GET_LEVEL: &str = "get_log_level";
 
 /// Whether an import makes a plugin one that logs.
 pub(crate) fn is_log_function(name: &str) -> bool {
-    name == GET_LEVEL || LEVELS.iter().any(|(function, _)| *function == name)
+    names().any(|function| function == name)
+}
+
+/// The functions here.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let levels = LEVELS.iter().map(|(function, _)| *function);
+    levels.chain([GET_LEVEL])
 }
 
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {

@@ -1,4 +1,5 @@
-//! Where each import of a plugin's modules comes from: decided once, when the plugin is made.
+//! Where each import of a plugin's modules comes from: decided once, for all plugins that are made
+//! of them.
 
 mod order;
 mod resolve;
@@ -6,22 +7,24 @@ mod trampoline;
 
 use std::sync::Arc;
 
-use wasmtime::{ExternType, FuncType, Linker, Module, ModuleExport};
+use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport};
 
-pub(crate) use resolve::{link, unknown_import, unlinkable};
+pub(crate) use resolve::{unknown_import, unlinkable};
 pub(crate) use trampoline::Trampolines;
 
 use crate::abi::{self, ENV};
 use crate::compile::Compiled;
 use crate::error::Error;
+use crate::host_function::HostFunction;
 use crate::platform::Platform;
 use crate::state::HostState;
 
 /// The modules of a plugin, with the names that others import them by.
 pub type Modules = Vec<(String, Arc<Compiled>)>;
 
-/// A plugin's modules, linked.
-pub(crate) struct Links {
+/// Compiled modules with all that they import found: what any number of plugins share. Nothing of
+/// them has run.
+pub struct Links {
     pub(crate) platform: &'static Platform,
     /// In the order in which they are instantiated.
     pub(crate) modules: Vec<LinkedModule>,
@@ -31,6 +34,34 @@ pub(crate) struct Links {
     /// stand for commands.
     pub(crate) linker: Linker<HostState>,
     pub(crate) trampolines: Option<Trampolines>,
+    /// Whether they may import WASI: then each plugin must be granted some.
+    pub(crate) has_wasi: bool,
+    /// Whether the blocks that they give to the host's functions remain their own.
+    pub(crate) lends_blocks: bool,
+    /// Whether one of the modules is no work for normal schedulers.
+    pub(crate) long_steps: bool,
+}
+
+impl Links {
+    /// Links the modules, of which the one at `main` is called. They may import these host
+    /// functions, and WASI if it is wanted.
+    ///
+    /// # Panics
+    ///
+    /// If there is no module at `main`.
+    pub fn new(
+        modules: &Modules,
+        main: usize,
+        host_functions: &[HostFunction],
+        has_wasi: bool,
+    ) -> Result<Arc<Links>, Error> {
+        resolve::link(modules, main, host_functions, has_wasi).map(Arc::new)
+    }
+
+    /// The module whose functions are called.
+    pub fn main(&self) -> &Arc<Compiled> {
+        &self.modules[self.main].compiled
+    }
 }
 
 pub(crate) struct LinkedModule {
@@ -38,6 +69,8 @@ pub(crate) struct LinkedModule {
     pub(crate) compiled: Arc<Compiled>,
     /// One for each import.
     pub(crate) sources: Vec<Source>,
+    /// All of it resolved, if nothing is imported but what the linker has.
+    pub(crate) pre: Option<InstancePre<HostState>>,
     /// Functions that are to be put into the trampolines' table, with their slots.
     pub(crate) stands_for: Vec<(u64, ModuleExport)>,
     /// How the main module comes to import from it, for errors.
@@ -96,6 +129,14 @@ fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a str) {
         ("env", Some(name)) => (ENV, name),
         _ => (namespace, name),
     }
+}
+
+/// Whether an import is of the ABI, by its namespace, and there is no function of its name.
+pub(crate) fn is_unknown(platform: &Platform, namespace: &str, name: &str) -> bool {
+    let (namespace, name) = canonical(namespace, name);
+    namespace == ENV
+        && !abi::has_function(name)
+        && platform.kernel.module.get_export(name).is_none()
 }
 
 /// Whether a function of one type can be imported as another.

@@ -22,7 +22,7 @@ use crate::wasi;
 const MAX_MODULES: usize = 32;
 
 /// Links the modules of a plugin, of which the one at `main` is called.
-pub(crate) fn link(
+pub(super) fn link(
     modules: &Modules,
     main: usize,
     functions: &[HostFunction],
@@ -89,6 +89,9 @@ pub(crate) fn link(
         main: position(&order, main),
         linker,
         trampolines,
+        has_wasi,
+        lends_blocks: modules.iter().any(|(_, compiled)| compiled.needs.old_abi),
+        long_steps: modules.iter().any(|(_, compiled)| compiled.long_steps),
     })
 }
 
@@ -178,14 +181,19 @@ impl Linking<'_> {
             })?);
         }
         let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
+        let mut pre = None;
         if sources.iter().all(own) && !sources.iter().any(is_command) {
-            let pre = self.linker.instantiate_pre(&compiled.module);
-            pre.map_err(|e| incompatible(&e, &way))?;
+            let checked = self.linker.instantiate_pre(&compiled.module);
+            let checked = checked.map_err(|e| incompatible(&e, &way))?;
+            // The linker has only stand-ins for the kernel's functions.
+            let kernel = |source: &Source| matches!(source, Source::Kernel(_));
+            pre = (!sources.iter().any(kernel)).then_some(checked);
         }
         Ok(LinkedModule {
             name: name.clone(),
             compiled: compiled.clone(),
             sources,
+            pre,
             stands_for: Vec::new(),
             way,
         })

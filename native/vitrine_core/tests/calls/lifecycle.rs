@@ -4,8 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::support::{OPTIONS, finish, load, plugin, plugin_with, run, within};
-use vitrine_core::{HostFunction, Limits, OnTrap, PluginOptions, Reason, Slice, Step, ValueType};
+use crate::support::{
+    OPTIONS, compiled, finish, load, load_with, plugin, plugin_with, run, within,
+};
+use vitrine_core::{
+    HostFunction, Limits, Links, OnTrap, Plugin, PluginOptions, Reason, Slice, Step, ValueType,
+    Wasi,
+};
 
 #[test]
 fn after_a_trap_the_instance_is_replaced_or_kept_as_asked() {
@@ -68,11 +73,8 @@ fn what_cannot_be_compiled_or_linked_is_told_by_name() {
         name: "missing".into(),
         signature: Some((vec![ValueType::I32], vec![])),
     };
-    let options = PluginOptions {
-        host_functions: vec![typed],
-        ..PluginOptions::default()
-    };
-    let error = load(missing, options).err().unwrap();
+    let error = load_with(missing, &[typed], PluginOptions::default());
+    let error = error.err().unwrap();
     assert!(error.message.contains("app::missing"), "{error}");
 }
 
@@ -107,7 +109,7 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
         (i64.store (i32.const 24) (i64.const 30000000))
         (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"#;
     let options = PluginOptions {
-        wasi: Some(vitrine_core::Wasi::default()),
+        wasi: Some(Wasi::default()),
         ..PluginOptions::default()
     };
     let plugin = load(text, options).unwrap();
@@ -130,4 +132,51 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
         }
     }
     assert!(finish(call).is_ok());
+}
+
+#[test]
+fn plugins_of_the_same_links_share_code_and_nothing_else() {
+    let text = r#"(module (global $n (mut i32) (i32.const 0))
+      (func (export "count") (result i32)
+        (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))"#;
+    let modules = vec![("main".into(), compiled(text).unwrap())];
+    let links = Links::new(&modules, 0, &[], false).unwrap();
+    let weak = Arc::downgrade(&links);
+    let make = || Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+    let (one, other) = (make(), make());
+    assert!(Arc::ptr_eq(one.main(), other.main()));
+    let count = |plugin| run(plugin, "count", b"").unwrap_err().code;
+    assert_eq!(
+        (count(&one), count(&one), count(&other)),
+        (Some(1), Some(2), Some(1))
+    );
+    drop((links, modules, one, other));
+    let waiting = Instant::now();
+    while weak.strong_count() > 0 {
+        assert!(
+            waiting.elapsed() < Duration::from_secs(10),
+            "they are never freed"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn wasi_is_granted_to_those_linked_with_it_and_to_no_other() {
+    let modules = vec![("main".into(), compiled("(module)").unwrap())];
+    for has_wasi in [false, true] {
+        let links = Links::new(&modules, 0, &[], has_wasi).unwrap();
+        for granted in [None, Some(Wasi::default())] {
+            let fits = granted.is_some() == has_wasi;
+            let options = PluginOptions {
+                wasi: granted,
+                ..PluginOptions::default()
+            };
+            let made = Plugin::new(links.clone(), options);
+            assert_eq!(
+                made.err().map(|e| e.reason),
+                (!fits).then_some(Reason::Link)
+            );
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, Plugin, PluginOptions, Reply,
-    Request, Slice, Step, compile,
+    Call, CallOptions, CompileOptions, Compiled, Error, HostFunction, LOG_OFF, Links, Plugin,
+    PluginOptions, Reply, Request, Slice, Step, compile,
 };
 
 pub const ABI: &str = r#"
@@ -43,16 +43,27 @@ pub fn within(ms: u64) -> CallOptions {
     }
 }
 
+pub fn compiled(text: &str) -> Result<Arc<Compiled>, Error> {
+    let (done, outcome) = mpsc::channel();
+    let options = CompileOptions::default();
+    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
+        done.send(outcome).unwrap();
+    });
+    outcome.recv().unwrap()
+}
+
+pub fn load_with(
+    text: &str,
+    functions: &[HostFunction],
+    options: PluginOptions,
+) -> Result<Arc<Plugin>, Error> {
+    let modules = vec![("main".into(), compiled(text)?)];
+    let links = Links::new(&modules, 0, functions, options.wasi.is_some())?;
+    Plugin::new(links, options)
+}
+
 pub fn load(text: &str, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
-    let (done, compiled) = mpsc::channel();
-    compile(
-        text.as_bytes().to_vec(),
-        CompileOptions::default(),
-        move |outcome| {
-            done.send(outcome).unwrap();
-        },
-    );
-    Plugin::new(vec![("main".into(), compiled.recv().unwrap()?)], 0, options)
+    load_with(text, &[], options)
 }
 
 pub fn plugin_with(options: PluginOptions) -> Arc<Plugin> {
@@ -61,11 +72,7 @@ pub fn plugin_with(options: PluginOptions) -> Arc<Plugin> {
         name: "ask".into(),
         signature: None,
     };
-    let options = PluginOptions {
-        host_functions: vec![ask],
-        ..options
-    };
-    let plugin = load(&format!("(module {ABI} {GUEST})"), options).unwrap();
+    let plugin = load_with(&format!("(module {ABI} {GUEST})"), &[ask], options).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     plugin
 }

@@ -1,0 +1,104 @@
+defmodule Vitrine.Compiled do
+  @moduledoc """
+  A plugin that is compiled and linked, with its options, and of which nothing has run: what
+  `Vitrine.compile/2` gives. `Vitrine.new/2`, `Vitrine.run/4` and `Vitrine.Server` take it as a
+  source, and make instances of it in microseconds.
+
+      iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "p")
+      iex> {:ok, plugin} = Vitrine.new(compiled)
+      iex> Vitrine.call(plugin, "run")
+      {:ok, ""}
+
+  It can be given to other processes, and kept in a module attribute of none: it belongs to this
+  node and this run of it. All instances share its code, which is released when nobody holds the
+  compiled plugin or an instance any more.
+  """
+
+  alias Vitrine.{Contract, Error, Interface, Manifest, Options}
+
+  @typedoc "A compiled plugin. Its fields are private, but for `name` and `hash`, of its main module."
+  @type t :: %__MODULE__{
+          name: String.t(),
+          hash: String.t(),
+          ref: reference(),
+          interface: Interface.t(),
+          manifest: Manifest.t(),
+          options: keyword(),
+          settings: map()
+        }
+
+  # The options as they were given, and checked, and the manifest without its modules.
+  @enforce_keys [:name, :hash, :ref, :interface, :manifest, :options, :settings]
+  defstruct @enforce_keys
+
+  @doc false
+  # The compiled plugin with options merged over those that it has.
+  @spec merge!(t(), keyword()) :: {:ok, t()} | {:error, Error.t()}
+  def merge!(compiled, []), do: {:ok, compiled}
+
+  def merge!(compiled, options) do
+    merged = Keyword.merge(compiled.options, options)
+    settings = Options.plugin!(merged, compiled.manifest)
+    name = settings.name || compiled.name
+    same_code!(compiled, settings.compile)
+    same_imports!(compiled, settings)
+
+    with :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name) do
+      {:ok, %{compiled | name: name, options: merged, settings: settings}}
+    end
+  end
+
+  defp same_code!(%{settings: %{compile: compile}}, compile), do: :ok
+
+  defp same_code!(compiled, compile) do
+    {key, was} = Enum.find(compiled.settings.compile, fn {key, was} -> compile[key] != was end)
+    option = if key == :debug, do: :debug_info, else: key
+
+    differs!(
+      compiled,
+      option,
+      shown(option, was),
+      "changes the code that is generated"
+    )
+  end
+
+  defp shown(option, true) when option in [:fuel, :coredump], do: "given"
+  defp shown(option, false) when option in [:fuel, :coredump], do: "left out"
+  defp shown(_option, value), do: inspect(value)
+
+  defp same_imports!(%{settings: was} = compiled, settings) do
+    if was.wasi == nil != (settings.wasi == nil) do
+      expected = if was.wasi, do: "true or a keyword list", else: "false"
+      differs!(compiled, :wasi, expected, "changes what the plugin may import")
+    end
+
+    was = signatures(was.host_functions)
+
+    if signatures(settings.host_functions) != was do
+      differs!(
+        compiled,
+        :host_functions,
+        "functions of the same names and types, #{inspect(was)}",
+        "is linked when a plugin is compiled, all but what the functions do"
+      )
+    end
+  end
+
+  defp signatures(functions), do: for(f <- functions, do: {f.namespace, f.name, Options.types(f)})
+
+  defp differs!(compiled, option, expected, why) do
+    raise ArgumentError,
+          "expected the option #{inspect(option)} to be #{expected}, as when " <>
+            "#{inspect(compiled)} was compiled: it #{why}. Give it to Vitrine.compile/2"
+  end
+
+  defimpl Inspect do
+    def inspect(%{name: name, hash: hash}, _options) do
+      short = String.slice(hash, 0, 12)
+
+      if name == short,
+        do: "#Vitrine.Compiled<#{name}>",
+        else: "#Vitrine.Compiled<#{name} #{short}>"
+    end
+  end
+end

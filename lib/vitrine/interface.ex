@@ -1,0 +1,62 @@
+defmodule Vitrine.Interface do
+  @moduledoc false
+  # What a plugin shows to its host: the functions that can be called, and what it wants from
+  # outside of its own modules.
+
+  @abi "extism:host/env"
+  @wasi "wasi_snapshot_preview1"
+
+  @type import :: {namespace :: String.t(), name :: String.t()}
+
+  @type t :: %__MODULE__{functions: [String.t()], imports: [import()], logs?: boolean()}
+
+  defstruct functions: [], imports: [], logs?: false
+
+  @typedoc "A module's plugin functions, all of its exports, and its imports."
+  @type module_interface :: {[String.t()], [String.t()], [import()]}
+
+  @doc "The interface of linked modules, `{name, interface}` each, of which one is the main one."
+  @spec new([{String.t(), module_interface()}], non_neg_integer(), boolean()) :: t()
+  def new(modules, main, logs?) do
+    {_, {functions, _, _}} = Enum.at(modules, main)
+
+    # As the core links: of modules with the same name the first counts.
+    exports =
+      for {name, {_, exports, _}} <- Enum.reverse(modules), into: %{} do
+        {name, MapSet.new(exports)}
+      end
+
+    inner? = fn {namespace, name} ->
+      is_map_key(exports, namespace) and name in exports[namespace]
+    end
+
+    imports =
+      for {_, {_, _, imports}} <- modules, import <- imports, not inner?.(import), do: import
+
+    %__MODULE__{functions: functions, imports: Enum.uniq(imports), logs?: logs?}
+  end
+
+  @doc """
+  The version of the ABI that the imports are of: 1 for Extism's since 1.0, 0 for the one before,
+  `nil` if there are none of either.
+  """
+  @spec abi([import()]) :: 0 | 1 | nil
+  def abi(imports) do
+    cond do
+      Enum.any?(imports, &match?({"env", "extism_" <> _}, &1)) -> 0
+      Enum.any?(imports, &match?({@abi, _}, &1)) -> 1
+      true -> nil
+    end
+  end
+
+  @doc "Whether an import is of the ABI, of WASI, or of the host functions."
+  @spec kind(import()) :: :abi | :wasi | :host
+  def kind({@abi, _}), do: :abi
+  def kind({"env", "extism_" <> _}), do: :abi
+  def kind({@wasi, _}), do: :wasi
+  def kind(_import), do: :host
+
+  @doc "An import as messages write it."
+  @spec show(import()) :: String.t()
+  def show({namespace, name}), do: "#{namespace}::#{name}"
+end

@@ -1,0 +1,53 @@
+//! Which directories native code may be loaded from: those that only this user, or root, can
+//! change, which goes for all directories above as well.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+
+/// Makes sure that the directory is there and can be trusted. `PermissionDenied` with a message is
+/// for one that cannot.
+#[cfg(unix)]
+pub(super) fn open(path: &Path) -> io::Result<()> {
+    use std::fs::{self, DirBuilder};
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+    const OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let me = rustix::process::geteuid().as_raw();
+    let real = fs::canonicalize(path)?;
+    for (depth, directory) in real.ancestors().enumerate() {
+        let found = fs::metadata(directory)?;
+        let why = if found.uid() != me && (depth == 0 || found.uid() != 0) {
+            "belongs to another user"
+        } else if found.mode() & OTHERS_WRITE != 0 && (depth == 0 || found.mode() & STICKY == 0) {
+            "can be written to by others"
+        } else {
+            continue;
+        };
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} {why}", directory.display()),
+        ));
+    }
+    Ok(())
+}
+
+/// Who may write to a directory is not known here, so none is trusted.
+#[cfg(not(unix))]
+pub(super) fn open(_path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Makes files that only their owner can read and write.
+pub(super) fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = options;
+}

@@ -1,0 +1,112 @@
+//! The format of an entry: a magic number, the key that it was written for, a sha256 of all that
+//! follows, flags, and the native code.
+//!
+//! The checksum is against damage, by a full disk or a bad one; who can write to the directory can
+//! write checksums, too.
+
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 16] = b"vitrine native 1";
+const KEY: usize = MAGIC.len();
+const SUM: usize = KEY + 32;
+const FLAGS: usize = SUM + 32;
+const CODE: usize = FLAGS + 1;
+
+const COMMAND: u8 = 1;
+const LONG_STEPS: u8 = 2;
+
+/// What compiling a module comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) command: bool,
+    pub(crate) long_steps: bool,
+    file: Vec<u8>,
+    /// Where the code begins in `file`.
+    code: usize,
+}
+
+impl Entry {
+    pub(crate) fn new(command: bool, long_steps: bool, code: Vec<u8>) -> Entry {
+        Entry {
+            command,
+            long_steps,
+            file: code,
+            code: 0,
+        }
+    }
+
+    pub(crate) fn code(&self) -> &[u8] {
+        &self.file[self.code..]
+    }
+
+    pub(crate) fn encode(&self, key: &[u8; 32]) -> Vec<u8> {
+        let code = self.code();
+        let flags =
+            if self.command { COMMAND } else { 0 } | if self.long_steps { LONG_STEPS } else { 0 };
+        let mut file = Vec::with_capacity(CODE + code.len());
+        file.extend_from_slice(MAGIC);
+        file.extend_from_slice(key);
+        file.extend_from_slice(&sum(key, flags, code));
+        file.push(flags);
+        file.extend_from_slice(code);
+        file
+    }
+
+    /// The entry in a file, if that is exactly what was written for this key.
+    pub(crate) fn parse(file: Vec<u8>, key: &[u8; 32]) -> Option<Entry> {
+        let whole = file.len() > CODE
+            && file.starts_with(MAGIC)
+            && file[KEY..SUM] == key[..]
+            && file[SUM..FLAGS] == sum(key, file[FLAGS], &file[CODE..])[..];
+        whole.then(|| Entry {
+            command: file[FLAGS] & COMMAND != 0,
+            long_steps: file[FLAGS] & LONG_STEPS != 0,
+            file,
+            code: CODE,
+        })
+    }
+}
+
+fn sum(key: &[u8; 32], flags: u8, code: &[u8]) -> [u8; 32] {
+    let sum = Sha256::new().chain_update(key).chain_update([flags]);
+    sum.chain_update(code).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY_OF_IT: [u8; 32] = [7; 32];
+
+    fn file() -> Vec<u8> {
+        Entry::new(true, false, b"code".to_vec()).encode(&KEY_OF_IT)
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let entry = Entry::parse(file(), &KEY_OF_IT).unwrap();
+        assert_eq!(entry.code(), b"code");
+        assert_eq!((entry.command, entry.long_steps), (true, false));
+        assert_eq!(entry.encode(&KEY_OF_IT), file());
+    }
+
+    #[test]
+    fn no_bit_of_it_may_change_and_no_byte_be_lost_or_added() {
+        for bit in 0..file().len() * 8 {
+            let mut flipped = file();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Entry::parse(flipped, &KEY_OF_IT), None, "bit {bit}");
+        }
+        for length in 0..file().len() {
+            let short = file()[..length].to_vec();
+            assert_eq!(Entry::parse(short, &KEY_OF_IT), None, "{length} bytes");
+        }
+        let longer = [file(), vec![0]].concat();
+        assert_eq!(Entry::parse(longer, &KEY_OF_IT), None);
+    }
+
+    #[test]
+    fn it_is_for_one_key() {
+        assert_eq!(Entry::parse(file(), &[8; 32]), None);
+    }
+}

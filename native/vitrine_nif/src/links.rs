@@ -1,0 +1,41 @@
+//! Linked modules as resources, of which any number of plugins is made.
+
+use std::sync::Arc;
+
+use rustler::{Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
+use vitrine_core::{Links, Reaped};
+
+use crate::compile::CompiledModule;
+use crate::options::LinkTerm;
+use crate::{atoms, error};
+
+pub struct LinksResource(pub Reaped<Arc<Links>>);
+
+#[rustler::resource_impl]
+impl Resource for LinksResource {}
+
+/// Links compiled modules, `{name, compiled}` each, of which the one at `main` is called.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn link<'a>(
+    env: Env<'a>,
+    modules: Vec<(String, ResourceArc<CompiledModule>)>,
+    main: usize,
+    options: LinkTerm<'a>,
+) -> NifResult<Term<'a>> {
+    if main >= modules.len() {
+        return Err(Error::BadArg);
+    }
+    let modules = modules.into_iter();
+    let modules: Vec<_> = modules
+        .map(|(name, compiled)| (name, Arc::clone(&compiled.0)))
+        .collect();
+    let (functions, wasi) = options.decode()?;
+    Ok(match Links::new(&modules, main, &functions, wasi) {
+        Ok(links) => (
+            atoms::ok(),
+            ResourceArc::new(LinksResource(Reaped::new(links))),
+        )
+            .encode(env),
+        Err(e) => error::encode(env, &e),
+    })
+}
