@@ -8,7 +8,8 @@ defmodule Vitrine.PoolHelpers do
 
   @doc "A pool of the Rust guest, under the test's supervisor."
   def pool!(options \\ []) do
-    defaults = [source: wasm("rust"), host_functions: host_functions(), size: 2]
+    # Much time: what is tested is not the timeout, and machines are busy.
+    defaults = [source: wasm("rust"), host_functions: host_functions(), size: 2, timeout: 60_000]
     start_supervised!({Pool, Keyword.merge(defaults, options)}, id: make_ref())
   end
 
