@@ -27,10 +27,7 @@ defmodule Vitrine.MixProject do
   end
 
   def application do
-    [
-      mod: {Vitrine.Application, []},
-      extra_applications: [:logger, :crypto, :public_key, :ssl]
-    ]
+    [mod: {Vitrine.Application, []}, extra_applications: [:logger, :crypto, :public_key, :ssl]]
   end
 
   defp elixirc_paths(:test), do: ["lib", "test/support"]

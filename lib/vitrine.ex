@@ -549,5 +549,5 @@ defmodule Vitrine do
   """
   @spec close(callable()) :: :ok
   def close(%Plugin{ref: ref}), do: Native.plugin_close(ref)
-  def close(server), do: GenServer.stop(server)
+  def close(server), do: Server.close(server)
 end

@@ -8,6 +8,7 @@ defmodule Vitrine.Application do
   def start(_type, _arguments) do
     # The table belongs to this process, so it outlives whatever happens to the directory's own.
     Directory.create()
-    Supervisor.start_link([Directory], strategy: :one_for_one, name: Vitrine.Supervisor)
+    children = [Directory, Vitrine.Server.Keeper]
+    Supervisor.start_link(children, strategy: :one_for_one, name: Vitrine.Supervisor)
   end
 end

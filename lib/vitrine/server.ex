@@ -15,18 +15,36 @@ defmodule Vitrine.Server do
   server answers while a plugin works. If the caller dies, its call ends with it and the server
   goes on with the next. A caller on another node is stood in for by a process on the server's.
 
-  `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2` and
-  `Vitrine.close/1` take a server as they take a plugin: a pid or any name. A call's timeout
-  includes the time it waits for its turn.
+  `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2`,
+  `Vitrine.stats/1`, `Vitrine.close/1` and the others take a server as they take a plugin: a pid or any
+  name. A call's timeout includes the time it waits for its turn.
+
+  The guide "Servers under supervision" shows restarts, variables that survive them, and upgrades.
   """
 
   use GenServer
 
-  alias Vitrine.{Call, Error, Log, Native, Options, Plugin, Telemetry, Trace}
-  alias Vitrine.Server.Queue
+  alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
 
-  # How often to look whether a dead caller's last slice has ended, in milliseconds.
-  @recovery 1
+  @typedoc "Any name of a process that `GenServer.call/3` takes."
+  @type server :: GenServer.server()
+
+  @typedoc """
+  What a server is and does, see `info/1`. `hash` is the sha256 of the main module, `version` counts
+  from 1 with each upgrade. `calls` and `errors` are of all versions, the rest of the present one.
+  """
+  @type info :: %{
+          plugin: String.t(),
+          hash: String.t(),
+          version: pos_integer(),
+          state: :idle | :busy,
+          upgrading: boolean(),
+          queue: non_neg_integer(),
+          calls: non_neg_integer(),
+          errors: non_neg_integer(),
+          memory_bytes: non_neg_integer(),
+          uptime_ms: non_neg_integer()
+        }
 
   @doc """
   Starts a server with its plugin.
@@ -36,9 +54,25 @@ defmodule Vitrine.Server do
     * `:source` - the plugin, see `Vitrine.new/2`; required
     * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
       plugin is `:plugin_name` then
+    * `:on_trap` - besides `:reset` and `:keep`, which are those of `Vitrine.new/2`, `:stop`: the server
+      stops, so that its supervisor decides what is next. It does so if the plugin itself fails: traps,
+      exits, uses up its memory or its fuel, or has a host function that fails; not if its caller's
+      timeout, cancellation or death ends a call. The exit reason is `{error, stacktrace}` with
+      the call's `Vitrine.Error`
+    * `:restore_vars` - whether the plugin's variables survive the server. `true` needs a `:name` and
+      keeps them in this node's memory: a server of the same name finds them as the last call left
+      them, if it starts within a minute of the end of the one before, unless that was closed.
+      `{module, argument}` keeps them in a `Vitrine.Server.Store`. `false` by default
+    * `:watch` - for development: whether the files that the plugin is made of are looked at, each
+      half second for `true` or as often as the number of milliseconds that is given, and the plugin is
+      upgraded when they have changed. `false` by default
+    * `:shutdown` - how long the server may take to end: milliseconds (5000), `:infinity` or
+      `:brutal_kill`. If its supervisor shuts it down, a call that runs has nearly this time to end
+    * `:restart` - `:permanent` (the default), `:transient` or `:temporary`
     * `:id` - the id of the child specification, by default the name
+    * `:hibernate_after`, `:spawn_opt`, `:debug` - those of `GenServer.start_link/3`
 
-  A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`.
+  A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`, wrong options raise `ArgumentError`.
 
       iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
       iex> Vitrine.call(server, "run")
@@ -46,117 +80,110 @@ defmodule Vitrine.Server do
   """
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(options) do
-    {server_options, options} = Keyword.split(options, [:name])
-    plugin_options = Options.plugin_options() -- [:name]
-    options = Keyword.validate!(options, [:source, :id, :plugin_name] ++ plugin_options)
-
-    unless options[:source] do
-      raise ArgumentError, "expected the option :source, got: #{inspect(options)}"
-    end
-
-    GenServer.start_link(__MODULE__, options, server_options)
+    {options, gen_server} = Options.start!(options)
+    GenServer.start_link(__MODULE__, options, gen_server)
   end
 
-  @doc false
-  def child_spec(options) do
-    %{
-      id: options[:id] || options[:name] || __MODULE__,
-      start: {__MODULE__, :start_link, [options]}
-    }
-  end
+  @doc "A child specification; the options are those of `start_link/1`."
+  @spec child_spec(keyword()) :: Supervisor.child_spec()
+  def child_spec(options), do: Options.child_spec(options)
 
-  @doc false
-  # Vitrine.call/4 for a server.
-  @spec call(GenServer.server(), String.t(), binary(), keyword()) ::
-          {:ok, binary()} | {:error, Error.t()}
-  def call(server, function, input, options) do
-    options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = options[:timeout] && Options.timeout!(options[:timeout])
+  @doc """
+  What a server is and does now, see `t:info/0`.
 
-    trace = Trace.begin!(options[:trace])
-    request = {:call, function, input, timeout, options[:context], trace}
-    Trace.call(trace, function, input, fn -> observed(server, request) end)
-  end
+      iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
+      iex> Vitrine.call(server, "run")
+      iex> info = Vitrine.Server.info(server)
+      iex> {info.state, info.queue, info.version, info.calls, info.errors}
+      {:idle, 0, 1, 1, 0}
+  """
+  @spec info(server()) :: info() | {:error, Vitrine.Error.t()}
+  def info(server), do: ask(server, :info)
 
-  defp observed(server, {:call, function, _, _, _, _} = request) do
-    case Telemetry.handler() do
-      false ->
-        ask_for(server, request)
+  @doc """
+  Puts another version of the plugin in the place of the one that a server has.
 
-      handler ->
-        metadata = %{plugin: nil, function: function, server: server}
-        Telemetry.call(handler, metadata, fn -> ask_for(server, request) end)
-    end
-  end
+  The new version is loaded beside the server, which goes on serving calls. It takes over between two
+  calls, with the variables and changes of the configuration of the old one: a call that runs ends
+  as it began, those that wait go to the new version. Then the answer is `:ok`.
 
-  # The server keeps the deadline: it answers when that has passed, too.
-  defp ask_for(server, request) do
-    case ask(server, request) do
-      {:lease, tag, frame, work} -> work(server, tag, frame, work)
-      result -> result
-    end
-  end
+  A version that cannot be loaded, or take over the variables, leaves everything as it was. The error
+  is that of `Vitrine.new/2`, `:vars`, or `:busy` while another upgrade is under way.
 
-  @doc false
-  # A question to a server. One that is not running is closed.
-  @spec ask(GenServer.server(), term()) :: term()
-  def ask(server, question) do
-    case GenServer.call(server, question, :infinity) do
-      # A pool, of which this cannot be asked.
-      {:argument_error, message} -> raise ArgumentError, message
+  `options` are changes to the server's options, as far as they are those of `Vitrine.new/2`. A server
+  that is restarted by its supervisor begins with the source and the options that it was started with.
+
+      iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
+      iex> Vitrine.Server.upgrade(server, ~S|(module (func (export "run") unreachable))|)
+      :ok
+      iex> {:error, error} = Vitrine.call(server, "run")
+      iex> error.reason
+      :trap
+      iex> {:error, error} = Vitrine.Server.upgrade(server, "(module (func i32.const))")
+      iex> {error.reason, Vitrine.Server.info(server).version}
+      {:compile, 2}
+  """
+  @spec upgrade(server(), Vitrine.source(), keyword()) :: :ok | {:error, Vitrine.Error.t()}
+  def upgrade(server, source, options \\ []) do
+    case ask(server, {:upgrade, source, options}) do
+      {:raise, exception} -> raise exception
       answer -> answer
     end
+  end
+
+  @doc false
+  defdelegate call(server, function, input, options), to: Client
+
+  @doc false
+  defdelegate ask(server, question), to: Client
+
+  @doc false
+  def close(server) do
+    GenServer.stop(server)
   catch
-    :exit, reason -> {:error, closed(reason)}
-  end
-
-  defp closed({reason, {GenServer, :call, _}}), do: closed(reason)
-
-  defp closed(reason) do
-    message = "the server is not running: #{Exception.format_exit(reason)}"
-    %Error{reason: :closed, message: message}
-  end
-
-  # The call goes on in this process; the server waits until it is told, or until this one is gone.
-  defp work(server, tag, frame, work) do
-    case work do
-      {:start, input, timeout} -> Call.drive(frame, input, timeout)
-      step -> Call.continue(step, frame)
-    end
-  after
-    GenServer.cast(server, {:release, tag})
+    # It is not there, or was killed meanwhile.
+    :exit, _reason -> :ok
   end
 
   ## The process
 
-  # The lease is the call that is not the server's any more, if there is one.
-  defstruct [:plugin, :lease, queue: %Queue{}]
-
   @impl true
   def init(options) do
-    {options, plugin_options} = Keyword.split(options, [:source, :id, :plugin_name])
+    # So that terminate/2 runs when a supervisor shuts this down.
+    Process.flag(:trap_exit, true)
+    stamps = options.watch && Watch.stamps(options.source)
 
-    case Vitrine.new(options[:source], [name: options[:plugin_name]] ++ plugin_options) do
-      {:ok, plugin} -> {:ok, %__MODULE__{plugin: plugin}}
+    with {:ok, plugin} <- Vitrine.new(options.source, options.plugin),
+         :ok <- Vars.restore(options.vars, plugin) do
+      if options.watch, do: Watch.start_link(options.source, options.watch, plugin.name, stamps)
+
+      {:ok,
+       %State{
+         options: options,
+         plugin: plugin,
+         saved_vars: Vars.version(plugin),
+         started: System.monotonic_time(:millisecond)
+       }}
+    else
       {:error, error} -> {:stop, error}
     end
   end
 
   @impl true
-  def handle_call({:call, _, _, timeout, _, _} = request, from, state) do
-    timeout = timeout || state.plugin.timeout
+  def handle_call({:call, _, _, _, _, _} = request, from, state),
+    do: state |> Turns.come(request, from) |> continue()
 
-    case state.lease do
-      nil ->
-        {:noreply, serve(request, from, timeout, state)}
+  def handle_call({:upgrade, source, options}, from, state),
+    do: state |> Upgrade.begin(source, options, from) |> continue()
 
-      %{holder: holder} when holder == elem(from, 0) ->
-        {:reply, {:error, error(state, request, :busy, "the caller is in a call of it already")},
-         state}
+  def handle_call(:info, _from, state), do: {:reply, State.info(state), state}
 
-      _lease ->
-        {:noreply, %{state | queue: Queue.put(state.queue, {request, from}, timeout)}}
-    end
+  def handle_call({:put_vars, vars}, _from, state),
+    do: {:reply, Vitrine.put_vars(state.plugin, vars), state, {:continue, :save_vars}}
+
+  def handle_call({:put_config, changes}, _from, state) do
+    state = %{state | config: Map.merge(state.config, changes)}
+    {:reply, Vitrine.put_config(state.plugin, changes), state}
   end
 
   def handle_call({:function_exists?, name}, _from, state),
@@ -164,139 +191,49 @@ defmodule Vitrine.Server do
 
   def handle_call(:cancel, _from, state), do: {:reply, Vitrine.cancel(state.plugin), state}
   def handle_call(:vars, _from, state), do: {:reply, Vitrine.vars(state.plugin), state}
-
-  def handle_call({:put_vars, vars}, _from, state),
-    do: {:reply, Vitrine.put_vars(state.plugin, vars), state}
-
-  def handle_call({:put_config, changes}, _from, state),
-    do: {:reply, Vitrine.put_config(state.plugin, changes), state}
+  def handle_call(:stats, _from, state), do: {:reply, Vitrine.stats(state.plugin), state}
+  def handle_call(:fuel_used, _from, state), do: {:reply, Vitrine.fuel_used(state.plugin), state}
+  def handle_call(:reset, _from, state), do: {:reply, Vitrine.reset(state.plugin), state}
 
   def handle_call(:take_printed, _from, state),
     do: {:reply, Vitrine.take_printed(state.plugin), state}
 
-  def handle_call(:fuel_used, _from, state), do: {:reply, Vitrine.fuel_used(state.plugin), state}
-  def handle_call(:stats, _from, state), do: {:reply, Vitrine.stats(state.plugin), state}
-  def handle_call(:reset, _from, state), do: {:reply, Vitrine.reset(state.plugin), state}
+  @impl true
+  def handle_continue(:save_vars, state), do: {:noreply, Turns.save_vars(state)}
 
   @impl true
-  def handle_cast({:release, tag}, %{lease: %{tag: tag, monitors: monitors}} = state) do
-    Enum.each(monitors, &Process.demonitor(&1, [:flush]))
-    {:noreply, next(%{state | lease: nil})}
-  end
-
-  # Of a call that was given up before.
-  def handle_cast({:release, _tag}, state), do: {:noreply, state}
+  def handle_cast({:release, tag, error}, state),
+    do: state |> Turns.release(tag, error) |> continue()
 
   @impl true
-  def handle_info({:DOWN, monitor, :process, _, _}, %{lease: %{monitors: monitors}} = state) do
-    if monitor in monitors, do: recover(state), else: {:noreply, state}
-  end
+  def handle_info({:DOWN, monitor, :process, _, reason}, %{upgrade: %{monitor: monitor}} = state),
+    do: state |> Upgrade.loaded(reason) |> Turns.next() |> continue()
 
-  def handle_info(:recover, %{lease: %{tag: :recovering}} = state), do: recover(state)
+  def handle_info({:DOWN, monitor, :process, _, _}, state),
+    do: state |> Turns.down(monitor) |> continue()
 
-  def handle_info({:expired, id}, state) do
-    {call, queue} = Queue.expire(state.queue, id)
+  def handle_info(:recover, %{lease: %{tag: :recovering}} = state),
+    do: state |> Turns.recover() |> continue()
 
-    with {request, from} <- call do
-      message = "the call waited for the server until its deadline"
-      GenServer.reply(from, {:error, error(state, request, :timeout, message)})
-    end
+  def handle_info({:expired, id}, state), do: state |> Turns.expire(id) |> continue()
 
-    {:noreply, %{state | queue: queue}}
-  end
+  def handle_info({:EXIT, _linked, :normal}, state), do: {:noreply, state}
+  def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
 
   # Wake-ups of calls that were handed over.
   def handle_info(_message, state), do: {:noreply, state}
 
   @impl true
-  def terminate(_reason, state), do: Vitrine.close(state.plugin)
-
-  # Whoever held the lease is gone, perhaps in the middle of a slice: the plugin is free when that
-  # has ended, which the cancellation makes soon.
-  defp recover(%{lease: lease, plugin: plugin} = state) do
-    Enum.each(lease.monitors, &Process.demonitor(&1, [:flush]))
-    if lease.runner, do: Process.exit(lease.runner, :kill)
-    Vitrine.cancel(plugin)
-    if lease.call, do: Native.call_drop(lease.call)
-
-    if Native.plugin_idle(plugin.ref) do
-      {:noreply, next(%{state | lease: nil})}
-    else
-      Process.send_after(self(), :recover, @recovery)
-      {:noreply, %{state | lease: %{lease | tag: :recovering, holder: nil, monitors: []}}}
-    end
+  def terminate(reason, state) do
+    state = Drain.run(state, reason)
+    Vitrine.close(state.plugin)
   end
 
-  # Serves queued calls until one is not over at once.
-  defp next(%{lease: nil} = state) do
-    case Queue.pop(state.queue) do
-      :empty ->
-        state
+  defp continue(%{failure: nil} = state), do: {:noreply, state}
 
-      {{request, {client, _} = from}, left, queue} ->
-        state = %{state | queue: queue}
-        state = if alive?(client), do: serve(request, from, left, state), else: state
-        next(state)
-    end
-  end
-
-  defp next(state), do: state
-
-  defp alive?(client), do: node(client) != node() or Process.alive?(client)
-
-  defp serve({:call, function, input, _, context, trace}, {client, _} = from, timeout, state) do
-    frame = {%{state.plugin | trace: trace}, function, context}
-
-    cond do
-      node(client) != node() ->
-        run_for({state.plugin, function, context}, input, timeout, from, state)
-
-      Call.short_start?(state.plugin, input) ->
-        step = Call.start(frame, input, timeout, Log.level(state.plugin))
-        first_slice(step, frame, from, state)
-
-      true ->
-        lease(frame, {:start, input, timeout}, from, state)
-    end
-  end
-
-  defp first_slice(step, frame, from, state) when elem(step, 0) in [:ok, :error] do
-    GenServer.reply(from, Call.continue(step, frame))
-    state
-  end
-
-  # It would wake this process: the caller's own next slice finds out what it waits for.
-  defp first_slice({:wait, call, _, _}, frame, from, state),
-    do: first_slice({:slice, call}, frame, from, state)
-
-  defp first_slice(step, frame, from, state) do
-    lease(frame, step, from, state, elem(step, 1))
-  end
-
-  defp lease(frame, work, {client, _} = from, state, call \\ nil) do
-    tag = make_ref()
-    monitor = Process.monitor(client)
-    GenServer.reply(from, {:lease, tag, frame, work})
-    lease = %{tag: tag, holder: client, monitors: [monitor], call: call, runner: nil}
-    %{state | lease: lease}
-  end
-
-  # The NIF's references mean nothing to a caller on another node, so a process here works for it.
-  defp run_for(frame, input, timeout, {client, _} = from, state) do
-    {server, tag} = {self(), make_ref()}
-
-    {runner, monitor} =
-      spawn_monitor(fn ->
-        GenServer.reply(from, Call.drive(frame, input, timeout))
-        GenServer.cast(server, {:release, tag})
-      end)
-
-    monitors = [monitor, Process.monitor(client)]
-    lease = %{tag: tag, holder: runner, monitors: monitors, call: nil, runner: runner}
-    %{state | lease: lease}
-  end
-
-  defp error(%{plugin: %Plugin{name: name}}, {:call, function, _, _, _, _}, reason, message) do
-    %Error{reason: reason, message: message, plugin: name, function: function}
+  # As if this process had raised the error, so that logs show it well.
+  defp continue(%{failure: error} = state) do
+    {:current_stacktrace, stacktrace} = Process.info(self(), :current_stacktrace)
+    {:stop, {error, stacktrace}, state}
   end
 end

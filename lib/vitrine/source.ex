@@ -26,6 +26,30 @@ defmodule Vitrine.Source do
     end
   end
 
+  @doc "The files that a source is made of, as far as they are known without downloading anything."
+  @spec files(t()) :: [Path.t()]
+  def files(source) do
+    own = if is_binary(source) and path?(source), do: [source], else: []
+
+    case modules(source, own) do
+      {:ok, manifest} -> Enum.uniq(own ++ for(%{path: path} <- manifest.wasm, do: path))
+      {:error, _error} -> own
+    end
+  end
+
+  # Not what a module is: a file with one is known.
+  defp modules(_source, [path]) do
+    with {:ok, bytes} <- File.read(path),
+         kind when kind not in [:module, :unknown] <- Text.kind(bytes) do
+      Manifest.new(bytes)
+    else
+      _no_manifest -> {:error, :none}
+    end
+  end
+
+  defp modules(source, []) when is_binary(source) or is_map(source), do: manifest(source)
+  defp modules(_source, []), do: {:error, :none}
+
   defp manifest(source) when is_map(source), do: Manifest.new(source)
 
   defp manifest(source) when is_binary(source) do

@@ -122,6 +122,38 @@ defmodule Vitrine.TelemetryTest do
              ] = emitted()
     end
 
+    test "of a server's queue and upgrades, in the server" do
+      server =
+        start_supervised!(
+          {Vitrine.Server, source: wasm("rust"), host_functions: host_functions()}
+        )
+
+      test = self()
+      on_exit(&Telemetry.detach/0)
+
+      Telemetry.attach(fn
+        [_, :server, event], times, metadata when metadata.server == server ->
+          send(test, {event, self(), times, metadata})
+
+        _event, _measurements, _metadata ->
+          :ok
+      end)
+
+      spinner = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: 60) end)
+      eventually(fn -> Vitrine.Server.info(server).state == :busy end)
+      {:ok, _} = Vitrine.call(server, "echo")
+      {:error, _} = Task.await(spinner)
+      assert_received {:queue, ^server, %{duration: waited}, %{plugin: "rust"}}
+      assert System.convert_time_unit(waited, :native, :millisecond) in 1..5_000
+
+      :ok = Vitrine.Server.upgrade(server, wasm("rust_minimal"))
+      {:error, error} = Vitrine.Server.upgrade(server, "missing.wasm")
+      # The answer comes first.
+      Vitrine.Server.info(server)
+      assert_received {:upgrade, ^server, %{duration: _}, %{plugin: "rust_minimal", result: :ok}}
+      assert_received {:upgrade, ^server, _, %{result: :error, error: ^error}}
+    end
+
     test "are all documented" do
       {:docs_v1, _, _, _, %{"en" => doc}, _, _} = Code.fetch_docs(Telemetry)
       for event <- Telemetry.events(), do: assert(doc =~ "`#{inspect(event)}`")

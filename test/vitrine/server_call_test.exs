@@ -1,6 +1,5 @@
-defmodule Vitrine.ServerTest do
+defmodule Vitrine.ServerCallTest do
   use ExUnit.Case, async: true
-  doctest Vitrine.Server
 
   import Vitrine.Guests
 
@@ -9,42 +8,6 @@ defmodule Vitrine.ServerTest do
   defp start!(options \\ []) do
     options = Keyword.merge([source: wasm("rust"), host_functions: host_functions()], options)
     start_supervised!({Server, options})
-  end
-
-  describe "start_link/1" do
-    test "answers with the error of a plugin that cannot be loaded" do
-      Process.flag(:trap_exit, true)
-      assert {:error, error} = Server.start_link(source: "missing.wasm")
-      assert %Vitrine.Error{reason: :manifest} = error
-
-      assert {:error, %{reason: :timeout}} =
-               Server.start_link(source: wat("infinite_start"), timeout: 20)
-    end
-
-    test "raises for wrong options" do
-      assert_raise ArgumentError, ~r/:source/, fn -> Server.start_link([]) end
-      assert_raise ArgumentError, ~r/colour/, fn -> Server.start_link(source: "x", colour: 1) end
-    end
-
-    test "takes any name" do
-      start_supervised!({Registry, keys: :unique, name: __MODULE__.Registry})
-      via = {:via, Registry, {__MODULE__.Registry, :a}}
-
-      for name <- [__MODULE__.Local, {:global, __MODULE__}, via] do
-        start!(name: name)
-        assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
-      end
-
-      assert Vitrine.call({__MODULE__.Local, node()}, "echo", "hi") == {:ok, "hi"}
-    end
-
-    test "runs under a supervisor, which restarts it" do
-      pid = start!(name: __MODULE__.Restarted)
-      assert Vitrine.call!(__MODULE__.Restarted, "counter") == "1"
-      Process.exit(pid, :kill)
-      eventually(fn -> Process.whereis(__MODULE__.Restarted) not in [nil, pid] end)
-      assert Vitrine.call!(__MODULE__.Restarted, "counter") == "1"
-    end
   end
 
   describe "call/4 of a server" do
@@ -93,6 +56,15 @@ defmodule Vitrine.ServerTest do
       assert {error.reason, error.function} == {:timeout, "echo"}
       assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
       assert reason(Task.await(spinner)) == :timeout
+    end
+
+    test "past its timeout does no work any more" do
+      server = start!()
+      assert reason(Vitrine.call(server, "spin", "", timeout: 20)) == :timeout
+      eventually(fn -> not leased?(server) end)
+      slices = Vitrine.stats(server).slices
+      Process.sleep(30)
+      assert Vitrine.stats(server).slices == slices
     end
 
     test "from within its own host function is told :busy" do
@@ -154,8 +126,9 @@ defmodule Vitrine.ServerTest do
       spinner = spawn(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
       eventually(fn -> leased?(server) end)
       queued = spawn(fn -> Vitrine.call(server, "greet", "dead", timeout: :infinity) end)
-      eventually(fn -> :sys.get_state(server).queue.next == 1 end)
+      eventually(fn -> Server.info(server).queue == 1 end)
       Process.exit(queued, :kill)
+      eventually(fn -> Server.info(server).queue == 0 end)
       Process.exit(spinner, :kill)
       assert Vitrine.call(server, "echo", "hi") == {:ok, "hi"}
       refute_received {:called, "dead"}
@@ -188,5 +161,5 @@ defmodule Vitrine.ServerTest do
     end
   end
 
-  defp leased?(server), do: :sys.get_state(server).lease != nil
+  defp leased?(server), do: Server.info(server).state == :busy
 end

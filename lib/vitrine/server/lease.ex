@@ -1,0 +1,82 @@
+defmodule Vitrine.Server.Lease do
+  @moduledoc false
+  # A call that a server has handed over, to the process that asked for it or to one that stands in
+  # for that. The server is told of its end by {:release, tag, error}, or by a monitor.
+
+  alias Vitrine.{Call, Native, Plugin}
+  alias __MODULE__
+
+  @derive {Inspect, only: [:holder]}
+  defstruct [:tag, :holder, :monitors, :call, :runner]
+
+  @type t :: %Lease{
+          tag: reference() | :recovering,
+          holder: pid() | nil,
+          monitors: [reference()],
+          # The call's resource, if it has begun.
+          call: reference() | nil,
+          runner: pid() | nil
+        }
+
+  @doc "Lets the client go on with what a first slice came to, or start."
+  def grant(frame, work, {client, _} = from, call \\ nil) do
+    tag = make_ref()
+    monitor = Process.monitor(client)
+    GenServer.reply(from, {:lease, tag, frame, work})
+    %Lease{tag: tag, holder: client, monitors: [monitor], call: call}
+  end
+
+  @doc """
+  Has a process of its own make the call: the NIF's references mean nothing to a client on another
+  node.
+  """
+  def stand_in(frame, input, timeout, {client, _} = from) do
+    {server, tag} = {self(), make_ref()}
+
+    {runner, monitor} =
+      spawn_monitor(fn ->
+        result = Call.drive(frame, input, timeout)
+        GenServer.reply(from, result)
+        GenServer.cast(server, {:release, tag, failure(result)})
+      end)
+
+    monitors = [monitor, Process.monitor(client)]
+    %Lease{tag: tag, holder: runner, monitors: monitors, runner: runner}
+  end
+
+  @doc "In the client: goes on with the call, and tells the server when that has ended."
+  def work(server, tag, frame, work) do
+    result = drive(work, frame)
+    GenServer.cast(server, {:release, tag, failure(result)})
+    result
+  catch
+    kind, reason ->
+      GenServer.cast(server, {:release, tag, nil})
+      :erlang.raise(kind, reason, __STACKTRACE__)
+  end
+
+  defp drive({:start, input, timeout}, frame), do: Call.drive(frame, input, timeout)
+  defp drive(step, frame), do: Call.continue(step, frame)
+
+  defp failure({:error, error}), do: error
+  defp failure({:ok, _output}), do: nil
+
+  @doc "Ends it."
+  def close(%Lease{monitors: monitors}), do: Enum.each(monitors, &Process.demonitor(&1, [:flush]))
+
+  @doc """
+  Takes the plugin back from a holder that is gone, perhaps in the middle of a slice: it is free
+  when that has ended, which the cancellation makes soon. Until then the lease remains.
+  """
+  @spec recover(t(), Plugin.t()) :: t() | nil
+  def recover(lease, plugin) do
+    close(lease)
+    if lease.runner, do: Process.exit(lease.runner, :kill)
+    Vitrine.cancel(plugin)
+    if lease.call, do: Native.call_drop(lease.call)
+
+    unless Native.plugin_idle(plugin.ref) do
+      %{lease | tag: :recovering, holder: nil, monitors: []}
+    end
+  end
+end

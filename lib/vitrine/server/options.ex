@@ -1,0 +1,121 @@
+defmodule Vitrine.Server.Options do
+  @moduledoc false
+  # The options of a server, checked where it is started: a wrong one raises there.
+
+  alias Vitrine.{Manifest, Options, Source}
+
+  @server [
+    :source,
+    :id,
+    :plugin_name,
+    :on_trap,
+    :restart,
+    :shutdown,
+    :restore_vars,
+    :watch
+  ]
+  @gen_server [:name, :hibernate_after, :spawn_opt, :debug]
+
+  @default_shutdown 5_000
+
+  # How often watched files are looked at, in milliseconds.
+  @default_interval 500
+
+  @type t :: %{
+          source: Vitrine.source(),
+          plugin: keyword(),
+          on_trap: :reset | :keep | :stop,
+          shutdown: timeout() | :brutal_kill,
+          vars: nil | {:memory, term()} | {module(), term()},
+          watch: pos_integer() | nil
+        }
+
+  @doc "What a server is to be, and the options of `GenServer.start_link/3`."
+  @spec start!(keyword()) :: {t(), keyword()}
+  def start!(options) do
+    {gen_server, options} = Keyword.split(options, @gen_server)
+    plugin_names = Options.plugin_options() -- [:name]
+    options = Keyword.validate!(options, @server ++ plugin_names)
+
+    unless options[:source] do
+      raise ArgumentError, "expected the option :source, got: #{inspect(options)}"
+    end
+
+    on_trap = options |> Keyword.get(:on_trap, :reset) |> on_trap!()
+    plugin = Keyword.take(options, plugin_names -- [:on_trap])
+    on_trap_of_plugin = if on_trap == :keep, do: :keep, else: :reset
+    plugin = [name: options[:plugin_name], on_trap: on_trap_of_plugin] ++ plugin
+    # Not first in the server's own process.
+    Options.plugin!(plugin, %Manifest{})
+    restart!(options[:restart])
+
+    {%{
+       source: options[:source],
+       plugin: plugin,
+       on_trap: on_trap,
+       shutdown: shutdown!(Keyword.get(options, :shutdown, @default_shutdown)),
+       vars: vars!(options[:restore_vars], gen_server[:name]),
+       watch: watch!(options[:watch], options[:source])
+     }, gen_server}
+  end
+
+  @doc "The child specification of a server."
+  @spec child_spec(keyword()) :: Supervisor.child_spec()
+  def child_spec(options) do
+    %{
+      id: options[:id] || options[:name] || Vitrine.Server,
+      start: {Vitrine.Server, :start_link, [options]},
+      restart: restart!(options[:restart]),
+      shutdown: shutdown!(Keyword.get(options, :shutdown, @default_shutdown))
+    }
+  end
+
+  defp on_trap!(on_trap) when on_trap in [:reset, :keep, :stop], do: on_trap
+  defp on_trap!(other), do: wrong(:on_trap, ":reset, :keep or :stop", other)
+
+  defp restart!(nil), do: :permanent
+  defp restart!(restart) when restart in [:permanent, :transient, :temporary], do: restart
+  defp restart!(other), do: wrong(:restart, ":permanent, :transient or :temporary", other)
+
+  defp shutdown!(shutdown) when shutdown in [:infinity, :brutal_kill], do: shutdown
+  defp shutdown!(shutdown) when is_integer(shutdown) and shutdown >= 0, do: shutdown
+  defp shutdown!(other), do: wrong(:shutdown, "milliseconds, :infinity or :brutal_kill", other)
+
+  defp vars!(none, _name) when none in [nil, false], do: nil
+
+  defp vars!(true, nil) do
+    raise ArgumentError,
+          "restore_vars: true finds the variables again by the server's :name, which is missing"
+  end
+
+  defp vars!(true, name), do: {:memory, name}
+
+  defp vars!({module, _argument} = store, _name) when is_atom(module) do
+    if Code.ensure_loaded?(module) and function_exported?(module, :load, 1) and
+         function_exported?(module, :save, 2) do
+      store
+    else
+      wrong(:restore_vars, "{module, argument} with a Vitrine.Server.Store", store)
+    end
+  end
+
+  defp vars!(other, _name), do: wrong(:restore_vars, "true, false or {module, argument}", other)
+
+  defp watch!(none, _source) when none in [nil, false], do: nil
+  defp watch!(true, source), do: watch!(@default_interval, source)
+
+  defp watch!(interval, source) when is_integer(interval) and interval > 0 do
+    if Source.files(source) == [] do
+      raise ArgumentError,
+            "expected :watch together with a source that is a file or made of files"
+    end
+
+    interval
+  end
+
+  defp watch!(other, _source), do: wrong(:watch, "true, false or milliseconds", other)
+
+  defp wrong(option, expected, value) do
+    raise ArgumentError, "expected #{inspect(option)} to be #{expected}, got: #{inspect(value)}"
+  end
+end

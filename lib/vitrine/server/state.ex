@@ -1,0 +1,75 @@
+defmodule Vitrine.Server.State do
+  @moduledoc false
+  # What a server knows.
+
+  alias Vitrine.Server.{Lease, Options, Queue, Upgrade}
+
+  @type t :: %__MODULE__{
+          options: Options.t(),
+          plugin: Vitrine.Plugin.t(),
+          # The call that is not the server's any more, if there is one.
+          lease: Lease.t() | nil,
+          queue: Queue.t(),
+          upgrade: Upgrade.t() | nil,
+          # Changes of the configuration since the start, which an upgrade takes along.
+          config: map(),
+          saved_vars: non_neg_integer(),
+          # Why the server is to stop.
+          failure: Vitrine.Error.t() | nil,
+          version: pos_integer(),
+          # Of the versions before this one.
+          past: %{calls: non_neg_integer(), errors: non_neg_integer()},
+          started: integer()
+        }
+
+  # What a crash report shows: neither modules nor configuration nor inputs.
+  @derive {Inspect, only: [:plugin, :version, :lease, :past]}
+  @enforce_keys [:options, :plugin, :saved_vars, :started]
+  defstruct @enforce_keys ++
+              [
+                lease: nil,
+                queue: %Queue{},
+                upgrade: nil,
+                config: %{},
+                failure: nil,
+                version: 1,
+                past: %{calls: 0, errors: 0}
+              ]
+
+  @doc "What `Vitrine.Server.info/1` tells."
+  @spec info(t()) :: Vitrine.Server.info()
+  def info(state) do
+    stats = Vitrine.stats(state.plugin)
+
+    %{
+      plugin: state.plugin.name,
+      hash: state.plugin.hash,
+      version: state.version,
+      state: if(state.lease, do: :busy, else: :idle),
+      upgrading: state.upgrade != nil,
+      queue: Queue.size(state.queue),
+      calls: state.past.calls + stats.calls,
+      errors: state.past.errors + errors(stats),
+      memory_bytes: stats.memory_bytes,
+      uptime_ms: System.monotonic_time(:millisecond) - state.started
+    }
+  end
+
+  @doc "A state with another plugin, whose counters begin anew."
+  @spec replace(t(), Vitrine.Plugin.t()) :: t()
+  def replace(state, plugin) do
+    stats = Vitrine.stats(state.plugin)
+
+    %{
+      state
+      | plugin: plugin,
+        version: state.version + 1,
+        past: %{
+          calls: state.past.calls + stats.calls,
+          errors: state.past.errors + errors(stats)
+        }
+    }
+  end
+
+  defp errors(stats), do: stats.errors |> Map.values() |> Enum.sum()
+end

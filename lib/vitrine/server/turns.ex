@@ -1,0 +1,149 @@
+defmodule Vitrine.Server.Turns do
+  @moduledoc false
+  # Whose turn it is: serves calls one after the other, and hands over what is not over at once.
+
+  alias Vitrine.{Call, Error, Log, Plugin, Telemetry}
+  alias Vitrine.Server.{Lease, Queue, State, Upgrade, Vars}
+
+  # How often to look whether a dead caller's last slice has ended, in milliseconds.
+  @recovery 1
+
+  # How a call ends that the plugin itself made end. Its caller's timeout or death is no fault of it.
+  @faults [:trap, :exit, :out_of_memory, :fuel, :host_function, :codec, :http]
+
+  @doc "A call comes in."
+  @spec come(State.t(), tuple(), GenServer.from()) :: State.t()
+  def come(state, {:call, _, _, timeout, _, _} = request, {client, _} = from) do
+    timeout = timeout || state.plugin.timeout
+
+    case state.lease do
+      nil ->
+        state |> serve(request, from, timeout) |> next()
+
+      %{holder: ^client} ->
+        message = "the caller is in a call of it already"
+        GenServer.reply(from, {:error, error(state, request, :busy, message)})
+        state
+
+      _lease ->
+        %{state | queue: Queue.put(state.queue, {request, from}, client, timeout)}
+    end
+  end
+
+  @doc "The call that was handed over has ended."
+  def release(%{lease: %{tag: tag} = lease} = state, tag, error) do
+    Lease.close(lease)
+    %{state | lease: nil} |> judge(error) |> next()
+  end
+
+  # Of a call that was given up before.
+  def release(state, _tag, _error), do: state
+
+  @doc "A process is gone that this one monitors."
+  def down(%{lease: lease} = state, monitor) do
+    case Queue.down(state.queue, monitor) do
+      {:dropped, queue} -> %{state | queue: queue}
+      :unknown -> if lease && monitor in lease.monitors, do: recover(state), else: state
+    end
+  end
+
+  @doc "Looks again whether the plugin is free."
+  def recover(%{lease: lease, plugin: plugin} = state) do
+    case Lease.recover(lease, plugin) do
+      nil ->
+        next(%{state | lease: nil})
+
+      lease ->
+        Process.send_after(self(), :recover, @recovery)
+        %{state | lease: lease}
+    end
+  end
+
+  @doc "A queued call's deadline has passed."
+  def expire(state, id) do
+    {call, queue} = Queue.expire(state.queue, id)
+
+    with {request, from} <- call do
+      message = "the call waited for the server until its deadline"
+      GenServer.reply(from, {:error, error(state, request, :timeout, message)})
+    end
+
+    %{state | queue: queue}
+  end
+
+  @doc "What is to be done between two calls, and the queued calls until one is not over at once."
+  @spec next(State.t()) :: State.t()
+  def next(%{lease: nil, failure: nil} = state) do
+    state = state |> save_vars() |> Upgrade.settle()
+
+    case Queue.pop(state.queue) do
+      :empty ->
+        state
+
+      {{request, from}, left, since, queue} ->
+        told(state, since)
+        %{state | queue: queue} |> serve(request, from, left) |> next()
+    end
+  end
+
+  def next(state), do: state
+
+  @doc "Saves the variables, if they have changed."
+  def save_vars(state) do
+    %{state | saved_vars: Vars.save(state.options.vars, state.plugin, state.saved_vars)}
+  end
+
+  defp serve(state, {:call, function, input, _, context, trace}, {client, _} = from, timeout) do
+    frame = {%{state.plugin | trace: trace}, function, context}
+
+    cond do
+      node(client) != node() ->
+        frame = {state.plugin, function, context}
+        %{state | lease: Lease.stand_in(frame, input, timeout, from)}
+
+      Call.short_start?(state.plugin, input) ->
+        step = Call.start(frame, input, timeout, Log.level(elem(frame, 0)))
+        first_slice(state, step, frame, from)
+
+      true ->
+        %{state | lease: Lease.grant(frame, {:start, input, timeout}, from)}
+    end
+  end
+
+  defp first_slice(state, {:ok, _output} = done, _frame, from) do
+    GenServer.reply(from, done)
+    state
+  end
+
+  defp first_slice(state, {:error, _details} = step, frame, from) do
+    {:error, error} = Call.continue(step, frame)
+    GenServer.reply(from, {:error, error})
+    judge(state, error)
+  end
+
+  # It would wake this process: the caller's own next slice finds out what it waits for.
+  defp first_slice(state, {:wait, call, _, _}, frame, from),
+    do: first_slice(state, {:slice, call}, frame, from)
+
+  defp first_slice(state, step, frame, from) do
+    %{state | lease: Lease.grant(frame, step, from, elem(step, 1))}
+  end
+
+  defp judge(%{options: %{on_trap: :stop}} = state, %Error{reason: reason} = error)
+       when reason in @faults,
+       do: %{state | failure: error}
+
+  defp judge(state, _error), do: state
+
+  defp told(state, since) do
+    Telemetry.emit(
+      [:vitrine, :server, :queue],
+      %{duration: System.monotonic_time() - since},
+      %{server: self(), plugin: state.plugin.name}
+    )
+  end
+
+  defp error(%{plugin: %Plugin{name: name}}, {:call, function, _, _, _, _}, reason, message) do
+    %Error{reason: reason, message: message, plugin: name, function: function}
+  end
+end

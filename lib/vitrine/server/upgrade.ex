@@ -1,0 +1,105 @@
+defmodule Vitrine.Server.Upgrade do
+  @moduledoc false
+  # Another version in the place of a server's plugin. It is loaded by a process of its own, while
+  # the server serves calls, and takes over between two calls.
+
+  alias Vitrine.{Error, Telemetry}
+  alias Vitrine.Server.{State, Vars}
+  alias __MODULE__
+
+  defstruct [:from, :loader, :monitor, :began, :options, plugin: nil]
+
+  @type t :: %Upgrade{
+          from: GenServer.from(),
+          loader: pid(),
+          monitor: reference(),
+          began: integer(),
+          options: keyword(),
+          # The new version, once it is loaded.
+          plugin: Vitrine.Plugin.t() | nil
+        }
+
+  @doc "Begins to load another version; `from` is answered when it has taken over, or cannot."
+  @spec begin(State.t(), Vitrine.source(), keyword(), GenServer.from()) :: State.t()
+  def begin(%{upgrade: nil} = state, source, options, {client, _} = from) do
+    options = Keyword.merge(state.options.plugin, options)
+
+    {loader, monitor} =
+      spawn_monitor(fn ->
+        # For initialisers that call host functions.
+        Process.put(:"$callers", [client])
+        exit({:loaded, load(source, options)})
+      end)
+
+    began = System.monotonic_time()
+
+    upgrade = %Upgrade{
+      from: from,
+      loader: loader,
+      monitor: monitor,
+      began: began,
+      options: options
+    }
+
+    %{state | upgrade: upgrade}
+  end
+
+  def begin(state, _source, _options, from) do
+    message = "the server is in the middle of another upgrade"
+    error = %Error{reason: :busy, message: message, plugin: state.plugin.name}
+    GenServer.reply(from, {:error, error})
+    state
+  end
+
+  defp load(source, options) do
+    Vitrine.new(source, options)
+  rescue
+    # A wrong option: for whoever gave it.
+    exception in ArgumentError -> {:raise, exception}
+  end
+
+  @doc "The process that loads is gone."
+  @spec loaded(State.t(), term()) :: State.t()
+  def loaded(%{upgrade: upgrade} = state, {:loaded, {:ok, plugin}}),
+    do: %{state | upgrade: %{upgrade | plugin: plugin}}
+
+  def loaded(state, {:loaded, failure}), do: finish(state, failure)
+
+  def loaded(state, reason) do
+    message = "loading the new version ended early: #{Exception.format_exit(reason)}"
+    finish(state, {:error, %Error{reason: :cancelled, message: message}})
+  end
+
+  @doc "Between two calls: lets a new version that is loaded take over."
+  @spec settle(State.t()) :: State.t()
+  def settle(%{upgrade: %Upgrade{plugin: new, options: options}, plugin: old} = state)
+      when new != nil do
+    case take_over(state, old, new) do
+      :ok ->
+        state = %{State.replace(state, new) | saved_vars: Vars.version(new)}
+        Vitrine.close(old)
+        finish(%{state | options: %{state.options | plugin: options}}, :ok)
+
+      {:error, error} ->
+        Vitrine.close(new)
+        finish(state, {:error, error})
+    end
+  end
+
+  def settle(state), do: state
+
+  defp take_over(state, old, new) do
+    with :ok <- Vitrine.put_vars(new, Vitrine.vars(old)) do
+      Vitrine.put_config(new, state.config)
+      Vars.replace(state.options.vars, new)
+    end
+  end
+
+  defp finish(%{upgrade: upgrade} = state, answer) do
+    GenServer.reply(upgrade.from, answer)
+    metadata = Map.merge(Telemetry.outcome(answer), %{server: self(), plugin: state.plugin.name})
+    duration = System.monotonic_time() - upgrade.began
+    Telemetry.emit([:vitrine, :server, :upgrade], %{duration: duration}, metadata)
+    %{state | upgrade: nil}
+  end
+end

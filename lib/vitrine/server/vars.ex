@@ -1,0 +1,64 @@
+defmodule Vitrine.Server.Vars do
+  @moduledoc false
+  # Variables that survive their server: where they come from when it starts, and that they are
+  # saved when they have changed.
+
+  require Logger
+
+  alias Vitrine.{Error, Native}
+  alias Vitrine.Server.Keeper
+
+  @doc "Gives a plugin the variables that are kept for it."
+  def restore(nil, _plugin), do: :ok
+
+  def restore({:memory, key}, plugin) do
+    case Keeper.claim(key, plugin.ref) do
+      {:ok, nil} ->
+        :ok
+
+      {:ok, left} ->
+        Vitrine.put_vars(plugin, Native.plugin_vars(left))
+
+      {:error, :taken} ->
+        message = "the variables of #{inspect(key)} belong to a server that is running"
+        {:error, %Error{reason: :busy, plugin: plugin.name, message: message}}
+    end
+  end
+
+  def restore({module, argument}, plugin) do
+    case module.load(argument) do
+      nil -> :ok
+      vars -> Vitrine.put_vars(plugin, vars)
+    end
+  end
+
+  @doc "Tells that the variables are those of another plugin from now on."
+  def replace({:memory, key}, plugin), do: Keeper.replace(key, plugin.ref)
+  def replace(_store, _plugin), do: :ok
+
+  @doc "The number of the variables as they are, to know later whether they have changed."
+  def version(plugin), do: Native.plugin_vars_version(plugin.ref)
+
+  @doc "Saves the variables if they have changed since they were saved last; the number of that."
+  def save(none, _plugin, saved) when none == nil or elem(none, 0) == :memory, do: saved
+
+  def save({module, argument}, plugin, saved) do
+    case version(plugin) do
+      ^saved -> saved
+      version -> if saved?(module, argument, plugin), do: version, else: saved
+    end
+  end
+
+  defp saved?(module, argument, plugin) do
+    module.save(argument, Vitrine.vars(plugin))
+    true
+  catch
+    kind, reason ->
+      Logger.error(
+        "the variables of plugin #{inspect(plugin.name)} could not be saved: " <>
+          Exception.format(kind, reason, __STACKTRACE__)
+      )
+
+      false
+  end
+end

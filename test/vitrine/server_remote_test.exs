@@ -1,0 +1,79 @@
+defmodule Vitrine.ServerRemoteTest do
+  # Two nodes beside this one, which remains alone: one has a server, the other its clients.
+  use ExUnit.Case, async: true
+
+  import Vitrine.Guests
+
+  @moduletag timeout: 120_000
+
+  setup_all do
+    {host, host_node} = peer!("host")
+    {clients, _node} = peer!("clients")
+
+    child =
+      {Vitrine.Server,
+       source: wasm("rust"),
+       name: :remote,
+       host_functions: %{"greet" => &String.upcase/1, "tick" => &Function.identity/1}}
+
+    {:ok, _} = :peer.call(host, Supervisor, :start_child, [Vitrine.Supervisor, child])
+    {:ok, clients: clients, host: host, server: {:remote, host_node}}
+  end
+
+  defp peer!(name) do
+    paths = Enum.flat_map(:code.get_path(), &[~c"-pa", &1])
+
+    {:ok, peer, node} =
+      :peer.start_link(%{
+        name: String.to_charlist("vitrine_#{name}_#{System.pid()}"),
+        host: ~c"127.0.0.1",
+        longnames: true,
+        connection: :standard_io,
+        args: [~c"-setcookie", ~c"vitrine" | paths]
+      })
+
+    {:ok, _} = :peer.call(peer, Application, :ensure_all_started, [:vitrine])
+    {peer, node}
+  end
+
+  defp call(clients, function, arguments), do: :peer.call(clients, Vitrine, function, arguments)
+
+  defp info(context), do: :peer.call(context.host, Vitrine.Server, :info, [:remote])
+
+  defp client(context, function) do
+    arguments = [context.server, function, "", [timeout: :infinity]]
+    :peer.call(context.clients, :erlang, :spawn, [Vitrine, :call, arguments])
+  end
+
+  defp kill(context, client), do: :peer.call(context.clients, Process, :exit, [client, :kill])
+
+  test "a call from another node runs on the server's", context do
+    %{clients: clients, server: server} = context
+    assert call(clients, :call, [server, "greet", "joe"]) == {:ok, "JOE"}
+    assert reason(call(clients, :call, [server, "recurse"])) == :trap
+    assert reason(call(clients, :call, [server, "spin", "", [timeout: 30]])) == :timeout
+    assert %{calls: calls} = call(clients, :stats, [server])
+    assert calls >= 3
+  end
+
+  test "a client on another node that dies frees the server, or its place in the queue",
+       context do
+    running = client(context, "spin")
+    eventually(fn -> info(context).state == :busy end)
+    waiting = client(context, "echo")
+    eventually(fn -> info(context).queue == 1 end)
+    kill(context, waiting)
+    eventually(fn -> info(context).queue == 0 end)
+    assert info(context).state == :busy
+    kill(context, running)
+    eventually(fn -> info(context).state == :idle end)
+    assert call(context.clients, :call, [context.server, "echo", "hi"]) == {:ok, "hi"}
+  end
+
+  test "an upgrade from another node is loaded by the server's", context do
+    upgrade = [context.server, wasm("rust")]
+    assert :peer.call(context.clients, Vitrine.Server, :upgrade, upgrade) == :ok
+    assert info(context).version > 1
+    assert call(context.clients, :call, [context.server, "echo", "hi"]) == {:ok, "hi"}
+  end
+end

@@ -1,0 +1,156 @@
+defmodule Vitrine.ServerVarsTest do
+  use ExUnit.Case, async: true
+
+  import ExUnit.CaptureLog
+  import Vitrine.Guests
+
+  alias Vitrine.Server
+
+  @moduletag :capture_log
+
+  # What a database would be.
+  defmodule Store do
+    @behaviour Vitrine.Server.Store
+
+    def start_link, do: Agent.start_link(fn -> %{vars: nil, saves: 0, broken?: false} end)
+    def set(store, changes), do: Agent.update(store, &Map.merge(&1, changes))
+    def get(store), do: Agent.get(store, & &1)
+
+    @impl true
+    def load(store), do: Agent.get(store, & &1.vars)
+
+    @impl true
+    def save(store, vars) do
+      if get(store).broken?, do: raise("the store is broken")
+      Agent.update(store, &%{&1 | vars: vars, saves: &1.saves + 1})
+    end
+  end
+
+  # Variables are set by var_set, globals are lost with the instance.
+  defp start!(name, options) do
+    options = [source: wasm("rust"), host_functions: host_functions(), name: name] ++ options
+    start_supervised!({Server, options})
+  end
+
+  defp restarted!(name, old), do: eventually(fn -> Process.whereis(name) not in [nil, old] end)
+
+  describe "restore_vars: true" do
+    test "survives a kill, as the last call left them" do
+      name = __MODULE__.Killed
+      server = start!(name, restore_vars: true)
+      assert Vitrine.call!(name, "var_set", "a=1") == ""
+      kept = Vitrine.vars(name)
+      assert map_size(kept) > 0
+      Process.exit(server, :kill)
+      restarted!(name, server)
+      assert Vitrine.vars(name) == kept
+      # And once more.
+      server = Process.whereis(name)
+      Process.exit(server, :kill)
+      restarted!(name, server)
+      assert Vitrine.vars(name) == kept
+    end
+
+    test "survives a stop because of a trap, and a supervisor's shutdown" do
+      name = __MODULE__.Stopped
+      server = start!(name, restore_vars: true, on_trap: :stop)
+      :ok = Vitrine.put_vars(name, %{"a" => "1"})
+      assert reason(Vitrine.call(name, "recurse")) == :trap
+      restarted!(name, server)
+      assert Vitrine.vars(name) == %{"a" => "1"}
+      :ok = stop_supervised(name)
+      start!(name, restore_vars: true)
+      assert Vitrine.vars(name) == %{"a" => "1"}
+    end
+
+    test "ends with a server that is closed" do
+      name = __MODULE__.Closed
+      server = start!(name, restore_vars: true)
+      :ok = Vitrine.put_vars(name, %{"a" => "1"})
+      Vitrine.close(name)
+      restarted!(name, server)
+      assert Vitrine.vars(name) == %{}
+    end
+
+    test "stops a call of the server that was killed" do
+      name = __MODULE__.InCall
+      server = start!(name, restore_vars: true)
+      call = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
+      eventually(fn -> Server.info(server).state == :busy end)
+      Process.exit(server, :kill)
+      assert reason(Task.await(call)) == :cancelled
+    end
+
+    test "is not for two servers at once" do
+      start!(__MODULE__.One, restore_vars: true)
+      assert {:error, :taken} = Server.Keeper.claim(__MODULE__.One, make_ref())
+    end
+  end
+
+  describe "restore_vars: {module, argument}" do
+    setup do
+      {:ok, store} = Store.start_link()
+      {:ok, store: store}
+    end
+
+    test "loads when the server starts, and saves what a call changed", %{store: store} do
+      Store.set(store, %{vars: %{"old" => "1"}})
+      name = __MODULE__.Stored
+      server = start!(name, restore_vars: {Store, store})
+      assert Vitrine.vars(name) == %{"old" => "1"}
+      Vitrine.call!(name, "var_set", "a=1")
+      vars = Vitrine.vars(name)
+      assert %{"old" => "1"} = vars
+      assert %{vars: ^vars, saves: 1} = Store.get(store)
+      Process.exit(server, :kill)
+      restarted!(name, server)
+      assert Vitrine.vars(name) == vars
+    end
+
+    test "saves nothing when nothing has changed", %{store: store} do
+      name = __MODULE__.Unchanged
+      start!(name, restore_vars: {Store, store})
+      for _ <- 1..3, do: Vitrine.call!(name, "echo", "hi")
+      Vitrine.call(name, "recurse")
+      Vitrine.close(name)
+      assert Store.get(store).saves == 0
+    end
+
+    test "saves what put_vars/2 changed", %{store: store} do
+      name = __MODULE__.Put
+      start!(name, restore_vars: {Store, store})
+      :ok = Vitrine.put_vars(name, %{"a" => "1"})
+      eventually(fn -> Store.get(store).vars == %{"a" => "1"} end)
+    end
+
+    test "goes on when saving fails, and tries again", %{store: store} do
+      name = __MODULE__.Broken
+      start!(name, restore_vars: {Store, store})
+      Store.set(store, %{broken?: true})
+
+      log =
+        capture_log(fn ->
+          :ok = Vitrine.put_vars(name, %{"a" => "1"})
+          assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
+          Server.info(name)
+        end)
+
+      assert log =~ "the store is broken"
+      Store.set(store, %{broken?: false})
+      assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
+      eventually(fn -> Store.get(store).vars == %{"a" => "1"} end)
+    end
+
+    test "does not start with what does not fit", %{store: store} do
+      Process.flag(:trap_exit, true)
+      Store.set(store, %{vars: %{"a" => String.duplicate("x", 100)}})
+
+      assert {:error, %{reason: :vars}} =
+               Server.start_link(
+                 source: "(module)",
+                 memory: [max_var_bytes: 100],
+                 restore_vars: {Store, store}
+               )
+    end
+  end
+end
