@@ -116,7 +116,7 @@ defmodule Vitrine.MisbehavingServer do
 
   defp respond(socket, status, headers, body) do
     lines = for {name, value} <- headers, do: [name, ": ", value, "\r\n"]
-    length = "content-length: #{IO.iodata_length(body)}\r\n"
+    length = "content-length: #{IO.iodata_length(body)}\r\nconnection: close\r\n"
     put(socket, ["HTTP/1.1 #{status} Whatever\r\n", lines, length, "\r\n", body])
   end
 
@@ -145,7 +145,8 @@ defmodule Vitrine.MisbehavingServer do
   defp behave(["status", status], request),
     do: respond(request.socket, status, [], "the page of #{status}")
 
-  defp behave(["no_content"], %{socket: socket}), do: put(socket, "HTTP/1.1 204 Gone\r\n\r\n")
+  defp behave(["no_content"], %{socket: socket}),
+    do: put(socket, "HTTP/1.1 204 Gone\r\nconnection: close\r\n\r\n")
 
   defp behave(["bytes", count], %{socket: socket}),
     do: respond(socket, 200, [], String.duplicate("x", String.to_integer(count)))

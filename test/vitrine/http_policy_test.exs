@@ -8,7 +8,6 @@ defmodule Vitrine.HTTPPolicyTest do
 
   alias Vitrine.HTTP.{Exchange, Hosts, Policy, Request, Response}
   alias Vitrine.MisbehavingServer, as: Server
-  alias Vitrine.Options
 
   # A web of pages: answers from a map of URLs, or 404, and tells what it was asked.
   defmodule Web do
@@ -399,12 +398,23 @@ defmodule Vitrine.HTTPPolicyTest do
     end
 
     test "and the allowed hosts are those of the manifest, unless options say otherwise" do
-      manifest = Map.put(%Vitrine.Manifest{}, :allowed_hosts, ["a"])
-      manifest = put_in(manifest.memory[:max_http_response_bytes], 9)
-      policy = Options.plugin!([], manifest).http
-      assert policy.max_response_bytes == 9
-      assert Hosts.allowed?(policy.hosts, "a")
-      refute Hosts.allowed?(Options.plugin!([allowed_hosts: []], manifest).http.hosts, "a")
+      server = start_supervised!(Server)
+
+      manifest = %{
+        wasm: [%{path: wat("http")}],
+        allowed_hosts: ["127.0.0.*"],
+        memory: %{max_http_response_bytes: 9}
+      }
+
+      plugin = new!(manifest)
+      assert get(plugin, Server.url(server, "/bytes/9")) == {:ok, "xxxxxxxxx"}
+      message = "HTTP response exceeds the configured maximum number of bytes: 9"
+      assert error!(get(plugin, Server.url(server, "/bytes/10"))).message == message
+
+      larger = new!(manifest, memory: %{max_http_response_bytes: 10})
+      assert {:ok, _} = get(larger, Server.url(server, "/bytes/10"))
+      none = new!(manifest, allowed_hosts: [])
+      assert error!(get(none, Server.url(server, "/bytes/9"))).message =~ "is not allowed"
     end
   end
 
