@@ -120,7 +120,7 @@ defmodule Vitrine.Call do
     {method, url, _, _} = wish
 
     {reply, failure} =
-      Trace.host_call(frame, :http, %{name: method, url: url}, fn ->
+      Trace.host_call(frame, :http, %{name: method, url: Exchange.shown(url)}, fn ->
         case Exchange.run(plugin.http, wish, milliseconds, cancelled?) do
           {:ok, response} -> {{:http, response}, []}
           {:error, message, failure} -> {{:error, message}, failure}

@@ -186,17 +186,17 @@ defmodule Vitrine.PoolTest do
       pool = pool!(host_functions: %{"greet" => greet, "tick" => & &1})
 
       assert {:ok, "x y #PID" <> _ = answer} =
-               GenServer.call(pool, {:call, "greet", "x", nil, "y"})
+               GenServer.call(pool, {:call, "greet", "x", nil, "y", nil})
 
       refute answer =~ inspect(self())
-      assert reason(GenServer.call(pool, {:call, "spin", "", 20, nil})) == :timeout
+      assert reason(GenServer.call(pool, {:call, "spin", "", 20, nil, nil})) == :timeout
     end
 
     test "ends with the caller" do
       pool = pool!(size: 1)
 
       caller =
-        spawn(fn -> GenServer.call(pool, {:call, "spin", "", :infinity, nil}, :infinity) end)
+        spawn(fn -> GenServer.call(pool, {:call, "spin", "", :infinity, nil, nil}, :infinity) end)
 
       eventually(fn -> Pool.info(pool).busy == 1 end)
       Process.exit(caller, :kill)
