@@ -73,11 +73,11 @@ defmodule Vitrine.Pool.InstanceTest do
     end
 
     test "not while it is used again and again" do
-      pool = pool!(size: 1, idle_timeout: 40)
+      pool = pool!(size: 1, idle_timeout: 400)
 
       counts =
         for _ <- 1..20 do
-          Process.sleep(10)
+          Process.sleep(50)
           String.to_integer(Vitrine.call!(pool, "counter"))
         end
 
