@@ -8,7 +8,7 @@ defmodule Bench.Pool do
   # In a module, because what a script says outside of one is interpreted.
 
   @callers [1, 2, 4, 16, 256]
-  @milliseconds 300
+  @calls 40_960
   @rounds 5
 
   def run(arguments) do
@@ -42,25 +42,32 @@ defmodule Bench.Pool do
 
   defp functions, do: [host_functions: %{"greet" => & &1, "tick" => & &1}]
 
-  # Nanoseconds by call, of all callers together, while they all call.
+  # Nanoseconds by call, of all callers together, each of which has made one before.
   defp time(callers, callable) do
-    done = :counters.new(1, [:write_concurrency])
-    callables = for _ <- 1..callers, do: callable.()
-    start = System.monotonic_time()
+    share = div(@calls, callers)
 
-    pids = for callable <- callables, do: spawn_link(fn -> repeat(callable, done) end)
+    tasks =
+      for _ <- 1..callers do
+        callable = callable.()
 
-    Process.sleep(@milliseconds)
-    calls = :counters.get(done, 1)
-    took = System.convert_time_unit(System.monotonic_time() - start, :native, :nanosecond)
-    for pid <- pids, do: Process.unlink(pid) && Process.exit(pid, :kill)
-    took / calls
-  end
+        Task.async(fn ->
+          call(callable, 1)
 
-  defp repeat(callable, done) do
-    {:ok, "hi"} = Vitrine.call(callable, "echo", "hi")
-    :counters.add(done, 1, 1)
-    repeat(callable, done)
+          receive do
+            :go -> call(callable, share)
+          end
+        end)
+      end
+
+    Process.sleep(50)
+
+    microseconds =
+      Bench.elapsed(fn ->
+        for task <- tasks, do: send(task.pid, :go)
+        Task.await_many(tasks, :infinity)
+      end)
+
+    microseconds * 1_000 / (share * callers)
   end
 
   defp memory_of_calls(calls) do
@@ -82,11 +89,11 @@ defmodule Bench.Pool do
     end
   end
 
-  defp call(_pool, 0), do: :ok
+  defp call(_callable, 0), do: :ok
 
-  defp call(pool, times) do
-    {:ok, "hi"} = Vitrine.call(pool, "echo", "hi")
-    call(pool, times - 1)
+  defp call(callable, times) do
+    {:ok, "hi"} = Vitrine.call(callable, "echo", "hi")
+    call(callable, times - 1)
   end
 
   defp memory_of_idle_pools(count) do
