@@ -43,6 +43,8 @@ elixir-test: setup ## the Elixir part of the tests
 
 bench: setup ## measure, beside what it replaces
 	MIX_ENV=dev mix run bench/calls.exs
+	MIX_ENV=dev mix run bench/instantiate.exs
+	MIX_ENV=dev mix run bench/pool.exs
 	MIX_ENV=dev mix run bench/fairness.exs
 	MIX_ENV=dev mix run bench/pool.exs
 

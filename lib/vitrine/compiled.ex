@@ -9,9 +9,8 @@ defmodule Vitrine.Compiled do
       iex> Vitrine.call(plugin, "run")
       {:ok, ""}
 
-  It can be given to other processes, and kept in a module attribute of none: it belongs to this
-  node and this run of it. All instances share its code, which is released when nobody holds the
-  compiled plugin or an instance any more.
+  It can be given to other processes of the same node. All instances share its code, which is
+  released when nobody holds the compiled plugin or an instance any more.
   """
 
   alias Vitrine.{Contract, Error, Interface, Manifest, Options}

@@ -9,6 +9,7 @@ defmodule Vitrine.Pool.ChaosTest do
 
   @seconds String.to_integer(System.get_env("VITRINE_CHAOS_SECONDS", "10"))
   @callers 24
+  @steady 4
   @size 5
   @overflow 2
 
@@ -38,8 +39,9 @@ defmodule Vitrine.Pool.ChaosTest do
     stop_at = System.monotonic_time(:millisecond) + @seconds * 1_000
     tally = :counters.new(4, [])
     upgrader = Task.async(fn -> upgrade(pool, stop_at) end)
+    steady = for _ <- 1..@steady, do: Task.async(fn -> steady(pool, stop_at, tally) end)
     callers = for _ <- 1..@callers, do: Task.async(fn -> supervise(pool, stop_at, tally) end)
-    Task.await_many([upgrader | callers], :infinity)
+    Task.await_many([upgrader | steady ++ callers], :infinity)
 
     [answered, failed, killed, wrong] = for n <- 1..4, do: :counters.get(tally, n)
     assert wrong == 0
@@ -68,6 +70,18 @@ defmodule Vitrine.Pool.ChaosTest do
   defp leases(pool) do
     slots = Pool.Directory.find(pool)
     for slot <- 1..slots.total, owner = Pool.Slots.owner(slots, slot), do: owner
+  end
+
+  # A process that lives, and calls again and again: nothing may keep it waiting for ever.
+  defp steady(pool, stop_at, tally) do
+    if System.monotonic_time(:millisecond) < stop_at do
+      token = inspect(make_ref())
+      result = Vitrine.call(pool, "echo", token, timeout: 10_000)
+      count(tally, :echo, token, [result])
+      steady(pool, stop_at, tally)
+    else
+      refute_received _
+    end
   end
 
   # Makes callers one after the other, and kills some of them.

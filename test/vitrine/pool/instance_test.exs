@@ -131,7 +131,8 @@ defmodule Vitrine.Pool.InstanceTest do
         capture_log(fn ->
           assert reason(Vitrine.call(pool, "trap")) == :trap
           eventually(fn -> :atomics.get(context.made, 1) > made end)
-          Process.sleep(1_000)
+          eventually(fn -> :sys.get_state(pool).warmer == nil end)
+          Process.sleep(100)
         end)
 
       assert :atomics.get(context.made, 1) == made + 1

@@ -31,7 +31,6 @@ defmodule Vitrine.Pool.QueueTest do
 
     test "serves them in order", %{pool: pool, holder: holder} do
       tasks = for name <- ~w(a b c), do: waiting!(pool, "greet", name, timeout: 60_000)
-      # Some of them use what time there is to be overtaken.
       assert release(holder) == {:ok, "holder"}
 
       for {name, task} <- Enum.zip(~w(a b c), tasks) do
@@ -66,6 +65,46 @@ defmodule Vitrine.Pool.QueueTest do
       assert Task.await(task) == {:ok, "1"}
     end
 
+    test "gives them the instance of one that lives on, and forgets both",
+         %{pool: pool} = context do
+      release(context.holder)
+      test = self()
+
+      holder =
+        spawn_link(fn ->
+          send(test, {:first, Vitrine.call(pool, "greet", "first")})
+          Process.sleep(:infinity)
+        end)
+
+      assert_receive {:holding, "first", ^holder}, 5_000
+      second = spawn_link(fn -> live_on(test, pool, "second") end)
+      eventually(fn -> Pool.info(pool).waiting == 1 end)
+      assert Process.info(pool, :monitors) |> elem(1) |> Enum.sort() == monitors([holder, second])
+      send(holder, :go_on)
+      assert_receive {:first, {:ok, "first"}}, 5_000
+      assert_receive {:holding, "second", ^second}
+      # Nobody waits any more.
+      assert %{waiting: 0, busy: 1} = Pool.info(pool)
+      eventually(fn -> Process.info(pool, :monitors) == {:monitors, []} end)
+      send(second, :go_on)
+      assert_receive {:done, {:ok, "second"}}, 5_000
+    end
+
+    test "lets nobody overtake them", %{pool: pool, holder: holder} do
+      first = waiting!(pool, "greet", "first")
+      # The slot is free now, and the pool does not know yet.
+      :sys.suspend(pool)
+      assert release(holder) == {:ok, "holder"}
+      second = Task.async(fn -> Vitrine.call(pool, "greet", "second") end)
+      refute_receive {:holding, _, _}, 50
+      :sys.resume(pool)
+      assert_receive {:holding, "first", _}, 5_000
+      refute_receive {:holding, _, _}, 50
+      assert release(first) == {:ok, "first"}
+      assert_receive {:holding, "second", _}, 5_000
+      assert release(second) == {:ok, "second"}
+    end
+
     test "is not closed by what is not meant for it", %{pool: pool, holder: holder} do
       task = waiting!(pool, "echo", "x")
       send(pool, {:free, 1})
@@ -92,13 +131,13 @@ defmodule Vitrine.Pool.QueueTest do
 
   describe "queue_timeout" do
     test "ends the wait, but not the call" do
-      pool = pool!(size: 1, queue_timeout: 30, host_functions: holding())
+      pool = pool!(size: 1, queue_timeout: 300, host_functions: holding())
       holder = held!(pool, "holder")
       assert reason(Vitrine.call(pool, "echo", "", timeout: :infinity)) == :timeout
       task = waiting!(pool, "greet", "slow", timeout: 60_000)
       release(holder)
-      assert_receive {:holding, "slow", _}
-      Process.sleep(60)
+      assert_receive {:holding, "slow", _}, 5_000
+      Process.sleep(400)
       assert release(task) == {:ok, "slow"}
     end
   end
@@ -112,4 +151,11 @@ defmodule Vitrine.Pool.QueueTest do
       assert %{size: 1, overflow: 2, idle: 1, busy: 0} = Pool.info(pool)
     end
   end
+
+  defp live_on(test, pool, name) do
+    send(test, {:done, Vitrine.call(pool, "greet", name)})
+    Process.sleep(:infinity)
+  end
+
+  defp monitors(pids), do: pids |> Enum.map(&{:process, &1}) |> Enum.sort()
 end

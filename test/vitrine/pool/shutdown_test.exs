@@ -26,7 +26,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       stopping = stopping!(pool)
       assert reason(Vitrine.call(pool, "echo", "new")) == :closed
       assert release(holder) == {:ok, "holder"}
-      assert_receive {:holding, "queued", _}
+      assert_receive {:holding, "queued", _}, 5_000
       refute Task.yield(stopping, 30)
       assert release(queued) == {:ok, "queued"}
       assert Task.await(stopping) == :ok

@@ -147,3 +147,33 @@ impl Cache {
         self.directory.join(format!("{name}.{SUFFIX}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interruptible::make_interruptible;
+    use crate::reusable::make_reusable;
+
+    /// Whoever changes what is compiled for a module, also by an update of what encodes it, sees
+    /// this fail: count [`VERSION`] up, and put the hash that is found here.
+    #[test]
+    fn the_version_is_that_of_what_is_compiled() {
+        let text = r#"(module
+          (memory 1) (table 9 funcref) (data $d "bytes") (elem $e func $run)
+          (func $run (param i32 i32 i32)
+            (memory.fill (local.get 0) (local.get 1) (local.get 2))
+            (memory.copy (local.get 0) (local.get 1) (local.get 2))
+            (memory.init $d (local.get 0) (local.get 1) (local.get 2))
+            (table.fill (local.get 0) (ref.null func) (local.get 2))
+            (table.copy (local.get 0) (local.get 1) (local.get 2))
+            (table.init $e (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "_start")))"#;
+        let command = make_reusable(&wat::parse_str(text).unwrap())
+            .unwrap()
+            .unwrap();
+        let compiled = make_interruptible(&command).unwrap();
+        let hash = Sha256::digest(&compiled);
+        let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((VERSION, hash.as_str()), (1, "b17669ff657dac68"));
+    }
+}
