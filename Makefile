@@ -46,7 +46,6 @@ bench: setup ## measure, beside what it replaces
 	MIX_ENV=dev mix run bench/instantiate.exs
 	MIX_ENV=dev mix run bench/pool.exs
 	MIX_ENV=dev mix run bench/fairness.exs
-	MIX_ENV=dev mix run bench/pool.exs
 
 guests: setup ## build the plugins of the tests
 	test/guests/build.sh

@@ -26,7 +26,7 @@ defmodule Vitrine.Pool do
   each tenant. See the guide on pools.
   """
 
-  alias Vitrine.{Error, Server}
+  alias Vitrine.{Error, Server, Trace}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
 
   @doc """
@@ -96,9 +96,13 @@ defmodule Vitrine.Pool do
   # Vitrine.call/4 for a pool.
   @spec call(Slots.t(), String.t(), binary(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
   def call(slots, function, input, options) do
-    options = Keyword.validate!(options, [:context, :timeout])
+    options = Keyword.validate!(options, [:context, :timeout, :trace])
     timeout = options[:timeout] && Vitrine.Options.timeout!(options[:timeout])
-    Checkout.call(slots, function, input, timeout, options[:context])
+    trace = Trace.begin!(options[:trace])
+
+    Trace.call(trace, function, input, fn ->
+      Checkout.call(slots, function, input, timeout, options[:context], trace)
+    end)
   end
 
   @doc """

@@ -30,11 +30,9 @@ defmodule Vitrine.Telemetry do
   | `[:vitrine, :call, :stop]` | it has ended, well or not | `duration`, `monotonic_time` | that of the call, `result`, `error` |
   | `[:vitrine, :call, :exception]` | it raised, which is a bug or a wrong option | `duration`, `monotonic_time` | that of the call, `kind`, `reason`, `stacktrace` |
   | `[:vitrine, :host_call, :stop]` | a plugin called a host function, or made an HTTP request | `duration`, `monotonic_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method), `result` (as the plugin sees it, `:ok` or `:error`) |
-  | `[:vitrine, :compile, :stop]` | a module was compiled, or found in use | `duration`, `monotonic_time`, `bytes` (of the source) | `plugin` (or `nil`), `module`, `result`, `error` |
+  | `[:vitrine, :compile, :stop]` | a module was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` (of the source) | `plugin` (or `nil`), `module`, `result`, `error` |
   | `[:vitrine, :instantiate, :stop]` | an instance was made and initialised, ahead of calls | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
-  | `[:vitrine, :cache, :hit]` | native code was found in a cache on disk | `duration`, `monotonic_time`, `bytes` | `hash` (of the module) |
-  | `[:vitrine, :cache, :miss]` | it was not, and the module is compiled | `monotonic_time` | `hash` |
-  | `[:vitrine, :pool, :queue]` | a caller got an instance of a pool, or gave up | `duration` (of the wait), `monotonic_time` | `pool`, `result` (`:ok`, `:timeout`) |
+  | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool` (pid), `result` (`:ok`, or the reason of the error) |
   | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `server` (pid), `plugin` |
   | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `server` (pid), `plugin`, `result`, `error` |
 
@@ -65,8 +63,6 @@ defmodule Vitrine.Telemetry do
     [:vitrine, :host_call, :stop],
     [:vitrine, :compile, :stop],
     [:vitrine, :instantiate, :stop],
-    [:vitrine, :cache, :hit],
-    [:vitrine, :cache, :miss],
     [:vitrine, :pool, :queue],
     [:vitrine, :server, :queue],
     [:vitrine, :server, :upgrade]

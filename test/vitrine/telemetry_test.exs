@@ -5,6 +5,7 @@ defmodule Vitrine.TelemetryTest do
 
   import ExUnit.CaptureLog
   import Vitrine.Guests
+  import Vitrine.PoolHelpers
 
   alias Vitrine.Telemetry
 
@@ -152,6 +153,24 @@ defmodule Vitrine.TelemetryTest do
       Vitrine.Server.info(server)
       assert_received {:upgrade, ^server, %{duration: _}, %{plugin: "rust_minimal", result: :ok}}
       assert_received {:upgrade, ^server, _, %{result: :error, error: ^error}}
+    end
+
+    test "of a pool's queue, in the caller that waits" do
+      attach!()
+      pool = pool!(size: 1)
+      spinning = spinning!(pool)
+      emitted()
+
+      assert reason(Vitrine.call(pool, "echo", "x", timeout: 50)) == :timeout
+      assert [{[:vitrine, :pool, :queue], %{duration: _}, metadata}] = emitted()
+      assert metadata == %{pool: pool, result: :timeout}
+
+      test = self()
+      spawn(fn -> Process.sleep(50) && Process.exit(spinning, :kill) && send(test, :killed) end)
+      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
+      events = for {event, _, metadata} <- emitted(), do: {event, metadata[:result]}
+      assert {[:vitrine, :pool, :queue], :ok} in events
+      assert {[:vitrine, :call, :stop], :ok} in events
     end
 
     test "are all documented" do

@@ -32,6 +32,16 @@ defmodule Vitrine.TraceTest do
       assert greet.us >= 10_000 and greet.at + greet.us <= log.at and log.at + log.us <= call.us
     end
 
+    test "goes through a pool" do
+      options = [source: @guest, host_functions: %{"greet" => & &1}, size: 1]
+      pool = start_supervised!({Vitrine.Pool, options})
+
+      for _ <- 1..2 do
+        assert {{:ok, ""}, events} = Vitrine.trace(pool, "greet_and_log", "Joe")
+        assert [:host_function, :log, :call] == Enum.map(events, & &1.kind)
+      end
+    end
+
     test "has what Logger does not take, and does not make it take that" do
       Logger.put_module_level(Vitrine.Log, :error)
       on_exit(fn -> Logger.delete_module_level(Vitrine.Log) end)

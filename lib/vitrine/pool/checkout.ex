@@ -5,16 +5,23 @@ defmodule Vitrine.Pool.Checkout do
   #
   # The table goes with the pool: what touches it then is a :badarg.
 
-  alias Vitrine.{Call, Error, Native, Server}
+  alias Vitrine.{Call, Error, Native, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Policy, Slots, Version}
 
   @doc "Calls a function in an instance of a pool; without a timeout, with the plugin's."
-  @spec call(Slots.t(), String.t(), binary(), timeout() | nil, context :: term()) ::
-          {:ok, binary()} | {:error, Error.t()}
-  def call(slots, function, input, timeout, context) do
+  @spec call(
+          Slots.t(),
+          String.t(),
+          binary(),
+          timeout() | nil,
+          context :: term(),
+          Trace.t() | nil
+        ) :: {:ok, binary()} | {:error, Error.t()}
+  def call(slots, function, input, timeout, context, trace \\ nil) do
     with {:ok, slot, timeout} <- lease(slots, timeout),
          {:ok, {_, _, plugin, _, _} = instance, timeout} <- ready(slots, slot, timeout) do
-      result = run(slots, slot, {plugin, function, context}, input, timeout || plugin.timeout)
+      frame = {%{plugin | trace: trace}, function, context}
+      result = run(slots, slot, frame, input, timeout || plugin.timeout)
       return(slots, instance, result)
       result
     else
@@ -24,10 +31,19 @@ defmodule Vitrine.Pool.Checkout do
 
   defp lease(slots, timeout) do
     slot = if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
-    if slot, do: {:ok, slot, timeout}, else: Server.ask(slots.pid, {:checkout, timeout})
+    if slot, do: {:ok, slot, timeout}, else: wait(slots, timeout)
   catch
     :error, :badarg -> closed()
   end
+
+  defp wait(slots, timeout) do
+    Telemetry.measure([:vitrine, :pool, :queue], &waited(slots, &1), fn ->
+      Server.ask(slots.pid, {:checkout, timeout})
+    end)
+  end
+
+  defp waited(slots, {:ok, _, _}), do: %{pool: slots.pid, result: :ok}
+  defp waited(slots, {:error, error}), do: %{pool: slots.pid, result: error.reason}
 
   defp run(slots, slot, frame, input, timeout) do
     Call.run(frame, input, timeout)
