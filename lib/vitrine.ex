@@ -278,7 +278,7 @@ defmodule Vitrine do
   defp call_raw(server, function, input, options) do
     case Pool.Directory.find(server) do
       nil -> Server.call(server, function, input, options)
-      slots -> Pool.call(slots, function, input, options)
+      slots -> Pool.call(server, slots, function, input, options)
     end
   end
 

@@ -26,7 +26,7 @@ defmodule Vitrine.Pool do
   each tenant. See the guide on pools.
   """
 
-  alias Vitrine.{Error, Server, Trace}
+  alias Vitrine.{Error, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
 
   @doc """
@@ -93,16 +93,23 @@ defmodule Vitrine.Pool do
   defp patience(_infinity), do: :infinity
 
   @doc false
-  # Vitrine.call/4 for a pool.
-  @spec call(Slots.t(), String.t(), binary(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
-  def call(slots, function, input, options) do
+  # Vitrine.call/4 for a pool, which has these slots.
+  @spec call(GenServer.server(), Slots.t(), String.t(), binary(), keyword()) ::
+          {:ok, binary()} | {:error, Error.t()}
+  def call(pool, slots, function, input, options) do
     options = Keyword.validate!(options, [:context, :timeout, :trace])
     timeout = options[:timeout] && Vitrine.Options.timeout!(options[:timeout])
     trace = Trace.begin!(options[:trace])
+    call = {function, options[:context], trace}
+    run = fn -> Checkout.call(slots, call, input, timeout) end
+    Trace.call(trace, function, input, fn -> observed(pool, function, run) end)
+  end
 
-    Trace.call(trace, function, input, fn ->
-      Checkout.call(slots, function, input, timeout, options[:context], trace)
-    end)
+  defp observed(pool, function, run) do
+    case Telemetry.handler() do
+      false -> run.()
+      handler -> Telemetry.call(handler, %{plugin: nil, function: function, server: pool}, run)
+    end
   end
 
   @doc """
@@ -110,7 +117,7 @@ defmodule Vitrine.Pool do
   began on.
 
   `options` are those of `Vitrine.new/2` and `:vars`, put over those that the pool has. The version is
-  compiled, and an instance made, in the process that asks: if this fails, the answer is the error,
+  compiled, and an instance made, in the process that asks, on the pool's node: if this fails, the answer is the error,
   and the pool is as before. To go back, upgrade to the earlier source.
 
       iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "one")))|)
@@ -124,6 +131,10 @@ defmodule Vitrine.Pool do
   """
   @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
   def upgrade(pool, source, options \\ []) do
+    at_home(pool, :upgrade, [pool, source, options], fn -> load(pool, source, options) end)
+  end
+
+  defp load(pool, source, options) do
     with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
          {plugin, vars} = Options.upgrade!(options, plugin, vars),
          {:ok, version} <- Version.load(source, plugin, vars) do
@@ -143,7 +154,7 @@ defmodule Vitrine.Pool do
     * `:plugin` - the version's name, as in errors
     * `:hash` - the sha256 of its main module, in hexadecimal digits
 
-  Nobody is asked, so this is as cheap for a busy pool. `:closed` if the pool is not running.
+  The pool's process is not asked, so this is as cheap for a busy pool. `:closed` if it is not running.
 
       iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "run")))|, size: 2)
       iex> Vitrine.call(pool, "run")
@@ -152,13 +163,12 @@ defmodule Vitrine.Pool do
   """
   @spec info(GenServer.server()) :: map() | {:error, Error.t()}
   def info(pool) do
-    case Directory.find(pool) do
-      nil -> {:error, %Error{reason: :closed, message: "the pool is not running"}}
-      slots -> describe(slots)
-    end
-  catch
-    # The table went while it was read.
-    :error, :badarg -> {:error, %Error{reason: :closed, message: "the pool is not running"}}
+    at_home(pool, :info, [pool], fn ->
+      case Directory.find(pool) do
+        nil -> closed("there is no such process")
+        slots -> describe(slots)
+      end
+    end)
   end
 
   defp describe(slots) do
@@ -176,6 +186,28 @@ defmodule Vitrine.Pool do
       plugin: version.plugin.name,
       hash: version.hash
     }
+  catch
+    # The table went with the pool while it was read.
+    :error, :badarg -> closed("it has just been stopped")
+  end
+
+  # What a pool shares with its callers is of use on its own node.
+  defp at_home(pool, function, arguments, work) do
+    case GenServer.whereis(pool) do
+      {_name, node} -> ask_node(node, function, arguments)
+      pid when is_pid(pid) and node(pid) != node() -> ask_node(node(pid), function, arguments)
+      _here -> work.()
+    end
+  end
+
+  defp ask_node(node, function, arguments) do
+    :erpc.call(node, __MODULE__, function, arguments)
+  catch
+    :error, {:erpc, reason} -> closed("#{node} cannot be asked: #{inspect(reason)}")
+  end
+
+  defp closed(why) do
+    {:error, %Error{reason: :closed, message: "the pool is not running: #{why}"}}
   end
 
   @doc """

@@ -38,8 +38,8 @@ defmodule Vitrine.Telemetry do
 
   The metadata of a call is `plugin`, the plugin's name, `function`, `server`, and
   `telemetry_span_context`, a reference that is the same for all events of one call. For a call of a
-  `Vitrine.Server`, `server` is what was called, the time in its queue is part of the duration, and
-  `plugin` is `nil`; otherwise `server` is.
+  `Vitrine.Server` or a `Vitrine.Pool`, `server` is what was called, the time in its queue is part of
+  the duration, and `plugin` is `nil`; otherwise `server` is.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, name: "events")
       iex> test = self()

@@ -171,37 +171,20 @@ defmodule Vitrine.PoolTest do
       assert Vitrine.call(alone, "echo", "x") == {:ok, "x"}
     end
 
+    test "can be traced, and emits the events of a call" do
+      pool = pool!(size: 1)
+      {result, events} = Vitrine.trace(pool, "greet", "Joe")
+      assert result == {:ok, "hello Joe"}
+      assert [%{kind: :host_function, name: "greet"}, %{kind: :call, function: "greet"}] = events
+      assert_raise ArgumentError, ~r/:trace/, fn -> Vitrine.call(pool, "echo", "", trace: 1) end
+      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
+    end
+
     test "leaves no message behind" do
       pool = pool!(size: 1)
       tasks = for _ <- 1..20, do: Task.async(fn -> messages_after(pool) end)
       assert Task.await_many(tasks) == List.duplicate(0, 20)
       assert Process.info(pool, :message_queue_len) == {:message_queue_len, 0}
-    end
-  end
-
-  # What a process on another node asks the pool for: it has no access to the slots.
-  describe "a call by message" do
-    test "is made by another process in the caller's stead" do
-      greet = fn name, context -> "#{name} #{context} #{inspect(self())}" end
-      pool = pool!(host_functions: %{"greet" => greet, "tick" => & &1})
-
-      assert {:ok, "x y #PID" <> _ = answer} =
-               GenServer.call(pool, {:call, "greet", "x", nil, "y", nil})
-
-      refute answer =~ inspect(self())
-      assert reason(GenServer.call(pool, {:call, "spin", "", 20, nil, nil})) == :timeout
-    end
-
-    test "ends with the caller" do
-      pool = pool!(size: 1)
-
-      caller =
-        spawn(fn -> GenServer.call(pool, {:call, "spin", "", :infinity, nil, nil}, :infinity) end)
-
-      eventually(fn -> Pool.info(pool).busy == 1 end)
-      Process.exit(caller, :kill)
-      eventually(fn -> Pool.info(pool).busy == 0 end)
-      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
     end
   end
 

@@ -5,7 +5,6 @@ defmodule Vitrine.TelemetryTest do
 
   import ExUnit.CaptureLog
   import Vitrine.Guests
-  import Vitrine.PoolHelpers
 
   alias Vitrine.Telemetry
 
@@ -155,22 +154,27 @@ defmodule Vitrine.TelemetryTest do
       assert_received {:upgrade, ^server, _, %{result: :error, error: ^error}}
     end
 
-    test "of a pool's queue, in the caller that waits" do
+    test "of a call of a pool, and of the wait for an instance" do
+      functions = %{
+        "greet" => fn _, pool -> inspect(Vitrine.call(pool, "echo")) end,
+        "tick" => & &1
+      }
+
+      options = [source: wasm("rust"), host_functions: functions, size: 1]
+      pool = start_supervised!({Vitrine.Pool, options})
       attach!()
-      pool = pool!(size: 1)
-      spinning = spinning!(pool)
-      emitted()
+      assert {:ok, busy} = Vitrine.call(pool, "greet", "", context: pool)
+      assert busy =~ ":busy"
 
-      assert reason(Vitrine.call(pool, "echo", "x", timeout: 50)) == :timeout
-      assert [{[:vitrine, :pool, :queue], %{duration: _}, metadata}] = emitted()
-      assert metadata == %{pool: pool, result: :timeout}
-
-      test = self()
-      spawn(fn -> Process.sleep(50) && Process.exit(spinning, :kill) && send(test, :killed) end)
-      assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
-      events = for {event, _, metadata} <- emitted(), do: {event, metadata[:result]}
-      assert {[:vitrine, :pool, :queue], :ok} in events
-      assert {[:vitrine, :call, :stop], :ok} in events
+      assert [
+               {[:vitrine, :call, :start], _, %{function: "greet", server: ^pool, plugin: nil}},
+               {[:vitrine, :instantiate, :stop], _, _},
+               {[:vitrine, :call, :start], _, %{function: "echo", server: ^pool}},
+               {[:vitrine, :pool, :queue], %{duration: _}, %{pool: ^pool, result: :busy}},
+               {[:vitrine, :call, :stop], _, %{function: "echo", result: :error}},
+               {[:vitrine, :host_call, :stop], _, %{name: "greet"}},
+               {[:vitrine, :call, :stop], %{duration: _}, %{function: "greet", result: :ok}}
+             ] = emitted()
     end
 
     test "are all documented" do

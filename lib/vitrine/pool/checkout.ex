@@ -8,20 +8,17 @@ defmodule Vitrine.Pool.Checkout do
   alias Vitrine.{Call, Error, Native, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Policy, Slots, Version}
 
+  @typedoc "What a call is, besides its input and its timeout."
+  @type call :: {function :: String.t(), context :: term(), Trace.t() | nil}
+
   @doc "Calls a function in an instance of a pool; without a timeout, with the plugin's."
-  @spec call(
-          Slots.t(),
-          String.t(),
-          binary(),
-          timeout() | nil,
-          context :: term(),
-          Trace.t() | nil
-        ) :: {:ok, binary()} | {:error, Error.t()}
-  def call(slots, function, input, timeout, context, trace \\ nil) do
+  @spec call(Slots.t(), call(), binary(), timeout() | nil) ::
+          {:ok, binary()} | {:error, Error.t()}
+  def call(slots, {function, context, trace}, input, timeout) do
     with {:ok, slot, timeout} <- lease(slots, timeout),
          {:ok, {_, _, plugin, _, _} = instance, timeout} <- ready(slots, slot, timeout) do
-      frame = {%{plugin | trace: trace}, function, context}
-      result = run(slots, slot, frame, input, timeout || plugin.timeout)
+      plugin = if trace, do: %{plugin | trace: trace}, else: plugin
+      result = run(slots, slot, {plugin, function, context}, input, timeout || plugin.timeout)
       return(slots, instance, result)
       result
     else
@@ -31,22 +28,22 @@ defmodule Vitrine.Pool.Checkout do
 
   defp lease(slots, timeout) do
     slot = if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
-    if slot, do: {:ok, slot, timeout}, else: wait(slots, timeout)
-  catch
-    :error, :badarg -> closed()
+    if slot, do: {:ok, slot, timeout}, else: wait(slots.pid, timeout)
   end
 
-  defp wait(slots, timeout) do
-    Telemetry.measure([:vitrine, :pool, :queue], &waited(slots, &1), fn ->
-      Server.ask(slots.pid, {:checkout, timeout})
+  defp wait(pool, timeout) do
+    describe = &%{pool: pool, result: outcome(&1)}
+
+    Telemetry.measure([:vitrine, :pool, :queue], describe, fn ->
+      Server.ask(pool, {:checkout, timeout})
     end)
   end
 
-  defp waited(slots, {:ok, _, _}), do: %{pool: slots.pid, result: :ok}
-  defp waited(slots, {:error, error}), do: %{pool: slots.pid, result: error.reason}
+  defp outcome({:error, error}), do: error.reason
+  defp outcome(_slot), do: :ok
 
   defp run(slots, slot, frame, input, timeout) do
-    Call.run(frame, input, timeout)
+    Call.drive(frame, input, timeout)
   catch
     # No guest's doing, but that of a Logger handler or the like.
     kind, reason ->

@@ -5,8 +5,8 @@ defmodule Vitrine.Pool.Server do
 
   use GenServer
 
-  alias Vitrine.{Error, Native}
-  alias Vitrine.Pool.{Checkout, Directory, Idle, Options, Policy, Slots, Version, Waiting}
+  alias Vitrine.Native
+  alias Vitrine.Pool.{Checkout, Directory, Drain, Idle, Options, Policy, Slots, Version, Waiting}
 
   # A pool without work gives its heap back, after so many milliseconds.
   @hibernate_after 1_000
@@ -64,7 +64,7 @@ defmodule Vitrine.Pool.Server do
 
     runner =
       spawn(fn ->
-        GenServer.reply(from, Checkout.call(slots, function, input, timeout, context))
+        GenServer.reply(from, Checkout.call(slots, {function, context, nil}, input, timeout))
       end)
 
     spawn(fn -> end_with(client, runner) end)
@@ -138,43 +138,9 @@ defmodule Vitrine.Pool.Server do
 
   defp warm(state), do: state
 
-  ## The end: calls under way and those that wait have the time of :shutdown.
-
   @impl true
   def terminate(_reason, state) do
     Directory.delete(self())
-    shutdown = state.options.shutdown
-    deadline = if shutdown == :infinity, do: :infinity, else: Slots.now() + shutdown
-    waiting = Waiting.offer_all(%{state.waiting | draining?: true})
-    waiting = drain(waiting, deadline)
-    Waiting.refuse_all(waiting, :closed, "the pool was stopped")
-    for {slot, _, _} <- Slots.instances(waiting.slots), do: Slots.drop(waiting.slots, slot)
+    Drain.run(state.waiting, state.options.shutdown)
   end
-
-  defp drain(waiting, deadline) do
-    if Slots.leased(waiting.slots) == [] do
-      waiting
-    else
-      receive do
-        {:"$gen_call", from, _question} ->
-          error = %Error{reason: :closed, message: "the pool is being stopped"}
-          GenServer.reply(from, {:error, error})
-          drain(waiting, deadline)
-
-        {:free, slot} ->
-          waiting |> Waiting.free(slot) |> drain(deadline)
-
-        {:DOWN, monitor, :process, _, _} ->
-          waiting |> Waiting.down(monitor) |> drain(deadline)
-
-        {:expired, id} ->
-          waiting |> Waiting.expired(id) |> drain(deadline)
-      after
-        left(deadline) -> waiting
-      end
-    end
-  end
-
-  defp left(:infinity), do: :infinity
-  defp left(deadline), do: max(deadline - Slots.now(), 0)
 end

@@ -18,18 +18,7 @@ defmodule Vitrine.Pool.Slots do
   # slot was given back: one of the two sees the other.
 
   alias Vitrine.{Native, Plugin}
-  alias Vitrine.Pool.{Owner, Version}
-
-  # Gauges of the pool.
-  @waiting 1
-  @version 2
-
-  # Gauges of a slot: its owner, how often it was used, and whether it has an instance, which is a
-  # hint for who looks for one. They have a cache line of their own.
-  @line 8
-  @owner 0
-  @uses 1
-  @filled 2
+  alias Vitrine.Pool.{Gauges, Owner, Version}
 
   @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy]
   defstruct @enforce_keys
@@ -44,7 +33,7 @@ defmodule Vitrine.Pool.Slots do
   @type t :: %__MODULE__{
           pid: pid(),
           table: :ets.table(),
-          gauges: :atomics.atomics_ref(),
+          gauges: Gauges.t(),
           size: pos_integer(),
           total: pos_integer(),
           partitions: pos_integer(),
@@ -58,7 +47,7 @@ defmodule Vitrine.Pool.Slots do
     %__MODULE__{
       pid: self(),
       table: :ets.new(__MODULE__, [:public, read_concurrency: options.partitions > 1]),
-      gauges: :atomics.new(@line * (total + 1), signed: false),
+      gauges: Gauges.new(total),
       size: options.size,
       total: total,
       partitions: options.partitions,
@@ -91,7 +80,7 @@ defmodule Vitrine.Pool.Slots do
   end
 
   defp search(slots, owner, which, partition, slot, left) do
-    if (which == :any or filled?(slots, slot)) and exchange(slots, slot, owner) do
+    if (which == :any or filled?(slots, slot)) and Gauges.own(slots.gauges, slot, owner) do
       slot
     else
       search(slots, owner, which, partition, slot + slots.partitions, left)
@@ -101,7 +90,7 @@ defmodule Vitrine.Pool.Slots do
   defp overflow(slots, _owner, slot) when slot > slots.total, do: nil
 
   defp overflow(slots, owner, slot) do
-    if exchange(slots, slot, owner), do: slot, else: overflow(slots, owner, slot + 1)
+    if Gauges.own(slots.gauges, slot, owner), do: slot, else: overflow(slots, owner, slot + 1)
   end
 
   @doc "Leases an empty slot that is no overflow."
@@ -114,20 +103,16 @@ defmodule Vitrine.Pool.Slots do
 
   @doc "Leases this slot for that process, if it is free."
   @spec lease(t(), slot(), pid()) :: boolean()
-  def lease(slots, slot, pid), do: exchange(slots, slot, Owner.encode(pid))
-
-  defp exchange(slots, slot, owner) do
-    :atomics.compare_exchange(slots.gauges, gauge(slot, @owner), 0, owner) == :ok
-  end
+  def lease(slots, slot, pid), do: Gauges.own(slots.gauges, slot, Owner.encode(pid))
 
   @doc "Ends a lease."
   @spec release(t(), slot()) :: :ok
-  def release(slots, slot), do: :atomics.put(slots.gauges, gauge(slot, @owner), 0)
+  def release(slots, slot), do: Gauges.disown(slots.gauges, slot)
 
   @doc "Whose the slot is."
   @spec owner(t(), slot()) :: pid() | nil
   def owner(slots, slot) do
-    case :atomics.get(slots.gauges, gauge(slot, @owner)) do
+    case Gauges.owner(slots.gauges, slot) do
       0 -> nil
       owner -> Owner.decode(owner)
     end
@@ -138,8 +123,6 @@ defmodule Vitrine.Pool.Slots do
   def leased(slots) do
     for slot <- 1..slots.total, pid = owner(slots, slot), Process.alive?(pid), do: {slot, pid}
   end
-
-  defp gauge(slot, number), do: @line * slot + number + 1
 
   ## Instances
 
@@ -161,21 +144,21 @@ defmodule Vitrine.Pool.Slots do
 
   @doc "Whether the slot seems to have an instance."
   @spec filled?(t(), slot()) :: boolean()
-  def filled?(slots, slot), do: :atomics.get(slots.gauges, gauge(slot, @filled)) == 1
+  def filled?(slots, slot), do: Gauges.filled?(slots.gauges, slot)
 
   @doc "Puts an instance into a slot that is leased."
   @spec fill(t(), slot(), pos_integer(), Plugin.t()) :: instance()
   def fill(slots, slot, version, plugin) do
     instance = {slot, version, plugin, now(), uses(slots, slot)}
     :ets.insert(slots.table, instance)
-    :atomics.put(slots.gauges, gauge(slot, @filled), 1)
+    Gauges.put_filled(slots.gauges, slot, true)
     instance
   end
 
   @doc "Drops the instance of a slot that is leased, and stops a call that it may be in."
   @spec drop(t(), slot()) :: :ok
   def drop(slots, slot) do
-    :atomics.put(slots.gauges, gauge(slot, @filled), 0)
+    Gauges.put_filled(slots.gauges, slot, false)
     for {_, _, plugin, _, _} <- :ets.take(slots.table, slot), do: Native.plugin_close(plugin.ref)
     :ok
   end
@@ -183,21 +166,21 @@ defmodule Vitrine.Pool.Slots do
   ## Gauges and the version
 
   @doc "How often a slot was used."
-  def uses(slots, slot), do: :atomics.get(slots.gauges, gauge(slot, @uses))
+  def uses(slots, slot), do: Gauges.uses(slots.gauges, slot)
 
   @doc "How often all were used."
   def all_uses(slots), do: Enum.sum(Enum.map(1..slots.total, &uses(slots, &1)))
 
   @doc "Counts a use of a slot that has ended."
-  def count_use(slots, slot), do: :atomics.add(slots.gauges, gauge(slot, @uses), 1)
+  def count_use(slots, slot), do: Gauges.count_use(slots.gauges, slot)
 
   @doc "How many callers wait."
-  def waiting(slots), do: :atomics.get(slots.gauges, @waiting)
+  def waiting(slots), do: Gauges.waiting(slots.gauges)
 
-  def put_waiting(slots, count), do: :atomics.put(slots.gauges, @waiting, count)
+  def put_waiting(slots, count), do: Gauges.put_waiting(slots.gauges, count)
 
   @doc "The number of the version that new calls go to."
-  def version_number(slots), do: :atomics.get(slots.gauges, @version)
+  def version_number(slots), do: Gauges.version(slots.gauges)
 
   @doc "The version that new calls go to."
   @spec version(t()) :: {pos_integer(), Version.t()}
@@ -211,7 +194,7 @@ defmodule Vitrine.Pool.Slots do
   def put_version(slots, version) do
     number = version_number(slots) + 1
     :ets.insert(slots.table, {:version, number, version})
-    :atomics.put(slots.gauges, @version, number)
+    Gauges.put_version(slots.gauges, number)
   end
 
   @doc "The time that instances' ages are counted in."

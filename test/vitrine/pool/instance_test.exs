@@ -75,15 +75,17 @@ defmodule Vitrine.Pool.InstanceTest do
     test "not while it is used again and again" do
       pool = pool!(size: 1, idle_timeout: 400)
 
-      counts =
-        for _ <- 1..20 do
-          Process.sleep(50)
-          String.to_integer(Vitrine.call!(pool, "counter"))
-        end
-
-      assert counts == Enum.to_list(1..20)
+      # A machine may be so busy that this process does not come back in time.
+      Enum.reduce(1..20, {0, now()}, fn _, {count, at} ->
+        Process.sleep(50)
+        next = String.to_integer(Vitrine.call!(pool, "counter"))
+        if now() - at < 400, do: assert(next == count + 1)
+        {next, now()}
+      end)
     end
   end
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   describe "an instance that cannot be made" do
     @source """
@@ -132,7 +134,7 @@ defmodule Vitrine.Pool.InstanceTest do
           assert reason(Vitrine.call(pool, "trap")) == :trap
           eventually(fn -> :atomics.get(context.made, 1) > made end)
           eventually(fn -> :sys.get_state(pool).warmer == nil end)
-          Process.sleep(100)
+          Process.sleep(1_000)
         end)
 
       assert :atomics.get(context.made, 1) == made + 1

@@ -1,0 +1,75 @@
+defmodule Vitrine.Pool.RemoteTest do
+  # Two nodes beside this one, which remains alone: one has a pool, the other its clients.
+  use ExUnit.Case, async: true
+
+  import Vitrine.Guests
+
+  @moduletag timeout: 120_000
+
+  setup_all do
+    {host, host_node} = peer!("pool_host")
+    {clients, _node} = peer!("pool_clients")
+
+    child =
+      {Vitrine.Pool,
+       source: wasm("rust"),
+       name: :remote,
+       size: 1,
+       host_functions: %{"greet" => &String.upcase/1, "tick" => &Function.identity/1}}
+
+    {:ok, _} = :peer.call(host, Supervisor, :start_child, [Vitrine.Supervisor, child])
+    {:ok, clients: clients, host: host, pool: {:remote, host_node}}
+  end
+
+  defp peer!(name) do
+    paths = Enum.flat_map(:code.get_path(), &[~c"-pa", &1])
+
+    {:ok, peer, node} =
+      :peer.start_link(%{
+        name: String.to_charlist("vitrine_#{name}_#{System.pid()}"),
+        host: ~c"127.0.0.1",
+        longnames: true,
+        connection: :standard_io,
+        args: [~c"-setcookie", ~c"vitrine" | paths]
+      })
+
+    {:ok, _} = :peer.call(peer, Application, :ensure_all_started, [:vitrine])
+    {peer, node}
+  end
+
+  defp call(context, arguments), do: :peer.call(context.clients, Vitrine, :call, arguments)
+
+  defp info(context), do: :peer.call(context.clients, Vitrine.Pool, :info, [context.pool])
+
+  test "a call from another node runs on the pool's", context do
+    assert call(context, [context.pool, "greet", "joe"]) == {:ok, "JOE"}
+    assert reason(call(context, [context.pool, "recurse"])) == :trap
+    assert reason(call(context, [context.pool, "spin", "", [timeout: 30]])) == :timeout
+    assert %{size: 1, busy: 0} = info(context)
+  end
+
+  test "a client on another node that dies leaves its instance", context do
+    spin = [context.pool, "spin", "", [timeout: :infinity]]
+    client = :peer.call(context.clients, :erlang, :spawn, [Vitrine, :call, spin])
+    eventually(fn -> info(context).busy == 1 end)
+    :peer.call(context.clients, Process, :exit, [client, :kill])
+    eventually(fn -> info(context).busy == 0 end)
+    assert call(context, [context.pool, "echo", "hi"]) == {:ok, "hi"}
+  end
+
+  test "an upgrade from another node is loaded by the pool's", context do
+    upgrade = [context.pool, wasm("rust")]
+    before = info(context).version
+    assert :peer.call(context.clients, Vitrine.Pool, :upgrade, upgrade) == :ok
+    assert info(context).version == before + 1
+    assert call(context, [context.pool, "echo", "hi"]) == {:ok, "hi"}
+    missing = [context.pool, "missing.wasm"]
+    assert reason(:peer.call(context.clients, Vitrine.Pool, :upgrade, missing)) == :manifest
+  end
+
+  test "a node that is not there is a closed pool", context do
+    nowhere = {:remote, :"nobody@127.0.0.1"}
+    assert reason(:peer.call(context.clients, Vitrine.Pool, :info, [nowhere])) == :closed
+    assert reason(call(context, [nowhere, "echo", "hi"])) == :closed
+  end
+end
