@@ -62,6 +62,8 @@ defmodule Vitrine.UpgradeTest do
       upgrade = Task.async(fn -> Server.upgrade(server, version(2)) end)
       waiting = Task.async(fn -> Vitrine.call(server, "version") end)
       eventually(fn -> match?(%{upgrading: true, queue: 1}, Server.info(server)) end)
+      # The new version is loaded, and waits for the call.
+      eventually(fn -> match?(%{upgrade: %{plugin: %{}}}, :sys.get_state(server)) end)
       assert Task.yield(upgrade, 100) == nil
       send(running.pid, :go)
       assert error!(Task.await(running)).code == 1

@@ -35,7 +35,7 @@ pub enum Profiler {
 
 // Instances are allocated as they are made. Wasmtime's pooling allocator was measured beside that
 // (processor time of a fresh instance and a call: an empty module 46 to 64 µs, with a pool 48 to 51;
-// rust_minimal 82 to 91 µs, with a pool 65 to 67; with pages kept resident, more again): not enough to
+// rust_minimal 82 to 91 µs, with a pool 65 to 67; with pages kept resident, more than without): not enough to
 // pay for a number of instances that is fixed for all plugins together, idle ones included.
 pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
