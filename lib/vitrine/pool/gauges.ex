@@ -19,10 +19,13 @@ defmodule Vitrine.Pool.Gauges do
   @spec new(pos_integer()) :: t()
   def new(slots), do: :atomics.new(@line * (slots + 1), signed: false)
 
-  @doc "Makes a process the owner of a slot that has none. See `Vitrine.Pool.Owner` for the number."
-  @spec own(t(), pos_integer(), pos_integer()) :: boolean()
-  def own(gauges, slot, owner) do
-    :atomics.compare_exchange(gauges, @line * slot + @owner, 0, owner) == :ok
+  @doc """
+  Makes a process the owner of a slot that has none, or that one. See `Vitrine.Pool.Owner` for the
+  numbers.
+  """
+  @spec own(t(), pos_integer(), non_neg_integer(), pos_integer()) :: boolean()
+  def own(gauges, slot, from \\ 0, owner) do
+    :atomics.compare_exchange(gauges, @line * slot + @owner, from, owner) == :ok
   end
 
   @doc "Takes the owner of a slot away."

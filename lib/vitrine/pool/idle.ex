@@ -5,7 +5,7 @@ defmodule Vitrine.Pool.Idle do
 
   require Logger
 
-  alias Vitrine.Pool.{Checkout, Policy, Slots, Waiting}
+  alias Vitrine.Pool.{Checkout, Policy, Slots}
 
   @typedoc "For each slot its uses when they were last seen to change, and when that was."
   @type seen :: %{Slots.slot() => {uses :: integer(), since :: integer()}}
@@ -14,7 +14,7 @@ defmodule Vitrine.Pool.Idle do
   @spec sweep(Slots.t(), seen()) :: seen()
   def sweep(%Slots{policy: policy} = slots, seen) do
     for slot <- 1..slots.total, owner = Slots.owner(slots, slot), not Process.alive?(owner) do
-      Waiting.take_back(slots, slot)
+      Slots.take_back(slots, slot, owner)
     end
 
     instances = Slots.instances(slots)

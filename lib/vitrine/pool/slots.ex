@@ -109,6 +109,20 @@ defmodule Vitrine.Pool.Slots do
   @spec release(t(), slot()) :: :ok
   def release(slots, slot), do: Gauges.disown(slots.gauges, slot)
 
+  @doc """
+  Frees a slot of a process that is dead, for the pool's process: nothing if the slot is not that
+  process's any more, because it had given the slot back before it died and another has it now.
+  """
+  @spec take_back(t(), slot(), pid()) :: :ok
+  def take_back(%__MODULE__{pid: pool} = slots, slot, dead) do
+    if Gauges.own(slots.gauges, slot, Owner.encode(dead), Owner.encode(pool)) do
+      drop(slots, slot)
+      release(slots, slot)
+    end
+
+    :ok
+  end
+
   @doc "Whose the slot is."
   @spec owner(t(), slot()) :: pid() | nil
   def owner(slots, slot) do

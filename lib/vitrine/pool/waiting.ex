@@ -109,7 +109,7 @@ defmodule Vitrine.Pool.Waiting do
         watch(waiting, slot, owner)
 
       true ->
-        take_back(slots, slot)
+        Slots.take_back(slots, slot, owner)
         offer(waiting, slot)
     end
   end
@@ -129,12 +129,6 @@ defmodule Vitrine.Pool.Waiting do
 
   defp left(:infinity), do: :infinity
   defp left(deadline), do: max(deadline - Slots.now(), 0)
-
-  @doc "Drops the instance of a slot whose owner is dead, and ends the lease."
-  def take_back(slots, slot) do
-    Slots.drop(slots, slot)
-    Slots.release(slots, slot)
-  end
 
   defp watch(waiting, slot, owner) do
     case waiting.watched do
