@@ -3,6 +3,7 @@ defmodule Vitrine.ServerRemoteTest do
   use ExUnit.Case, async: true
 
   import Vitrine.Guests
+  import Vitrine.Nodes
 
   @moduletag timeout: 120_000
 
@@ -18,22 +19,6 @@ defmodule Vitrine.ServerRemoteTest do
 
     {:ok, _} = :peer.call(host, Supervisor, :start_child, [Vitrine.Supervisor, child])
     {:ok, clients: clients, host: host, server: {:remote, host_node}}
-  end
-
-  defp peer!(name) do
-    paths = Enum.flat_map(:code.get_path(), &[~c"-pa", &1])
-
-    {:ok, peer, node} =
-      :peer.start_link(%{
-        name: String.to_charlist("vitrine_#{name}_#{System.pid()}"),
-        host: ~c"127.0.0.1",
-        longnames: true,
-        connection: :standard_io,
-        args: [~c"-setcookie", ~c"vitrine" | paths]
-      })
-
-    {:ok, _} = :peer.call(peer, Application, :ensure_all_started, [:vitrine])
-    {peer, node}
   end
 
   defp call(clients, function, arguments), do: :peer.call(clients, Vitrine, function, arguments)
