@@ -27,17 +27,23 @@ defmodule Vitrine.Log do
 
   # A trace has also what Logger does not take.
   def level(%{trace: trace} = plugin) when trace != nil,
-    do: Map.fetch!(@numbers, plugin.log_level)
+    do: number(plugin.log_level)
 
   def level(plugin), do: taken(plugin)
 
+  # Asked for every call: the plugin's own level first, then one after the other.
   defp taken(plugin) do
-    if Logger.enabled?(self()) do
-      taken = Enum.find(0..4, @off, &allowed?(elem(@levels, &1)))
-      max(taken, Map.fetch!(@numbers, plugin.log_level))
-    else
-      @off
-    end
+    if Logger.enabled?(self()), do: first_allowed(number(plugin.log_level)), else: @off
+  end
+
+  defp first_allowed(number) when number > 4, do: @off
+
+  defp first_allowed(number) do
+    if allowed?(elem(@levels, number)), do: number, else: first_allowed(number + 1)
+  end
+
+  for {level, number} <- @numbers do
+    defp number(unquote(level)), do: unquote(number)
   end
 
   defp allowed?(level), do: :logger.allow(level, __MODULE__) and process_allows?(level)
@@ -72,7 +78,7 @@ defmodule Vitrine.Log do
   def print(plugin, stream, text) do
     level = Map.fetch!(plugin.print_levels, stream)
 
-    if Map.fetch!(@numbers, level) >= Map.fetch!(@numbers, plugin.log_level) do
+    if number(level) >= number(plugin.log_level) do
       for line <- text |> String.replace_suffix("\n", "") |> String.split("\n") do
         Logger.bare_log(level, text(line), plugin: plugin.name, stream: stream)
       end

@@ -46,7 +46,7 @@ pub(crate) enum Work {
 /// What a guest that ran to its end leaves.
 pub(crate) struct Ended {
     pub(crate) instance: Option<Box<Instance>>,
-    pub(crate) result: Result<(), Error>,
+    pub(crate) result: Result<(), Box<Error>>,
     /// Whether the function returned, rather than trapped or exited.
     pub(crate) returned: bool,
 }
@@ -73,12 +73,11 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn new(plugin: Arc<Plugin>, begun: u64, work: Work) -> Call {
-        let shared = Arc::clone(&plugin.shared);
         let fresh = !matches!(work, Work::Ready { .. });
         // The common case has a future of its own, which is small.
         let running: Running = match work {
-            Work::Ready { instance, export } => Box::pin(call(shared, instance, export)),
-            work => Box::pin(prepare(shared, work)),
+            Work::Ready { instance, export } => Box::pin(call(instance, export)),
+            work => Box::pin(prepare(Arc::clone(&plugin.shared), work)),
         };
         Call {
             fresh,
@@ -127,7 +126,7 @@ impl Call {
         match self.poll() {
             Err(error) => self.finish(Ended {
                 instance: None,
-                result: Err(error),
+                result: Err(error.into()),
                 returned: false,
             }),
             Ok((polled, took)) => {
@@ -230,7 +229,7 @@ impl Call {
         self.plugin.shared.call_waker.clear();
         self.finish(Ended {
             instance: None,
-            result: Err(Error::new(stop.reason(), stop.to_string())),
+            result: Err(Error::new(stop.reason(), stop.to_string()).into()),
             returned: false,
         })
     }
@@ -272,7 +271,7 @@ async fn prepare(shared: Arc<Shared>, work: Work) -> Ended {
         Work::Fresh { input, export } => (fresh(&shared, &input).await, Some(export)),
     };
     match (instance, wanted) {
-        (Ok(instance), Some(export)) => call(shared, instance, export).await,
+        (Ok(instance), Some(export)) => call(instance, export).await,
         (Ok(instance), None) => Ended {
             instance: Some(instance),
             result: Ok(()),
@@ -280,7 +279,7 @@ async fn prepare(shared: Arc<Shared>, work: Work) -> Ended {
         },
         (Err(error), _) => Ended {
             instance: None,
-            result: Err(error),
+            result: Err(error.into()),
             returned: false,
         },
     }
@@ -292,11 +291,11 @@ async fn fresh(shared: &Arc<Shared>, input: &[u8]) -> Result<Box<Instance>, Erro
     Ok(instance)
 }
 
-async fn call(shared: Arc<Shared>, mut instance: Box<Instance>, export: usize) -> Ended {
-    let (result, returned) = instance.call(shared.main(), export).await;
+async fn call(mut instance: Box<Instance>, export: usize) -> Ended {
+    let (result, returned) = instance.call(export).await;
     Ended {
         instance: Some(instance),
-        result,
+        result: result.map_err(Box::new),
         returned,
     }
 }

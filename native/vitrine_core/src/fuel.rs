@@ -36,7 +36,8 @@ pub(crate) fn give(store: &mut Store<HostState>, amount: impl FnOnce(FuelLimits)
 /// Notes what was used of what was given.
 pub(crate) fn note(store: &Store<HostState>, amount: impl FnOnce(FuelLimits) -> u64) {
     let shared = &store.data().shared;
-    if let (Some(limits), Ok(left)) = (shared.fuel, store.get_fuel()) {
+    let Some(limits) = shared.fuel else { return };
+    if let Ok(left) = store.get_fuel() {
         let used = amount(limits).saturating_sub(left);
         shared.fuel_used.0.store(used, Relaxed);
         shared.counters.fuel(used);

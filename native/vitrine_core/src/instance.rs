@@ -1,10 +1,10 @@
 //! A live instance: a store with a kernel and the plugin's modules in it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use wasmtime::{Func, Instance as WasmInstance, Store, TypedFunc, Val};
 
-use crate::compile::Compiled;
 use crate::coredump;
 use crate::error::Error;
 use crate::exports::{Export, ExportKind};
@@ -19,7 +19,14 @@ use crate::world::assemble;
 
 /// An exported function, ready to be called.
 #[derive(Clone)]
-enum Callable {
+struct Callable {
+    func: Typed,
+    /// Whether what it leaves is not called again.
+    ends: bool,
+}
+
+#[derive(Clone)]
+enum Typed {
     Plain(TypedFunc<(), ()>),
     Code(TypedFunc<(), i32>),
     Other(Func),
@@ -34,10 +41,14 @@ impl Callable {
         let func = instance
             .get_module_export(&mut *store, &export.at)?
             .into_func()?;
-        Some(match export.kind {
-            ExportKind::Plain => Callable::Plain(func.typed(&*store).ok()?),
-            ExportKind::Code => Callable::Code(func.typed(&*store).ok()?),
-            _ => Callable::Other(func),
+        let func = match export.kind {
+            ExportKind::Plain => Typed::Plain(func.typed(&*store).ok()?),
+            ExportKind::Code => Typed::Code(func.typed(&*store).ok()?),
+            _ => Typed::Other(func),
+        };
+        Some(Callable {
+            func,
+            ends: export.is_start(),
         })
     }
 }
@@ -46,6 +57,8 @@ pub(crate) struct Instance {
     store: Reaped<Store<HostState>>,
     instance: WasmInstance,
     callables: Vec<Option<Callable>>,
+    /// Where the output of the last call is.
+    output: Range<usize>,
 }
 
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
@@ -63,6 +76,7 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
         callables: vec![None; shared.main().exports.len()],
         store,
         instance,
+        output: 0..0,
     }))
 }
 
@@ -111,51 +125,61 @@ impl Instance {
     }
 
     /// Calls an exported function: how that went, and whether the instance is as good as before.
-    pub(crate) async fn call(
-        &mut self,
-        compiled: &Compiled,
-        export: usize,
-    ) -> (Result<(), Error>, bool) {
-        self.resolve(compiled, export);
+    pub(crate) async fn call(&mut self, export: usize) -> (Result<(), Error>, bool) {
+        self.resolve(export);
         fuel::give(&mut self.store, |limits| limits.call);
+        let Some(Some(callable)) = self.callables.get(export) else {
+            // Every index comes from the exports.
+            return (self.returned(-1), true);
+        };
         let store = &mut *self.store;
         store.set_epoch_deadline(1);
-        let returned = match self.callables.get(export) {
-            Some(Some(Callable::Plain(f))) => f.call_async(store, ()).await.map(|()| 0),
-            Some(Some(Callable::Code(f))) => f.call_async(store, ()).await,
-            Some(Some(Callable::Other(f))) => {
+        let returned = match &callable.func {
+            Typed::Plain(f) => f.call_async(store, ()).await.map(|()| 0),
+            Typed::Code(f) => f.call_async(store, ()).await,
+            Typed::Other(f) => {
                 let mut results = [Val::I32(0)];
                 f.call_async(store, &[], &mut results).await.map(|()| -1)
             }
-            _ => Ok(-1),
         };
+        let good = returned.is_ok() && !callable.ends;
         fuel::note(&self.store, |limits| limits.call);
-        let ended = compiled.exports.at(export).is_some_and(Export::is_start) || returned.is_err();
-        let result = match returned {
+        (self.ended(returned).await, good)
+    }
+
+    /// What a function that returned or stopped comes to.
+    async fn ended(&mut self, returned: wasmtime::Result<i32>) -> Result<(), Error> {
+        match returned {
             Ok(code) => {
                 flush(&mut self.store).await;
-                outcome::returned(&mut self.store, code)
+                self.returned(code)
             }
             Err(error) if outcome::is_success(&mut self.store, &error) => {
                 flush(&mut self.store).await;
-                Ok(())
+                self.returned(0)
             }
-            Err(error) => Err(fail(&mut self.store, &error).await),
-        };
-        (result, !ended)
+            // On its own, so that the future of a call that goes well stays small.
+            Err(error) => Err(Box::pin(fail(&mut self.store, &error)).await),
+        }
+    }
+
+    fn returned(&mut self, code: i32) -> Result<(), Error> {
+        self.output = outcome::returned(&mut self.store, code)?;
+        Ok(())
     }
 
     /// Finds the function of an export, once.
-    fn resolve(&mut self, compiled: &Compiled, index: usize) {
-        if let (Some(place @ None), Some(export)) =
-            (self.callables.get_mut(index), compiled.exports.at(index))
-        {
-            *place = Callable::find(&mut self.store, &self.instance, export);
+    fn resolve(&mut self, index: usize) {
+        if let Some(place @ None) = self.callables.get_mut(index) {
+            let shared = self.store.data().shared.clone();
+            if let Some(export) = shared.main().exports.at(index) {
+                *place = Callable::find(&mut self.store, &self.instance, export);
+            }
         }
     }
 
     /// The output of the last call.
     pub(crate) fn output(&mut self) -> &[u8] {
-        memory::output(&mut *self.store)
+        memory::bytes(&mut *self.store, self.output.clone())
     }
 }

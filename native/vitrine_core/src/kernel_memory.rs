@@ -1,6 +1,8 @@
 //! The host's way into the kernel's memory: the kernel's own code, run natively over its bytes.
 //! Nothing in that memory is believed: every range is checked against its size.
 
+use std::ops::Range;
+
 use vitrine_kernel::{Kernel, SliceMemory};
 use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 
@@ -137,12 +139,29 @@ pub(crate) fn begin_call(
     Ok(())
 }
 
-/// What the guest set as its output.
-pub(crate) fn output(context: &mut impl AsContextMut<Data = HostState>) -> &[u8] {
+/// What a call left, at one glance.
+pub(crate) struct Left {
+    /// Whether there may be an error message.
+    pub(crate) error: bool,
+    /// Where the output is: inside the memory when this was asked.
+    pub(crate) output: Range<usize>,
+}
+
+/// What the guest has set as its output, and whether as its error.
+pub(crate) fn left(context: impl AsContextMut<Data = HostState>) -> Left {
+    with_kernel(context, |kernel| Left {
+        error: kernel.error_get() != 0,
+        output: kernel.output(),
+    })
+}
+
+/// The bytes there.
+pub(crate) fn bytes(
+    context: &mut impl AsContextMut<Data = HostState>,
+    range: Range<usize>,
+) -> &[u8] {
     let memory = memory(context);
-    let bytes = memory.data_mut(context);
-    let range = Kernel::new(SliceMemory::new(bytes)).output();
-    bytes.get(range).unwrap_or(&[])
+    memory.data_mut(context).get(range).unwrap_or(&[])
 }
 
 /// The guest's error message, if it set one that is not empty.

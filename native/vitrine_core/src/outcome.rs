@@ -1,6 +1,8 @@
 //! What a call came to: Wasmtime's result and the kernel's error, in the order of precedence
 //! that the Extism contract gives them.
 
+use std::ops::Range;
+
 use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -8,11 +10,17 @@ use crate::error::{Error, Frame, Reason, Stop};
 use crate::kernel_memory as memory;
 use crate::state::HostState;
 
-/// The result of a function that returned.
-pub(crate) fn returned(store: &mut Store<HostState>, code: i32) -> Result<(), Error> {
-    let message = match memory::error(store) {
+/// The result of a function that returned: where its output is.
+pub(crate) fn returned(store: &mut Store<HostState>, code: i32) -> Result<Range<usize>, Error> {
+    let left = memory::left(&mut *store);
+    let message = if left.error {
+        memory::error(store)
+    } else {
+        None
+    };
+    let message = match message {
         Some(message) => message,
-        None if code == 0 => return check_output(store),
+        None if code == 0 => return within_limit(store, left.output),
         None => format!("Returned non-zero exit code: {code}"),
     };
     Err(Error {
@@ -26,11 +34,10 @@ pub(crate) fn is_success(store: &mut Store<HostState>, error: &wasmtime::Error) 
     matches!(error.downcast_ref::<I32Exit>(), Some(I32Exit(0))) && memory::error(store).is_none()
 }
 
-fn check_output(store: &mut Store<HostState>) -> Result<(), Error> {
-    let limit = store.data().shared.limits.output;
-    let length = memory::output(&mut *store).len() as u64;
+fn within_limit(store: &Store<HostState>, output: Range<usize>) -> Result<Range<usize>, Error> {
+    let (length, limit) = (output.len() as u64, store.data().shared.limits.output);
     if length <= limit {
-        return Ok(());
+        return Ok(output);
     }
     Err(Error::new(
         Reason::OutputTooLarge,

@@ -194,10 +194,6 @@ fn step<'a>(
     if slice == Slice::Normal {
         charge(env, &call);
     }
-    let next = match call.next_slice() {
-        Slice::Normal => atoms::normal(),
-        Slice::Dirty => atoms::dirty(),
-    };
     match step {
         Step::Done(finished) => end(env, finished, parked, slice),
         Step::SliceOver => (atoms::slice(), park(parked, call)).encode(env),
@@ -211,6 +207,7 @@ fn step<'a>(
                 .into_iter()
                 .map(|arg| value::encode(env, arg))
                 .collect();
+            let next = next(&call);
             (
                 atoms::host_function(),
                 park(parked, call),
@@ -222,7 +219,7 @@ fn step<'a>(
                 .encode(env)
         }
         Step::Parked(Request::Log { level, message }) => {
-            let message = bytes::give(env, message);
+            let (message, next) = (bytes::give(env, message), next(&call));
             (
                 atoms::log(),
                 park(parked, call),
@@ -237,14 +234,22 @@ fn step<'a>(
                 Stream::Stdout => atoms::stdout(),
                 Stream::Stderr => atoms::stderr(),
             };
-            let text = bytes::give(env, text);
+            let (text, next) = (bytes::give(env, text), next(&call));
             (atoms::print(), park(parked, call), stream, text, next).encode(env)
         }
         Step::Parked(Request::Http(request)) => {
             let left = milliseconds(env, call.time_left());
-            let request = http::encode(env, request);
+            let (request, next) = (http::encode(env, request), next(&call));
             (atoms::http(), park(parked, call), request, left, next).encode(env)
         }
+    }
+}
+
+/// Where the call is to be resumed.
+fn next(call: &Call) -> Atom {
+    match call.next_slice() {
+        Slice::Normal => atoms::normal(),
+        Slice::Dirty => atoms::dirty(),
     }
 }
 
