@@ -748,6 +748,29 @@ defmodule Vitrine.PlugTest do
       assert_received {:sent, 503, _, _}
     end
 
+    test "may be a real one: tenants by their API keys, and no scrapers" do
+      config = %{"key:abc" => "acme"}
+      pool = start_supervised!({Vitrine.Pool, source: wasm("rust_filter"), config: config})
+
+      options = [
+        read: [headers: ["x-api-key", "user-agent"]],
+        change: [:respond, assigns: ["tenant"]]
+      ]
+
+      conn = request("GET", "/", req_headers: [{"x-api-key", "abc"}]) |> run(pool, options)
+      assert conn.assigns == %{vitrine: %{"tenant" => "acme"}}
+      assert (request("GET", "/health") |> run(pool, options)).assigns == %{}
+
+      for {headers, status, body} <- [
+            {[], 401, "an API key, please"},
+            {[{"x-api-key", "abd"}], 401, "no such API key"},
+            {[{"x-api-key", "abc"}, {"user-agent", "Scraper/1"}], 403, "no scrapers"}
+          ] do
+        assert (request("GET", "/", req_headers: headers) |> run(pool, options)).halted
+        assert_received {:sent, ^status, _, ^body}
+      end
+    end
+
     test "is told of by telemetry" do
       test = self()
       on_exit(&Vitrine.Telemetry.detach/0)
