@@ -660,6 +660,24 @@ defmodule Vitrine.PlugTest do
       refute_received {:chunked, _, _}
     end
 
+    test "that are sent in chunks are changed by a function, or go on, if their filter fails" do
+      plugin = answering("nonsense")
+
+      request("GET", "/")
+      |> run(plugin, @response ++ [on_error: :open])
+      |> Plug.Conn.send_chunked(200)
+
+      assert_received {:chunked, 200, _}
+
+      mark = fn conn, _error -> %{conn | resp_headers: [{"x-unfiltered", "1"}]} end
+
+      request("GET", "/")
+      |> run(plugin, @response ++ [on_error: mark])
+      |> Plug.Conn.send_chunked(200)
+
+      assert_received {:chunked, 200, [{"x-unfiltered", "1"}]}
+    end
+
     test "are told of, as granted" do
       options = [read: [headers: ["accept"], response_headers: ["x-a"], response_body: 100]]
 

@@ -17,7 +17,7 @@ function question(game: Game, viewer: Player | null): string {
   const answers = game.asked.answers;
   let html =
     `<p>Question ${game.question + 1} of ${QUESTIONS.length}</p>` +
-    `<h2 style="min-height:2.5em;margin:0">${escape(game.asked.text)}</h2>` +
+    `<h2 style="min-height:2.5em;margin:0 0 8px">${escape(game.asked.text)}</h2>` +
     `<div role="group" aria-label="Answers" style="display:grid;gap:8px">`;
   for (let i = 0; i < answers.length; i++) html += answer(game, viewer, answers, i);
   html += `</div><p role="status" aria-live="polite" style="min-height:1.5em">${status(game, viewer)}</p>`;
