@@ -18,7 +18,9 @@ defmodule Vitrine.Pool.Checkout do
     with {:ok, slot, timeout} <- lease(slots, timeout),
          {:ok, {_, _, plugin, _, _} = instance, timeout} <- ready(slots, slot, timeout) do
       plugin = if trace, do: %{plugin | trace: trace}, else: plugin
-      result = run(slots, slot, {plugin, function, context}, input, timeout || plugin.timeout)
+      frame = {plugin, function, context}
+      run = fn -> run(slots, slot, frame, input, timeout || plugin.timeout) end
+      result = Trace.captured(plugin, run)
       return(slots, instance, result)
       result
     else
