@@ -397,6 +397,10 @@ defmodule Vitrine do
   What the plugin has done and uses, see `t:stats/0`. Cheap, and always possible, also while a call
   runs. For a server these are of the version that it has now.
 
+  For a pool they are the sums over all instances that it has and had, of all versions, but
+  `peak_memory_bytes` is that of the largest one. Calls are those that got an instance; what a call did
+  whose process was killed is added a moment later.
+
       iex> {:ok, plugin} = Vitrine.new(~S|(module (memory 1) (func (export "run")))|)
       iex> Vitrine.call(plugin, "run")
       iex> Vitrine.call(plugin, "walk")

@@ -6,7 +6,19 @@ defmodule Vitrine.Pool.Server do
   use GenServer
 
   alias Vitrine.Native
-  alias Vitrine.Pool.{Checkout, Directory, Drain, Idle, Options, Policy, Slots, Version, Waiting}
+
+  alias Vitrine.Pool.{
+    Account,
+    Checkout,
+    Directory,
+    Drain,
+    Idle,
+    Options,
+    Policy,
+    Slots,
+    Version,
+    Waiting
+  }
 
   # A pool without work gives its heap back, after so many milliseconds.
   @hibernate_after 1_000
@@ -55,6 +67,8 @@ defmodule Vitrine.Pool.Server do
     {:reply, :ok, state |> sweep() |> warm()}
   end
 
+  def handle_call(:stats, _from, state), do: {:reply, Slots.stats(slots(state)), state}
+
   def handle_call({:function_exists?, name}, _from, state),
     do: {:reply, Native.plugin_function(current(state).plugin.ref, name), state}
 
@@ -97,6 +111,11 @@ defmodule Vitrine.Pool.Server do
 
   def handle_info({:DOWN, monitor, :process, _, _}, state),
     do: {:noreply, state |> update(&Waiting.down(&1, monitor)) |> warm()}
+
+  def handle_info({:account, plugin}, state) do
+    Account.add(slots(state).table, plugin)
+    {:noreply, state}
+  end
 
   def handle_info(:instance, %{timer: nil} = state), do: {:noreply, schedule(state)}
   def handle_info(:sweep, state), do: {:noreply, %{state | timer: nil} |> sweep() |> warm()}
