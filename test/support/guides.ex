@@ -3,7 +3,8 @@
 for {name, file} <- [
       Supervision: "supervision",
       Observability: "observability",
-      MultiTenant: "multi-tenant"
+      MultiTenant: "multi-tenant",
+      Pools: "pools"
     ] do
   path = Path.expand("../../guides/#{file}.md", __DIR__)
 

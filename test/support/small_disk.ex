@@ -29,6 +29,12 @@ defmodule Vitrine.SmallDisk do
     error in ErlangError -> {:error, inspect(error.original)}
   end
 
+  @doc "Lets nobody write to it, root included."
+  def read_only(directory) do
+    {_, 0} = System.cmd("mount", ["-o", "remount,ro", directory])
+    :ok
+  end
+
   @doc "Takes it away, with its directory."
   def unmount(directory) do
     {_, 0} = System.cmd("umount", [directory])

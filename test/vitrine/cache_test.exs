@@ -190,7 +190,8 @@ defmodule Vitrine.CacheTest do
     defp load_all(sources),
       do: origins(for source <- sources, do: fn -> load!(source, name: "full") end)
 
-    if fault = Vitrine.SmallDisk.fault(), do: @tag(skip: fault)
+    fault = Vitrine.SmallDisk.fault()
+    if fault, do: @tag(skip: fault)
 
     test "keeps what it has, and nothing half", %{directory: directory} do
       native = Path.join(directory, "native")
@@ -214,6 +215,26 @@ defmodule Vitrine.CacheTest do
         File.rm!(hd(kept))
         load_all([module("full no more")])
         assert length(entries(directory)) == length(kept)
+      after
+        Vitrine.SmallDisk.unmount(native)
+      end
+    end
+
+    if fault, do: @tag(skip: fault)
+
+    test "or read-only gives what it has", %{directory: directory} do
+      native = Path.join(directory, "native")
+      :ok = Vitrine.SmallDisk.mount(native, "1m")
+
+      try do
+        source = module("read-only")
+        # In another OS process: here it would be in memory for a while.
+        elsewhere(directory, [source])
+        kept = inodes(directory)
+        :ok = Vitrine.SmallDisk.read_only(native)
+        assert origins([fn -> load!(source, name: "full") end]) == [:disk]
+        assert capture_log(fn -> load_all([module("not kept")]) end) == ""
+        assert inodes(directory) == kept
       after
         Vitrine.SmallDisk.unmount(native)
       end

@@ -209,7 +209,8 @@ defmodule Vitrine.ChaosTest do
   end
 
   defp idle!(pid) do
-    assert Process.info(pid, [:message_queue_len, :monitors]) ==
-             [message_queue_len: 0, monitors: []]
+    eventually(fn ->
+      Process.info(pid, [:message_queue_len, :monitors]) == [message_queue_len: 0, monitors: []]
+    end)
   end
 end

@@ -11,9 +11,12 @@ defmodule Vitrine.GuidesTest do
   doctest Vitrine.GuideExamples.Supervision
   doctest Vitrine.GuideExamples.Observability
   doctest Vitrine.GuideExamples.MultiTenant
+  doctest Vitrine.GuideExamples.Pools
 
   test "the examples are there" do
-    for {guide, least} <- [{"supervision", 4}, {"observability", 4}, {"multi-tenant", 5}] do
+    guides = [{"supervision", 4}, {"observability", 4}, {"multi-tenant", 5}, {"pools", 2}]
+
+    for {guide, least} <- guides do
       text = File.read!(Path.expand("../../guides/#{guide}.md", __DIR__))
       assert length(String.split(text, "\niex> ")) > least
     end

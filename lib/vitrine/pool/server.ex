@@ -23,7 +23,7 @@ defmodule Vitrine.Pool.Server do
   # A pool without work gives its heap back, after so many milliseconds.
   @hibernate_after 1_000
 
-  defstruct [:options, :waiting, :timer, :warmer, seen: %{}]
+  defstruct [:options, :waiting, :timer, :warmer, warm_again?: false, seen: %{}]
 
   def start_link(%Options{} = options, server_options) do
     GenServer.start_link(__MODULE__, options, [
@@ -122,8 +122,11 @@ defmodule Vitrine.Pool.Server do
   def handle_info(:warm, state), do: {:noreply, warm(state)}
 
   # A helper that failed is not tried again before there is a reason to.
-  def handle_info({:EXIT, warmer, _}, %{warmer: warmer} = state),
-    do: {:noreply, %{state | warmer: nil}}
+  def handle_info({:EXIT, warmer, _}, %{warmer: warmer} = state) do
+    again? = state.warm_again?
+    state = %{state | warmer: nil, warm_again?: false}
+    {:noreply, if(again?, do: warm(state), else: state)}
+  end
 
   def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
   def handle_info(_message, state), do: {:noreply, state}
@@ -155,7 +158,8 @@ defmodule Vitrine.Pool.Server do
     end
   end
 
-  defp warm(state), do: state
+  # The helper may have seen already that enough were ready.
+  defp warm(state), do: %{state | warm_again?: true}
 
   @impl true
   def terminate(_reason, state) do
