@@ -205,7 +205,9 @@ defmodule Vitrine.CacheTest do
         assert length(kept) in 1..11
         assert Enum.all?(kept, &(Path.extname(&1) == ".native"))
         # One that could not be kept among the small ones.
-        large = fn -> new!(wasm("c"), name: "full", host_functions: host_functions()) end
+        section = <<0, 10, 1, "x", System.unique_integer([:positive])::64>>
+        bytes = File.read!(wasm("c")) <> section
+        large = fn -> new!(bytes, name: "full", host_functions: host_functions()) end
         assert origins([large]) == [:compiler]
         assert entries(directory) == kept
 
