@@ -12,8 +12,8 @@ defmodule Bench.Instantiate do
 
     for {name, source, options} <- [
           {"an empty module", @empty, []},
-          {"rust_minimal", Bench.guest("rust_minimal"), []},
-          {"c_wasi", Bench.guest("c_wasi"), options}
+          {"rust_minimal, of the Rust PDK", Bench.guest("rust_minimal"), []},
+          {"c_wasi, of WASI and the C PDK", Bench.guest("c_wasi"), options}
         ] do
       {:ok, compiled} = Vitrine.compile(source, options)
       instances(name, compiled)
@@ -24,26 +24,34 @@ defmodule Bench.Instantiate do
 
   defp instances(name, compiled) do
     {:ok, plugin} = Vitrine.new(compiled)
-    function = if Vitrine.function_exists?(plugin, "echo"), do: "echo", else: "arguments"
+    {:ok, pool} = Vitrine.Pool.start_link(source: compiled)
+    {:ok, fresh_pool} = Vitrine.Pool.start_link(source: compiled, reset: true)
+    {:ok, server} = Vitrine.Server.start_link(source: compiled)
 
     rows =
       Bench.side_by_side(
         [
           {"a call of an instance that is there",
-           fn -> {:ok, _} = Vitrine.call(plugin, function, "hi") end},
+           fn -> {:ok, _} = Vitrine.call(plugin, "echo", "hi") end},
+          {"a call of a pool", fn -> {:ok, _} = Vitrine.call(pool, "echo", "hi") end},
+          {"a call of a server", fn -> {:ok, _} = Vitrine.call(server, "echo", "hi") end},
           {"a call of a fresh instance",
-           fn -> {:ok, _} = Vitrine.run(compiled, function, "hi") end},
-          {"the same after reset/1",
+           fn -> {:ok, _} = Vitrine.run(compiled, "echo", "hi") end},
+          {"a call of a pool with reset: true",
+           fn -> {:ok, _} = Vitrine.call(fresh_pool, "echo", "hi") end},
+          {"a call after reset/1",
            fn ->
              :ok = Vitrine.reset(plugin)
-             {:ok, _} = Vitrine.call(plugin, function, "hi")
+             {:ok, _} = Vitrine.call(plugin, "echo", "hi")
            end}
         ],
-        3
+        3,
+        200
       )
 
     Bench.table(name, rows, "a call of an instance that is there")
-    loop = fn -> for _ <- 1..1000, do: {:ok, _} = Vitrine.run(compiled, function, "hi") end
+    for process <- [pool, fresh_pool, server], do: GenServer.stop(process)
+    loop = fn -> for _ <- 1..1000, do: {:ok, _} = Vitrine.run(compiled, "echo", "hi") end
     processes = System.schedulers_online()
 
     time =

@@ -20,10 +20,10 @@ defmodule Bench do
   end
 
   @doc "Several measurements taken in turn, so that a machine that slows down slows all of them."
-  def side_by_side(cases, rounds \\ 7) do
+  def side_by_side(cases, rounds \\ 7, batch \\ 2_000) do
     results =
       for _ <- 1..rounds, {name, function} <- cases do
-        {name, nanoseconds(function, 11)}
+        {name, nanoseconds(function, 11, batch)}
       end
 
     for {name, _} <- cases do

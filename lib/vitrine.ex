@@ -147,9 +147,11 @@ defmodule Vitrine do
   the function and drops it, all within the one timeout.
 
   No call can leave anything to another: memory, globals and variables are those of a plugin that is
-  new. What it prints with `stdout: :capture` is gone with it.
+  new.
 
-  Takes the options of `call/4`, and has its errors, besides `:busy` and `:closed`.
+  Takes the options of `call/4`, and has its errors, besides `:busy` and `:closed`. What it prints with
+  `stdout: :capture`, which nobody can take later, the option `:trace` gets as events `:captured`, and
+  `trace/4` gives beside the result.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|
       ...>   (module
@@ -169,10 +171,18 @@ defmodule Vitrine do
   end
 
   defp run_raw(compiled, function, input, options) do
-    {context, timeout} = call_options!(options, compiled.settings.timeout)
+    {context, timeout, trace} = call_options!(options, compiled.settings.timeout)
 
+    Trace.call(trace, function, input, fn ->
+      run_fresh(compiled, function, input, timeout, context, trace)
+    end)
+  end
+
+  defp run_fresh(compiled, function, input, timeout, context, trace) do
     with {:ok, plugin} <- Loader.plugin(compiled) do
-      Call.run_fresh({plugin, function, context}, input, timeout)
+      plugin = %{plugin | trace: trace}
+
+      Trace.captured(plugin, fn -> Call.run_fresh({plugin, function, context}, input, timeout) end)
     end
   end
 
@@ -266,13 +276,9 @@ defmodule Vitrine do
     do: encoded(callable, function, input, options, &call_raw/4)
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
-    options = Keyword.validate!(options, [:context, :trace, timeout: plugin.timeout])
-    timeout = Options.timeout!(options[:timeout])
-    plugin = %{plugin | trace: Trace.begin!(options[:trace])}
-
-    Trace.call(plugin.trace, function, input, fn ->
-      Call.run({plugin, function, options[:context]}, input, timeout)
-    end)
+    {context, timeout, trace} = call_options!(options, plugin.timeout)
+    frame = {%{plugin | trace: trace}, function, context}
+    Trace.call(trace, function, input, fn -> Call.run(frame, input, timeout) end)
   end
 
   defp call_raw(server, function, input, options) do
@@ -283,8 +289,8 @@ defmodule Vitrine do
   end
 
   defp call_options!(options, timeout) do
-    options = Keyword.validate!(options, [:context, timeout: timeout])
-    {options[:context], Options.timeout!(options[:timeout])}
+    options = Keyword.validate!(options, [:context, :trace, timeout: timeout])
+    {options[:context], Options.timeout!(options[:timeout]), Trace.begin!(options[:trace])}
   end
 
   # Encodes and decodes in the process that calls, also when a server runs the call.
@@ -328,7 +334,7 @@ defmodule Vitrine do
   @doc """
   Like `call/4`, and tells what happened meanwhile: the host functions that the plugin called, with
   arguments, results and times, and what it logged and printed, whatever Logger's level. See
-  `Vitrine.Trace` for the events.
+  `Vitrine.Trace` for the events. For a compiled plugin it is like `run/4`.
 
   Options are those of `call/4`, and `:max_events`, the number of events that are kept, 1000 by default;
   if there were more, the last event says how many. To have events while the call runs, give a
@@ -346,11 +352,12 @@ defmodule Vitrine do
       iex> {call.kind, greet.at + greet.us <= call.us}
       {:call, true}
   """
-  @spec trace(callable(), String.t(), iodata() | term(), keyword()) ::
+  @spec trace(callable() | Compiled.t(), String.t(), iodata() | term(), keyword()) ::
           {{:ok, binary() | term()} | {:error, Error.t()}, [Trace.event()]}
   def trace(callable, function, input \\ "", options \\ []) do
     {max, options} = Keyword.pop(options, :max_events)
-    Trace.collect(max, &call(callable, function, input, [trace: &1] ++ options))
+    call = if is_struct(callable, Compiled), do: &run/4, else: &call/4
+    Trace.collect(max, &call.(callable, function, input, [trace: &1] ++ options))
   end
 
   @typedoc """
@@ -389,6 +396,10 @@ defmodule Vitrine do
   @doc """
   What the plugin has done and uses, see `t:stats/0`. Cheap, and always possible, also while a call
   runs. For a server these are of the version that it has now.
+
+  For a pool they are the sums over all instances that it has and had, of all versions, but
+  `peak_memory_bytes` is that of the largest one. Calls are those that got an instance; what a call did
+  whose process was killed is added a moment later.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (memory 1) (func (export "run")))|)
       iex> Vitrine.call(plugin, "run")
@@ -513,6 +524,8 @@ defmodule Vitrine do
   @doc """
   What the plugin printed since it was last taken, where the option `:wasi` says `:capture`: at
   most 1 MiB of each stream, what came later is lost. See `Vitrine.Wasi` for an example.
+
+  Of a call of a pool or of `run/4`, whose instance is nobody's afterwards, `trace/4` tells it.
   """
   @spec take_printed(callable()) :: %{stdout: binary(), stderr: binary()} | {:error, Error.t()}
   def take_printed(%Plugin{ref: ref}) do

@@ -88,7 +88,7 @@ defmodule Vitrine.Loader do
       terms = Map.put(terms, :library, index != main)
 
       case compile_module(name, bytes, terms, plugin) do
-        {:ok, module} -> {:cont, {:ok, [{name, module} | compiled]}}
+        {:ok, {module, _from}} -> {:cont, {:ok, [{name, module} | compiled]}}
         error -> {:halt, native(in_module(error, name, modules), plugin)}
       end
     end)
@@ -96,12 +96,18 @@ defmodule Vitrine.Loader do
   end
 
   defp compile_module(name, bytes, terms, plugin) do
-    describe = &Map.merge(%{plugin: plugin, module: name}, Telemetry.outcome(native(&1, plugin)))
+    describe = fn result ->
+      metadata = %{plugin: plugin, module: name, from: from(result)}
+      Map.merge(metadata, Telemetry.outcome(native(result, plugin)))
+    end
 
     Telemetry.measure([:vitrine, :compile, :stop], %{bytes: byte_size(bytes)}, describe, fn ->
       Native.await(&Native.compile(bytes, terms, &1))
     end)
   end
+
+  defp from({:ok, {_module, from}}), do: from
+  defp from({:error, _details}), do: nil
 
   defp in_module(error, _name, [_only]), do: error
 

@@ -11,8 +11,8 @@ defmodule Vitrine.Pool do
   `Vitrine.call/4` takes a pool, by its pid or any name, as it takes a plugin. The call leases an
   instance and runs in the process that makes it: host functions run in the caller, `self()` is the
   caller. No other process takes part, unless all instances are taken: then callers wait in a queue,
-  in order, and a call's timeout includes that time. `Vitrine.function_exists?/2` and
-  `Vitrine.close/1` take a pool, too.
+  in order, and a call's timeout includes that time. `Vitrine.stats/1`,
+  `Vitrine.function_exists?/2` and `Vitrine.close/1` take a pool, too.
 
   An instance serves one call at a time. What a call leaves in it, the next one finds, whoever makes
   it: use `reset: true` if callers must not see anything of each other, and host functions for

@@ -30,12 +30,17 @@ defmodule Vitrine.Telemetry do
   | `[:vitrine, :call, :stop]` | it has ended, well or not | `duration`, `monotonic_time` | that of the call, `result`, `error` |
   | `[:vitrine, :call, :exception]` | it raised, which is a bug or a wrong option | `duration`, `monotonic_time` | that of the call, `kind`, `reason`, `stacktrace` |
   | `[:vitrine, :host_call, :stop]` | a plugin called a host function, or made an HTTP request | `duration`, `monotonic_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method), `result` (as the plugin sees it, `:ok` or `:error`) |
-  | `[:vitrine, :compile, :stop]` | a module was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` (of the source) | `plugin` (or `nil`), `module`, `result`, `error` |
+  | `[:vitrine, :compile, :stop]` | a module was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` (of the source) | `plugin` (or `nil`), `module`, `from`, `result`, `error` |
   | `[:vitrine, :instantiate, :stop]` | an instance was made and initialised, ahead of calls | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
   | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool` (pid), `result` (`:ok`, or the reason of the error) |
   | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `server` (pid), `plugin` |
   | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `server` (pid), `plugin`, `result`, `error` |
   | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was asked | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `error` |
+
+  Of compiling, `from` says where the native code came from: `:memory`, because the module is in use or is
+  just being compiled for somebody else, `:disk`, from the [cache](compiling.md#native-code-on-disk),
+  `:compiler`, if it was in neither; `nil` with an error. So the first two are the hits of the cache, and the
+  third its misses.
 
   The metadata of a call is `plugin`, the plugin's name, `function`, `server`, and
   `telemetry_span_context`, a reference that is the same for all events of one call. For a call of a

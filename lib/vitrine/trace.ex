@@ -4,22 +4,45 @@ defmodule Vitrine.Trace do
 
   Each event is a map with
 
-    * `:kind` - `:host_function`, `:http`, `:log`, `:print`, and as the last `:call`
+    * `:kind` - `:host_function`, `:http`, `:log`, `:print`, at the end `:captured`, and as the last
+      `:call`
     * `:at` - when it began, in microseconds since the call did
     * `:us` - how long it took, in microseconds
     * and by its kind: a host function's `:name`, `:args` and `:reply`, a request's method as `:name`,
       its `:url` and the `:reply`, the `:level` and `:message` that was logged, the `:stream` and
-      `:text` that was printed, the `:function`, `:input` and `:result` of the call
+      `:text` that was printed or captured, the `:function`, `:input` and `:result` of the call
 
   A `:reply` is `{:ok, results}`, for a request `{:ok, {status, headers, body}}`, or `{:error, text}`,
   `:timeout` or `:failed`. Arguments, results and texts are as the guest has them: bytes and numbers.
+
+  What is captured, by `stdout: :capture` of `Vitrine.Wasi`, is an event only where the instance is not the
+  caller's to ask by `Vitrine.take_printed/1`: in a call of a pool, and of a compiled plugin. There is one
+  for each stream that anything was printed to.
+
+      iex> {:ok, compiled} =
+      ...>   Vitrine.compile(
+      ...>     ~S|
+      ...>       (module
+      ...>         (import "wasi_snapshot_preview1" "fd_write"
+      ...>           (func $write (param i32 i32 i32 i32) (result i32)))
+      ...>         (memory (export "memory") 1)
+      ...>         (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00hello\\n")
+      ...>         (func (export "run")
+      ...>           (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))))
+      ...>     |,
+      ...>     wasi: [stdout: :capture]
+      ...>   )
+      iex> {{:ok, ""}, [printed, _call]} = Vitrine.trace(compiled, "run")
+      iex> {printed.kind, printed.stream, printed.text}
+      {:captured, :stdout, "hello\\n"}
 
   Only what the calling process sees is traced: a call from another node to a `Vitrine.Server` is not.
   """
 
   @typedoc "An event of a call."
   @type event :: %{
-          required(:kind) => :host_function | :http | :log | :print | :call | :dropped,
+          required(:kind) =>
+            :host_function | :http | :log | :print | :captured | :call | :dropped,
           optional(atom()) => term()
         }
 
@@ -32,7 +55,7 @@ defmodule Vitrine.Trace do
   @typedoc false
   @type t :: {sink(), began :: integer()}
 
-  alias Vitrine.Telemetry
+  alias Vitrine.{Native, Telemetry}
 
   @doc false
   # The option `:trace` of a call, as the plugin of its frame carries it.
@@ -53,6 +76,24 @@ defmodule Vitrine.Trace do
     result = work.()
     event = %{kind: :call, function: function, input: input, result: result}
     tell(trace, event, began, System.monotonic_time())
+    result
+  end
+
+  @doc false
+  # Runs a call of an instance that nobody will ask for what it captured: of a pool, where another call may
+  # have left something, or one that is dropped then.
+  def captured(%{trace: nil}, work), do: work.()
+
+  def captured(%{trace: trace, ref: ref}, work) do
+    _of_others = Native.plugin_take_printed(ref)
+    result = work.()
+    {stdout, stderr} = Native.plugin_take_printed(ref)
+    now = System.monotonic_time()
+
+    for {stream, text} <- [stdout: stdout, stderr: stderr], text != "" do
+      tell(trace, %{kind: :captured, stream: stream, text: text}, now, now)
+    end
+
     result
   end
 
@@ -121,7 +162,7 @@ defmodule Vitrine.Trace do
 
     sink = fn event ->
       {events, count} = Process.get(key)
-      keep? = count < max or event.kind == :call
+      keep? = count < max or event.kind in [:captured, :call]
       Process.put(key, {if(keep?, do: [event | events], else: events), count + 1})
     end
 

@@ -11,8 +11,9 @@ defmodule Vitrine.Wasi do
     * `:stdin` - a binary to be read from the standard input, by each instance anew
     * `:stdout`, `:stderr` - where what is printed goes: `:log` to Logger line by line, at the
       level `:info` for the standard output and `:warning` for the standard error, or
-      `{:log, level}`; `:capture` keeps it, up to 1 MiB each, until `Vitrine.take_printed/1`;
-      `:drop` nowhere. `:log` by default
+      `{:log, level}`; `:capture` keeps it, up to 1 MiB each, until `Vitrine.take_printed/1`, or
+      with `Vitrine.run/4` and pools for the call's trace, see `Vitrine.Trace`; `:drop` nowhere.
+      `:log` by default
 
   Directories are granted by the manifest's `allowed_paths`.
 
@@ -32,7 +33,7 @@ defmodule Vitrine.Wasi do
       iex> Vitrine.call(plugin, "run")
       {:ok, ""}
       iex> Vitrine.take_printed(plugin)
-      %{stdout: "hello\n", stderr: ""}
+      %{stdout: "hello\\n", stderr: ""}
 
   Sleeping and waiting for files hold no thread: the plugin is parked, and can be timed out and
   killed. An exit code other than 0 is an error with the reason `:exit`.

@@ -1,6 +1,7 @@
 defmodule Vitrine.Conformance.WasiTest do
   # WASI preview 1: what is granted is there, all else is not, and nothing of it holds a thread.
   use ExUnit.Case, async: true
+  doctest Vitrine.Wasi
 
   import ExUnit.CaptureLog
   import Vitrine.Guests

@@ -34,8 +34,8 @@ defmodule Vitrine.CacheTest do
   defp entries(directory), do: Path.wildcard(Path.join(directory, "native/*"))
   defp inodes(directory), do: for(path <- entries(directory), do: {path, File.stat!(path).inode})
 
-  # Loads the modules in another OS process.
-  defp elsewhere(directory, sources) do
+  # Loads the modules in another OS process, which `shell` prepares.
+  defp elsewhere(directory, sources, shell \\ ":") do
     path = Path.join(directory, "sources-#{System.unique_integer([:positive])}")
     File.mkdir_p!(directory)
     File.write!(path, :erlang.term_to_binary(sources))
@@ -50,7 +50,8 @@ defmodule Vitrine.CacheTest do
     """
 
     ebin = Path.join(:code.lib_dir(:vitrine), "ebin")
-    {output, status} = System.cmd("elixir", ["-pa", ebin, "-e", script], stderr_to_stdout: true)
+    elixir = ["-c", shell <> ~S|; exec elixir "$@"|, "sh", "-pa", ebin, "-e", script]
+    {output, status} = System.cmd("sh", elixir, stderr_to_stdout: true)
     assert {output, status} == {"", 0}
   end
 
@@ -91,6 +92,26 @@ defmodule Vitrine.CacheTest do
       before = inodes(directory)
       elsewhere(directory, sources)
       assert inodes(directory) == before
+    end
+
+    test "is told of by the event of compiling", %{directory: directory} do
+      on_exit(&Vitrine.Telemetry.detach/0)
+      test = self()
+
+      Vitrine.Telemetry.attach(fn event, _measurements, metadata ->
+        if event == [:vitrine, :compile, :stop] and metadata.plugin == "told",
+          do: send(test, metadata.from)
+      end)
+
+      source = module("told")
+      # In processes of their own, with which the module is forgotten.
+      load = fn -> Task.await(Task.async(fn -> load!(source, name: "told") end)) end
+      load.()
+      assert_receive :compiler
+      [entry] = entries(directory)
+      eventually(fn -> load.() && receive(do: (from -> from == :disk)) end)
+      File.write!(entry, "damaged")
+      eventually(fn -> load.() && receive(do: (from -> from == :compiler)) end)
     end
 
     test "is of one kind for each setting", %{directory: directory} do
@@ -144,6 +165,87 @@ defmodule Vitrine.CacheTest do
       assert log =~ "keeps no native code in #{native}"
       assert log =~ "can be written to by others"
       assert capture_log(fn -> load!(module("still writable")) end) == ""
+      assert entries(directory) == []
+    end
+  end
+
+  describe "a disk that is full" do
+    # Of each load where the code came from.
+    defp origins(loads) do
+      on_exit(&Vitrine.Telemetry.detach/0)
+      test = self()
+
+      Vitrine.Telemetry.attach(fn event, _measurements, metadata ->
+        if event == [:vitrine, :compile, :stop] and metadata.plugin == "full",
+          do: send(test, {:from, metadata.from})
+      end)
+
+      for load <- loads do
+        Task.await(Task.async(load), 60_000)
+        assert_receive {:from, from}
+        from
+      end
+    end
+
+    defp load_all(sources),
+      do: origins(for source <- sources, do: fn -> load!(source, name: "full") end)
+
+    fault = Vitrine.SmallDisk.fault()
+    if fault, do: @tag(skip: fault)
+
+    test "keeps what it has, and nothing half", %{directory: directory} do
+      native = Path.join(directory, "native")
+      :ok = Vitrine.SmallDisk.mount(native, "96k")
+
+      try do
+        sources = for n <- 1..12, do: module("full #{n}")
+        log = capture_log(fn -> assert Enum.uniq(load_all(sources)) == [:compiler] end)
+        assert log == ""
+        kept = entries(directory)
+        assert length(kept) in 1..11
+        assert Enum.all?(kept, &(Path.extname(&1) == ".native"))
+        # One that could not be kept among the small ones.
+        section = <<0, 10, 1, "x", System.unique_integer([:positive])::64>>
+        bytes = File.read!(wasm("c")) <> section
+        large = fn -> new!(bytes, name: "full", host_functions: host_functions()) end
+        assert origins([large]) == [:compiler]
+        assert entries(directory) == kept
+
+        # What is there is whole, and when there is room again, it is used.
+        elsewhere(directory, Enum.take(sources, length(kept)))
+        assert entries(directory) == kept
+        File.rm!(hd(kept))
+        load_all([module("full no more")])
+        assert length(entries(directory)) == length(kept)
+      after
+        Vitrine.SmallDisk.unmount(native)
+      end
+    end
+
+    if fault, do: @tag(skip: fault)
+
+    test "or read-only gives what it has", %{directory: directory} do
+      native = Path.join(directory, "native")
+      :ok = Vitrine.SmallDisk.mount(native, "1m")
+
+      try do
+        source = module("read-only")
+        # In another OS process: here it would be in memory for a while.
+        elsewhere(directory, [source])
+        kept = inodes(directory)
+        :ok = Vitrine.SmallDisk.read_only(native)
+        assert origins([fn -> load!(source, name: "full") end]) == [:disk]
+        assert capture_log(fn -> load_all([module("not kept")]) end) == ""
+        assert inodes(directory) == kept
+      after
+        Vitrine.SmallDisk.unmount(native)
+      end
+    end
+
+    # The limit of a file's size fails a write in its middle as a full disk does, and needs no root.
+    test "in the middle of an entry leaves nothing of it", %{directory: directory} do
+      elsewhere(directory, [module("cut off")], "trap '' XFSZ; ulimit -f 2")
+      assert File.dir?(Path.join(directory, "native"))
       assert entries(directory) == []
     end
   end

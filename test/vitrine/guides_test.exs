@@ -10,10 +10,20 @@ defmodule Vitrine.GuidesTest do
 
   doctest Vitrine.GuideExamples.Supervision
   doctest Vitrine.GuideExamples.Observability
+  doctest Vitrine.GuideExamples.MultiTenant
+  doctest Vitrine.GuideExamples.Pools
   doctest Vitrine.GuideExamples.Plug
 
   test "the examples are there" do
-    for {guide, least} <- [supervision: 4, observability: 3, plug: 2] do
+    guides = [
+      {"supervision", 4},
+      {"observability", 4},
+      {"multi-tenant", 5},
+      {"pools", 2},
+      {"plug", 2}
+    ]
+
+    for {guide, least} <- guides do
       text = File.read!(Path.expand("../../guides/#{guide}.md", __DIR__))
       assert length(String.split(text, "\niex> ")) > least
     end

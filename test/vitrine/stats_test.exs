@@ -1,7 +1,7 @@
 defmodule Vitrine.StatsTest do
   use ExUnit.Case, async: true
 
-  import Vitrine.Guests
+  import Vitrine.{Guests, PoolHelpers}
 
   @page 65_536
 
@@ -87,6 +87,43 @@ defmodule Vitrine.StatsTest do
       assert Vitrine.stats(plugin).vars_bytes == 0
       :ok = Vitrine.put_vars(plugin, %{"key" => "value"})
       assert Vitrine.stats(plugin).vars_bytes >= 8
+    end
+
+    test "of a pool sums up its instances, those included that are gone" do
+      functions = %{"greet" => fn name -> Process.sleep(20) && name end, "tick" => & &1}
+      pool = pool!(size: 2, overflow: 1, host_functions: functions)
+      assert %{calls: 0, errors: errors, memory_bytes: 0} = Vitrine.stats(pool)
+      assert errors == %{}
+
+      tasks = for _ <- 1..3, do: Task.async(fn -> Vitrine.call(pool, "greet", "Joe") end)
+      for result <- Task.await_many(tasks), do: assert(result == {:ok, "Joe"})
+      {:error, _} = Vitrine.call(pool, "panic")
+      {:error, _} = Vitrine.call(pool, "fail", "no")
+      stats = Vitrine.stats(pool)
+      assert %{calls: 5, host_calls: 3, instances: 3, abandoned: 0} = stats
+      assert stats.errors == %{trap: 1, guest_error: 1}
+      assert stats.host_us >= 60_000
+      assert stats.memory_bytes >= @page and stats.peak_memory_bytes >= @page
+
+      # What is dropped takes nothing with it but its memory.
+      :ok = Vitrine.Pool.upgrade(pool, wasm("rust_minimal"))
+      eventually(fn -> Vitrine.stats(pool).memory_bytes == 0 end)
+      assert Map.drop(stats, [:memory_bytes]) == Map.drop(Vitrine.stats(pool), [:memory_bytes])
+    end
+
+    test "of a pool has what a call did that was killed" do
+      pool = pool!(size: 1, reset: true)
+      pid = spinning!(pool)
+      eventually(fn -> Vitrine.stats(pool).slices > 2 end)
+      Process.exit(pid, :kill)
+      # The pool finds out when somebody wants the instance.
+      {:ok, _} = Vitrine.call(pool, "echo", "hi")
+      eventually(fn -> Vitrine.stats(pool).calls == 2 end)
+      assert %{abandoned: abandoned, errors: errors, instances: 2} = Vitrine.stats(pool)
+      # In the middle of a slice it was the end of its instance that ended it.
+      assert {abandoned, errors} in [{1, %{}}, {0, %{cancelled: 1}}]
+      Vitrine.close(pool)
+      assert reason(Vitrine.stats(pool)) == :closed
     end
 
     test "is that of a server's plugin" do

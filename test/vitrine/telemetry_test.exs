@@ -42,11 +42,27 @@ defmodule Vitrine.TelemetryTest do
       for times <- [compile, instantiate], do: assert(times.duration > 0 and times.monotonic_time)
     end
 
+    test "of compiling, with where the code came from" do
+      attach!()
+      source = "(module (; #{System.unique_integer()} ;))"
+      {:ok, compiled} = Vitrine.compile(source)
+      {:ok, _again} = Vitrine.compile(source, name: compiled.name)
+      # What is made of a compiled plugin compiles nothing.
+      {:ok, _plugin} = Vitrine.new(compiled)
+
+      assert [
+               {[:vitrine, :compile, :stop], _, %{from: :compiler, result: :ok}},
+               {[:vitrine, :compile, :stop], _, %{from: :memory, result: :ok}},
+               {[:vitrine, :instantiate, :stop], _, _}
+             ] = emitted()
+    end
+
     test "of what cannot be loaded" do
       attach!()
       {:error, error} = Vitrine.new("(module (func i32.const))", name: "p")
 
-      assert [{[:vitrine, :compile, :stop], _, %{result: :error, error: ^error}}] = emitted()
+      assert [{[:vitrine, :compile, :stop], _, %{from: nil, result: :error, error: ^error}}] =
+               emitted()
 
       {:error, error} = Vitrine.new(wat("trapping_start"))
 

@@ -1,5 +1,6 @@
 defmodule Vitrine.TraceTest do
   use ExUnit.Case, async: true
+  doctest Vitrine.Trace
 
   # What plugins log is shown only where a test fails.
   @moduletag :capture_log
@@ -87,6 +88,31 @@ defmodule Vitrine.TraceTest do
       assert [:host_function, :log, :call] == Enum.map(events, & &1.kind)
     end
 
+    test "of a call of a compiled plugin, its initialiser included" do
+      source = ~S|
+        (module
+          (import "extism:host/env" "input_offset" (func $input (result i64)))
+          (import "extism:host/env" "log_info" (func $log (param i64)))
+          (import "extism:host/user" "greet" (func $greet (param i64) (result i64)))
+          (func (export "_initialize") (drop (call $greet (call $input))))
+          (func (export "log") (call $log (call $input)))
+          (func (export "trap") unreachable))
+      |
+      {:ok, compiled} = Vitrine.compile(source, host_functions: %{"greet" => & &1})
+      {result, events} = Vitrine.trace(compiled, "log", "Joe")
+      assert result == {:ok, ""}
+
+      assert [
+               %{kind: :host_function},
+               %{kind: :log, message: "Joe"},
+               %{kind: :call, input: "Joe"}
+             ] = events
+
+      assert {{:error, error}, events} = Vitrine.trace(compiled, "trap")
+      assert [%{kind: :host_function}, %{kind: :call, result: {:error, ^error}}] = events
+      assert {{:error, %{reason: :function_not_found}}, [_ | _]} = Vitrine.trace(compiled, "walk")
+    end
+
     test "takes codecs, and leaves nothing behind" do
       plugin = new!(wasm("rust_minimal"))
       before = Process.get()
@@ -96,6 +122,57 @@ defmodule Vitrine.TraceTest do
       assert_raise ArgumentError, ~r/:max_events/, fn ->
         Vitrine.trace(plugin, "echo", "", max_events: 0)
       end
+    end
+  end
+
+  describe "what is captured" do
+    @captures [wasi: [stdout: :capture, stderr: :capture]]
+
+    defp captured({_result, events}) do
+      for %{kind: :captured} = event <- events, do: {event.stream, event.text}
+    end
+
+    test "of a compiled plugin's call is in the trace, each call's own" do
+      {:ok, compiled} = Vitrine.compile(wasm("c_wasi"), @captures)
+      assert captured(Vitrine.trace(compiled, "print", "one")) == [stdout: "one"]
+      assert captured(Vitrine.trace(compiled, "print_error", "two")) == [stderr: "two"]
+      assert [stdout: _, stderr: "a warning\n"] = captured(Vitrine.trace(compiled, "print_lines"))
+      assert captured(Vitrine.trace(compiled, "echo", "three")) == []
+      assert {:ok, _} = Vitrine.run(compiled, "print", "one", trace: &send(self(), &1))
+      assert_received %{kind: :captured, text: "one"}
+    end
+
+    test "of a call that fails is there, too" do
+      source = ~S|
+        (module
+          (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 0) "\08\00\00\00\05\00\00\00last!")
+          (func (export "trap")
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))
+            unreachable))
+      |
+      {:ok, compiled} = Vitrine.compile(source, @captures)
+      assert {{:error, %{reason: :trap}}, _} = trace = Vitrine.trace(compiled, "trap")
+      assert captured(trace) == [stdout: "last!"]
+    end
+
+    test "stays, however many events there are" do
+      {:ok, compiled} = Vitrine.compile(wasm("c_wasi"), wasi: [stdout: :log, stderr: :capture])
+      {_, events} = Vitrine.trace(compiled, "print_lines", "", max_events: 1)
+      assert [:print, :captured, :call, :dropped] == Enum.map(events, & &1.kind)
+    end
+
+    test "of a pool's call is that of this call" do
+      pool = start_supervised!({Vitrine.Pool, [source: wasm("c_wasi"), size: 1] ++ @captures})
+      {:ok, _} = Vitrine.call(pool, "print", "somebody else's")
+      assert captured(Vitrine.trace(pool, "print", "mine")) == [stdout: "mine"]
+    end
+
+    test "of a plugin is left for who takes it" do
+      plugin = new!(wasm("c_wasi"), @captures)
+      assert captured(Vitrine.trace(plugin, "print", "kept")) == []
+      assert Vitrine.take_printed(plugin) == %{stdout: "kept", stderr: ""}
     end
   end
 

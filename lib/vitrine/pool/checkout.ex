@@ -18,7 +18,9 @@ defmodule Vitrine.Pool.Checkout do
     with {:ok, slot, timeout} <- lease(slots, timeout),
          {:ok, {_, _, plugin, _, _} = instance, timeout} <- ready(slots, slot, timeout) do
       plugin = if trace, do: %{plugin | trace: trace}, else: plugin
-      result = run(slots, slot, {plugin, function, context}, input, timeout || plugin.timeout)
+      frame = {plugin, function, context}
+      run = fn -> run(slots, slot, frame, input, timeout || plugin.timeout) end
+      result = Trace.captured(plugin, run)
       return(slots, instance, result)
       result
     else
@@ -26,9 +28,16 @@ defmodule Vitrine.Pool.Checkout do
     end
   end
 
+  # Slots are most often taken by callers that lost their scheduler in the middle of a short call.
+  # To let those end is cheaper than to be handed a slot, after which everybody else has to queue, too.
   defp lease(slots, timeout) do
-    slot = if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
+    slot = free(slots) || (:erlang.yield() && free(slots))
     if slot, do: {:ok, slot, timeout}, else: wait(slots.pid, timeout)
+  end
+
+  # Nobody overtakes those who wait.
+  defp free(slots) do
+    if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
   end
 
   defp wait(pool, timeout) do

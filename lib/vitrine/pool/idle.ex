@@ -28,11 +28,13 @@ defmodule Vitrine.Pool.Idle do
     seen
   end
 
-  @doc "Whether there is something that a later sweep may drop."
+  @doc "Whether there is something that a later sweep may drop, or somebody who may just be making it."
   @spec sweep_again?(Slots.t()) :: boolean()
   def sweep_again?(%Slots{policy: policy} = slots) do
     count = length(Slots.instances(slots))
-    count > policy.min_idle or (count > 0 and policy.max_age != :infinity)
+
+    count > policy.min_idle or (count > 0 and policy.max_age != :infinity) or
+      Slots.leased(slots) != []
   end
 
   defp look(slots, seen, slot) do

@@ -6,12 +6,24 @@ defmodule Vitrine.Pool.Server do
   use GenServer
 
   alias Vitrine.Native
-  alias Vitrine.Pool.{Checkout, Directory, Drain, Idle, Options, Policy, Slots, Version, Waiting}
+
+  alias Vitrine.Pool.{
+    Account,
+    Checkout,
+    Directory,
+    Drain,
+    Idle,
+    Options,
+    Policy,
+    Slots,
+    Version,
+    Waiting
+  }
 
   # A pool without work gives its heap back, after so many milliseconds.
   @hibernate_after 1_000
 
-  defstruct [:options, :waiting, :timer, :warmer, seen: %{}]
+  defstruct [:options, :waiting, :timer, :warmer, warm_again?: false, seen: %{}]
 
   def start_link(%Options{} = options, server_options) do
     GenServer.start_link(__MODULE__, options, [
@@ -54,6 +66,8 @@ defmodule Vitrine.Pool.Server do
     state = %{state | options: %{state.options | plugin: plugin, vars: vars}}
     {:reply, :ok, state |> sweep() |> warm()}
   end
+
+  def handle_call(:stats, _from, state), do: {:reply, Slots.stats(slots(state)), state}
 
   def handle_call({:function_exists?, name}, _from, state),
     do: {:reply, Native.plugin_function(current(state).plugin.ref, name), state}
@@ -98,13 +112,21 @@ defmodule Vitrine.Pool.Server do
   def handle_info({:DOWN, monitor, :process, _, _}, state),
     do: {:noreply, state |> update(&Waiting.down(&1, monitor)) |> warm()}
 
+  def handle_info({:account, plugin}, state) do
+    Account.add(slots(state).table, plugin)
+    {:noreply, state}
+  end
+
   def handle_info(:instance, %{timer: nil} = state), do: {:noreply, schedule(state)}
   def handle_info(:sweep, state), do: {:noreply, %{state | timer: nil} |> sweep() |> warm()}
   def handle_info(:warm, state), do: {:noreply, warm(state)}
 
   # A helper that failed is not tried again before there is a reason to.
-  def handle_info({:EXIT, warmer, _}, %{warmer: warmer} = state),
-    do: {:noreply, %{state | warmer: nil}}
+  def handle_info({:EXIT, warmer, _}, %{warmer: warmer} = state) do
+    again? = state.warm_again?
+    state = %{state | warmer: nil, warm_again?: false}
+    {:noreply, if(again?, do: warm(state), else: state)}
+  end
 
   def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
   def handle_info(_message, state), do: {:noreply, state}
@@ -136,7 +158,8 @@ defmodule Vitrine.Pool.Server do
     end
   end
 
-  defp warm(state), do: state
+  # The helper may have seen already that enough were ready.
+  defp warm(state), do: %{state | warm_again?: true}
 
   @impl true
   def terminate(_reason, state) do

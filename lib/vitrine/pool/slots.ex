@@ -13,12 +13,14 @@ defmodule Vitrine.Pool.Slots do
   #   {slot, version, plugin, made, uses}
   #   {:version, number, %Version{}}         what instances are made of now
   #
+  # besides those of Vitrine.Pool.Account.
+  #
   # While somebody waits, slots are given out by the pool's process alone, in order, and whoever gives
   # one back tells it. How many wait is set before the pool looks for free slots, and read after a
   # slot was given back: one of the two sees the other.
 
-  alias Vitrine.{Native, Plugin}
-  alias Vitrine.Pool.{Gauges, Owner, Version}
+  alias Vitrine.Plugin
+  alias Vitrine.Pool.{Account, Gauges, Owner, Version}
 
   @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy]
   defstruct @enforce_keys
@@ -43,10 +45,12 @@ defmodule Vitrine.Pool.Slots do
   @doc "The slots of a pool, which is the process that asks."
   def new(options, policy) do
     total = options.size + options.overflow
+    table = :ets.new(__MODULE__, [:public, read_concurrency: options.partitions > 1])
+    Account.open(table)
 
     %__MODULE__{
       pid: self(),
-      table: :ets.new(__MODULE__, [:public, read_concurrency: options.partitions > 1]),
+      table: table,
       gauges: Gauges.new(total),
       size: options.size,
       total: total,
@@ -156,6 +160,15 @@ defmodule Vitrine.Pool.Slots do
     ])
   end
 
+  @doc "What all instances have done, those included that were dropped."
+  @spec stats(t()) :: Vitrine.stats()
+  def stats(slots) do
+    plugins =
+      :ets.select(slots.table, [{{:"$1", :_, :"$2", :_, :_}, [is_integer: :"$1"], [:"$2"]}])
+
+    Account.stats(slots.table, plugins)
+  end
+
   @doc "Whether the slot seems to have an instance."
   @spec filled?(t(), slot()) :: boolean()
   def filled?(slots, slot), do: Gauges.filled?(slots.gauges, slot)
@@ -173,7 +186,10 @@ defmodule Vitrine.Pool.Slots do
   @spec drop(t(), slot()) :: :ok
   def drop(slots, slot) do
     Gauges.put_filled(slots.gauges, slot, false)
-    for {_, _, plugin, _, _} <- :ets.take(slots.table, slot), do: Native.plugin_close(plugin.ref)
+
+    for {_, _, plugin, _, _} <- :ets.take(slots.table, slot),
+        do: Account.close(slots.table, slots.pid, plugin)
+
     :ok
   end
 

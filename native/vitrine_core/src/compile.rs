@@ -81,8 +81,19 @@ impl Compiled {
     }
 }
 
+/// Where the native code of a module came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The module is in use, or was being compiled for somebody else.
+    Memory,
+    /// It was in the cache on disk.
+    Disk,
+    /// It was compiled.
+    Compiler,
+}
+
 /// What a compilation comes to.
-pub type Outcome = Result<Arc<Compiled>, Error>;
+pub type Outcome = Result<(Arc<Compiled>, Origin), Error>;
 type Waiter = Box<dyn FnOnce(Outcome) + Send>;
 
 enum Entry {
@@ -106,7 +117,7 @@ pub fn compile(
     submit(move || {
         let key = (Sha256::digest(&bytes).into(), options);
         match look_up(key, Box::new(done)) {
-            Lookup::Found(compiled, done) => done(Ok(compiled)),
+            Lookup::Found(compiled, done) => done(Ok((compiled, Origin::Memory))),
             Lookup::Waiting => (),
             Lookup::Absent => finish(key, build(key, &bytes, cache.as_ref())),
         }
@@ -141,13 +152,20 @@ fn finish(key: Key, outcome: Outcome) {
     let mut registry = REGISTRY.lock();
     registry.retain(|_, entry| !matches!(entry, Entry::Ready(weak) if weak.strong_count() == 0));
     let entry = match &outcome {
-        Ok(compiled) => registry.insert(key, Entry::Ready(Arc::downgrade(compiled))),
+        Ok((compiled, _)) => registry.insert(key, Entry::Ready(Arc::downgrade(compiled))),
         Err(_) => registry.remove(&key),
     };
     drop(registry);
     if let Some(Entry::Compiling(waiters)) = entry {
+        let shared = outcome.clone();
+        let shared = shared.map(|(compiled, _)| (compiled, Origin::Memory));
+        let mut waiters = waiters.into_iter();
+        // The first is the one it was compiled for.
+        if let Some(first) = waiters.next() {
+            first(outcome);
+        }
         for done in waiters {
-            done(outcome.clone());
+            done(shared.clone());
         }
     }
 }
@@ -173,7 +191,7 @@ fn load_or_build(
     if let Some((cache, key)) = &cache
         && let Some(built) = load(platform, cache, key)
     {
-        return finished(platform, sha256, built);
+        return finished(platform, sha256, built, Origin::Disk);
     }
     let built = on_deep_stack(|| build_module(platform, options, bytes))?;
     if let Some((cache, key)) = &cache
@@ -184,7 +202,7 @@ fn load_or_build(
             &cache::Entry::new(built.command, built.long_steps, code),
         );
     }
-    finished(platform, sha256, built)
+    finished(platform, sha256, built, Origin::Compiler)
 }
 
 /// A module, and what its bytes tell that it does not.
@@ -194,8 +212,13 @@ struct Built {
     long_steps: bool,
 }
 
-fn finished(platform: &'static Platform, sha256: [u8; 32], built: Built) -> Outcome {
-    Ok(Arc::new(Compiled {
+fn finished(
+    platform: &'static Platform,
+    sha256: [u8; 32],
+    built: Built,
+    origin: Origin,
+) -> Outcome {
+    let compiled = Arc::new(Compiled {
         sha256,
         platform,
         exports: Exports::of(&built.module),
@@ -203,7 +226,8 @@ fn finished(platform: &'static Platform, sha256: [u8; 32], built: Built) -> Outc
         long_steps: built.long_steps,
         command: built.command,
         module: built.module,
-    }))
+    });
+    Ok((compiled, origin))
 }
 
 /// The module as it was kept, if it was.

@@ -46,7 +46,7 @@ mod world;
 pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, Vars};
 pub use cache::Cache;
 pub use call::{Call, Finished, Step};
-pub use compile::{CompileOptions, Compiled, MAX_MODULE_SIZE, compile};
+pub use compile::{CompileOptions, Compiled, MAX_MODULE_SIZE, Origin, compile};
 pub use control::{LARGE, Reply, Request};
 pub use engine::{Profiler, Settings};
 pub use error::{Error, Frame, Reason};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
-use vitrine_core::{Cache, CompileOptions, Compiled, Settings, compile};
+use vitrine_core::{Cache, CompileOptions, Compiled, Origin, Settings, compile};
 
 /// A directory that is deleted at the end.
 struct Temporary(PathBuf);
@@ -64,7 +64,7 @@ impl Drop for Temporary {
     }
 }
 
-fn compile_with(text: &str, options: CompileOptions, cache: &Cache) -> Arc<Compiled> {
+fn compile_with(text: &str, options: CompileOptions, cache: &Cache) -> (Arc<Compiled>, Origin) {
     let (done, outcome) = mpsc::channel();
     let cache = Some(cache.clone());
     compile(text.as_bytes().to_vec(), options, cache, move |outcome| {
@@ -75,22 +75,25 @@ fn compile_with(text: &str, options: CompileOptions, cache: &Cache) -> Arc<Compi
 
 /// Compiles and forgets, so that the next time it comes from the cache or is compiled anew. The
 /// text must be nobody else's: what is in use is neither.
-fn load(text: &str, cache: &Cache) {
-    let compiled = compile_with(text, CompileOptions::default(), cache);
+fn load(text: &str, cache: &Cache) -> Origin {
+    let (compiled, origin) = compile_with(text, CompileOptions::default(), cache);
     assert_eq!(compiled.functions().collect::<Vec<_>>(), ["run"]);
     let weak = Arc::downgrade(&compiled);
     drop(compiled);
     while weak.strong_count() > 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
+    origin
 }
 
 /// Whether loading found the entry: one that is written anew is another file.
 fn found(text: &str, cache: &Cache, entry: &Path) -> bool {
     let file = |path: &Path| fs::metadata(path).map(|about| about.ino()).ok();
     let before = file(entry);
-    load(text, cache);
-    before.is_some() && file(entry) == before
+    let origin = load(text, cache);
+    let found = before.is_some() && file(entry) == before;
+    assert_eq!(origin == Origin::Disk, found, "{origin:?}");
+    found
 }
 
 fn module(name: &str) -> String {
@@ -110,6 +113,38 @@ fn what_was_compiled_is_found() {
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!(mode(&entry), 0o600);
     assert_eq!(mode(&cache.directory), 0o700);
+}
+
+#[test]
+fn it_is_told_where_code_came_from() {
+    let (temporary, text) = (Temporary::new(), module("origin"));
+    let cache = temporary.cache();
+    assert_eq!(load(&text, &cache), Origin::Compiler);
+    let options = CompileOptions::default();
+    let (_used, origin) = compile_with(&text, options, &cache);
+    assert_eq!(origin, Origin::Disk);
+    assert_eq!(compile_with(&text, options, &cache).1, Origin::Memory);
+}
+
+#[test]
+fn of_those_who_want_it_at_the_same_time_one_compiles() {
+    let (temporary, text) = (Temporary::new(), module("waiters"));
+    let (done, outcomes) = mpsc::channel();
+    for _ in 0..8 {
+        let (bytes, done) = (text.clone().into_bytes(), done.clone());
+        let cache = Some(temporary.cache());
+        compile(bytes, CompileOptions::default(), cache, move |outcome| {
+            done.send(outcome.unwrap()).unwrap();
+        });
+    }
+    let outcomes: Vec<_> = outcomes.iter().take(8).collect();
+    let of = |wanted| {
+        outcomes
+            .iter()
+            .filter(|(_, origin)| *origin == wanted)
+            .count()
+    };
+    assert_eq!((of(Origin::Compiler), of(Origin::Memory)), (1, 7));
 }
 
 #[test]

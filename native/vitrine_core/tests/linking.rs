@@ -32,7 +32,7 @@ fn load_with(
         compile(text.as_bytes().to_vec(), options, None, move |outcome| {
             done.send(outcome).unwrap();
         });
-        compiled.push((name.to_string(), outcome.recv().unwrap()?));
+        compiled.push((name.to_string(), outcome.recv().unwrap()?.0));
     }
     let links = Links::new(&compiled, 0, functions, options.wasi.is_some())?;
     let plugin = Plugin::new(links, options)?;

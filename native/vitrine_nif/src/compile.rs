@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{Compiled, Reaped};
+use vitrine_core::{Compiled, Origin, Reaped};
 
 use crate::options::{self, CompileTerm};
 use crate::{atoms, bytes, error, reply};
@@ -13,21 +13,29 @@ pub struct CompiledModule(pub Reaped<Arc<Compiled>>);
 #[rustler::resource_impl]
 impl Resource for CompiledModule {}
 
-/// Answers `{:vitrine_reply, id, {:ok, compiled} | {:error, details}}`.
+/// Answers `{:vitrine_reply, id, {:ok, {compiled, from}} | {:error, details}}`, where `from` is
+/// `:memory`, `:disk` or `:compiler`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: u64) -> NifResult<Atom> {
     let (to, (options, cache)) = (env.pid(), options.decode()?);
     vitrine_core::compile(bytes.as_slice().to_vec(), options, cache, move |outcome| {
         reply::send(&to, id, |env| match outcome {
-            Ok(compiled) => (
-                atoms::ok(),
-                ResourceArc::new(CompiledModule(Reaped::new(compiled))),
-            )
-                .encode(env),
+            Ok((compiled, origin)) => {
+                let compiled = ResourceArc::new(CompiledModule(Reaped::new(compiled)));
+                (atoms::ok(), (compiled, from(origin))).encode(env)
+            }
             Err(e) => error::encode(env, &e),
         });
     });
     Ok(atoms::ok())
+}
+
+fn from(origin: Origin) -> Atom {
+    match origin {
+        Origin::Memory => atoms::memory(),
+        Origin::Disk => atoms::disk(),
+        Origin::Compiler => atoms::compiler(),
+    }
 }
 
 /// Why a cache, `{directory, max_bytes}`, is not to be trusted, or `nil`.

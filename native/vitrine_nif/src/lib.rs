@@ -50,6 +50,9 @@ mod atoms {
         perf,
         jitdump,
         vtune,
+        // Where code came from, besides memory
+        disk,
+        compiler,
         // Value types
         i32,
         i64,

@@ -154,6 +154,59 @@ defmodule Vitrine.Pool.InstanceTest do
     end
   end
 
+  describe "an instance that takes longer to make than it may be idle" do
+    test "is dropped all the same" do
+      greet = fn _ -> Process.sleep(200) && "" end
+
+      pool =
+        pool!(source: @source, host_functions: %{"greet" => greet}, size: 1, idle_timeout: 50)
+
+      assert Vitrine.call(pool, "run") == {:ok, ""}
+      assert Pool.info(pool).idle == 1
+      eventually(fn -> Pool.info(pool).idle == 0 end)
+    end
+  end
+
+  describe "an instance that is wanted while another is made ahead" do
+    test "is made, too" do
+      test = self()
+      held = :atomics.new(1, [])
+
+      greet = fn _ ->
+        if :atomics.get(held, 1) == 1 do
+          send(test, {:making, self()})
+          receive(do: (:go_on -> ""))
+        else
+          ""
+        end
+      end
+
+      options = [source: @source, host_functions: %{"greet" => greet}]
+      pool = pool!([size: 1, min_idle: 1] ++ options)
+      eventually(fn -> Pool.info(pool).idle == 1 end)
+      :atomics.put(held, 1, 1)
+      assert reason(Vitrine.call(pool, "trap")) == :trap
+      assert_receive {:making, helper}, 5_000
+
+      # The helper sees that enough are ready, then that one is used and dropped: the pool hears of that
+      # before it hears of the helper's end.
+      :sys.suspend(pool)
+      send(pool, :warm)
+      monitor = Process.monitor(helper)
+      send(helper, :go_on)
+      assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
+      slots = Pool.Directory.find(pool)
+      slot = Pool.Slots.lease_any(slots, self())
+      Pool.Slots.drop(slots, slot)
+      Pool.Slots.release(slots, slot)
+      :sys.resume(pool)
+
+      assert_receive {:making, helper}, 5_000
+      send(helper, :go_on)
+      eventually(fn -> Pool.info(pool).idle == 1 end)
+    end
+  end
+
   describe "reset: true" do
     test "gives each call an instance that no other was in" do
       pool = pool!(size: 1, reset: true, vars: %{"a" => "initial"})

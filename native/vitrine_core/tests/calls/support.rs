@@ -49,7 +49,7 @@ pub fn compiled(text: &str) -> Result<Arc<Compiled>, Error> {
     compile(text.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
-    outcome.recv().unwrap()
+    outcome.recv().unwrap().map(|(compiled, _)| compiled)
 }
 
 pub fn load_with(

@@ -1,0 +1,74 @@
+defmodule Vitrine.Pool.Account do
+  @moduledoc false
+  # What all instances of a pool have done, those included that it has dropped: these are added up in
+  # rows of the pool's table, those that are there are asked.
+  #
+  #   {:past, count, …}       the counters, in the order of @counters
+  #   {:peak, bytes}          the most memory that one of them had
+  #   {{:error, reason}, n}
+
+  alias Vitrine.{Native, Plugin}
+
+  @counters [:calls, :abandoned, :instances, :slices, :guest_us, :host_calls, :host_us, :fuel]
+  @now [:memory_bytes, :vars_bytes]
+
+  # How soon a call has noticed that its instance was closed, in milliseconds.
+  @notice 100
+
+  @doc "The rows of a table that is new."
+  @spec open(:ets.table()) :: true
+  def open(table) do
+    :ets.insert(table, [List.to_tuple([:past | Enum.map(@counters, fn _ -> 0 end)]), {:peak, 0}])
+  end
+
+  @doc "Closes an instance of the pool of this process, and keeps what it has done."
+  @spec close(:ets.table(), pid(), Plugin.t()) :: :ok
+  def close(table, pool, plugin) do
+    idle? = Native.plugin_idle(plugin.ref)
+    Native.plugin_close(plugin.ref)
+    # A call that is in it, of a process that was killed, is counted when it has ended.
+    if idle?, do: add(table, plugin), else: Process.send_after(pool, {:account, plugin}, @notice)
+    :ok
+  end
+
+  @doc "Adds what an instance has done that is gone."
+  @spec add(:ets.table(), Plugin.t()) :: :ok
+  def add(table, plugin) do
+    stats = Native.plugin_stats(plugin.ref)
+
+    counts =
+      for {name, place} <- Enum.with_index(@counters, 2), do: {place, Map.fetch!(stats, name)}
+
+    :ets.update_counter(table, :past, counts)
+    for {reason, n} <- stats.errors, do: count(table, {:error, reason}, n)
+    peak = stats.peak_memory_bytes
+    :ets.select_replace(table, [{{:peak, :"$1"}, [{:<, :"$1", peak}], [{{:peak, peak}}]}])
+    :ok
+  end
+
+  defp count(table, key, n), do: :ets.update_counter(table, key, n, {key, 0})
+
+  @doc "What `Vitrine.stats/1` tells of a pool with these instances."
+  @spec stats(:ets.table(), [Plugin.t()]) :: Vitrine.stats()
+  def stats(table, plugins) do
+    Enum.reduce(plugins, past(table), fn plugin, sum ->
+      Map.merge(sum, Native.plugin_stats(plugin.ref), &merge/3)
+    end)
+  end
+
+  defp past(table) do
+    [past] = :ets.lookup(table, :past)
+    [{:peak, peak}] = :ets.lookup(table, :peak)
+    errors = :ets.select(table, [{{{:error, :"$1"}, :"$2"}, [], [{{:"$1", :"$2"}}]}])
+
+    [@counters, tl(Tuple.to_list(past))]
+    |> Enum.zip()
+    |> Map.new()
+    |> Map.merge(Map.new(@now, &{&1, 0}))
+    |> Map.merge(%{peak_memory_bytes: peak, errors: Map.new(errors)})
+  end
+
+  defp merge(:errors, some, more), do: Map.merge(some, more, fn _reason, a, b -> a + b end)
+  defp merge(:peak_memory_bytes, one, other), do: max(one, other)
+  defp merge(_counter, some, more), do: some + more
+end
