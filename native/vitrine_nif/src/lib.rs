@@ -12,6 +12,7 @@ mod links;
 mod options;
 mod plugin;
 mod reply;
+mod snapshot;
 mod stats;
 mod toml;
 mod value;
@@ -50,6 +51,7 @@ mod atoms {
         perf,
         jitdump,
         vtune,
+        draft,
         // Value types
         i32,
         i64,
@@ -90,6 +92,7 @@ mod atoms {
         function_not_found,
         link,
         compile,
+        snapshot,
         busy,
         closed,
     }
