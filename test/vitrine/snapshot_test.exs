@@ -7,6 +7,8 @@ defmodule Vitrine.SnapshotTest do
 
   alias Vitrine.HostFunction
 
+  @moduletag :capture_log
+
   # `value` returns what the initialisers and `init` have added up; `trap` traps after a change.
   @counter ~S"""
   (module
