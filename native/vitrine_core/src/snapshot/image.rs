@@ -196,23 +196,26 @@ fn used(bytes: &[u8]) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
 
+    fn kept(memory: &[u8]) -> Vec<(usize, usize)> {
+        let ranges = ranges(memory).into_iter();
+        ranges.map(|range| (range.start, range.end)).collect()
+    }
+
     #[test]
     fn only_what_is_not_zero_is_kept_page_by_page() {
-        assert_eq!(ranges(&[]), []);
-        assert_eq!(ranges(&[0; 2 * PAGE]), []);
+        assert_eq!(kept(&[]), []);
+        assert_eq!(kept(&[0; 2 * PAGE]), []);
         let mut memory = vec![0; 5 * PAGE];
         memory[PAGE + 1] = 1;
-        assert_eq!(ranges(&memory), [PAGE + 1..PAGE + 2]);
+        assert_eq!(kept(&memory), [(PAGE + 1, PAGE + 2)]);
         // Zeros within a page, and between pages that touch each other.
         memory[2 * PAGE + 9] = 1;
         memory[5 * PAGE - 1] = 1;
-        assert_eq!(
-            ranges(&memory),
-            [PAGE + 1..2 * PAGE + 10, 5 * PAGE - 1..5 * PAGE]
-        );
+        let last = (5 * PAGE - 1, 5 * PAGE);
+        assert_eq!(kept(&memory), [(PAGE + 1, 2 * PAGE + 10), last]);
         memory[0] = 1;
-        assert_eq!(ranges(&memory), [0..2 * PAGE + 10, 5 * PAGE - 1..5 * PAGE]);
-        assert_eq!(ranges(&[7; PAGE + 3]), [0..PAGE + 3]);
+        assert_eq!(kept(&memory), [(0, 2 * PAGE + 10), last]);
+        assert_eq!(kept(&[7; PAGE + 3]), [(0, PAGE + 3)]);
     }
 
     #[test]
