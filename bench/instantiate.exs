@@ -1,5 +1,6 @@
-# What a fresh instance for each call costs beside a call of one that is there, and what it costs to
-# load a plugin that is compiled, on disk or neither: `mix run bench/instantiate.exs`.
+# What a fresh instance for each call costs beside a call of one that is there, also where it begins
+# with a snapshot, and what it costs to load a plugin that is compiled, on disk or neither:
+# `mix run bench/instantiate.exs`.
 
 Code.require_file("support.exs", __DIR__)
 
@@ -19,7 +20,34 @@ defmodule Bench.Instantiate do
       instances(name, compiled)
     end
 
+    functions = [host_functions: %{"greet" => & &1, "tick" => & &1}]
+
+    for {name, options} <- [{"javascript", functions}, {"go", options ++ functions}] do
+      snapshots(name, options)
+    end
+
     loads(File.read!(Bench.guest("go")))
+  end
+
+  # What an interpreter or a runtime of its own does when it starts is not done again.
+  defp snapshots(name, options) do
+    options = [timeout: 60_000] ++ options
+    {:ok, compiled} = Vitrine.compile(Bench.guest(name), options)
+    {:ok, snapshot} = Vitrine.compile(Bench.guest(name), [snapshot: "echo"] ++ options)
+    {:ok, plugin} = Vitrine.new(snapshot)
+
+    cases = [
+      {"a call of an instance that is there",
+       fn -> {:ok, "hi"} = Vitrine.call(plugin, "echo", "hi") end},
+      {"a call of a fresh instance of a snapshot",
+       fn -> {:ok, "hi"} = Vitrine.run(snapshot, "echo", "hi") end},
+      {"a call of a fresh instance", fn -> {:ok, "hi"} = Vitrine.run(compiled, "echo", "hi") end}
+    ]
+
+    times = for _ <- 1..5, {row, call} <- cases, do: {row, Bench.nanoseconds(call, 5, 20)}
+
+    rows = for {row, _} <- cases, do: {row, Bench.median(for {^row, time} <- times, do: time)}
+    Bench.table("#{name}, with a snapshot", rows, "a call of a fresh instance of a snapshot")
   end
 
   defp instances(name, compiled) do

@@ -96,12 +96,14 @@ defmodule Vitrine do
       `:imports`, the namespaces and `{namespace, name}` that it may import from besides the ABI and,
       if it is granted, WASI, `:any` by default;
       `:abi`, the version of the ABI, 1 for Extism's since 1.0 and 0 for the one before
+    * `:snapshot` - `true`, or the name of a plugin function: instances begin as the initialisers, and that
+      function, left the first one; see `compile/2`. `false` by default
     * `:cache` - `false` if native code is not to be kept on disk, or looked for there. `true` by
       default; see [Compiling](compiling.md#native-code-on-disk)
 
   ## Errors
 
-  `:manifest`, `:compile`, `:contract`, `:link`, and what a start function or initialiser may come to: `:trap`,
+  `:manifest`, `:compile`, `:contract`, `:link`, `:snapshot`, and what a start function or initialiser may come to: `:trap`,
   `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:http`. Wrong options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
@@ -112,19 +114,40 @@ defmodule Vitrine do
   def new(source, options \\ []), do: Loader.load(source, options)
 
   @doc """
-  Compiles a plugin and links it, and runs nothing of it: what `new/2` and `run/4` make instances of,
-  in any process and any number.
+  Compiles a plugin and links it, and runs nothing of it, but for a snapshot: what `new/2` and `run/4`
+  make instances of, in any process and any number.
 
   Takes the sources and options of `new/2`. Options given to `new/2` later are merged over those
   given here; what changes the code or the imports must stay as it is then, or `ArgumentError` is
   raised: whether `:fuel` and `:coredump` are given, `:debug_info`, `:profiler`, whether there is
-  `:wasi`, and the names and types of `:host_functions`. The functions themselves may be others.
+  `:wasi`, the names and types of `:host_functions`, and `:snapshot`. The functions themselves may be
+  others.
 
   A compiled plugin as `source` gets the options on top of its own.
 
+  ## Snapshots
+
+  With the option `:snapshot` the plugin is initialised here, once: in a call in this process, within
+  `:timeout` and with all that the options grant. Instances begin with the memory, globals and
+  variables that this left, in microseconds, and no initialiser runs in them. `true` is for the
+  plugin's own initialisers; with the name of a plugin function that is called after them, without an
+  input, and its output is dropped. See [Compiling](compiling.md#snapshots) for what is kept, and
+  what that means for random numbers and secrets.
+
+      iex> {:ok, compiled} = Vitrine.compile(~S|
+      ...>   (module
+      ...>     (global $answer (mut i32) (i32.const 0))
+      ...>     (func (export "think") (global.set $answer (i32.const 42)))
+      ...>     (func (export "answer") (result i32) (global.get $answer)))
+      ...> |, snapshot: "think")
+      iex> {:error, error} = Vitrine.run(compiled, "answer")
+      iex> error.code
+      42
+
   ## Errors
 
-  `:manifest`, `:compile`, `:contract` and `:link`.
+  `:manifest`, `:compile`, `:contract` and `:link`. For a snapshot also `:snapshot`, if the plugin has
+  state that it would lose, and those of a call.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "empty")
       iex> compiled.name
@@ -254,7 +277,7 @@ defmodule Vitrine do
 
   ## Errors
 
-  All but `:manifest`, `:compile`, `:contract` and `:link`; see `t:Vitrine.Error.reason/0`.
+  All but `:manifest`, `:compile`, `:contract`, `:link` and `:snapshot`; see `t:Vitrine.Error.reason/0`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run") unreachable))|, name: "p")
       iex> {:error, error} = Vitrine.call(plugin, "run")

@@ -13,7 +13,7 @@ defmodule Vitrine.Compiled do
   released when nobody holds the compiled plugin or an instance any more.
   """
 
-  alias Vitrine.{Contract, Error, Interface, Manifest, Options}
+  alias Vitrine.{Contract, Error, Interface, Manifest, Options, Wasi}
 
   @typedoc "A compiled plugin. Its fields are private, but for `name` and `hash`, of its main module."
   @type t :: %__MODULE__{
@@ -23,12 +23,14 @@ defmodule Vitrine.Compiled do
           interface: Interface.t(),
           manifest: Manifest.t(),
           options: keyword(),
-          settings: map()
+          settings: map(),
+          vars: %{optional(String.t()) => binary()}
         }
 
-  # The options as they were given, and checked, and the manifest without its modules.
+  # The options as they were given, and checked, the manifest without its modules, and the variables
+  # of a snapshot.
   @enforce_keys [:name, :hash, :ref, :interface, :manifest, :options, :settings]
-  defstruct @enforce_keys
+  defstruct @enforce_keys ++ [vars: %{}]
 
   @doc false
   # The compiled plugin with options merged over those that it has.
@@ -41,6 +43,7 @@ defmodule Vitrine.Compiled do
     name = settings.name || compiled.name
     same_code!(compiled, settings.compile)
     same_imports!(compiled, settings)
+    same_snapshot!(compiled, settings)
 
     with :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name) do
       {:ok, %{compiled | name: name, options: merged, settings: settings}}
@@ -80,6 +83,22 @@ defmodule Vitrine.Compiled do
         "functions of the same names and types, #{inspect(was)}",
         "is linked when a plugin is compiled, all but what the functions do"
       )
+    end
+  end
+
+  defp same_snapshot!(%{settings: was} = compiled, settings) do
+    if settings.snapshot != was.snapshot do
+      differs!(compiled, :snapshot, inspect(was.snapshot), "is taken when a plugin is compiled")
+    end
+
+    # A guest remembers the descriptors of its directories from its initialisation.
+    if was.snapshot != false and was.wasi != nil do
+      paths = Wasi.guest_paths(was.wasi)
+
+      if Wasi.guest_paths(settings.wasi) != paths do
+        expected = "directories that the guest finds at #{inspect(paths)}"
+        differs!(compiled, :allowed_paths, expected, "is in the memory of the snapshot")
+      end
     end
   end
 

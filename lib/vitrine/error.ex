@@ -30,6 +30,8 @@ defmodule Vitrine.Error do
       option `:requires` of `Vitrine.new/2`
     * `:manifest` - the source or the manifest is not as it must be
     * `:compile` - the bytes are no WebAssembly module that can be compiled
+    * `:snapshot` - the plugin has state that a snapshot would lose, see the option `:snapshot` of
+      `Vitrine.compile/2`
     * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit
     * `:busy` - the plugin is in the middle of a call
     * `:pool_full` - no instance of the `Vitrine.Pool` is free, and as many callers wait as may
@@ -62,6 +64,7 @@ defmodule Vitrine.Error do
           | :contract
           | :manifest
           | :compile
+          | :snapshot
           | :vars
           | :busy
           | :pool_full

@@ -73,6 +73,7 @@ defmodule Vitrine.Inspection do
   defp refused(found, wanted, interface, settings) do
     Contract.faults(settings.requires, interface, settings.wasi != nil) ++
       wasi(interface, settings) ++
+      snapshot(interface, settings.snapshot) ++
       Enum.flat_map(wanted, &unlinkable(&1, found.unknown, settings)) ++
       memory(found, settings) ++ tables(found, settings)
   end
@@ -80,6 +81,12 @@ defmodule Vitrine.Inspection do
   defp wasi(interface, settings) do
     if settings.wasi == nil and Enum.any?(interface.imports, &(Interface.kind(&1) == :wasi)),
       do: ["it needs WASI, which is not granted"],
+      else: []
+  end
+
+  defp snapshot(interface, function) do
+    if is_binary(function) and function not in interface.functions,
+      do: ["it lacks the plugin function #{inspect(function)}, which a snapshot is taken after"],
       else: []
   end
 

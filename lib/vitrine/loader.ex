@@ -13,6 +13,7 @@ defmodule Vitrine.Loader do
     Native,
     Options,
     Plugin,
+    Snapshot,
     Source,
     Telemetry
   }
@@ -27,23 +28,36 @@ defmodule Vitrine.Loader do
       main = Enum.find_index(modules, &match?({"main", _}, &1))
       name = settings.name || name
 
-      with {:ok, modules} <- compile_modules(modules, main, settings, name),
+      with :ok <- Snapshot.check(settings.snapshot, modules, name),
+           {:ok, modules} <- compile_modules(modules, main, settings, name),
            hash = modules |> Enum.at(main) |> elem(1) |> Native.compiled_hash(),
            name = name || String.slice(hash, 0, 12),
            interface = interface(modules, main),
            :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
            {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name) do
-        {:ok,
-         %Compiled{
-           name: name,
-           hash: hash,
-           ref: ref,
-           interface: interface,
-           manifest: %{manifest | wasm: []},
-           options: options,
-           settings: settings
-         }}
+        snapshot(%Compiled{
+          name: name,
+          hash: hash,
+          ref: ref,
+          interface: interface,
+          manifest: %{manifest | wasm: []},
+          options: options,
+          settings: settings
+        })
       end
+    end
+  end
+
+  # The same plugin, but for what it begins with.
+  defp snapshot(%Compiled{settings: %{snapshot: false}} = compiled), do: {:ok, compiled}
+
+  defp snapshot(%Compiled{settings: settings, name: name} = compiled) do
+    with {:ok, module, vars} <- Snapshot.take(compiled),
+         terms = Map.merge(compile_terms(settings), %{library: false, stage: :snapshot}),
+         {:ok, module} <- native(compile_module("main", module, terms, name), name),
+         {:ok, ref} <-
+           native(Native.link([{"main", module}], 0, Options.link_terms(settings)), name) do
+      {:ok, %{compiled | ref: ref, vars: vars}}
     end
   end
 
@@ -60,8 +74,9 @@ defmodule Vitrine.Loader do
 
   @doc "A plugin without an instance: its first call makes one."
   @spec plugin(Compiled.t()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def plugin(%Compiled{settings: settings} = compiled) do
-    with {:ok, ref} <- native(Native.plugin_new(compiled.ref, settings.terms), compiled.name) do
+  def plugin(%Compiled{settings: settings, vars: vars} = compiled) do
+    with {:ok, ref} <- native(Native.plugin_new(compiled.ref, settings.terms), compiled.name),
+         :ok <- put_vars(ref, vars, compiled.name) do
       {:ok,
        %Plugin{
          name: compiled.name,
@@ -78,9 +93,13 @@ defmodule Vitrine.Loader do
     end
   end
 
+  defp put_vars(_ref, vars, _name) when vars == %{}, do: :ok
+  defp put_vars(ref, vars, name), do: native(Native.plugin_put_vars(ref, Map.to_list(vars)), name)
+
   # One after the other: a worker of the core compiles each with all processors.
   defp compile_modules(modules, main, settings, plugin) do
-    terms = Map.put(settings.compile, :cache, Cache.native!(settings.cache))
+    stage = if settings.snapshot != false, do: :draft
+    terms = Map.put(compile_terms(settings), :stage, stage)
 
     modules
     |> Enum.with_index()
@@ -94,6 +113,9 @@ defmodule Vitrine.Loader do
     end)
     |> then(&with {:ok, compiled} <- &1, do: {:ok, Enum.reverse(compiled)})
   end
+
+  defp compile_terms(settings),
+    do: Map.put(settings.compile, :cache, Cache.native!(settings.cache))
 
   defp compile_module(name, bytes, terms, plugin) do
     describe = fn result ->
@@ -122,5 +144,6 @@ defmodule Vitrine.Loader do
   end
 
   defp native({:ok, _} = ok, _name), do: ok
+  defp native(:ok, _name), do: :ok
   defp native({:error, details}, name), do: {:error, Error.from_native(details, plugin: name)}
 end

@@ -33,6 +33,7 @@ defmodule Vitrine.Native do
   def plugin_put_config(_plugin, _changes), do: error()
   def plugin_take_printed(_plugin), do: error()
   def plugin_fuel_used(_plugin), do: error()
+  def plugin_snapshot(_plugin, _id), do: error()
   def plugin_stats(_plugin), do: error()
   def plugin_vars_version(_plugin), do: error()
 

@@ -2,7 +2,7 @@ defmodule Vitrine.Options do
   @moduledoc false
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
-  alias Vitrine.{Contract, HostFunction, Log, Wasi}
+  alias Vitrine.{Contract, HostFunction, Log, Snapshot, Wasi}
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
@@ -35,7 +35,8 @@ defmodule Vitrine.Options do
     :allowed_hosts,
     :http_response_headers,
     :cache,
-    :requires
+    :requires,
+    :snapshot
   ]
 
   # Bytes of a call's output, and elements of all of an instance's tables.
@@ -78,7 +79,8 @@ defmodule Vitrine.Options do
         allowed_hosts: nil,
         http_response_headers: false,
         cache: true,
-        requires: nil
+        requires: nil,
+        snapshot: false
       )
       |> Map.new()
 
@@ -98,6 +100,7 @@ defmodule Vitrine.Options do
       Map.merge(options, %{
         host_functions: HostFunction.normalize(options.host_functions),
         requires: Contract.options!(options.requires),
+        snapshot: Snapshot.wish!(options.snapshot),
         config: Map.merge(manifest.config, config!(options.config)),
         memory: memory,
         limits: limits!(options.limits),

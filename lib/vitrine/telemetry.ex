@@ -32,6 +32,7 @@ defmodule Vitrine.Telemetry do
   | `[:vitrine, :host_call, :stop]` | a plugin called a host function, or made an HTTP request | `duration`, `monotonic_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method), `result` (as the plugin sees it, `:ok` or `:error`) |
   | `[:vitrine, :compile, :stop]` | a module was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` (of the source) | `plugin` (or `nil`), `module`, `from`, `result`, `error` |
   | `[:vitrine, :instantiate, :stop]` | an instance was made and initialised, ahead of calls | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
+  | `[:vitrine, :snapshot, :stop]` | a plugin was initialised for a snapshot, and that taken | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
   | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool` (pid), `result` (`:ok`, or the reason of the error) |
   | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `server` (pid), `plugin` |
   | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `server` (pid), `plugin`, `result`, `error` |
@@ -69,6 +70,7 @@ defmodule Vitrine.Telemetry do
     [:vitrine, :host_call, :stop],
     [:vitrine, :compile, :stop],
     [:vitrine, :instantiate, :stop],
+    [:vitrine, :snapshot, :stop],
     [:vitrine, :pool, :queue],
     [:vitrine, :server, :queue],
     [:vitrine, :server, :upgrade],

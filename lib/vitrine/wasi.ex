@@ -70,7 +70,7 @@ defmodule Vitrine.Wasi do
       stdin: stdin!(options[:stdin]),
       stdout: stdout,
       stderr: stderr,
-      directories: Enum.map(paths, &directory/1)
+      directories: paths |> Enum.map(&directory/1) |> Enum.sort_by(&guest_path/1)
     }
 
     {native, %{stdout: stdout_level, stderr: stderr_level}}
@@ -80,6 +80,13 @@ defmodule Vitrine.Wasi do
     raise ArgumentError,
           "expected :wasi to be true, false or a keyword list, got: #{inspect(other)}"
   end
+
+  @doc false
+  # Where plugins find their directories, in the order of the descriptors that they have there: by
+  # these names, so that it is the same whatever the host's are.
+  def guest_paths(native), do: Enum.map(native.directories, &guest_path/1)
+
+  defp guest_path({_host, guest, _read_only}), do: guest
 
   defp directory({"ro:" <> host, guest}), do: {Path.expand(host), guest, true}
   defp directory({host, guest}), do: {Path.expand(host), guest, false}

@@ -1,5 +1,6 @@
 defmodule Vitrine.KitchenSinkTest do
-  # What test/guests/README.md says of the plugin of every language: the same tests for each.
+  # What test/guests/README.md says of the plugin of every language: the same tests for each, also when
+  # its instances begin as it was after a first call.
   # Not async: Logger's level is everybody's.
   use ExUnit.Case, async: false
 
@@ -27,16 +28,22 @@ defmodule Vitrine.KitchenSinkTest do
     {"wat", unreachable: @trap}
   ]
 
-  # A module that is in use is not compiled again: these are kept for all the tests.
-  setup_all do
-    kept =
-      @languages
-      |> Task.async_stream(fn {language, traits} -> load!(language, traits, []) end,
-        timeout: 60_000
-      )
-      |> Enum.map(fn {:ok, plugin} -> plugin end)
+  @variants for {language, traits} <- @languages,
+                snapshot <- [false, "echo"],
+                do: {language, traits, snapshot}
 
-    {:ok, kept: kept}
+  setup_all do
+    compiled =
+      @variants
+      |> Task.async_stream(
+        fn {language, _, snapshot} = variant ->
+          {{language, snapshot}, compile!(variant)}
+        end,
+        timeout: 300_000
+      )
+      |> Map.new(fn {:ok, compiled} -> compiled end)
+
+    {:ok, compiled: compiled}
   end
 
   setup context do
@@ -46,15 +53,17 @@ defmodule Vitrine.KitchenSinkTest do
     {:ok, plugin: plugin!(context)}
   end
 
-  defp load!(language, traits, options) do
+  defp compile!({language, traits, snapshot}) do
     source = if language == "wat", do: wat("kitchen_sink"), else: wasm(language)
-
-    [name: language, host_functions: host_functions(), wasi: traits[:wasi] == true]
-    |> Keyword.merge(options)
-    |> then(&new!(source, &1))
+    wasi = traits[:wasi] == true
+    options = [name: language, host_functions: host_functions(), wasi: wasi, snapshot: snapshot]
+    assert {:ok, compiled} = Vitrine.compile(source, [timeout: 60_000] ++ options)
+    compiled
   end
 
-  defp plugin!(context, options \\ []), do: load!(context.language, context.traits, options)
+  defp plugin!(%{language: language, snapshot: snapshot} = context, options \\ []) do
+    context.compiled |> Map.fetch!({language, snapshot}) |> new!([timeout: 5_000] ++ options)
+  end
 
   # The reason, and what is told of it.
   defp outcome(result) do
@@ -65,9 +74,9 @@ defmodule Vitrine.KitchenSinkTest do
   # The bytes that a guest copies eight at a time, and the ends of pages.
   @lengths [0, 1, 7, 8, 9, 65_535, 65_536, 65_537, 1_048_576]
 
-  for {language, traits} <- @languages do
-    describe language do
-      @describetag language: language, traits: traits
+  for {language, traits, snapshot} <- @variants do
+    describe language <> if(snapshot, do: ", from a snapshot", else: "") do
+      @describetag language: language, snapshot: snapshot
 
       test "echo: any bytes come back as they were", %{plugin: plugin} do
         :rand.seed(:exsss, ExUnit.configuration()[:seed])

@@ -8,8 +8,8 @@ use wasmtime::{
 
 use crate::control::LARGE;
 use crate::error::Stop;
-use crate::reusable::{START, is_state};
 use crate::state::HostState;
+use crate::state_exports::{START, is_state};
 use crate::world::instantiate_command;
 
 /// Calls of commands within each other: each has a stack of its own.

@@ -20,6 +20,8 @@ use crate::link::Needs;
 use crate::long_steps::has_long_steps;
 use crate::platform::Platform;
 use crate::reusable::make_reusable;
+use crate::snapshot::{self, Stage};
+use crate::state_exports::{Start, export_state};
 use crate::workers::{on_deep_stack, submit};
 
 /// The largest module that is compiled, in bytes.
@@ -33,6 +35,8 @@ pub struct CompileOptions {
     /// Whether it is to be linked to another module, and is not a plugin's main one: then a
     /// command has a fresh state for each call.
     pub library: bool,
+    /// Where it stands, if it is to become a snapshot.
+    pub stage: Option<Stage>,
 }
 
 /// A module ready to be instantiated any number of times.
@@ -46,6 +50,10 @@ pub struct Compiled {
     pub(crate) long_steps: bool,
     /// Whether it is a library of which each call wants a fresh instance.
     pub(crate) command: bool,
+    /// Whether its instances are to be left as they begin.
+    pub(crate) initialised: bool,
+    /// What it was compiled from, if that is to become a snapshot.
+    pub(crate) source: Option<Vec<u8>>,
 }
 
 impl Compiled {
@@ -188,21 +196,19 @@ fn load_or_build(
 ) -> Outcome {
     let (sha256, options) = key;
     let cache = cache.map(|cache| (cache, cache::Key::new(&platform.engine, &sha256, options)));
-    if let Some((cache, key)) = &cache
-        && let Some(built) = load(platform, cache, key)
+    if let Some((cache, place)) = &cache
+        && let Some(built) = load(platform, cache, place)
     {
-        return finished(platform, sha256, built, Origin::Disk);
+        return finished(platform, key, bytes, built, Origin::Disk);
     }
     let built = on_deep_stack(|| build_module(platform, options, bytes))?;
-    if let Some((cache, key)) = &cache
+    if let Some((cache, place)) = &cache
         && let Ok(code) = built.module.serialize()
     {
-        cache.put(
-            key,
-            &cache::Entry::new(built.command, built.long_steps, code),
-        );
+        let entry = cache::Entry::new(built.command, built.long_steps, code);
+        cache.put(place, &entry);
     }
-    finished(platform, sha256, built, Origin::Compiler)
+    finished(platform, key, bytes, built, Origin::Compiler)
 }
 
 /// A module, and what its bytes tell that it does not.
@@ -214,10 +220,12 @@ struct Built {
 
 fn finished(
     platform: &'static Platform,
-    sha256: [u8; 32],
+    key: Key,
+    bytes: &[u8],
     built: Built,
     origin: Origin,
 ) -> Outcome {
+    let (sha256, CompileOptions { stage, .. }) = key;
     let compiled = Arc::new(Compiled {
         sha256,
         platform,
@@ -225,6 +233,8 @@ fn finished(
         needs: Needs::of(&built.module)?,
         long_steps: built.long_steps,
         command: built.command,
+        initialised: stage == Some(Stage::Snapshot),
+        source: (stage == Some(Stage::Draft)).then(|| bytes.to_vec()),
         module: built.module,
     });
     Ok((compiled, origin))
@@ -258,7 +268,10 @@ fn build_module(
 ) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
     let (wasm, command, long_steps) =
-        prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
+        prepare(platform, wasm, options).map_err(|e| match e.downcast() {
+            Ok(error) => error,
+            Err(e) => invalid(format!("{e:#}")),
+        })?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Built {
         module,
@@ -279,6 +292,10 @@ fn prepare<'a>(
         && let Some(reusable) = make_reusable(&wasm)?
     {
         (wasm, command) = (Cow::Owned(reusable), true);
+    }
+    if options.stage == Some(Stage::Draft) {
+        snapshot::check(&wasm)?;
+        wasm = Cow::Owned(export_state(&wasm, Start::Run)?);
     }
     if options.settings.debug {
         // The debug information speaks of the code as it is.

@@ -35,6 +35,8 @@ pub enum Reason {
     Vars,
     /// The bytes are no module that can be compiled.
     Compile,
+    /// The plugin has, or may have, state that a snapshot would lose.
+    Snapshot,
     /// The plugin is in the middle of a call.
     Busy,
     /// The plugin was closed.
@@ -43,7 +45,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, each at the place of its discriminant.
-    pub const ALL: [Reason; 17] = [
+    pub const ALL: [Reason; 18] = [
         Reason::GuestError,
         Reason::Trap,
         Reason::Exit,
@@ -59,6 +61,7 @@ impl Reason {
         Reason::Manifest,
         Reason::Vars,
         Reason::Compile,
+        Reason::Snapshot,
         Reason::Busy,
         Reason::Closed,
     ];

@@ -82,7 +82,9 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
 
 async fn make(store: &mut Store<HostState>, shared: &Shared) -> wasmtime::Result<WasmInstance> {
     let instance = assemble(store, shared).await?;
-    initialise(store, &instance).await?;
+    if !shared.main().initialised {
+        initialise(store, &instance).await?;
+    }
     flush(store).await;
     Ok(instance)
 }
@@ -176,6 +178,11 @@ impl Instance {
                 *place = Callable::find(&mut self.store, &self.instance, export);
             }
         }
+    }
+
+    /// The store, and the main module's instance in it.
+    pub(crate) fn parts(&mut self) -> (&mut Store<HostState>, &WasmInstance) {
+        (&mut self.store, &self.instance)
     }
 
     /// The output of the last call.

@@ -233,7 +233,7 @@ impl Plugin {
         self.take_instance()
     }
 
-    fn take_instance(&self) -> Result<Option<Box<Instance>>, Error> {
+    pub(crate) fn take_instance(&self) -> Result<Option<Box<Instance>>, Error> {
         let mut slot = self.slot.lock();
         match std::mem::replace(&mut *slot, Slot::Busy) {
             Slot::Ready(instance) => Ok(Some(instance)),

@@ -2,35 +2,16 @@
 //! fresh ones: before each call its memories, tables and globals are put back to what they were at
 //! first, and its start function is run.
 //!
-//! For that they are exported under names of our own, the start function is exported instead of
-//! run, and segments are never dropped. The bytes of everything else are copied as they are.
+//! For that they are exported under names of our own ([`crate::state_exports`]), the start function
+//! is exported instead of run, and segments are never dropped.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use wasm_encoder::{ExportKind, ExportSection, Module, RawSection, SectionId};
-use wasmparser::{ExternalKind, Operator, Parser, Payload, TypeRef};
+use wasmparser::{ExternalKind, Operator, Parser, Payload};
 
-/// The prefix of the names of our own.
-const PREFIX: &str = "vitrine:";
-
-/// The start function's name.
-pub(crate) const START: &str = "vitrine:start";
-
-/// Whether a name is one of a memory, table or global that is put back.
-pub(crate) fn is_state(name: &str) -> bool {
-    name.starts_with(PREFIX) && name != START
-}
+use crate::state_exports::{Start, export_state};
 
 const NOP: u8 = 0x01;
-
-/// How many there are of a kind: first those that are imported, then the module's own.
-#[derive(Default)]
-struct Counts {
-    memories: u32,
-    tables: u32,
-    globals: u32,
-}
 
 /// The module prepared, if it is a command: it exports `_start` and has no `_initialize`.
 pub(crate) fn make_reusable(wasm: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
@@ -38,84 +19,12 @@ pub(crate) fn make_reusable(wasm: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut patched = Cow::Borrowed(wasm);
-    let mut module = Module::new();
-    let (mut counts, mut exports) = (Counts::default(), ExportSection::new());
-    let mut sections: Vec<(u8, Range<usize>)> = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
-        if let Some((id, range)) = payload.as_section() {
-            sections.push((id, range));
-        }
-        match payload {
-            Payload::ImportSection(imports) => {
-                for import in imports.into_imports() {
-                    match import?.ty {
-                        TypeRef::Memory(_) => counts.memories += 1,
-                        TypeRef::Table(_) => counts.tables += 1,
-                        TypeRef::Global(_) => counts.globals += 1,
-                        _ => (),
-                    }
-                }
-            }
-            Payload::TableSection(tables) => {
-                let first = counts.tables;
-                for index in first..first + tables.count() {
-                    exports.export(&format!("{PREFIX}table:{index}"), ExportKind::Table, index);
-                }
-            }
-            Payload::MemorySection(memories) => {
-                let first = counts.memories;
-                for index in first..first + memories.count() {
-                    exports.export(
-                        &format!("{PREFIX}memory:{index}"),
-                        ExportKind::Memory,
-                        index,
-                    );
-                }
-            }
-            Payload::GlobalSection(globals) => {
-                for (index, global) in (counts.globals..).zip(globals) {
-                    if global?.ty.mutable {
-                        let name = format!("{PREFIX}global:{index}");
-                        exports.export(&name, ExportKind::Global, index);
-                    }
-                }
-            }
-            Payload::StartSection { func, .. } => {
-                exports.export(START, ExportKind::Func, func);
-            }
-            Payload::ExportSection(own) => {
-                for export in own {
-                    let export = export?;
-                    exports.export(export.name, kind(export.kind), export.index);
-                }
-            }
-            Payload::CodeSectionEntry(body) => keep_segments(&body, &mut patched)?,
-            _ => (),
+        if let Payload::CodeSectionEntry(body) = payload? {
+            keep_segments(&body, &mut patched)?;
         }
     }
-    let mut exports = Some(exports);
-    for (id, range) in sections {
-        // A section's place is fixed; where the start function was named, all is known.
-        match id {
-            id if id == SectionId::Export as u8 => (),
-            id if id == SectionId::Start as u8 => (),
-            id => {
-                let after = id >= SectionId::Element as u8 && id != SectionId::Tag as u8;
-                if after && let Some(exports) = exports.take() {
-                    module.section(&exports);
-                }
-                module.section(&RawSection {
-                    id,
-                    data: &patched[range],
-                });
-            }
-        }
-    }
-    if let Some(exports) = exports {
-        module.section(&exports);
-    }
-    Ok(Some(module.finish()))
+    export_state(&patched, Start::Export).map(Some)
 }
 
 fn is_command(wasm: &[u8]) -> anyhow::Result<bool> {
@@ -134,16 +43,6 @@ fn is_command(wasm: &[u8]) -> anyhow::Result<bool> {
 
 fn is_function(kind: ExternalKind) -> bool {
     matches!(kind, ExternalKind::Func | ExternalKind::FuncExact)
-}
-
-fn kind(kind: ExternalKind) -> ExportKind {
-    match kind {
-        ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
-        ExternalKind::Table => ExportKind::Table,
-        ExternalKind::Memory => ExportKind::Memory,
-        ExternalKind::Global => ExportKind::Global,
-        ExternalKind::Tag => ExportKind::Tag,
-    }
 }
 
 /// Makes nothing of the instructions that drop segments.

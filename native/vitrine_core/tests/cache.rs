@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
-use vitrine_core::{Cache, CompileOptions, Compiled, Origin, Settings, compile};
+use vitrine_core::{Cache, CompileOptions, Compiled, Origin, Settings, Stage, compile};
 
 /// A directory that is deleted at the end.
 struct Temporary(PathBuf);
@@ -157,10 +157,17 @@ fn each_setting_has_an_entry_of_its_own() {
                 fuel,
                 ..Settings::default()
             };
-            compile_with(&text, CompileOptions { settings, library }, &cache);
+            for stage in [None, Some(Stage::Draft), Some(Stage::Snapshot)] {
+                let options = CompileOptions {
+                    settings,
+                    library,
+                    stage,
+                };
+                compile_with(&text, options, &cache);
+            }
         }
     }
-    assert_eq!(temporary.entries().len(), 4);
+    assert_eq!(temporary.entries().len(), 12);
 }
 
 #[test]

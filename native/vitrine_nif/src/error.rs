@@ -41,6 +41,7 @@ pub fn reason(reason: Reason) -> Atom {
         Reason::FunctionNotFound => atoms::function_not_found(),
         Reason::Link => atoms::link(),
         Reason::Compile => atoms::compile(),
+        Reason::Snapshot => atoms::snapshot(),
         Reason::Busy => atoms::busy(),
         Reason::Closed => atoms::closed(),
     }

@@ -12,6 +12,7 @@ mod links;
 mod options;
 mod plugin;
 mod reply;
+mod snapshot;
 mod stats;
 mod toml;
 mod value;
@@ -53,6 +54,7 @@ mod atoms {
         // Where code came from, besides memory
         disk,
         compiler,
+        draft,
         // Value types
         i32,
         i64,
@@ -93,6 +95,7 @@ mod atoms {
         function_not_found,
         link,
         compile,
+        snapshot,
         busy,
         closed,
     }

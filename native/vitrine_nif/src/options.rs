@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustler::{Atom, Binary, Error, NifMap, NifResult, Term};
 use vitrine_core::{
     Cache, CallOptions, CompileOptions, Config, Directory, FuelLimits, HostFunction, Limits,
-    OnTrap, Output, PluginOptions, Profiler, Settings, ValueType, Wasi,
+    OnTrap, Output, PluginOptions, Profiler, Settings, Stage, ValueType, Wasi,
 };
 
 use crate::atoms;
@@ -125,6 +125,8 @@ pub struct CompileTerm {
     /// Or `nil`, which is an atom like others.
     profiler: Atom,
     library: bool,
+    /// `draft` or `snapshot`, or `nil`.
+    stage: Atom,
     /// `{directory, max_bytes}`
     cache: Option<(String, u64)>,
 }
@@ -136,22 +138,30 @@ impl CompileTerm {
             (atoms::jitdump(), Profiler::JitDump),
             (atoms::vtune(), Profiler::VTune),
         ];
-        let found = profilers
-            .into_iter()
-            .find(|(atom, _)| *atom == self.profiler);
-        if found.is_none() && self.profiler != atoms::nil() {
-            return Err(Error::BadArg);
-        }
+        let stages = [
+            (atoms::draft(), Stage::Draft),
+            (atoms::snapshot(), Stage::Snapshot),
+        ];
         let options = CompileOptions {
             settings: Settings {
                 fuel: self.fuel,
                 debug: self.debug,
                 coredump: self.coredump,
-                profiler: found.map(|(_, profiler)| profiler),
+                profiler: one_of(&profilers, self.profiler)?,
             },
             library: self.library,
+            stage: one_of(&stages, self.stage)?,
         };
         Ok((options, self.cache.map(cache)))
+    }
+}
+
+/// What an atom stands for; `nil` for nothing.
+fn one_of<T: Copy>(all: &[(Atom, T)], wanted: Atom) -> NifResult<Option<T>> {
+    let found = all.iter().find(|(atom, _)| *atom == wanted);
+    match found {
+        None if wanted != atoms::nil() => Err(Error::BadArg),
+        found => Ok(found.map(|(_, value)| *value)),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::compile::Compiled;
 use crate::error::{Error, Reason};
 use crate::host_function::{HostFunction, invoke};
 use crate::platform::Platform;
-use crate::reusable;
 use crate::state::HostState;
+use crate::state_exports;
 use crate::wasi;
 
 /// More would only be an attack.
@@ -107,7 +107,7 @@ fn find(modules: &Modules, namespace: &str, name: &str) -> Option<Found> {
     let compiled = &modules[module].1;
     let ty = compiled.module.get_export(name)?;
     // A command's state is nobody else's.
-    if compiled.command && (ty.func().is_none() || name == reusable::START) {
+    if compiled.command && (ty.func().is_none() || name == state_exports::START) {
         return None;
     }
     Some(Found {

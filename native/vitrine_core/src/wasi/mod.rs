@@ -4,6 +4,7 @@
 //! What waits, for a time or for a file, parks the fiber: files are worked on by threads of
 //! wasmtime-wasi's own.
 
+mod clock;
 mod output;
 
 use std::path::PathBuf;
@@ -75,6 +76,7 @@ pub(crate) fn context(shared: &Arc<Shared>, granted: &Wasi) -> std::result::Resu
         .stdin(MemoryInputPipe::new(granted.stdin.clone()))
         .stdout(printers[0].clone())
         .stderr(printers[1].clone())
+        .monotonic_clock(clock::Monotonic)
         .max_random_size(MAX_RANDOM)
         .allow_tcp(false)
         .allow_udp(false);

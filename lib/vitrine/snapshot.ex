@@ -1,0 +1,76 @@
+defmodule Vitrine.Snapshot do
+  @moduledoc false
+  # The option `:snapshot`: a plugin is initialised once, in a call like any other, and its memory and
+  # globals become the module that instances are made of.
+
+  alias Vitrine.{Call, Compiled, Error, Loader, Native, Source, Telemetry}
+
+  @typedoc "Whether there is to be one, or the function that it is taken after."
+  @type wish :: boolean() | String.t()
+
+  @doc "The option, checked."
+  @spec wish!(term()) :: wish()
+  def wish!(wish) when is_boolean(wish), do: wish
+  def wish!(wish) when is_binary(wish) and wish != "", do: wish
+
+  def wish!(other) do
+    raise ArgumentError,
+          "expected :snapshot to be true, false or the name of a function of the plugin, got: " <>
+            inspect(other)
+  end
+
+  @doc "Whether there can be one of a plugin of these modules."
+  @spec check(wish(), [Source.wasm()], String.t() | nil) :: :ok | {:error, Error.t()}
+  def check(wish, modules, name) do
+    if wish == false or match?([_], modules) do
+      :ok
+    else
+      message =
+        "no snapshot can be taken of the plugin: it has #{length(modules)} modules, and that is " <>
+          "possible for one only"
+
+      {:error, %Error{reason: :snapshot, message: message, plugin: name}}
+    end
+  end
+
+  @doc """
+  The module of a plugin's snapshot, and the variables that its initialisation set. The plugin was
+  compiled for it.
+  """
+  @spec take(Compiled.t()) :: {:ok, module :: binary(), vars :: map()} | {:error, Error.t()}
+  def take(%Compiled{settings: settings} = compiled) do
+    describe = &Map.put(Telemetry.outcome(&1), :plugin, compiled.name)
+    # What ended itself is not kept, whatever `:on_trap` says.
+    settings = put_in(settings.terms.on_trap, :reset)
+
+    Telemetry.measure([:vitrine, :snapshot, :stop], describe, fn ->
+      with {:ok, plugin} <- Loader.plugin(%{compiled | settings: settings}) do
+        try do
+          initialise_and_take(plugin, settings)
+        after
+          Native.plugin_close(plugin.ref)
+        end
+      end
+    end)
+  end
+
+  defp initialise_and_take(plugin, settings) do
+    with {:ok, _} <- initialise(plugin, settings.snapshot, settings),
+         {:ok, module} <- native(Native.await(&Native.plugin_snapshot(plugin.ref, &1)), plugin) do
+      {:ok, module, Native.plugin_vars(plugin.ref)}
+    end
+  end
+
+  defp initialise(plugin, true, settings),
+    do: Call.initialise({plugin, nil, settings.context}, plugin.timeout)
+
+  # The first call makes the instance, too, within the same time.
+  defp initialise(plugin, function, settings),
+    do:
+      Call.drive({%{plugin | scheduler: :dirty}, function, settings.context}, "", plugin.timeout)
+
+  defp native({:ok, _} = ok, _plugin), do: ok
+
+  defp native({:error, details}, plugin),
+    do: {:error, Error.from_native(details, plugin: plugin.name)}
+end
