@@ -124,6 +124,7 @@ pub struct CompileTerm {
     coredump: bool,
     /// Or `nil`, which is an atom like others.
     profiler: Atom,
+    dense: bool,
     library: bool,
     /// `{directory, max_bytes}`
     cache: Option<(String, u64)>,
@@ -148,6 +149,7 @@ impl CompileTerm {
                 debug: self.debug,
                 coredump: self.coredump,
                 profiler: found.map(|(_, profiler)| profiler),
+                dense: self.dense,
             },
             library: self.library,
         };
