@@ -42,10 +42,7 @@ elixir-test: setup ## the Elixir part of the tests
 	MIX_ENV=test mix test --warnings-as-errors
 
 bench: setup ## measure, beside what it replaces
-	MIX_ENV=dev mix run bench/calls.exs
-	MIX_ENV=dev mix run bench/instantiate.exs
-	MIX_ENV=dev mix run bench/pool.exs
-	MIX_ENV=dev mix run bench/fairness.exs
+	MIX_ENV=dev mix run bench/report.exs
 
 guests: setup ## build the plugins of the tests
 	test/guests/build.sh

@@ -2,6 +2,7 @@
 
 Code.require_file("support.exs", __DIR__)
 Code.require_file("empty.exs", __DIR__)
+Code.require_file("port.exs", __DIR__)
 
 defmodule Bench.Calls do
   # In a module, because what a script says outside of one is interpreted.
@@ -14,6 +15,7 @@ defmodule Bench.Calls do
     {:ok, plugin} = Vitrine.new(Bench.guest("c"), functions)
     {:ok, dirty} = Vitrine.new(Bench.guest("c"), [scheduler: :dirty] ++ functions)
     {:ok, server} = Vitrine.Server.start_link([source: Bench.guest("c")] ++ functions)
+    port = Bench.Port.open()
     {:ok, genserver} = GenServer.start_link(__MODULE__, nil)
 
     rows =
@@ -21,6 +23,7 @@ defmodule Bench.Calls do
         {"empty NIF", fn -> Bench.Empty.empty() end},
         {"empty dirty NIF", fn -> Bench.Empty.empty_dirty() end},
         {"GenServer.call", fn -> GenServer.call(genserver, "hi") end},
+        {"a Port, a program in Rust", fn -> "hi" = Bench.Port.call(port, "hi") end},
         {"echo of 2 bytes, C", fn -> {:ok, "hi"} = Vitrine.call(plugin, "echo", "hi") end},
         {"echo of 2 bytes, Rust", fn -> {:ok, "hi"} = Vitrine.call(rust, "echo", "hi") end},
         {"echo of 2 bytes, scheduler: :dirty",
@@ -33,6 +36,8 @@ defmodule Bench.Calls do
 
     Bench.table("Beside an empty dirty NIF", rows, "empty dirty NIF")
     Bench.table("Beside a GenServer.call", rows, "GenServer.call")
+    Bench.record("calls", for({name, time} <- rows, do: %{name: name, ns: round(time)}))
+    Bench.Plot.bars("calls", "What a call costs", {"ns, log", :log}, rows)
   end
 
   def init(_), do: {:ok, nil}

@@ -3,6 +3,9 @@
 Code.require_file("support.exs", __DIR__)
 
 defmodule Bench.Fairness do
+  @spawned "spawn and reply"
+  @echoed "2-byte echo of another plugin"
+
   def run do
     Bench.environment()
     report("an idle machine", [])
@@ -10,6 +13,13 @@ defmodule Bench.Fairness do
     hostile(20)
     payloads(4, 100_000_000)
     sleepers(1_000)
+    rows = Enum.reverse(Process.get(:rows))
+    Bench.record("fairness", rows)
+
+    for {name, file} <- [{@spawned, "spawn"}, {@echoed, "echo"}] do
+      worst = for %{name: ^name} = row <- rows, do: {row.situation, row.p99_us}
+      Bench.Plot.bars("fairness-#{file}", "#{name}, 99th percentile", {"µs, log", :log}, worst)
+    end
   end
 
   defp loops(count) do
@@ -77,7 +87,7 @@ defmodule Bench.Fairness do
         |> Task.await_many(60_000)
       end)
 
-    IO.puts("\n#{count} processes, each in a host function that sleeps 50 ms")
+    title("#{count} processes, each in a host function that sleeps 50 ms")
     line("until the last is done", [all])
   end
 
@@ -120,9 +130,15 @@ defmodule Bench.Fairness do
     if Vitrine.reset(plugin) != :ok, do: wait(plugin)
   end
 
-  defp report(title, options) do
+  # What the figures that follow are of.
+  defp title(title) do
+    Process.put(:situation, title)
     IO.puts("\n" <> title)
-    line("spawn and reply", Bench.latencies(2_000))
+  end
+
+  defp report(title, options) do
+    title(title)
+    line(@spawned, Bench.latencies(2_000))
 
     if options[:echo] do
       echo = new!(Bench.guest("rust_minimal"))
@@ -133,18 +149,28 @@ defmodule Bench.Fairness do
           Bench.elapsed(fn -> {:ok, "hi"} = Vitrine.call(echo, "echo", "hi") end)
         end
 
-      line("2-byte echo of another plugin", times)
+      line(@echoed, times)
     end
   end
 
   defp line(name, times) do
+    [median, p99, worst] =
+      for time <- [Bench.median(times), Bench.percentile(times, 99), Enum.max(times)],
+          do: round(time)
+
+    row = %{
+      situation: Process.get(:situation),
+      name: name,
+      median_us: median,
+      p99_us: p99,
+      worst_us: worst
+    }
+
+    Process.put(:rows, [row | Process.get(:rows, [])])
+
     figures =
-      for {label, time} <- [
-            {"median", Bench.median(times)},
-            {"p99", Bench.percentile(times, 99)},
-            {"worst", Enum.max(times)}
-          ] do
-        String.pad_leading("#{label} #{round(time)} µs", 20)
+      for {label, time} <- [{"median", median}, {"p99", p99}, {"worst", worst}] do
+        String.pad_leading("#{label} #{time} µs", 20)
       end
 
     IO.puts(["  ", String.pad_trailing(name, 48) | figures])

@@ -1,6 +1,7 @@
-# What the benchmarks share: timing in batches, medians, and a table of ratios.
+# What the benchmarks share: timing in batches, medians, a table of ratios, and files of results.
 
 defmodule Bench do
+  @results Path.expand("results", __DIR__)
   @guests Path.expand("../test/guests", __DIR__)
 
   def guest(name), do: Path.join([@guests, "wasm", name <> ".wasm"])
@@ -77,6 +78,37 @@ defmodule Bench do
     end
   end
 
+  @doc "Resident bytes of this process of the operating system."
+  def resident do
+    status = File.read!("/proc/self/status")
+    [_, kib] = Regex.run(~r/VmRSS:\s+(\d+) kB/, status)
+    String.to_integer(kib) * 1024
+  end
+
+  @doc "Its memory mappings."
+  def mappings, do: "/proc/self/maps" |> File.stream!() |> Enum.count()
+
+  @doc "The path of a file of results."
+  def result(name) do
+    File.mkdir_p!(@results)
+    Path.join(@results, name)
+  end
+
+  @doc "Writes rows, maps with the same keys, as CSV."
+  def record(name, [first | _] = rows) do
+    header = Enum.map_join(columns(first), ",", &elem(&1, 0))
+    lines = for row <- rows, do: Enum.map_join(columns(row), ",", &quoted(elem(&1, 1)))
+    File.write!(result(name <> ".csv"), Enum.map([header | lines], &[&1, "\n"]))
+  end
+
+  @doc "What a row has, what it is about first."
+  def columns(row), do: Enum.sort_by(row, fn {key, value} -> {is_number(value), key} end)
+
+  defp quoted(value) do
+    text = to_string(value)
+    if String.contains?(text, [",", "\""]), do: inspect(text), else: text
+  end
+
   def environment do
     IO.puts(
       "Elixir #{System.version()}, OTP #{System.otp_release()}, #{System.schedulers_online()} schedulers, #{:erlang.system_info(:dirty_cpu_schedulers_online)} dirty"
@@ -90,3 +122,5 @@ defmodule Bench do
     repeat(function, times - 1)
   end
 end
+
+Code.require_file("plot.exs", __DIR__)

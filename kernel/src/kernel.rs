@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::block;
 use crate::layout::{
     CONTROL_END, ERROR, GENERATION, HEAP_PAGE, HEAP_START, INPUT_LENGTH, INPUT_OFFSET,
-    OUTPUT_LENGTH, OUTPUT_OFFSET, PAGE_SHIFT, PAGE_SIZE, entry::STORABLE, kind,
+    OUTPUT_LENGTH, OUTPUT_OFFSET, PAGE_SHIFT, PAGE_SIZE, PEAK, entry::STORABLE, kind,
 };
 use crate::memory::Memory;
 use crate::page::Page;
@@ -194,6 +194,19 @@ impl<M: Memory> Kernel<M> {
     #[inline]
     pub fn memory_bytes(&self) -> u64 {
         self.end().saturating_sub(HEAP_START.into())
+    }
+
+    /// Host: the most pages of the heap that were in use since [`forget_peak`](Self::forget_peak),
+    /// at its start.
+    #[inline]
+    pub fn peak(&self) -> u32 {
+        self.memory.load_u32(PEAK)
+    }
+
+    /// Host: from here on the peak is that of what comes.
+    #[inline]
+    pub fn forget_peak(&mut self) {
+        self.memory.store_u32(PEAK, 0);
     }
 
     /// Host: the bytes of an active block.

@@ -5,7 +5,7 @@
 //! 0x000000 ┌──────────────────────────┐
 //!          │ shadow stack of the wasm │  1 KiB; Rust's, grows down, hardly used
 //! 0x000400 ├──────────────────────────┤
-//!          │ control block            │  generation, frontier, input, output, error, lists in use
+//!          │ control block            │  generation, frontier, input, output, error, lists in use, peak
 //! 0x000480 ├──────────────────────────┤
 //!          │ heads of the slab lists  │  per size class: the pages with a free block
 //! 0x000500 ├──────────────────────────┤
@@ -84,6 +84,9 @@ pub const SLAB_LISTS_USED: u32 = STACK_SIZE + 0x38;
 pub const RUN_LISTS_USED: u32 = STACK_SIZE + 0x40;
 /// The end of the control block.
 pub const CONTROL_END: u32 = STACK_SIZE + 0x48;
+/// `u32`: the most heap pages that were ever below the frontier, until the host sets it back. Not
+/// cleared by a reset.
+pub const PEAK: u32 = CONTROL_END;
 
 /// `u16` each: the first page of each list of slabs with a free block, one list per size class.
 pub const SLAB_LISTS: u32 = 0x480;
@@ -145,7 +148,7 @@ pub mod kind {
 }
 
 const _: () = {
-    assert!(CONTROL_END <= SLAB_LISTS);
+    assert!(PEAK + 4 <= SLAB_LISTS);
     assert!(SLAB_LISTS + 2 * crate::size_class::CLASSES <= RUN_LISTS);
     assert!(RUN_LISTS + 2 * crate::size_class::BINS <= PAGE_TABLE);
     assert!(HEAP_PAGE < MIN_PAGES);

@@ -4,7 +4,7 @@
 //! No free run ever touches the frontier: it moves the frontier back instead. The next allocation
 //! can so extend that run, and the memory grows only by what is really missing.
 
-use crate::layout::{FRONTIER, HEAP_PAGE, MAX_PAGES, entry::PAGES, kind};
+use crate::layout::{FRONTIER, HEAP_PAGE, MAX_PAGES, PEAK, entry::PAGES, kind};
 use crate::list::{List, RUNS};
 use crate::memory::Memory;
 use crate::page::Page;
@@ -103,7 +103,11 @@ fn advance<M: Memory>(memory: &mut M, pages: u32) -> Option<Page> {
     if missing > 0 && !memory.grow(missing) {
         return None;
     }
-    memory.store_u32(FRONTIER, end - HEAP_PAGE);
+    let used = end - HEAP_PAGE;
+    memory.store_u32(FRONTIER, used);
+    if used > memory.load_u32(PEAK) {
+        memory.store_u32(PEAK, used);
+    }
     Some(Page::nth(start))
 }
 

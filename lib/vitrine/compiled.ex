@@ -54,7 +54,7 @@ defmodule Vitrine.Compiled do
 
   defp same_code!(compiled, compile) do
     {key, was} = Enum.find(compiled.settings.compile, fn {key, was} -> compile[key] != was end)
-    option = if key == :debug, do: :debug_info, else: key
+    option = Map.get(%{debug: :debug_info, dense: :memory_layout}, key, key)
 
     differs!(
       compiled,
@@ -66,6 +66,7 @@ defmodule Vitrine.Compiled do
 
   defp shown(option, true) when option in [:fuel, :coredump], do: "given"
   defp shown(option, false) when option in [:fuel, :coredump], do: "left out"
+  defp shown(:memory_layout, dense?), do: if(dense?, do: ":dense", else: ":fast")
   defp shown(_option, value), do: inspect(value)
 
   defp same_imports!(%{settings: was} = compiled, settings) do

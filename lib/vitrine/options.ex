@@ -31,6 +31,7 @@ defmodule Vitrine.Options do
     :coredump,
     :debug_info,
     :profiler,
+    :memory_layout,
     :http,
     :allowed_hosts,
     :http_response_headers,
@@ -73,6 +74,7 @@ defmodule Vitrine.Options do
         coredump: nil,
         debug_info: false,
         profiler: nil,
+        memory_layout: :fast,
         memory: %{},
         allowed_paths: %{},
         http: Vitrine.HTTP.Client,
@@ -90,6 +92,7 @@ defmodule Vitrine.Options do
     one_of!(options, :debug_info, [true, false])
     one_of!(options, :cache, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
+    one_of!(options, :memory_layout, [:fast, :dense])
     one_of!(options, :http_response_headers, [true, false])
     timeout!(options.timeout)
     memory = memory!(options.memory, manifest.memory)
@@ -115,7 +118,8 @@ defmodule Vitrine.Options do
           fuel: options.fuel != nil,
           debug: options.debug_info,
           coredump: options.coredump != nil,
-          profiler: options.profiler
+          profiler: options.profiler,
+          dense: options.memory_layout == :dense
         }
       })
 

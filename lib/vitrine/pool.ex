@@ -183,8 +183,8 @@ defmodule Vitrine.Pool do
       waiting: Slots.waiting(slots),
       calls: Slots.all_uses(slots),
       version: number,
-      plugin: version.plugin.name,
-      hash: version.hash
+      plugin: version.compiled.name,
+      hash: version.compiled.hash
     }
   catch
     # The table went with the pool while it was read.

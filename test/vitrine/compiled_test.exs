@@ -188,7 +188,8 @@ defmodule Vitrine.CompiledTest do
             {counting, [fuel: nil], ~r/the option :fuel to be given/},
             {compiled, [debug_info: true], ~r/the option :debug_info to be false/},
             {compiled, [coredump: "core"], ~r/the option :coredump to be left out/},
-            {compiled, [profiler: :perf], ~r/the option :profiler to be nil/}
+            {compiled, [profiler: :perf], ~r/the option :profiler to be nil/},
+            {compiled, [memory_layout: :dense], ~r/the option :memory_layout to be :fast/}
           ] do
         assert_raise ArgumentError, message, fn -> Vitrine.new(compiled, options) end
       end

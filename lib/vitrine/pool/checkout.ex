@@ -100,7 +100,7 @@ defmodule Vitrine.Pool.Checkout do
   @spec make(Slots.t(), Slots.slot(), {pos_integer(), Version.t()}, timeout() | nil) ::
           {:ok, Slots.instance(), timeout()} | {:error, Error.t()}
   def make(slots, slot, {number, version}, timeout) do
-    timeout = timeout || version.plugin.timeout
+    timeout = timeout || Version.timeout(version)
     begin = Slots.now()
     # Before there is an instance, so that the pool hears of each.
     if Policy.interval(slots.policy) != :infinity, do: send(slots.pid, :instance)

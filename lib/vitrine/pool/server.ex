@@ -5,8 +5,6 @@ defmodule Vitrine.Pool.Server do
 
   use GenServer
 
-  alias Vitrine.Native
-
   alias Vitrine.Pool.{
     Account,
     Checkout,
@@ -52,7 +50,7 @@ defmodule Vitrine.Pool.Server do
 
   @impl true
   def handle_call({:checkout, timeout}, from, %{options: options} = state) do
-    timeout = timeout || current(state).plugin.timeout
+    timeout = timeout || state |> current() |> Version.timeout()
     %{queue_timeout: queue_timeout, max_queue: max_queue} = options
     waiting = Waiting.enter(state.waiting, from, timeout, queue_timeout, max_queue)
     {:noreply, %{state | waiting: waiting}}
@@ -70,7 +68,7 @@ defmodule Vitrine.Pool.Server do
   def handle_call(:stats, _from, state), do: {:reply, Slots.stats(slots(state)), state}
 
   def handle_call({:function_exists?, name}, _from, state),
-    do: {:reply, Native.plugin_function(current(state).plugin.ref, name), state}
+    do: {:reply, Vitrine.function_exists?(current(state).compiled, name), state}
 
   # From another node, or from a process that looked for the pool before it was there.
   def handle_call({:call, function, input, timeout, context, _trace}, {client, _} = from, state) do

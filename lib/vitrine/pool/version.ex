@@ -4,32 +4,26 @@ defmodule Vitrine.Pool.Version do
 
   alias Vitrine.{Compiled, Error, Manifest, Options, Plugin}
 
-  @enforce_keys [:compiled, :vars, :hash, :plugin]
+  @enforce_keys [:compiled, :vars]
   defstruct @enforce_keys
 
-  @typedoc "`plugin` is without an instance: it answers questions."
-  @type t :: %__MODULE__{
-          compiled: Compiled.t(),
-          vars: map(),
-          hash: String.t(),
-          plugin: Plugin.t()
-        }
+  @type t :: %__MODULE__{compiled: Compiled.t(), vars: map()}
 
   @doc "Compiles a version, and makes an instance of it once, to see that it can be made."
   @spec load(Vitrine.source(), keyword(), map()) :: {:ok, t()} | {:error, Error.t()}
   def load(source, options, vars) do
     with {:ok, compiled} <- Vitrine.compile(source, options),
-         {:ok, plugin} <- new(compiled, [], vars),
-         :ok <- Vitrine.reset(plugin) do
-      {:ok, %__MODULE__{compiled: compiled, vars: vars, hash: compiled.hash, plugin: plugin}}
+         {:ok, plugin} <- new(compiled, [], vars) do
+      Vitrine.close(plugin)
+      {:ok, %__MODULE__{compiled: compiled, vars: vars}}
     end
   end
 
   @doc "Makes an instance within that time, which is not the timeout of its calls."
   @spec instantiate(t(), timeout()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def instantiate(%__MODULE__{plugin: %{timeout: timeout}} = version, within) do
+  def instantiate(version, within) do
     with {:ok, plugin} <- new(version.compiled, [timeout: within], version.vars) do
-      {:ok, %{plugin | timeout: timeout}}
+      {:ok, %{plugin | timeout: timeout(version)}}
     end
   end
 
@@ -41,6 +35,10 @@ defmodule Vitrine.Pool.Version do
       end
     end
   end
+
+  @doc "The timeout of calls that have none of their own."
+  @spec timeout(t()) :: timeout()
+  def timeout(%__MODULE__{compiled: %{settings: settings}}), do: settings.timeout
 
   # Those that the initialisers set remain.
   defp put_vars(_plugin, vars) when vars == %{}, do: :ok

@@ -166,6 +166,6 @@ defmodule Vitrine.Pool.Waiting do
 
   defp error(slots, reason, message) do
     {_, version} = Slots.version(slots)
-    {:error, %Error{reason: reason, message: message, plugin: version.plugin.name}}
+    {:error, %Error{reason: reason, message: message, plugin: version.compiled.name}}
   end
 end

@@ -15,6 +15,7 @@ use crate::plugin::{OnTrap, Plugin, Shared};
 use crate::reaper;
 use crate::slice::{Demand, NORMAL_BUDGET, Slice, dirty_budget};
 use crate::ticker::ticker;
+use crate::trim;
 use crate::wake::Notify;
 use crate::wasi;
 
@@ -320,7 +321,10 @@ impl Finished {
 impl Drop for Finished {
     fn drop(&mut self) {
         let keep = self.ended.returned || self.plugin.shared.on_trap == OnTrap::Keep;
-        let instance = self.ended.instance.take();
-        self.plugin.put_back(instance.filter(|_| keep));
+        let mut instance = self.ended.instance.take().filter(|_| keep);
+        if let Some(instance) = &mut instance {
+            trim::note(&self.plugin, instance);
+        }
+        self.plugin.put_back(instance);
     }
 }

@@ -11,6 +11,7 @@ use crate::exports::{Export, ExportKind};
 use crate::fuel;
 use crate::initialise::initialise;
 use crate::kernel_memory as memory;
+use crate::mappings::{self, Promised};
 use crate::outcome;
 use crate::plugin::Shared;
 use crate::reaper::Reaped;
@@ -59,10 +60,15 @@ pub(crate) struct Instance {
     callables: Vec<Option<Callable>>,
     /// Where the output of the last call is.
     output: Range<usize>,
+    /// Pages of the kernel's heap, at its start, that may take memory.
+    touched: u32,
+    /// The mappings of the fiber's stack, until the first call makes it.
+    promised: Option<Promised>,
 }
 
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
+    let promised = mappings::take(memory_mappings(&shared))?;
     let mut store = new_store(&shared)?;
     shared.counters.instance();
     fuel::give(&mut store, |limits| limits.initialisation);
@@ -77,7 +83,19 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
         store,
         instance,
         output: 0..0,
+        touched: 0,
+        promised: Some(promised),
     }))
+}
+
+/// The mappings that an instance's memories take at most.
+fn memory_mappings(shared: &Shared) -> u64 {
+    let links = &shared.links;
+    match links.platform.dense {
+        true => 0,
+        // What is used, its data, what is reserved, and the guards; the kernel's memory as well.
+        false => 4 * (links.modules.len() as u64 + 1),
+    }
 }
 
 async fn make(store: &mut Store<HostState>, shared: &Shared) -> wasmtime::Result<WasmInstance> {
@@ -129,6 +147,7 @@ impl Instance {
     /// Calls an exported function: how that went, and whether the instance is as good as before.
     pub(crate) async fn call(&mut self, export: usize) -> (Result<(), Error>, bool) {
         self.resolve(export);
+        self.promised = None;
         fuel::give(&mut self.store, |limits| limits.call);
         let Some(Some(callable)) = self.callables.get(export) else {
             // Every index comes from the exports.
@@ -183,6 +202,19 @@ impl Instance {
     /// The store, and the main module's instance in it.
     pub(crate) fn parts(&mut self) -> (&mut Store<HostState>, &WasmInstance) {
         (&mut self.store, &self.instance)
+    }
+
+    /// Takes note of how much of the kernel's memory the last call used; whether it was much.
+    pub(crate) fn note_peak(&mut self) -> bool {
+        let peak = memory::take_large_peak(&mut *self.store);
+        self.touched = self.touched.max(peak);
+        peak > 0
+    }
+
+    /// Gives back some pages of the kernel's memory; whether there are more.
+    pub(crate) fn trim(&mut self) -> bool {
+        self.touched = memory::trim(&mut *self.store, self.touched);
+        self.touched > 0
     }
 
     /// The output of the last call.

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use vitrine_kernel::layout::{HEAP_START, PAGE_SIZE};
 use vitrine_kernel::{Kernel, SliceMemory};
 use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 
@@ -184,3 +185,57 @@ pub(crate) fn set_error(
     with_kernel(context, |kernel| kernel.error_set(handle as u64));
     Ok(())
 }
+
+/// Pages of the heap that an instance keeps for its next call.
+const KEPT: u32 = 4;
+/// Pages that are given back at a time: to the system that is a tenth of a millisecond.
+const STEP: u32 = 32;
+
+/// How many pages at the start of the heap the last call used, if they are more than are kept;
+/// otherwise 0.
+pub(crate) fn take_large_peak(context: &mut impl AsContextMut<Data = HostState>) -> u32 {
+    with_kernel(context, |kernel| match kernel.peak() {
+        peak if peak > KEPT => {
+            kernel.forget_peak();
+            peak
+        }
+        _ => 0,
+    })
+}
+
+/// Of these pages at the start of the heap gives back the last ones, between two calls: how many are
+/// left, 0 if these are kept.
+pub(crate) fn trim(context: &mut impl AsContextMut<Data = HostState>, pages: u32) -> u32 {
+    let left = pages.saturating_sub(STEP).max(KEPT);
+    with_kernel(context, |kernel| {
+        // The blocks of the last call, as the next one would do it.
+        kernel.reset();
+        let at = |page: u32| HEAP_START as usize + page as usize * PAGE_SIZE as usize;
+        let bytes = kernel.memory_mut().bytes_mut();
+        let end = at(pages).min(bytes.len());
+        if let Some(unused) = bytes.get_mut(at(left)..end) {
+            give_back(unused);
+        }
+    });
+    if left > KEPT { left } else { 0 }
+}
+
+/// Gives the memory behind these bytes, whose values nobody needs, back to the system.
+#[cfg(target_os = "linux")]
+fn give_back(bytes: &mut [u8]) {
+    use rustix::mm::{Advice, madvise};
+    // SAFETY: the bytes are borrowed for this alone, and are part of a private anonymous mapping:
+    // they stay readable and writable, and become zeros. The kernel takes nothing from its heap
+    // that was not written since the last reset. It fails if they do not start on a page, which
+    // changes nothing.
+    let _ = unsafe {
+        madvise(
+            bytes.as_mut_ptr().cast(),
+            bytes.len(),
+            Advice::LinuxDontNeed,
+        )
+    };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_back(_bytes: &mut [u8]) {}

@@ -8,6 +8,8 @@
 #![warn(missing_docs)]
 
 mod abi;
+#[cfg(target_os = "linux")]
+mod arena;
 mod cache;
 mod call;
 mod clock;
@@ -15,6 +17,8 @@ mod command;
 mod compile;
 mod control;
 mod coredump;
+#[cfg(target_os = "linux")]
+mod dense_memory;
 mod engine;
 mod error;
 mod exports;
@@ -28,6 +32,7 @@ mod kernel_memory;
 mod limits;
 mod link;
 mod long_steps;
+mod mappings;
 mod outcome;
 mod platform;
 mod plugin;
@@ -35,10 +40,13 @@ mod reaper;
 mod reusable;
 mod slice;
 mod snapshot;
+#[cfg(target_os = "linux")]
+mod stacks;
 mod state;
 mod state_exports;
 mod stats;
 mod ticker;
+mod trim;
 mod value;
 mod wake;
 mod wasi;

@@ -84,7 +84,30 @@ fn classify(error: &wasmtime::Error) -> Error {
             ..Error::new(Reason::Trap, name)
         };
     }
+    if lacks_memory(error) {
+        let cause = error.root_cause();
+        let message = format!(
+            "the system has no memory or no address space for an instance: {cause}; drop \
+             instances, or compile the plugin with `memory_layout: :dense`"
+        );
+        return Error::new(Reason::OutOfMemory, message);
+    }
     Error::new(Reason::Trap, error.root_cause().to_string())
+}
+
+/// How an error begins that Wasmtime makes of a text.
+pub(crate) const NO_SPACE: &str = "no address space";
+
+/// Whether the system refused memory.
+pub(crate) fn lacks_memory(error: &wasmtime::Error) -> bool {
+    let cause = error.root_cause();
+    #[cfg(unix)]
+    if let Some(errno) = cause.downcast_ref::<rustix::io::Errno>() {
+        return *errno == rustix::io::Errno::NOMEM;
+    }
+    let io = cause.downcast_ref::<std::io::Error>();
+    io.is_some_and(|e| e.kind() == std::io::ErrorKind::OutOfMemory)
+        || cause.to_string().starts_with(NO_SPACE)
 }
 
 fn frames(error: &wasmtime::Error) -> Vec<Frame> {

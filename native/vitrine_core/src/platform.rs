@@ -19,6 +19,8 @@ const KERNEL_WASM: &[u8] = include_bytes!("../../../priv/kernel.wasm");
 pub(crate) struct Platform {
     pub(crate) engine: Engine,
     pub(crate) kernel: Kernel,
+    /// See [`Settings::dense`].
+    pub(crate) dense: bool,
     /// What every plugin is linked with, without and with WASI.
     linkers: [Linker<HostState>; 2],
 }
@@ -63,6 +65,7 @@ impl Platform {
         Ok(Platform {
             engine,
             kernel,
+            dense: settings.dense,
             linkers,
         })
     }

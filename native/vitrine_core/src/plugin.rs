@@ -23,6 +23,7 @@ use crate::link::{Links, unlinkable};
 use crate::reaper::Reaped;
 use crate::slice::{NORMAL_BUDGET, Slice};
 use crate::stats::{Counters, Stats};
+use crate::trim::Trimming;
 use crate::wake::CallWaker;
 use crate::wasi::{Captured, Wasi};
 
@@ -101,6 +102,7 @@ enum Slot {
 pub struct Plugin {
     pub(crate) shared: Reaped<Arc<Shared>>,
     slot: Mutex<Slot>,
+    pub(crate) trimming: Trimming,
 }
 
 /// Overruns that send a plugin to dirty schedulers from the start.
@@ -165,6 +167,7 @@ impl Plugin {
         Ok(Arc::new(Plugin {
             shared: Reaped::new(Arc::new(shared)),
             slot: Mutex::new(Slot::Vacant),
+            trimming: Trimming::default(),
         }))
     }
 
@@ -279,6 +282,16 @@ impl Plugin {
         drop(instance);
         self.put_back(None);
         Ok(())
+    }
+
+    /// Gives back some of what the instance holds and no call needs: whether there is more of
+    /// it, or `None` while a call runs.
+    pub(crate) fn trim(&self) -> Option<bool> {
+        match &mut *self.slot.lock() {
+            Slot::Ready(instance) => Some(instance.trim()),
+            Slot::Busy => None,
+            Slot::Vacant | Slot::Closed => Some(false),
+        }
     }
 
     /// A copy of the variables.

@@ -113,12 +113,13 @@ fn imports(
     Ok(imports)
 }
 
-/// Whether an error of instantiation is one of code that ran, or of a limit.
+/// Whether an error of instantiation is one of code that ran, or of a limit, ours or the system's.
 fn ran(error: &wasmtime::Error) -> bool {
     error.is::<wasmtime::Trap>()
         || error.is::<wasmtime::WasmBacktrace>()
         || error.is::<crate::error::Stop>()
         || error.is::<wasmtime_wasi::I32Exit>()
+        || crate::outcome::lacks_memory(error)
 }
 
 fn mismatch(error: &wasmtime::Error, module: &LinkedModule) -> Error {

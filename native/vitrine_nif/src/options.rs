@@ -124,6 +124,7 @@ pub struct CompileTerm {
     coredump: bool,
     /// Or `nil`, which is an atom like others.
     profiler: Atom,
+    dense: bool,
     library: bool,
     /// `draft` or `snapshot`, or `nil`.
     stage: Atom,
@@ -148,6 +149,7 @@ impl CompileTerm {
                 debug: self.debug,
                 coredump: self.coredump,
                 profiler: one_of(&profilers, self.profiler)?,
+                dense: self.dense,
             },
             library: self.library,
             stage: one_of(&stages, self.stage)?,

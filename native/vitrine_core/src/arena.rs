@@ -1,0 +1,200 @@
+//! Address space in slots of one size, cut from mappings of a gigabyte. The system merges those that
+//! are adjacent, so that any number of slots takes a few mappings. A slot costs memory only where
+//! it is written to, gives it back when it is dropped, and is then used again.
+
+use std::io;
+use std::ptr::{NonNull, null_mut};
+
+use parking_lot::Mutex;
+use rustix::mm::{
+    Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap_fixed, munmap,
+};
+
+/// Bytes of a mapping that slots are cut from.
+const CHUNK: usize = 1 << 30;
+
+pub(crate) struct Arena {
+    /// Bytes of a slot, of which a chunk is a multiple.
+    slot: usize,
+    free: Mutex<Free>,
+}
+
+struct Free {
+    /// Slots that were used, and are all zero again.
+    slots: Vec<Base>,
+    /// The chunk that new slots are cut from, and how many are left at its end.
+    chunk: Option<Base>,
+    left: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Base(NonNull<u8>);
+
+// SAFETY: it is an address. What is there belongs to the one `Space` that has it.
+unsafe impl Send for Base {}
+// SAFETY: the same.
+unsafe impl Sync for Base {}
+
+/// Readable and writable memory, page-aligned and all zero when it is made.
+pub(crate) struct Space {
+    base: Base,
+    size: usize,
+    /// Where it goes when it is dropped; it is unmapped if it is a mapping of its own.
+    arena: Option<&'static Arena>,
+}
+
+impl Arena {
+    pub(crate) const fn new(slot: usize) -> Self {
+        assert!(CHUNK.is_multiple_of(slot));
+        let free = Free {
+            slots: Vec::new(),
+            chunk: None,
+            left: 0,
+        };
+        Arena {
+            slot,
+            free: Mutex::new(free),
+        }
+    }
+
+    pub(crate) fn take(&'static self) -> io::Result<Space> {
+        let mut free = self.free.lock();
+        let base = match free.slots.pop() {
+            Some(base) => base,
+            None => self.cut(&mut free)?,
+        };
+        Ok(Space {
+            base,
+            size: self.slot,
+            arena: Some(self),
+        })
+    }
+
+    fn cut(&self, free: &mut Free) -> io::Result<Base> {
+        let chunk = match free.chunk {
+            Some(chunk) if free.left > 0 => chunk,
+            _ => {
+                let chunk = map(CHUNK)?;
+                free.chunk = Some(chunk);
+                free.left = CHUNK / self.slot;
+                chunk
+            }
+        };
+        free.left -= 1;
+        // SAFETY: a slot's number is below how many the chunk has, so this stays inside the mapping.
+        Ok(Base(unsafe { chunk.0.add(free.left * self.slot) }))
+    }
+
+    fn give_back(&self, base: Base) {
+        // SAFETY: a slot is private anonymous memory, of which nobody has a reference any more:
+        // it reads as zeros after this.
+        let emptied = unsafe { madvise(base.0.as_ptr().cast(), self.slot, Advice::LinuxDontNeed) };
+        // One that cannot be emptied (it may be locked in memory) is not used again.
+        if emptied.is_ok() {
+            self.free.lock().slots.push(base);
+        }
+    }
+}
+
+impl Space {
+    /// A mapping of its own.
+    pub(crate) fn new(size: usize) -> io::Result<Space> {
+        Ok(Space {
+            base: map(size)?,
+            size,
+            arena: None,
+        })
+    }
+
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base.0.as_ptr()
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// A larger space that begins with the first `len` bytes of this one.
+    pub(crate) fn moved(&self, len: usize, size: usize) -> io::Result<Space> {
+        let larger = Space::new(size)?;
+        let (from, to) = (self.base().cast(), larger.base().cast());
+        let flags = MremapFlags::MAYMOVE | MremapFlags::DONTUNMAP;
+        // SAFETY: both ranges are mapped, page-aligned and ours: `len` is a memory's length, which is
+        // not above either size. The pages move; this range stays mapped, and reads as zeros.
+        if unsafe { mremap_fixed(from, len, len, flags, to) }.is_ok() {
+            return Ok(larger);
+        }
+        // The system is too old for that, or short of mappings. It may have unmapped a part of the
+        // other range, which is therefore left alone.
+        std::mem::forget(larger);
+        let larger = Space::new(size)?;
+        // SAFETY: as above, and they do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(self.base(), larger.base(), len) };
+        Ok(larger)
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        match self.arena {
+            Some(arena) => arena.give_back(self.base),
+            None => {
+                // SAFETY: it was mapped with this size by `map`, and nobody has a reference to it.
+                // It can only fail for want of mappings, and then stays.
+                let _ = unsafe { munmap(self.base().cast(), self.size) };
+            }
+        }
+    }
+}
+
+fn map(size: usize) -> io::Result<Base> {
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: a new mapping, at an address that the system chooses.
+    let mapped =
+        unsafe { mmap_anonymous(null_mut(), size, ProtFlags::READ | ProtFlags::WRITE, flags)? };
+    // A huge page is 2 MiB for who touches one byte of it. A system without them says no.
+    // SAFETY: the mapping is ours, and nothing is in it yet.
+    let _ = unsafe { madvise(mapped, size, Advice::LinuxNoHugepage) };
+    NonNull::new(mapped.cast())
+        .map(Base)
+        .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static ARENA: Arena = Arena::new(1 << 20);
+
+    fn bytes(space: &mut Space) -> &mut [u8] {
+        // SAFETY: the space is readable and writable in its size, and borrowed for as long.
+        unsafe { std::slice::from_raw_parts_mut(space.base(), space.size()) }
+    }
+
+    #[test]
+    fn slots_do_not_overlap_and_are_zero_when_they_are_used_again() {
+        for _ in 0..3 {
+            let mut spaces: Vec<_> = (0..5).map(|_| ARENA.take().unwrap()).collect();
+            for (byte, space) in (1..).zip(&mut spaces) {
+                assert!(bytes(space).iter().all(|b| *b == 0));
+                bytes(space).fill(byte);
+            }
+            for (byte, space) in (1..).zip(&mut spaces) {
+                assert!(bytes(space).iter().all(|b| *b == byte));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_moved_keeps_its_bytes_and_leaves_zeros() {
+        let mut small = ARENA.take().unwrap();
+        bytes(&mut small)[..8192].fill(7);
+        let mut large = small.moved(8192, 1 << 22).unwrap();
+        assert_eq!(large.size(), 1 << 22);
+        assert!(bytes(&mut large)[..8192].iter().all(|b| *b == 7));
+        assert!(bytes(&mut large)[8192..].iter().all(|b| *b == 0));
+        drop(small);
+        let mut again: Vec<_> = (0..3).map(|_| ARENA.take().unwrap()).collect();
+        assert!(again.iter_mut().all(|s| bytes(s).iter().all(|b| *b == 0)));
+    }
+}

@@ -1,0 +1,131 @@
+//! The stacks of fibers, in slots: Wasmtime keeps the last one of each store.
+//!
+//! Below each is a page that cannot be touched. Since Linux 6.13 there are guard regions for that,
+//! which take no mapping; before, the page is a mapping, and the stack another one.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use rustix::mm::{MprotectFlags, mprotect};
+use rustix::param::page_size;
+use wasmtime::{Result, StackCreator, StackMemory, format_err};
+
+use crate::arena::{Arena, Space};
+
+/// Bytes for a guard and a stack.
+const SLOT: usize = 1 << 20;
+
+/// Of Linux, not yet in libc.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+static SLOTS: Arena = Arena::new(SLOT);
+/// Whether the system has guard regions.
+static REGIONS: OnceLock<bool> = OnceLock::new();
+
+pub(crate) struct Stacks;
+
+struct Stack {
+    space: Space,
+    size: usize,
+}
+
+/// The mappings that a stack takes at most.
+pub(crate) fn mappings() -> u64 {
+    if REGIONS.get() == Some(&true) { 0 } else { 2 }
+}
+
+// SAFETY: a stack is zero, page-aligned, has the size that is asked for, and the page below it
+// cannot be touched.
+unsafe impl StackCreator for Stacks {
+    fn new_stack(&self, size: usize, _zeroed: bool) -> Result<Box<dyn StackMemory>> {
+        let size = size.next_multiple_of(page_size());
+        if size + page_size() > SLOT {
+            return Err(format_err!(
+                "a stack of {size} bytes does not fit into {SLOT}"
+            ));
+        }
+        let space = SLOTS.take()?;
+        let stack = Stack { space, size };
+        guard(stack.guard_range().start)?;
+        Ok(Box::new(stack))
+    }
+}
+
+/// Makes the page at `at`, the one below a stack, untouchable. It stays so when the slot is used
+/// again, where this changes nothing.
+fn guard(at: *mut u8) -> Result<()> {
+    if *REGIONS.get_or_init(|| install(at)) && install(at) {
+        return Ok(());
+    }
+    protect(at)
+}
+
+fn protect(at: *mut u8) -> Result<()> {
+    // SAFETY: a page of a slot that belongs to the stack, and that the stack does not use.
+    unsafe { mprotect(at.cast(), page_size(), MprotectFlags::empty()) }?;
+    Ok(())
+}
+
+fn install(at: *mut u8) -> bool {
+    // SAFETY: as in `protect`.
+    unsafe { libc::madvise(at.cast(), page_size(), MADV_GUARD_INSTALL) == 0 }
+}
+
+// SAFETY: the ranges are in the slot, whose end is the stack's.
+unsafe impl StackMemory for Stack {
+    fn top(&self) -> *mut u8 {
+        self.space.base().wrapping_add(self.space.size())
+    }
+
+    fn range(&self) -> Range<usize> {
+        let top = self.top() as usize;
+        top - self.size..top
+    }
+
+    fn guard_range(&self) -> Range<*mut u8> {
+        let bottom = self.top().wrapping_sub(self.size);
+        bottom.wrapping_sub(page_size())..bottom
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    /// Whether a byte can be read: the system says so without a signal.
+    fn readable(at: *mut u8) -> bool {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        // SAFETY: the system checks the address, and fails with EFAULT.
+        unsafe { libc::write(writer.as_raw_fd(), at.cast(), 1) == 1 }
+    }
+
+    #[test]
+    fn the_page_below_a_stack_cannot_be_touched_and_the_stack_can() {
+        for _ in 0..3 {
+            let stacks: Vec<_> = (0..4)
+                .map(|_| Stacks.new_stack(768 << 10, false).unwrap())
+                .collect();
+            for stack in &stacks {
+                assert_eq!(stack.range().len(), 768 << 10);
+                assert!(!readable(stack.guard_range().start));
+                assert!(!readable(stack.guard_range().end.wrapping_sub(1)));
+                assert!(readable(stack.range().start as *mut u8));
+                assert!(readable(stack.top().wrapping_sub(1)));
+            }
+        }
+    }
+    #[test]
+    fn where_there_are_no_guard_regions_a_page_is_protected() {
+        let space = SLOTS.take().unwrap();
+        assert!(readable(space.base()));
+        protect(space.base()).unwrap();
+        assert!(!readable(space.base()));
+        assert!(readable(space.base().wrapping_add(page_size())));
+        // So that the slot is like any other again.
+        let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the page is that of the space, which nobody else has.
+        unsafe { mprotect(space.base().cast(), page_size(), flags) }.unwrap();
+    }
+}

@@ -1,0 +1,195 @@
+//! Many instances, and what they leave in memory.
+#![cfg(target_os = "linux")]
+// A test that panics is a test that fails.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use vitrine_core::{
+    Call, CallOptions, CompileOptions, Error, LOG_OFF, Links, Plugin, PluginOptions, Reason,
+    Settings, Slice, Step, compile,
+};
+
+const GUEST: &str = r#"(module
+  (import "extism:host/env" "input_offset" (func $input (result i64)))
+  (import "extism:host/env" "input_length" (func $length (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "data")
+  (func (export "echo") (call $output (call $input) (call $length)))
+  (func (export "take"))
+  (func (export "write") (i32.store (i32.const 0) (i32.const 7)))
+  (func (export "read") (result i32) (i32.load (i32.const 0)))
+  ;; 1 if what stands at 8 is not the data.
+  (func (export "data") (result i32)
+    (i32.ne (i32.load (i32.const 8)) (i32.const 0x61746164)))
+  ;; Grows to 96 MiB and writes at its end; 1 if it cannot.
+  (func (export "grow") (result i32)
+    (if (i32.lt_s (memory.grow (i32.const 1535)) (i32.const 0)) (then (return (i32.const 1))))
+    (i32.store (i32.const 100663292) (i32.const 7))
+    (i32.ne (i32.load (i32.const 50331648)) (i32.const 0)))
+  (func (export "beyond") (result i32) (i32.load (i32.const 65533)))
+  (func (export "far") (result i32) (i32.load offset=4294967280 (i32.const 15)))
+  (func $deep (export "deep") (call $deep) (call $deep)))"#;
+
+const OPTIONS: CallOptions = CallOptions {
+    timeout: None,
+    log_level: LOG_OFF,
+};
+
+/// The tests read what all of the process has.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn links(dense: bool) -> Arc<Links> {
+    let (done, outcome) = mpsc::channel();
+    let options = CompileOptions {
+        settings: Settings {
+            dense,
+            ..Settings::default()
+        },
+        library: false,
+    };
+    compile(GUEST.as_bytes().to_vec(), options, None, move |outcome| {
+        done.send(outcome).unwrap();
+    });
+    let compiled = outcome.recv().unwrap().unwrap();
+    Links::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+}
+
+fn plugin(links: &Arc<Links>) -> Arc<Plugin> {
+    let plugin = Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+    finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
+    plugin
+}
+
+fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<Vec<u8>, Error> {
+    finish(plugin.start(function, input, OPTIONS)?)
+}
+
+fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
+    loop {
+        match call.resume(Slice::Dirty, None) {
+            Step::Done(mut finished) => {
+                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
+            }
+            Step::SliceOver => (),
+            _ => panic!("the guest asks for nothing"),
+        }
+    }
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn mappings() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().count()
+}
+
+fn eventually(what: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        if what() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+#[test]
+fn a_dense_instance_takes_little_memory_and_no_mapping_but_perhaps_its_stacks() {
+    let _alone = alone();
+    let links = links(true);
+    run(&plugin(&links), "echo", b"first").unwrap();
+    let (resident, mapped) = (resident_kib(), mappings());
+    let plugins: Vec<_> = (0..3000).map(|_| plugin(&links)).collect();
+    for (plugin, number) in plugins.iter().zip(0_u64..) {
+        let input = number.to_le_bytes();
+        assert_eq!(run(plugin, "echo", &input).unwrap(), input);
+    }
+    let each = (resident_kib() - resident) / 3000;
+    assert!(each < 64, "{each} KiB each");
+    // Stacks are mappings before Linux 6.13, two each.
+    let more = mappings() - mapped;
+    assert!(
+        more < 100 || (5900..6100).contains(&more),
+        "{more} mappings"
+    );
+}
+
+#[test]
+fn dense_memory_is_new_for_each_instance() {
+    let _alone = alone();
+    let plugin = plugin(&links(true));
+    for _ in 0..10 {
+        assert_eq!(run(&plugin, "read", b""), Ok(vec![]));
+        assert_eq!(run(&plugin, "data", b""), Ok(vec![]));
+        run(&plugin, "write", b"").unwrap();
+        assert_eq!(run(&plugin, "read", b"").unwrap_err().code, Some(7));
+        plugin.reset().unwrap();
+    }
+}
+
+#[test]
+fn dense_memory_grows_beyond_its_slot() {
+    let _alone = alone();
+    let plugin = plugin(&links(true));
+    run(&plugin, "write", b"").unwrap();
+    assert_eq!(run(&plugin, "grow", b""), Ok(vec![]));
+    assert_eq!(run(&plugin, "read", b"").unwrap_err().code, Some(7));
+    assert_eq!(run(&plugin, "data", b""), Ok(vec![]));
+    let large = vec![1; 70 << 20];
+    assert!(run(&plugin, "echo", &large).unwrap() == large);
+}
+
+#[test]
+fn what_is_out_of_bounds_traps_in_both_layouts() {
+    let _alone = alone();
+    for dense in [false, true] {
+        let plugin = plugin(&links(dense));
+        for (function, trap) in [
+            ("beyond", "out of bounds memory access"),
+            ("far", "out of bounds memory access"),
+            ("deep", "call stack exhausted"),
+        ] {
+            let error = run(&plugin, function, b"").unwrap_err();
+            assert_eq!(error.reason, Reason::Trap);
+            assert_eq!(error.trap.as_deref(), Some(trap), "{function}");
+        }
+        assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
+    }
+}
+
+#[test]
+fn what_a_large_call_leaves_is_given_back() {
+    let _alone = alone();
+    let input = vec![1; 100 << 20];
+    for dense in [false, true] {
+        let plugin = plugin(&links(dense));
+        run(&plugin, "echo", b"small").unwrap();
+        let before = resident_kib();
+        run(&plugin, "take", &input).unwrap();
+        assert!(resident_kib() > before + (90 << 10));
+        assert!(
+            eventually(|| resident_kib() < before + (10 << 10)),
+            "{} KiB are left of {before}",
+            resident_kib()
+        );
+        assert_eq!(run(&plugin, "echo", b"small").unwrap(), b"small");
+        // Small calls do not keep it.
+        run(&plugin, "take", &input).unwrap();
+        assert!(eventually(|| {
+            run(&plugin, "echo", b"small").unwrap();
+            resident_kib() < before + (10 << 10)
+        }));
+    }
+}
