@@ -9,12 +9,13 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use wasmtime::Module;
+use wasmtime::{ImportType, Module};
 
 use crate::cache::{self, Cache};
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
+use crate::fuse::fuse;
 use crate::interruptible::make_interruptible;
 use crate::link::Needs;
 use crate::long_steps::has_long_steps;
@@ -26,13 +27,26 @@ use crate::workers::{on_deep_stack, submit};
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
 
 /// How a module is compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CompileOptions {
     /// The settings of the engine.
     pub settings: Settings,
     /// Whether it is to be linked to another module, and is not a plugin's main one: then a
     /// command has a fresh state for each call.
     pub library: bool,
+    /// Whether the kernel's functions that move bytes become code of the module's own. What a plugin
+    /// does is the same without, only slower. With [`Settings::debug`] it never happens.
+    pub fuse: bool,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        CompileOptions {
+            settings: Settings::default(),
+            library: false,
+            fuse: true,
+        }
+    }
 }
 
 /// A module ready to be instantiated any number of times.
@@ -46,6 +60,8 @@ pub struct Compiled {
     pub(crate) long_steps: bool,
     /// Whether it is a library of which each call wants a fresh instance.
     pub(crate) command: bool,
+    /// Whether its last import is the kernel's memory, and no import of the guest's.
+    pub(crate) fused: bool,
 }
 
 impl Compiled {
@@ -71,8 +87,15 @@ impl Compiled {
 
     /// The namespaces and names of what is imported.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.own_imports()
+            .map(|import| (import.module(), import.name()))
+    }
+
+    /// What the guest imports.
+    pub(crate) fn own_imports(&self) -> impl Iterator<Item = ImportType<'_>> {
         let imports = self.module.imports();
-        imports.map(|import| (import.module(), import.name()))
+        let own = imports.len() - usize::from(self.fused);
+        imports.take(own)
     }
 
     /// Whether the module can log, or asks what is logged.
@@ -181,7 +204,7 @@ fn load_or_build(
     {
         cache.put(
             key,
-            &cache::Entry::new(built.command, built.long_steps, code),
+            &cache::Entry::new(built.flags, code),
         );
     }
     finished(platform, sha256, built)
@@ -190,8 +213,15 @@ fn load_or_build(
 /// A module, and what its bytes tell that it does not.
 struct Built {
     module: Module,
-    command: bool,
-    long_steps: bool,
+    flags: Flags,
+}
+
+/// What is known of a module from its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Flags {
+    pub(crate) command: bool,
+    pub(crate) long_steps: bool,
+    pub(crate) fused: bool,
 }
 
 fn finished(platform: &'static Platform, sha256: [u8; 32], built: Built) -> Outcome {
@@ -200,8 +230,9 @@ fn finished(platform: &'static Platform, sha256: [u8; 32], built: Built) -> Outc
         platform,
         exports: Exports::of(&built.module),
         needs: Needs::of(&built.module)?,
-        long_steps: built.long_steps,
-        command: built.command,
+        long_steps: built.flags.long_steps,
+        command: built.flags.command,
+        fused: built.flags.fused,
         module: built.module,
     }))
 }
@@ -217,8 +248,7 @@ fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<Built> {
     match module {
         Ok(module) => Some(Built {
             module,
-            command: entry.command,
-            long_steps: entry.long_steps,
+            flags: entry.flags,
         }),
         Err(_) => {
             cache.remove(key);
@@ -233,38 +263,40 @@ fn build_module(
     bytes: &[u8],
 ) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
-    let (wasm, command, long_steps) =
+    let (wasm, flags) =
         prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    Ok(Built {
-        module,
-        command,
-        long_steps,
-    })
+    Ok(Built { module, flags })
 }
 
-/// The module as it is compiled, whether it is a command, and whether it has long steps.
+/// The module as it is compiled, and what is to be known of it.
 fn prepare<'a>(
     platform: &Platform,
     mut wasm: Cow<'a, [u8]>,
     options: CompileOptions,
-) -> anyhow::Result<(Cow<'a, [u8]>, bool, bool)> {
+) -> anyhow::Result<(Cow<'a, [u8]>, Flags)> {
     Module::validate(&platform.engine, &wasm)?;
-    let mut command = false;
+    let mut flags = Flags::default();
     if options.library
         && let Some(reusable) = make_reusable(&wasm)?
     {
-        (wasm, command) = (Cow::Owned(reusable), true);
+        (wasm, flags.command) = (Cow::Owned(reusable), true);
     }
     if options.settings.debug {
         // The debug information speaks of the code as it is.
-        return Ok((wasm, command, true));
+        flags.long_steps = true;
+        return Ok((wasm, flags));
     }
-    let long_steps = has_long_steps(&wasm)?;
+    flags.long_steps = has_long_steps(&wasm)?;
     if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
         wasm = Cow::Owned(rewritten);
     }
-    Ok((wasm, command, long_steps))
+    if options.fuse
+        && let Some(fused) = fuse(&wasm, !options.settings.fuel)?
+    {
+        (wasm, flags.fused) = (Cow::Owned(fused), true);
+    }
+    Ok((wasm, flags))
 }
 
 /// The binary form: text is parsed.

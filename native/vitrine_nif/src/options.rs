@@ -125,6 +125,7 @@ pub struct CompileTerm {
     /// Or `nil`, which is an atom like others.
     profiler: Atom,
     library: bool,
+    fuse: bool,
     /// `{directory, max_bytes}`
     cache: Option<(String, u64)>,
 }
@@ -150,6 +151,7 @@ impl CompileTerm {
                 profiler: found.map(|(_, profiler)| profiler),
             },
             library: self.library,
+            fuse: self.fuse,
         };
         Ok((options, self.cache.map(cache)))
     }

@@ -24,8 +24,8 @@ use crate::compile::CompileOptions;
 pub(crate) use entry::Entry;
 
 /// Changes with every change of what is compiled for a module: of the rewriting of bulk
-/// instructions, of the preparation of libraries, and of what an entry says beside the code.
-const VERSION: u32 = 1;
+/// instructions, of fusing, of the preparation of libraries, and of what an entry says beside the code.
+const VERSION: u32 = 2;
 
 /// The names of entries end so.
 const SUFFIX: &str = "native";
