@@ -31,6 +31,7 @@ defmodule Vitrine.Options do
     :coredump,
     :debug_info,
     :profiler,
+    :fuse,
     :http,
     :allowed_hosts,
     :http_response_headers,
@@ -72,6 +73,7 @@ defmodule Vitrine.Options do
         coredump: nil,
         debug_info: false,
         profiler: nil,
+        fuse: Application.get_env(:vitrine, :fuse, true),
         memory: %{},
         allowed_paths: %{},
         http: Vitrine.HTTP.Client,
@@ -87,6 +89,7 @@ defmodule Vitrine.Options do
     one_of!(options, :log_level, Log.levels())
     one_of!(options, :debug_info, [true, false])
     one_of!(options, :cache, [true, false])
+    one_of!(options, :fuse, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
     one_of!(options, :http_response_headers, [true, false])
     timeout!(options.timeout)
@@ -112,7 +115,8 @@ defmodule Vitrine.Options do
           fuel: options.fuel != nil,
           debug: options.debug_info,
           coredump: options.coredump != nil,
-          profiler: options.profiler
+          profiler: options.profiler,
+          fuse: options.fuse
         }
       })
 

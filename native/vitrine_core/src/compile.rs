@@ -98,6 +98,12 @@ impl Compiled {
         imports.take(own)
     }
 
+    /// Whether code of the module's own moves bytes from and to the kernel: see
+    /// [`CompileOptions::fuse`].
+    pub fn is_fused(&self) -> bool {
+        self.fused
+    }
+
     /// Whether the module can log, or asks what is logged.
     pub fn logs(&self) -> bool {
         self.needs.logs
@@ -202,10 +208,7 @@ fn load_or_build(
     if let Some((cache, key)) = &cache
         && let Ok(code) = built.module.serialize()
     {
-        cache.put(
-            key,
-            &cache::Entry::new(built.flags, code),
-        );
+        cache.put(key, &cache::Entry::new(built.flags, code));
     }
     finished(platform, sha256, built)
 }
@@ -263,8 +266,7 @@ fn build_module(
     bytes: &[u8],
 ) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
-    let (wasm, flags) =
-        prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
+    let (wasm, flags) = prepare(platform, wasm, options).map_err(|e| invalid(format!("{e:#}")))?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Built { module, flags })
 }

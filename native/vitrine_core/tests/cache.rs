@@ -122,7 +122,15 @@ fn each_setting_has_an_entry_of_its_own() {
                 fuel,
                 ..Settings::default()
             };
-            compile_with(&text, CompileOptions { settings, library, ..CompileOptions::default() }, &cache);
+            compile_with(
+                &text,
+                CompileOptions {
+                    settings,
+                    library,
+                    ..CompileOptions::default()
+                },
+                &cache,
+            );
         }
     }
     assert_eq!(temporary.entries().len(), 4);

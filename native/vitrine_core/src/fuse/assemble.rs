@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use wasm_encoder::{
-    CodeSection, Encode, Function, FunctionSection, ImportSection, MemoryType,
-    Module, RawSection, Section, SectionId, TypeSection,
+    CodeSection, Encode, Function, FunctionSection, ImportSection, MemoryType, Module, RawSection,
+    Section, SectionId, TypeSection,
 };
 use wasmparser::{BinaryReader, Parser, Payload};
 
@@ -84,7 +84,9 @@ fn longer(module: &mut Module, contents: &[u8], more: &impl Section) -> Result<(
     let mut reader = BinaryReader::new(contents, 0);
     let count = reader.read_var_u32()?.checked_add(added.read_var_u32()?);
     let mut data = Vec::with_capacity(contents.len() + added.bytes_remaining() + 5);
-    count.context("a section has too many items")?.encode(&mut data);
+    count
+        .context("a section has too many items")?
+        .encode(&mut data);
     data.extend_from_slice(reader.read_bytes(reader.bytes_remaining())?);
     data.extend_from_slice(added.read_bytes(added.bytes_remaining())?);
     module.section(&RawSection {

@@ -1,8 +1,8 @@
 //! The body of one function, with its calls of accessors replaced.
 
 use anyhow::{Context, Result};
-use wasm_encoder::reencode::Reencode;
 use wasm_encoder::Function;
+use wasm_encoder::reencode::Reencode;
 use wasmparser::{FunctionBody, Operator};
 
 use super::copy_loop;

@@ -9,9 +9,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
-use vitrine_kernel::layout::{
-    HEAP_START, INPUT_LENGTH, INPUT_OFFSET, LOADABLE, PAGE_SHIFT, entry,
-};
+use vitrine_kernel::layout::{HEAP_START, INPUT_LENGTH, INPUT_OFFSET, LOADABLE, PAGE_SHIFT, entry};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
 use super::copy_loop::{Direction, Transfer};
@@ -107,7 +105,9 @@ fn code(transfer: Transfer, memory: u32, kernel: u32) -> Function {
         Direction::Load => {
             load_control(LOADABLE, kernel, sink);
             sink.local_set(LIMIT);
-            sink.local_get(OFFSET).i64_const(HEAP_START.into()).i64_sub();
+            sink.local_get(OFFSET)
+                .i64_const(HEAP_START.into())
+                .i64_sub();
             sink.local_set(PIECE_NOW);
             // The limit is one of first bytes.
             bound(PIECE_NOW, i64::from(transfer.width) - 1, shift, sink);
@@ -143,7 +143,10 @@ fn bound(from: u32, more: i64, shift: i64, sink: &mut InstructionSink<'_>) {
 
 /// Copies that many turns' bytes, which can be read and written, from the kernel to the guest.
 fn copy_here(memory: u32, kernel: u32, shift: i64, sink: &mut InstructionSink<'_>) {
-    sink.local_get(TURNS).i64_const(shift).i64_shl().local_set(LEFT);
+    sink.local_get(TURNS)
+        .i64_const(shift)
+        .i64_shl()
+        .local_set(LEFT);
     sink.block(BlockType::Empty).loop_(BlockType::Empty);
     sink.local_get(LEFT).i64_eqz().br_if(1);
     sink.local_get(LEFT).i64_const(PIECE);
@@ -154,7 +157,10 @@ fn copy_here(memory: u32, kernel: u32, shift: i64, sink: &mut InstructionSink<'_
     sink.local_get(PIECE_NOW).i32_wrap_i64();
     sink.memory_copy(memory, kernel);
     advance(sink);
-    sink.local_get(LEFT).local_get(PIECE_NOW).i64_sub().local_set(LEFT);
+    sink.local_get(LEFT)
+        .local_get(PIECE_NOW)
+        .i64_sub()
+        .local_set(LEFT);
     sink.br(0).end().end();
 }
 
@@ -170,7 +176,10 @@ fn copy_there(
 ) {
     let width = i64::from(transfer.width);
     let shift = transfer.width.trailing_zeros().into();
-    sink.local_get(TURNS).i64_const(shift).i64_shl().local_set(LEFT);
+    sink.local_get(TURNS)
+        .i64_const(shift)
+        .i64_shl()
+        .local_set(LEFT);
     sink.block(BlockType::Empty).loop_(BlockType::Empty);
     sink.local_get(LEFT).i64_eqz().br_if(1);
     // Whole turns that end in the page, or what is left.
@@ -178,12 +187,19 @@ fn copy_there(
     left_in_page(sink);
     sink.i64_const(1).i64_add().i64_const(-width).i64_and();
     sink.local_tee(PIECE_NOW).local_get(LEFT);
-    sink.local_get(PIECE_NOW).local_get(LEFT).i64_lt_u().select();
+    sink.local_get(PIECE_NOW)
+        .local_get(LEFT)
+        .i64_lt_u()
+        .select();
     sink.local_set(PIECE_NOW);
     sink.local_get(OFFSET);
     left_in_page(sink);
     storable(OFFSET, entry::STORABLE, kernel, sink);
-    sink.i64_lt_u().local_get(PIECE_NOW).i64_const(0).i64_ne().i32_and();
+    sink.i64_lt_u()
+        .local_get(PIECE_NOW)
+        .i64_const(0)
+        .i64_ne()
+        .i32_and();
     sink.if_(BlockType::Empty);
     sink.local_get(OFFSET).i32_wrap_i64();
     sink.local_get(ADDRESS).i32_wrap_i64();
@@ -198,13 +214,19 @@ fn copy_there(
     };
     sink.call(function).end();
     advance(sink);
-    sink.local_get(LEFT).local_get(PIECE_NOW).i64_sub().local_set(LEFT);
+    sink.local_get(LEFT)
+        .local_get(PIECE_NOW)
+        .i64_sub()
+        .local_set(LEFT);
     sink.br(0).end().end();
 }
 
 /// Moves on by a piece.
 fn advance(sink: &mut InstructionSink<'_>) {
     for local in [OFFSET, ADDRESS] {
-        sink.local_get(local).local_get(PIECE_NOW).i64_add().local_set(local);
+        sink.local_get(local)
+            .local_get(PIECE_NOW)
+            .i64_add()
+            .local_set(local);
     }
 }

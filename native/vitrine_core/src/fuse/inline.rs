@@ -89,7 +89,11 @@ pub(super) fn inline(
         }
         Accessor::InputLoadU8 | Accessor::InputLoadU64 => {
             let wide = accessor == Accessor::InputLoadU64;
-            let length = if wide { INPUT_LOADABLE_U64 } else { INPUT_LENGTH };
+            let length = if wide {
+                INPUT_LOADABLE_U64
+            } else {
+                INPUT_LENGTH
+            };
             sink.local_tee(offset);
             load_control(length, kernel, sink);
             sink.i64_lt_u().if_(result(wide)).local_get(offset);
@@ -110,7 +114,10 @@ pub(super) fn inline(
             sink.i64_lt_u().if_(BlockType::Empty);
             sink.local_get(offset).i32_wrap_i64().local_get(narrow);
             sink.i32_store8(place(kernel, 0)).else_();
-            sink.local_get(offset).local_get(narrow).call(function).end();
+            sink.local_get(offset)
+                .local_get(narrow)
+                .call(function)
+                .end();
         }
         Accessor::StoreU64 => {
             sink.local_set(wide).local_tee(offset);

@@ -29,9 +29,10 @@ mod prologue;
 mod shift;
 mod survey;
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::Result;
-
-
 
 use helper::Helpers;
 use survey::Survey;
@@ -39,7 +40,6 @@ use survey::Survey;
 /// The namespace and the name of the import that is added, for errors: it is known by its place.
 pub(crate) const NAMESPACE: &str = "vitrine:kernel";
 pub(crate) const MEMORY: &str = "memory";
-
 
 /// Whether an import is one of those that a fused module calls only now and then.
 pub(crate) fn is_accessor(namespace: &str, name: &str) -> bool {
@@ -60,7 +60,12 @@ pub(crate) fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
     let mut bodies = Vec::with_capacity(survey.bodies.len());
     for (index, body) in survey.bodies.iter().enumerate() {
         let helpers = copy_loops.then_some(&mut helpers);
-        bodies.push(body::rewrite(body, survey.params(index)?, &survey, helpers)?);
+        bodies.push(body::rewrite(
+            body,
+            survey.params(index)?,
+            &survey,
+            helpers,
+        )?);
     }
     if bodies.iter().all(Option::is_none) {
         return Ok(None);

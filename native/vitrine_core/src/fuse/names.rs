@@ -62,7 +62,9 @@ fn extended(contents: &[u8], helpers: &Helpers<'_, '_>) -> Result<(Vec<u8>, bool
             FUNCTION_NAMES if !found => {
                 found = true;
                 section.push(id);
-                more_functions(names, helpers)?.as_slice().encode(&mut section);
+                more_functions(names, helpers)?
+                    .as_slice()
+                    .encode(&mut section);
             }
             id => {
                 section.push(id);

@@ -10,12 +10,7 @@ use super::copy_loop::{Affine, Condition, CopyLoop, Relation};
 const FEW: i64 = 24;
 
 /// Writes what comes before the loop. The local `turns` is an `i64` that nothing else needs.
-pub(super) fn prologue(
-    copy: &CopyLoop,
-    helper: u32,
-    turns: u32,
-    sink: &mut InstructionSink<'_>,
-) {
+pub(super) fn prologue(copy: &CopyLoop, helper: u32, turns: u32, sink: &mut InstructionSink<'_>) {
     count(&copy.condition, sink);
     sink.local_tee(turns).i64_const(FEW).i64_gt_u();
     sink.if_(BlockType::Empty);

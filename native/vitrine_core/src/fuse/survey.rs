@@ -105,7 +105,8 @@ impl<'a> Survey<'a> {
                         TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                             let ty = self.types.get(ty as usize).and_then(Option::as_ref);
                             let accessor = Accessor::of(import.module, import.name);
-                            let fits = |accessor: &Accessor| ty.is_some_and(|ty| accessor.is_of(ty));
+                            let fits =
+                                |accessor: &Accessor| ty.is_some_and(|ty| accessor.is_of(ty));
                             self.imported.push(accessor.filter(fits));
                         }
                         TypeRef::Memory(ty) => {

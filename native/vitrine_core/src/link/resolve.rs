@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::{ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport, UnknownImportError};
+use wasmtime::{
+    ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport, UnknownImportError,
+};
 
 use super::fused;
 use super::order::{Edges, order, path};
@@ -185,7 +187,9 @@ impl Linking<'_> {
         let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
         let mut pre = None;
         if sources.iter().all(own) && !sources.iter().any(is_command) {
-            pre = self.check(compiled, &sources).map_err(|e| incompatible(&e, &way))?;
+            pre = self
+                .check(compiled, &sources)
+                .map_err(|e| incompatible(&e, &way))?;
         }
         if compiled.fused {
             sources.push(fused::source(self.platform, compiled, &sources));
