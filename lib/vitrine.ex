@@ -88,6 +88,9 @@ defmodule Vitrine do
     * `:profiler` - `:perf`, `:jitdump` or `:vtune`: tells that profiler of the plugin's code
     * `:memory_layout` - `:fast`, the default, or `:dense` for more than some thousand instances at the
       same time: see [Compiling](compiling.md#very-many-instances)
+    * `:fuse` - `false` if the plugin's calls that move single bytes and words are to stay calls, which
+      is slower and should make no other difference: to find out whether it does. By default what
+      `config :vitrine, :fuse` says, or `true`; see [Compiling](compiling.md#fusing)
     * `:allowed_hosts` - the hosts that the plugin may reach by HTTP: a list of names, or patterns such
       as `"*.example.com"`. By default the manifest's `allowed_hosts`, or none. See `Vitrine.HTTP`
     * `:http` - the client for that: a module with the behaviour `Vitrine.HTTP`, or `{module, options}`.
@@ -122,8 +125,8 @@ defmodule Vitrine do
   Takes the sources and options of `new/2`. Options given to `new/2` later are merged over those
   given here; what changes the code or the imports must stay as it is then, or `ArgumentError` is
   raised: whether `:fuel` and `:coredump` are given, `:debug_info`, `:profiler`, `:memory_layout`,
-  whether there is `:wasi`, the names and types of `:host_functions`, and `:snapshot`. The functions
-  themselves may be others.
+  `:fuse`, whether there is `:wasi`, the names and types of `:host_functions`, and `:snapshot`. The
+  functions themselves may be others.
 
   A compiled plugin as `source` gets the options on top of its own.
 

@@ -4,11 +4,12 @@ use core::ops::Range;
 
 use crate::block;
 use crate::layout::{
-    CONTROL_END, ERROR, GENERATION, HEAP_PAGE, HEAP_START, INPUT_LENGTH, INPUT_OFFSET,
-    OUTPUT_LENGTH, OUTPUT_OFFSET, PAGE_SHIFT, PAGE_SIZE, PEAK, entry::STORABLE, kind,
+    CONTROL_END, ERROR, GENERATION, HEAP_PAGE, HEAP_START, INPUT_LENGTH, INPUT_LOADABLE_U64,
+    INPUT_OFFSET, OUTPUT_LENGTH, OUTPUT_OFFSET, PAGE_SHIFT, PAGE_SIZE, PEAK, entry::STORABLE, kind,
 };
 use crate::memory::Memory;
 use crate::page::Page;
+use crate::pages;
 
 /// The kernel over a memory. It has no state of its own: everything is in the memory.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl<M: Memory> Kernel<M> {
         };
         block::free(&mut self.memory, block);
         if handle == self.input_offset() {
-            self.memory.store_u64(INPUT_LENGTH, 0);
+            self.set_input_length(0);
         }
     }
 
@@ -141,8 +142,15 @@ impl<M: Memory> Kernel<M> {
     pub fn input_set(&mut self, offset: u64, length: u64) {
         if self.range(offset, length).is_some() {
             self.memory.store_u64(INPUT_OFFSET, offset);
-            self.memory.store_u64(INPUT_LENGTH, length);
+            self.set_input_length(length);
         }
+    }
+
+    #[inline]
+    fn set_input_length(&mut self, length: u64) {
+        self.memory.store_u64(INPUT_LENGTH, length);
+        let loadable = length.saturating_sub(7);
+        self.memory.store_u64(INPUT_LOADABLE_U64, loadable);
     }
 
     /// Makes a range, which need not be a block, the output. Ignored when it is not inside the
@@ -188,6 +196,7 @@ impl<M: Memory> Kernel<M> {
         let generation = memory.load_u64(GENERATION);
         memory.store_u64(GENERATION, generation.wrapping_add(1));
         memory.clear(GENERATION + 8, CONTROL_END - GENERATION - 8);
+        pages::note_size(memory);
     }
 
     /// The capacity of the heap in bytes. It grows with the memory and never shrinks.
@@ -280,7 +289,7 @@ impl<M: Memory> Kernel<M> {
         debug_assert!(page.number() >= HEAP_PAGE);
         let storable = page.kind(&self.memory) != Some(kind::SLAB);
         if storable {
-            page.set_u32(&mut self.memory, STORABLE, PAGE_SIZE);
+            page.set_storable(&mut self.memory, PAGE_SIZE);
         }
         storable
     }

@@ -41,15 +41,20 @@
 //!
 //! # What inlined code may do
 //!
-//! * A load from `p` is allowed when `HEAP_START <= p` and `p + width` is not beyond the end of the
-//!   memory; otherwise it gives 0.
-//! * A store to `p < 2^32` is allowed when `(!p & 0xFFFF) < storable`, with `storable` the `u32` at
-//!   `PAGE_TABLE + (p >> 16) * ENTRY_SIZE + entry::STORABLE`; 8 bytes also need `7 <= (!p &
-//!   0xFFFF)`, which keeps them in the page.  `storable` is a cache, and 0 in the pages that the
-//!   memory does not have.  Where the check fails, call `store_u8` or `store_u64`: they know the
-//!   rare cases, and fill the cache.
-//! * `input_load_u8(i)` is a load from [`INPUT_OFFSET`]`+ i` when `i < ` [`INPUT_LENGTH`],
-//!   otherwise 0; that range was checked when it was set, and the memory never shrinks.
+//! Each check is one comparison, with arithmetic that wraps. Where it fails, the kernel's function
+//! is to be called: it knows the rare cases. Over a memory that is all zero every check fails.
+//!
+//! * 1 or 8 bytes may be loaded from `p` when `p - HEAP_START < ` [`LOADABLE`]. The last seven bytes
+//!   of the memory are left to the kernel, and so is everything while its memory was grown and nothing
+//!   in the new pages allocated.
+//! * A byte may be stored to `p` when `(p ^ 0xFFFF) & `[`LEFT_IN_PAGE`] is below the `u32`
+//!   [`entry::STORABLE`] of the page `p >> 16`: this is how many bytes follow it in the page, or
+//!   far more if `p` is no address. Of 8 bytes, that number less 7 must be below
+//!   [`entry::STORABLE_U64`], so that they end in the page. Both fields are caches, which the
+//!   kernel's `store_u8` and `store_u64` fill, and 0 in the pages that the memory does not have.
+//! * A byte of the input may be loaded, from [`INPUT_OFFSET`]` + i`, when `i < `
+//!   [`INPUT_LENGTH`], and 8 of them when `i < ` [`INPUT_LOADABLE_U64`]: that range was checked when
+//!   it was set, and the memory never shrinks.
 
 /// Bytes in a page of WebAssembly memory.
 pub const PAGE_SIZE: u32 = 1 << PAGE_SHIFT;
@@ -82,8 +87,12 @@ pub const ERROR: u32 = STACK_SIZE + 0x30;
 pub const SLAB_LISTS_USED: u32 = STACK_SIZE + 0x38;
 /// `u64`: a bit for each bin whose list is not empty.
 pub const RUN_LISTS_USED: u32 = STACK_SIZE + 0x40;
+/// `u64`: at how many addresses, from the heap's start on, 8 bytes can be loaded. Never too high.
+pub const LOADABLE: u32 = STACK_SIZE + 0x48;
+/// `u64`: at how many indices of the input 8 bytes can be loaded.
+pub const INPUT_LOADABLE_U64: u32 = STACK_SIZE + 0x50;
 /// The end of the control block.
-pub const CONTROL_END: u32 = STACK_SIZE + 0x48;
+pub const CONTROL_END: u32 = STACK_SIZE + 0x58;
 /// `u32`: the most heap pages that were ever below the frontier, until the host sets it back. Not
 /// cleared by a reset.
 pub const PEAK: u32 = CONTROL_END;
@@ -92,6 +101,10 @@ pub const PEAK: u32 = CONTROL_END;
 pub const SLAB_LISTS: u32 = 0x480;
 /// `u16` each: the first page of each list of free runs, one list per bin.
 pub const RUN_LISTS: u32 = 0x500;
+
+/// Of an address with its low 16 bits inverted: how many bytes follow it in its page, and whatever no
+/// address has.
+pub const LEFT_IN_PAGE: u64 = 0xFFFF_FFFF_0000_FFFF;
 
 /// The page table.
 pub const PAGE_TABLE: u32 = 0x800;
@@ -121,6 +134,8 @@ pub mod entry {
     pub const NEXT: u32 = 16;
     /// `u16`: the previous page in the list that this page is in, or 0.
     pub const PREV: u32 = 18;
+    /// `u32`: [`STORABLE`] less 7, or 0.
+    pub const STORABLE_U64: u32 = 20;
     /// `u16` four times: of a slab, how many blocks are active; the first freed block, counted from
     /// 1, or 0; how many blocks were ever handed out (the header entries of the others are
     /// undefined); how many there is room for.

@@ -77,6 +77,13 @@ impl Page {
         memory.store_u64(self.field(field), value);
     }
 
+    /// Sets how many bytes at the end of the page stores may write.
+    #[inline]
+    pub fn set_storable<M: Memory>(self, memory: &mut M, bytes: u32) {
+        self.set_u32(memory, entry::STORABLE, bytes);
+        self.set_u32(memory, entry::STORABLE_U64, bytes.saturating_sub(7));
+    }
+
     /// What the page is, or `None` when it was not assigned since the last reset.
     #[inline]
     pub fn kind<M: Memory>(self, memory: &M) -> Option<u8> {

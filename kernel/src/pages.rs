@@ -4,7 +4,9 @@
 //! No free run ever touches the frontier: it moves the frontier back instead. The next allocation
 //! can so extend that run, and the memory grows only by what is really missing.
 
-use crate::layout::{FRONTIER, HEAP_PAGE, MAX_PAGES, PEAK, entry::PAGES, kind};
+use crate::layout::{
+    FRONTIER, HEAP_PAGE, LOADABLE, MAX_PAGES, PAGE_SHIFT, PEAK, entry::PAGES, kind,
+};
 use crate::list::{List, RUNS};
 use crate::memory::Memory;
 use crate::page::Page;
@@ -62,6 +64,13 @@ pub fn give_back<M: Memory>(memory: &mut M, run: Page, pages: u32) {
     add_free(memory, start, end - start);
 }
 
+/// Notes for inlined code how far it may load.
+#[inline]
+pub fn note_size<M: Memory>(memory: &mut M) {
+    let heap = u64::from(memory.pages().saturating_sub(HEAP_PAGE)) << PAGE_SHIFT;
+    memory.store_u64(LOADABLE, heap.saturating_sub(7));
+}
+
 /// The number of the first page that is not in use or in a list.
 #[inline]
 fn frontier<M: Memory>(memory: &M) -> u32 {
@@ -108,6 +117,7 @@ fn advance<M: Memory>(memory: &mut M, pages: u32) -> Option<Page> {
     if used > memory.load_u32(PEAK) {
         memory.store_u32(PEAK, used);
     }
+    note_size(memory);
     Some(Page::nth(start))
 }
 

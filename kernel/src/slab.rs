@@ -104,7 +104,7 @@ pub fn free<M: Memory>(memory: &mut M, slot: Slot) {
 fn add_slab<M: Memory>(memory: &mut M, class: u32) -> Option<(Page, Blocks)> {
     let page = pages::take(memory, 1, kind::SLAB)?;
     let capacity = capacity(class);
-    page.set_u32(memory, entry::STORABLE, PAGE_SIZE - header_size(capacity));
+    page.set_storable(memory, PAGE_SIZE - header_size(capacity));
     page.set_u8(memory, entry::CLASS, class as u8);
     let blocks = Blocks {
         live: 0,

@@ -32,6 +32,7 @@ defmodule Vitrine.Options do
     :debug_info,
     :profiler,
     :memory_layout,
+    :fuse,
     :http,
     :allowed_hosts,
     :http_response_headers,
@@ -75,6 +76,7 @@ defmodule Vitrine.Options do
         debug_info: false,
         profiler: nil,
         memory_layout: :fast,
+        fuse: Application.get_env(:vitrine, :fuse, true),
         memory: %{},
         allowed_paths: %{},
         http: Vitrine.HTTP.Client,
@@ -91,6 +93,7 @@ defmodule Vitrine.Options do
     one_of!(options, :log_level, Log.levels())
     one_of!(options, :debug_info, [true, false])
     one_of!(options, :cache, [true, false])
+    one_of!(options, :fuse, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
     one_of!(options, :memory_layout, [:fast, :dense])
     one_of!(options, :http_response_headers, [true, false])
@@ -119,7 +122,8 @@ defmodule Vitrine.Options do
           debug: options.debug_info,
           coredump: options.coredump != nil,
           profiler: options.profiler,
-          dense: options.memory_layout == :dense
+          dense: options.memory_layout == :dense,
+          fuse: options.fuse
         }
       })
 

@@ -181,6 +181,7 @@ defmodule Vitrine.CompiledTest do
     test "refuses options for which it would have to be compiled again" do
       compiled = compile!("(module)", name: "p")
       counting = compile!("(module)", name: "p", fuel: 1000)
+      fuse = Application.get_env(:vitrine, :fuse, true)
 
       for {compiled, options, message} <- [
             {compiled, [fuel: 10],
@@ -189,7 +190,8 @@ defmodule Vitrine.CompiledTest do
             {compiled, [debug_info: true], ~r/the option :debug_info to be false/},
             {compiled, [coredump: "core"], ~r/the option :coredump to be left out/},
             {compiled, [profiler: :perf], ~r/the option :profiler to be nil/},
-            {compiled, [memory_layout: :dense], ~r/the option :memory_layout to be :fast/}
+            {compiled, [memory_layout: :dense], ~r/the option :memory_layout to be :fast/},
+            {compiled, [fuse: not fuse], ~r/the option :fuse to be #{fuse}/}
           ] do
         assert_raise ArgumentError, message, fn -> Vitrine.new(compiled, options) end
       end

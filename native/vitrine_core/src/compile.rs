@@ -9,12 +9,13 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use wasmtime::Module;
+use wasmtime::{ImportType, Module};
 
 use crate::cache::{self, Cache};
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
+use crate::fuse::fuse;
 use crate::interruptible::make_interruptible;
 use crate::link::Needs;
 use crate::long_steps::has_long_steps;
@@ -28,7 +29,7 @@ use crate::workers::{on_deep_stack, submit};
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
 
 /// How a module is compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CompileOptions {
     /// The settings of the engine.
     pub settings: Settings,
@@ -37,6 +38,20 @@ pub struct CompileOptions {
     pub library: bool,
     /// Where it stands, if it is to become a snapshot.
     pub stage: Option<Stage>,
+    /// Whether the kernel's functions that move bytes become code of the module's own. What a plugin
+    /// does is the same without, only slower. With [`Settings::debug`] it never happens.
+    pub fuse: bool,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        CompileOptions {
+            settings: Settings::default(),
+            library: false,
+            stage: None,
+            fuse: true,
+        }
+    }
 }
 
 /// A module ready to be instantiated any number of times.
@@ -54,6 +69,8 @@ pub struct Compiled {
     pub(crate) initialised: bool,
     /// What it was compiled from, if that is to become a snapshot.
     pub(crate) source: Option<Vec<u8>>,
+    /// Whether its last import is the kernel's memory, and no import of the guest's.
+    pub(crate) fused: bool,
 }
 
 impl Compiled {
@@ -79,8 +96,21 @@ impl Compiled {
 
     /// The namespaces and names of what is imported.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.own_imports()
+            .map(|import| (import.module(), import.name()))
+    }
+
+    /// What the guest imports.
+    pub(crate) fn own_imports(&self) -> impl Iterator<Item = ImportType<'_>> {
         let imports = self.module.imports();
-        imports.map(|import| (import.module(), import.name()))
+        let own = imports.len() - usize::from(self.fused);
+        imports.take(own)
+    }
+
+    /// Whether code of the module's own moves bytes from and to the kernel: see
+    /// [`CompileOptions::fuse`].
+    pub fn is_fused(&self) -> bool {
+        self.fused
     }
 
     /// Whether the module can log, or asks what is logged.
@@ -205,8 +235,7 @@ fn load_or_build(
     if let Some((cache, place)) = &cache
         && let Ok(code) = built.module.serialize()
     {
-        let entry = cache::Entry::new(built.command, built.long_steps, code);
-        cache.put(place, &entry);
+        cache.put(place, &cache::Entry::new(built.flags, code));
     }
     finished(platform, key, bytes, built, Origin::Compiler)
 }
@@ -214,8 +243,15 @@ fn load_or_build(
 /// A module, and what its bytes tell that it does not.
 struct Built {
     module: Module,
-    command: bool,
-    long_steps: bool,
+    flags: Flags,
+}
+
+/// What is known of a module from its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Flags {
+    pub(crate) command: bool,
+    pub(crate) long_steps: bool,
+    pub(crate) fused: bool,
 }
 
 fn finished(
@@ -231,8 +267,9 @@ fn finished(
         platform,
         exports: Exports::of(&built.module),
         needs: Needs::of(&built.module)?,
-        long_steps: built.long_steps,
-        command: built.command,
+        long_steps: built.flags.long_steps,
+        command: built.flags.command,
+        fused: built.flags.fused,
         initialised: stage == Some(Stage::Snapshot),
         source: (stage == Some(Stage::Draft)).then(|| bytes.to_vec()),
         module: built.module,
@@ -251,8 +288,7 @@ fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<Built> {
     match module {
         Ok(module) => Some(Built {
             module,
-            command: entry.command,
-            long_steps: entry.long_steps,
+            flags: entry.flags,
         }),
         Err(_) => {
             cache.remove(key);
@@ -267,31 +303,26 @@ fn build_module(
     bytes: &[u8],
 ) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
-    let (wasm, command, long_steps) =
-        prepare(platform, wasm, options).map_err(|e| match e.downcast() {
-            Ok(error) => error,
-            Err(e) => invalid(format!("{e:#}")),
-        })?;
+    let (wasm, flags) = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
+        Ok(error) => error,
+        Err(e) => invalid(format!("{e:#}")),
+    })?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    Ok(Built {
-        module,
-        command,
-        long_steps,
-    })
+    Ok(Built { module, flags })
 }
 
-/// The module as it is compiled, whether it is a command, and whether it has long steps.
+/// The module as it is compiled, and what is to be known of it.
 fn prepare<'a>(
     platform: &Platform,
     mut wasm: Cow<'a, [u8]>,
     options: CompileOptions,
-) -> anyhow::Result<(Cow<'a, [u8]>, bool, bool)> {
+) -> anyhow::Result<(Cow<'a, [u8]>, Flags)> {
     Module::validate(&platform.engine, &wasm)?;
-    let mut command = false;
+    let mut flags = Flags::default();
     if options.library
         && let Some(reusable) = make_reusable(&wasm)?
     {
-        (wasm, command) = (Cow::Owned(reusable), true);
+        (wasm, flags.command) = (Cow::Owned(reusable), true);
     }
     if options.stage == Some(Stage::Draft) {
         snapshot::check(&wasm)?;
@@ -299,13 +330,21 @@ fn prepare<'a>(
     }
     if options.settings.debug {
         // The debug information speaks of the code as it is.
-        return Ok((wasm, command, true));
+        flags.long_steps = true;
+        return Ok((wasm, flags));
     }
-    let long_steps = has_long_steps(&wasm)?;
+    flags.long_steps = has_long_steps(&wasm)?;
     if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
         wasm = Cow::Owned(rewritten);
     }
-    Ok((wasm, command, long_steps))
+    // A draft runs once.
+    if options.fuse
+        && options.stage != Some(Stage::Draft)
+        && let Some(fused) = fuse(&wasm, !options.settings.fuel)?
+    {
+        (wasm, flags.fused) = (Cow::Owned(fused), true);
+    }
+    Ok((wasm, flags))
 }
 
 /// The binary form: text is parsed.

@@ -23,6 +23,7 @@ mod engine;
 mod error;
 mod exports;
 mod fuel;
+mod fuse;
 mod host_function;
 mod initialise;
 mod inspection;

@@ -1,6 +1,7 @@
 //! The instances of a plugin's modules in one store, and what their imports become there.
 
-use wasmtime::{AsContextMut, Caller, Extern, Instance, Ref, Store};
+use vitrine_kernel::layout::HEAP_PAGE;
+use wasmtime::{AsContextMut, Caller, Extern, Instance, Memory, MemoryType, Ref, Store};
 
 use crate::command::CommandInstance;
 use crate::error::Error;
@@ -14,6 +15,8 @@ use crate::state::HostState;
 pub(crate) struct World {
     kernel: Option<Instance>,
     trampolines: Option<Instance>,
+    /// In which fused modules find nothing.
+    blank: Option<Memory>,
     /// Those of commands are never set.
     modules: Vec<Option<Instance>>,
     /// Instances of commands that no call uses now.
@@ -42,6 +45,10 @@ pub(crate) async fn assemble(
     if let Some(trampolines) = &links.trampolines {
         let instance = Instance::new_async(&mut *store, &trampolines.module, &[]).await?;
         store.data_mut().world.trampolines = Some(instance);
+    }
+    if links.has_blank_memory {
+        let ty = MemoryType::new(HEAP_PAGE, None);
+        store.data_mut().world.blank = Some(Memory::new_async(&mut *store, ty).await?);
     }
     store.data_mut().limiter.begin();
     let mut main = None;
@@ -138,6 +145,7 @@ fn resolve(
     let world = &store.data().world;
     match source {
         Source::Linker { namespace, name } => links.linker.get(&mut store, namespace, name).ok(),
+        Source::Blank => world.blank.map(Extern::Memory),
         Source::Kernel(export) => world.kernel?.get_module_export(&mut store, export),
         Source::Module { module, export } => {
             let instance = (*world.modules.get(*module)?)?;

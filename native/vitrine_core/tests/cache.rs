@@ -162,6 +162,7 @@ fn each_setting_has_an_entry_of_its_own() {
                     settings,
                     library,
                     stage,
+                    ..CompileOptions::default()
                 };
                 compile_with(&text, options, &cache);
             }

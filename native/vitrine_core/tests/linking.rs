@@ -27,6 +27,7 @@ fn load_with(
         let (done, outcome) = mpsc::channel();
         let options = CompileOptions {
             library: index > 0,
+            fuse: std::env::var("VITRINE_FUSE").as_deref() != Ok("off"),
             ..CompileOptions::default()
         };
         compile(text.as_bytes().to_vec(), options, None, move |outcome| {

@@ -128,6 +128,7 @@ pub struct CompileTerm {
     library: bool,
     /// `draft` or `snapshot`, or `nil`.
     stage: Atom,
+    fuse: bool,
     /// `{directory, max_bytes}`
     cache: Option<(String, u64)>,
 }
@@ -153,6 +154,7 @@ impl CompileTerm {
             },
             library: self.library,
             stage: one_of(&stages, self.stage)?,
+            fuse: self.fuse,
         };
         Ok((options, self.cache.map(cache)))
     }

@@ -6,6 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::compile::Flags;
+
 const MAGIC: &[u8; 16] = b"vitrine native 1";
 const KEY: usize = MAGIC.len();
 const SUM: usize = KEY + 32;
@@ -14,22 +16,21 @@ const CODE: usize = FLAGS + 1;
 
 const COMMAND: u8 = 1;
 const LONG_STEPS: u8 = 2;
+const FUSED: u8 = 4;
 
 /// What compiling a module comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    pub(crate) command: bool,
-    pub(crate) long_steps: bool,
+    pub(crate) flags: Flags,
     file: Vec<u8>,
     /// Where the code begins in `file`.
     code: usize,
 }
 
 impl Entry {
-    pub(crate) fn new(command: bool, long_steps: bool, code: Vec<u8>) -> Entry {
+    pub(crate) fn new(flags: Flags, code: Vec<u8>) -> Entry {
         Entry {
-            command,
-            long_steps,
+            flags,
             file: code,
             code: 0,
         }
@@ -41,8 +42,7 @@ impl Entry {
 
     pub(crate) fn encode(&self, key: &[u8; 32]) -> Vec<u8> {
         let code = self.code();
-        let flags =
-            if self.command { COMMAND } else { 0 } | if self.long_steps { LONG_STEPS } else { 0 };
+        let flags = byte(self.flags);
         let mut file = Vec::with_capacity(CODE + code.len());
         file.extend_from_slice(MAGIC);
         file.extend_from_slice(key);
@@ -59,12 +59,25 @@ impl Entry {
             && file[KEY..SUM] == key[..]
             && file[SUM..FLAGS] == sum(key, file[FLAGS], &file[CODE..])[..];
         whole.then(|| Entry {
-            command: file[FLAGS] & COMMAND != 0,
-            long_steps: file[FLAGS] & LONG_STEPS != 0,
+            flags: Flags {
+                command: file[FLAGS] & COMMAND != 0,
+                long_steps: file[FLAGS] & LONG_STEPS != 0,
+                fused: file[FLAGS] & FUSED != 0,
+            },
             file,
             code: CODE,
         })
     }
+}
+
+fn byte(flags: Flags) -> u8 {
+    let bits = [
+        (flags.command, COMMAND),
+        (flags.long_steps, LONG_STEPS),
+        (flags.fused, FUSED),
+    ];
+    let set = bits.into_iter().filter(|(set, _)| *set);
+    set.fold(0, |byte, (_, bit)| byte | bit)
 }
 
 fn sum(key: &[u8; 32], flags: u8, code: &[u8]) -> [u8; 32] {
@@ -77,16 +90,21 @@ mod tests {
     use super::*;
 
     const KEY_OF_IT: [u8; 32] = [7; 32];
+    const FLAGS_OF_IT: Flags = Flags {
+        command: true,
+        long_steps: false,
+        fused: true,
+    };
 
     fn file() -> Vec<u8> {
-        Entry::new(true, false, b"code".to_vec()).encode(&KEY_OF_IT)
+        Entry::new(FLAGS_OF_IT, b"code".to_vec()).encode(&KEY_OF_IT)
     }
 
     #[test]
     fn what_was_written_is_read() {
         let entry = Entry::parse(file(), &KEY_OF_IT).unwrap();
         assert_eq!(entry.code(), b"code");
-        assert_eq!((entry.command, entry.long_steps), (true, false));
+        assert_eq!(entry.flags, FLAGS_OF_IT);
         assert_eq!(entry.encode(&KEY_OF_IT), file());
     }
 

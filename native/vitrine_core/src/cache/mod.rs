@@ -24,8 +24,8 @@ use crate::compile::CompileOptions;
 pub(crate) use entry::Entry;
 
 /// Changes with every change of what is compiled for a module: of the rewriting of bulk
-/// instructions, of the preparation of libraries, and of what an entry says beside the code.
-const VERSION: u32 = 1;
+/// instructions, of fusing, of the preparation of libraries, and of what an entry says beside the code.
+const VERSION: u32 = 2;
 
 /// The names of entries end so.
 const SUFFIX: &str = "native";
@@ -151,6 +151,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuse::fuse;
     use crate::interruptible::make_interruptible;
     use crate::reusable::make_reusable;
 
@@ -159,6 +160,32 @@ mod tests {
     #[test]
     fn the_version_is_that_of_what_is_compiled() {
         let text = r#"(module
+          (import "extism:host/env" "load_u8" (func $load_u8 (param i64) (result i32)))
+          (import "extism:host/env" "load_u64" (func $load_u64 (param i64) (result i64)))
+          (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+          (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+          (import "extism:host/env" "input_length" (func $length (result i64)))
+          (import "extism:host/env" "input_load_u8" (func $input_u8 (param i64) (result i32)))
+          (import "extism:host/env" "input_load_u64" (func $input_u64 (param i64) (result i64)))
+          (func $load (param i64 i32 i64)
+            (loop $turn
+              (i32.store8 (local.get 1) (call $load_u8 (local.get 0)))
+              (local.set 0 (i64.add (local.get 0) (i64.const 1)))
+              (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+              (br_if $turn (i64.lt_u (local.get 0) (local.get 2)))))
+          (func $store (param i64 i32 i64)
+            (loop $turn
+              (call $store_u64 (local.get 0) (i64.load (local.get 1)))
+              (local.set 0 (i64.add (local.get 0) (i64.const 8)))
+              (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+              (br_if $turn (i64.ne (local.get 0) (local.get 2)))))
+          (func $input (param i64 i32 i32)
+            (loop $turn
+              (i64.store (local.get 1) (call $input_u64 (local.get 0)))
+              (local.set 0 (i64.add (local.get 0) (i64.const 8)))
+              (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+              (br_if $turn (local.tee 2 (i32.add (local.get 2) (i32.const -1)))))
+            (call $store_u8 (call $load_u64 (call $length)) (call $input_u8 (local.get 0))))
           (memory 1) (table 9 funcref) (data $d "bytes") (elem $e func $run)
           (func $run (param i32 i32 i32)
             (memory.fill (local.get 0) (local.get 1) (local.get 2))
@@ -171,9 +198,10 @@ mod tests {
         let command = make_reusable(&wat::parse_str(text).unwrap())
             .unwrap()
             .unwrap();
-        let compiled = make_interruptible(&command).unwrap();
+        let interruptible = make_interruptible(&command).unwrap();
+        let compiled = fuse(&interruptible, true).unwrap().unwrap();
         let hash = Sha256::digest(&compiled);
         let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((VERSION, hash.as_str()), (1, "b17669ff657dac68"));
+        assert_eq!((VERSION, hash.as_str()), (2, ""));
     }
 }

@@ -51,6 +51,9 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 
+#[allow(unused_imports, reason = "a test includes this module on its own")]
+pub(crate) use names::is_stale;
+
 use helpers::Helpers;
 use survey::Survey;
 

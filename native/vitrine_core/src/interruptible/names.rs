@@ -17,6 +17,11 @@ const STALE: [&str; 6] = [
     "external_debug_info",
 ];
 
+/// Whether a section with this name tells of places in the code.
+pub(crate) fn is_stale(name: &str) -> bool {
+    STALE.iter().any(|stale| name.starts_with(stale))
+}
+
 /// The subsection of the `name` section that has the names of functions.
 const FUNCTION_NAMES: u8 = 1;
 
@@ -29,7 +34,7 @@ pub(super) fn custom(
 ) -> Result<Option<Vec<u8>>> {
     let mut reader = BinaryReader::new(contents, 0);
     let name = reader.read_string()?;
-    if STALE.iter().any(|stale| name.starts_with(stale)) {
+    if is_stale(name) {
         return Ok(None);
     }
     if name == "name" && !*named {

@@ -1,6 +1,7 @@
 //! Where each import of a plugin's modules comes from: decided once, for all plugins that are made
 //! of them.
 
+mod fused;
 mod order;
 mod resolve;
 mod trampoline;
@@ -40,6 +41,8 @@ pub struct Links {
     pub(crate) lends_blocks: bool,
     /// Whether one of the modules is no work for normal schedulers.
     pub(crate) long_steps: bool,
+    /// Whether one of the sources is [`Source::Blank`].
+    pub(crate) has_blank_memory: bool,
 }
 
 impl Links {
@@ -80,6 +83,8 @@ pub(crate) struct LinkedModule {
 /// Where an import comes from.
 pub(crate) enum Source {
     Kernel(ModuleExport),
+    /// A memory that is all zero and stays so, in the place of the kernel's.
+    Blank,
     /// A function of the linker, under this name: not always the import's own.
     Linker {
         namespace: String,
@@ -124,7 +129,7 @@ impl Needs {
 
 /// Plugins built before version 1.0 of the ABI import the same functions from another namespace,
 /// with longer names.
-fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a str) {
+pub(crate) fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a str) {
     match (namespace, name.strip_prefix("extism_")) {
         ("env", Some(name)) => (ENV, name),
         _ => (namespace, name),

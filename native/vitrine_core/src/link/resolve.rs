@@ -4,8 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::{ExternType, FuncType, ImportType, Linker, ModuleExport, UnknownImportError};
+use wasmtime::{
+    ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport, UnknownImportError,
+};
 
+use super::fused;
 use super::order::{Edges, order, path};
 use super::{LinkedModule, Links, Modules, Source, Trampolines, canonical, fits};
 use crate::abi::ENV;
@@ -85,6 +88,7 @@ pub(super) fn link(
     };
     Ok(Links {
         platform,
+        has_blank_memory: fused::wants_blank(&linked),
         modules: linked,
         main: position(&order, main),
         linker,
@@ -120,7 +124,7 @@ fn find(modules: &Modules, namespace: &str, name: &str) -> Option<Found> {
 fn edges(modules: &Modules) -> Vec<Edges> {
     let of = |compiled: &Arc<Compiled>| {
         let mut edges = Edges::default();
-        for import in compiled.module.imports() {
+        for import in compiled.own_imports() {
             if let Some(found) = find(modules, import.module(), import.name()) {
                 match found.ty {
                     ExternType::Func(_) => edges.soft.push(found.module),
@@ -170,7 +174,7 @@ impl Linking<'_> {
         let (name, compiled) = &self.modules[module];
         let place = position(self.order, module);
         let mut sources = Vec::new();
-        for import in compiled.module.imports() {
+        for import in compiled.own_imports() {
             let source = match find(self.modules, import.module(), import.name()) {
                 Some(found) => self.other(found, &import, place, compiled.command),
                 None => self.host(&import),
@@ -183,11 +187,12 @@ impl Linking<'_> {
         let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
         let mut pre = None;
         if sources.iter().all(own) && !sources.iter().any(is_command) {
-            let checked = self.linker.instantiate_pre(&compiled.module);
-            let checked = checked.map_err(|e| incompatible(&e, &way))?;
-            // The linker has only stand-ins for the kernel's functions.
-            let kernel = |source: &Source| matches!(source, Source::Kernel(_));
-            pre = (!sources.iter().any(kernel)).then_some(checked);
+            pre = self
+                .check(compiled, &sources)
+                .map_err(|e| incompatible(&e, &way))?;
+        }
+        if compiled.fused {
+            sources.push(fused::source(self.platform, compiled, &sources));
         }
         Ok(LinkedModule {
             name: name.clone(),
@@ -197,6 +202,22 @@ impl Linking<'_> {
             stands_for: Vec::new(),
             way,
         })
+    }
+
+    /// Checks imports that the linker has; all of it resolved, where it has what they will be.
+    fn check(
+        &self,
+        compiled: &Compiled,
+        sources: &[Source],
+    ) -> wasmtime::Result<Option<InstancePre<HostState>>> {
+        if compiled.fused {
+            fused::check(self.platform, &self.linker, &compiled.module)?;
+            return Ok(None);
+        }
+        let checked = self.linker.instantiate_pre(&compiled.module)?;
+        // The linker has only stand-ins for the kernel's functions.
+        let kernel = |source: &Source| matches!(source, Source::Kernel(_));
+        Ok((!sources.iter().any(kernel)).then_some(checked))
     }
 
     /// An import from another module, by the one at `place`.

@@ -45,7 +45,10 @@ pub fn within(ms: u64) -> CallOptions {
 
 pub fn compiled(text: &str) -> Result<Arc<Compiled>, Error> {
     let (done, outcome) = mpsc::channel();
-    let options = CompileOptions::default();
+    let options = CompileOptions {
+        fuse: std::env::var("VITRINE_FUSE").as_deref() != Ok("off"),
+        ..CompileOptions::default()
+    };
     compile(text.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });

@@ -1,0 +1,116 @@
+//! What fusing gains and costs: `echo` of each guest, and compiling it, unfused and fused in turns.
+//!
+//! `cargo bench -p vitrine_core --bench fusing [GUEST...]`
+
+// A benchmark that panics is one that fails.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use vitrine_core::{
+    CallOptions, CompileOptions, Compiled, HostFunction, LOG_OFF, Links, Plugin, PluginOptions,
+    Slice, Step, Wasi, compile,
+};
+
+const SIZES: [usize; 3] = [64, 64 << 10, 6_400_000];
+const GUESTS: [&str; 6] = ["rust_minimal", "c", "go", "assemblyscript", "zig", "d"];
+const COMPILED: usize = 5;
+
+fn compiled(wasm: &[u8], fuse: bool) -> (Arc<Compiled>, Duration) {
+    let (done, outcome) = mpsc::channel();
+    let options = CompileOptions {
+        fuse,
+        ..CompileOptions::default()
+    };
+    let begin = Instant::now();
+    compile(wasm.to_vec(), options, None, move |outcome| {
+        done.send(outcome).unwrap();
+    });
+    (outcome.recv().unwrap().unwrap(), begin.elapsed())
+}
+
+fn plugin(module: Arc<Compiled>) -> Arc<Plugin> {
+    let functions = ["greet", "tick"].map(|name| HostFunction {
+        namespace: "extism:host/user".into(),
+        name: name.into(),
+        signature: None,
+    });
+    let links = Links::new(&vec![("main".into(), module)], 0, &functions, true).unwrap();
+    let options = PluginOptions {
+        wasi: Some(Wasi::default()),
+        ..PluginOptions::default()
+    };
+    Plugin::new(links, options).unwrap()
+}
+
+/// How long a call takes, from the first slice on.
+fn echo(plugin: &Arc<Plugin>, input: &[u8]) -> Duration {
+    let options = CallOptions {
+        timeout: None,
+        log_level: LOG_OFF,
+    };
+    let mut call = plugin.start("echo", input, options).unwrap();
+    let begin = Instant::now();
+    loop {
+        match call.resume(Slice::Dirty, None) {
+            Step::Done(mut finished) => {
+                let elapsed = begin.elapsed();
+                assert!(finished.output().unwrap() == input);
+                return elapsed;
+            }
+            Step::SliceOver => (),
+            _ => panic!("echo asks for nothing"),
+        }
+    }
+}
+
+fn report(what: &str, mut times: [Vec<Duration>; 2]) {
+    let [unfused, fused] = times.each_mut().map(|times| {
+        times.sort();
+        let micros = |at: usize| times[at].as_secs_f64() * 1e6;
+        (micros(times.len() / 2), micros(0))
+    });
+    println!(
+        "{what:32} median {:10.1} -> {:10.1} µs, {:5.2}  best {:10.1} -> {:10.1} µs, {:5.2}",
+        unfused.0,
+        fused.0,
+        unfused.0 / fused.0,
+        unfused.1,
+        fused.1,
+        unfused.1 / fused.1
+    );
+}
+
+fn main() {
+    let asked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test/guests/wasm");
+    for guest in GUESTS.iter().map(ToString::to_string) {
+        if !asked.is_empty() && !asked.contains(&guest) {
+            continue;
+        }
+        let wasm = std::fs::read(guests.join(format!("{guest}.wasm"))).unwrap();
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..COMPILED {
+            for fuse in [false, true] {
+                times[usize::from(fuse)].push(compiled(&wasm, fuse).1);
+            }
+        }
+        report(&format!("{guest}: compile"), times);
+        let plugins = [false, true].map(|fuse| plugin(compiled(&wasm, fuse).0));
+        for size in SIZES {
+            let input: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
+            let mut times = [Vec::new(), Vec::new()];
+            for _ in 0..(100_000_000 / (size + 50_000)).clamp(5, 1000) {
+                for (times, plugin) in times.iter_mut().zip(&plugins) {
+                    times.push(echo(plugin, &input));
+                }
+            }
+            report(&format!("{guest}: echo {size}"), times);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Fusing: the kernel's accessors as code of the plugin's own.
+//!
+//! PDKs move bytes by calls of imported functions, eight bytes or one at a time. [`fuse`] imports
+//! the kernel's memory into the module, as one memory more, and puts the loads and stores
+//! themselves in the places of those calls ([`inline`]); loops that do nothing but copy first copy
+//! as much as they can at once ([`copy_loop`], [`helper`]).
+//!
+//! Nothing that the guest can observe changes, except that it uses less fuel. Each access is
+//! preceded by one comparison, with what the kernel keeps for that in its control block and its page
+//! table (`vitrine_kernel::layout`), and whatever that does not allow (an offset out of bounds, a
+//! page whose state is not known yet, the last bytes of the memory) calls the imported function,
+//! as the module did before. Over a memory that is all zero no comparison succeeds: that is what a
+//! module is linked with whose accessors are not the kernel's, because the host or another module
+//! defines functions of their names.
+//!
+//! Function imports stay where they are: they can also be called indirectly, exported, or put into
+//! tables. The new memory is the last import, so its name may be any, but the indices of the
+//! module's own memories shift by one, and most of the code is encoded anew. Custom sections that
+//! speak of offsets in the code are dropped.
+
+mod accessor;
+mod assemble;
+mod body;
+mod copy_loop;
+mod helper;
+mod inline;
+mod names;
+mod prologue;
+mod shift;
+mod survey;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::Result;
+
+use helper::Helpers;
+use survey::Survey;
+
+/// The namespace and the name of the import that is added, for errors: it is known by its place.
+pub(crate) const NAMESPACE: &str = "vitrine:kernel";
+pub(crate) const MEMORY: &str = "memory";
+
+/// Whether an import is one of those that a fused module calls only now and then.
+pub(crate) fn is_accessor(namespace: &str, name: &str) -> bool {
+    accessor::Accessor::of(namespace, name).is_some()
+}
+
+/// The valid module fused, if it calls any accessor. Its last import is the kernel's memory.
+/// `copy_loops` says whether copy loops may copy at once: fuel that is counted should tell of them.
+///
+/// # Errors
+///
+/// When the module is malformed, or becomes too large.
+pub(crate) fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
+    let Some(survey) = Survey::of(wasm)? else {
+        return Ok(None);
+    };
+    let mut helpers = Helpers::new(&survey);
+    let mut bodies = Vec::with_capacity(survey.bodies.len());
+    for (index, body) in survey.bodies.iter().enumerate() {
+        let helpers = copy_loops.then_some(&mut helpers);
+        bodies.push(body::rewrite(
+            body,
+            survey.params(index)?,
+            &survey,
+            helpers,
+        )?);
+    }
+    if bodies.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    assemble::assemble(wasm, &survey, bodies, &helpers)
+}

@@ -1,0 +1,50 @@
+//! Encodes what is the same but for the indices of memories.
+
+use std::convert::Infallible;
+
+use anyhow::Result;
+use wasm_encoder::reencode::{Error, Reencode};
+use wasm_encoder::{CodeSection, DataSection, ExportSection};
+use wasmparser::{BinaryReader, DataSectionReader, ExportSectionReader, FunctionBody};
+
+use super::survey::Survey;
+
+/// Moves the indices of the memories behind the kernel's.
+pub(super) struct Shift {
+    kernel: u32,
+}
+
+impl Shift {
+    pub(super) fn of(survey: &Survey<'_>) -> Self {
+        Shift {
+            kernel: survey.kernel_memory(),
+        }
+    }
+
+    /// The contents of an export section.
+    pub(super) fn exports(&mut self, contents: &[u8]) -> Result<ExportSection> {
+        let (mut section, reader) = (ExportSection::new(), BinaryReader::new(contents, 0));
+        self.parse_export_section(&mut section, ExportSectionReader::new(reader)?)?;
+        Ok(section)
+    }
+
+    /// The contents of a data section.
+    pub(super) fn data(&mut self, contents: &[u8]) -> Result<DataSection> {
+        let (mut section, reader) = (DataSection::new(), BinaryReader::new(contents, 0));
+        self.parse_data_section(&mut section, DataSectionReader::new(reader)?)?;
+        Ok(section)
+    }
+
+    /// Adds a body.
+    pub(super) fn body(&mut self, body: &FunctionBody<'_>, code: &mut CodeSection) -> Result<()> {
+        Ok(self.parse_function_body(code, body.clone())?)
+    }
+}
+
+impl Reencode for Shift {
+    type Error = Infallible;
+
+    fn memory_index(&mut self, memory: u32) -> Result<u32, Error> {
+        Ok(memory + u32::from(memory >= self.kernel))
+    }
+}

@@ -1,0 +1,227 @@
+//! What fusing makes of modules. That they still do the same is `tests/fusing`'s to show.
+
+use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
+
+use super::{MEMORY, NAMESPACE, fuse};
+
+/// The fused module, which is valid.
+fn fused(wasm: &[u8], copy_loops: bool) -> Option<Vec<u8>> {
+    let fused = fuse(wasm, copy_loops).unwrap()?;
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    validator.validate_all(&fused).unwrap();
+    Some(fused)
+}
+
+fn guest(name: &str) -> Vec<u8> {
+    let guests = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/guests/wasm");
+    std::fs::read(format!("{guests}/{name}.wasm")).unwrap()
+}
+
+fn functions(wasm: &[u8]) -> u32 {
+    let mut payloads = Parser::new(0).parse_all(wasm);
+    payloads
+        .find_map(|payload| match payload.unwrap() {
+            Payload::FunctionSection(section) => Some(section.count()),
+            _ => None,
+        })
+        .unwrap()
+}
+
+/// How many helpers for copy loops the module gets.
+fn helpers(wasm: &[u8]) -> u32 {
+    functions(&fused(wasm, true).unwrap()) - functions(&fused(wasm, false).unwrap())
+}
+
+const IMPORTS: &str = r#"
+  (import "extism:host/env" "load_u64" (func $load (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store (param i64 i64)))"#;
+
+/// The helpers of a module with this loop.
+fn helpers_of(turn: &str) -> u32 {
+    let text = format!(
+        r#"(module {IMPORTS} (memory 1) (memory $wide i64 1)
+          (func (param $p i64) (param $g i32) (param $n i32) (param $x i64)
+            (loop $turn {turn})))"#
+    );
+    helpers(&wat::parse_str(text).unwrap())
+}
+
+const COPY: &str = "(i64.store (local.get $g) (call $load (local.get $p)))";
+const MOVE: &str = "(local.set $g (i32.add (local.get $g) (i32.const 8)))
+  (local.set $p (i64.add (local.get $p) (i64.const 8)))";
+const AGAIN: &str = "(br_if $turn (local.tee $n (i32.sub (local.get $n) (i32.const 1))))";
+
+#[test]
+fn the_copy_loops_of_compilers_are_recognised() {
+    // One for each of what the PDKs' loops do.
+    assert_eq!(helpers(&guest("rust_minimal")), 2);
+    assert_eq!(helpers(&guest("rust")), 3);
+    assert_eq!(helpers(&guest("c")), 2);
+}
+
+#[test]
+fn a_loop_that_does_anything_else_is_none() {
+    assert_eq!(helpers_of(&format!("{COPY} {MOVE} {AGAIN}")), 1);
+    for turn in [
+        format!("{COPY} {MOVE} (drop (memory.grow (i32.const 0))) {AGAIN}"),
+        format!("{COPY} {MOVE} {COPY} {AGAIN}"),
+        format!("{COPY} {MOVE} (call $store (local.get $x) (local.get $x)) {AGAIN}"),
+        format!("{COPY} {MOVE} (local.set $x (i64.load (local.get $g))) {AGAIN}"),
+        // What was loaded is not what is stored.
+        format!("(local.set $x (call $load (local.get $p))) {MOVE} {AGAIN}"),
+        format!(
+            "(drop (call $load (local.get $p))) (i64.store (local.get $g) (local.get $x)) {MOVE} {AGAIN}"
+        ),
+        "(local.set $x (call $load (local.get $p)))".to_owned()
+            + "(local.set $x (i64.load (local.get $g)))"
+            + MOVE
+            + AGAIN,
+        format!(
+            "(i64.store (local.get $g) (local.get $x)) (local.set $x (call $load (local.get $p))) {MOVE} {AGAIN}"
+        ),
+        // Narrower than what was loaded, or to another kind of memory.
+        format!("(i64.store8 (local.get $g) (call $load (local.get $p))) {MOVE} {AGAIN}"),
+        format!(
+            "(i64.store $wide (i64.extend_i32_u (local.get $g)) (call $load (local.get $p))) {MOVE} {AGAIN}"
+        ),
+        // Places that do not move on by as much as is copied.
+        format!("{COPY} (local.set $g (i32.add (local.get $g) (i32.const 8))) {AGAIN}"),
+        format!("{COPY} (local.set $p (i64.add (local.get $p) (i64.const 8))) {AGAIN}"),
+        format!("{COPY} {MOVE} (local.set $p (i64.add (local.get $p) (i64.const 8))) {AGAIN}"),
+        // Counters whose end is not to be foreseen.
+        format!(
+            "{COPY} {MOVE} (local.set $n (i32.sub (local.get $n) (i32.const 3))) (br_if $turn (local.get $n))"
+        ),
+        format!("{COPY} {MOVE} (br_if $turn (i64.lt_s (local.get $p) (local.get $x)))"),
+        format!("{COPY} {MOVE} (br_if $turn (i64.gt_u (local.get $p) (local.get $x)))"),
+        format!("{COPY} {MOVE} (br_if $turn (local.get $n))"),
+        format!(
+            "{COPY} {MOVE} (local.set $x (local.get $p)) (br_if $turn (i64.ne (local.get $p) (local.get $x)))"
+        ),
+        // Something comes after the branch.
+        format!("{COPY} {MOVE} {AGAIN} (nop)"),
+    ] {
+        assert_eq!(helpers_of(&turn), 0, "{turn}");
+    }
+}
+
+#[test]
+fn a_local_that_is_only_used_within_a_turn_is_no_matter() {
+    let through =
+        "(local.set $x (call $load (local.get $p))) (i64.store (local.get $g) (local.get $x))";
+    assert_eq!(helpers_of(&format!("{through} {MOVE} {AGAIN}")), 1);
+}
+
+#[test]
+fn no_direct_call_of_an_accessor_is_left_but_behind_a_check() {
+    let text = format!(
+        "(module {IMPORTS} (func (param i64) (call $store (local.get 0) (call $load (local.get 0)))))"
+    );
+    let wasm = fused(&wat::parse_str(text).unwrap(), true).unwrap();
+    let (mut calls, mut accesses) = (Vec::new(), 0);
+    for payload in Parser::new(0).parse_all(&wasm) {
+        let Payload::CodeSectionEntry(body) = payload.unwrap() else {
+            continue;
+        };
+        let mut depth = 0;
+        for operator in body.get_operators_reader().unwrap() {
+            match operator.unwrap() {
+                Operator::If { .. } => depth += 1,
+                Operator::End => depth -= 1,
+                Operator::Call { function_index } => calls.push((function_index, depth)),
+                Operator::I64Load { memarg } if memarg.offset == 0 => accesses += 1,
+                Operator::I64Store { .. } => accesses += 1,
+                _ => (),
+            }
+        }
+    }
+    assert_eq!(calls, [(0, 1), (1, 1)]);
+    assert_eq!(accesses, 2);
+}
+
+#[test]
+fn the_kernels_memory_is_the_last_import_and_other_memories_shift() {
+    let text = r#"(module
+      (import "a" "m" (memory 2)) (import "extism:host/env" "input_length" (func $length (result i64)))
+      (import "a" "g" (global i32))
+      (memory $own 3) (data (memory $own) (i32.const 0) "x") (export "own" (memory $own))
+      (func (result i64) (drop (i32.load $own offset=7 (i32.const 0))) (call $length)))"#;
+    let wasm = fused(&wat::parse_str(text).unwrap(), true).unwrap();
+    for payload in Parser::new(0).parse_all(&wasm) {
+        match payload.unwrap() {
+            Payload::ImportSection(section) => {
+                let last = section.into_imports().last().unwrap().unwrap();
+                assert_eq!((last.module, last.name), (NAMESPACE, MEMORY));
+                assert!(matches!(last.ty, TypeRef::Memory(_)));
+            }
+            Payload::ExportSection(section) => {
+                assert_eq!(section.into_iter().next().unwrap().unwrap().index, 2);
+            }
+            Payload::CodeSectionEntry(body) => {
+                for operator in body.get_operators_reader().unwrap() {
+                    if let Operator::I32Load { memarg } = operator.unwrap() {
+                        assert_eq!((memarg.memory, memarg.offset), (2, 7));
+                    }
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
+#[test]
+fn functions_keep_their_names_and_helpers_get_some() {
+    let wasm = fused(&guest("rust_minimal"), true).unwrap();
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(&wasm) {
+        let Payload::CustomSection(section) = payload.unwrap() else {
+            continue;
+        };
+        if let KnownCustom::Name(section) = section.as_known() {
+            for subsection in section {
+                if let Name::Function(functions) = subsection.unwrap() {
+                    names.extend(
+                        functions
+                            .into_iter()
+                            .map(|name| name.unwrap().name.to_owned()),
+                    );
+                }
+            }
+        }
+    }
+    for name in ["vitrine.copy.input", "vitrine.copy.store"] {
+        assert_eq!(
+            names.iter().filter(|found| *found == name).count(),
+            1,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_calls_no_accessor_stays_as_it_is() {
+    for text in [
+        "(module)".to_owned(),
+        "(module (memory 1) (func (drop (i32.load (i32.const 0)))))".to_owned(),
+        format!("(module {IMPORTS} (memory 1) (export \"load\" (func $load)))"),
+        r#"(module (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+          (func (drop (call $alloc (i64.const 1)))))"#
+            .to_owned(),
+        // Not the kernel's.
+        r#"(module (import "extism:host/user" "load_u8" (func $f (param i64) (result i32)))
+          (func (drop (call $f (i64.const 1)))))"#
+            .to_owned(),
+    ] {
+        assert!(
+            fused(&wat::parse_str(&text).unwrap(), true).is_none(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn bytes_that_only_look_like_a_call_are_none() {
+    // The constant has the bytes of a call of function 0.
+    let text = format!("(module {IMPORTS} (func (drop (i32.const 0x810))))");
+    assert!(fused(&wat::parse_str(&text).unwrap(), true).is_none());
+}

@@ -1,0 +1,63 @@
+//! The kernel's memory as fused modules import it.
+
+use std::sync::Arc;
+
+use wasmtime::{Linker, Memory, MemoryType, Module, Store};
+
+use super::{LinkedModule, Links, Source};
+use crate::compile::Compiled;
+use crate::fuse::{MEMORY, NAMESPACE, is_accessor};
+use crate::platform::Platform;
+use crate::plugin::{Plugin, PluginOptions};
+use crate::state::HostState;
+
+/// Where a fused module gets its memory from, given where all its other imports come from. If one of
+/// the accessors is not the kernel's, the memory is one in which the module finds nothing, so that
+/// it calls what it imports.
+pub(super) fn source(platform: &Platform, compiled: &Compiled, others: &[Source]) -> Source {
+    let mut imports = compiled.own_imports().zip(others);
+    let is_kernels = imports.all(|(import, source)| {
+        matches!(source, Source::Kernel(_)) || !is_accessor(import.module(), import.name())
+    });
+    match is_kernels {
+        true => Source::Kernel(platform.kernel.memory),
+        false => Source::Blank,
+    }
+}
+
+/// Whether some module needs a memory in which it finds nothing.
+pub(super) fn wants_blank(modules: &[LinkedModule]) -> bool {
+    let mut sources = modules.iter().flat_map(|module| &module.sources);
+    sources.any(|source| matches!(source, Source::Blank))
+}
+
+/// Checks the imports of a fused module as far as the linker has them. A linker takes memories of a
+/// store only: this one is of a store that is gone.
+pub(super) fn check(
+    platform: &'static Platform,
+    linker: &Linker<HostState>,
+    module: &Module,
+) -> wasmtime::Result<()> {
+    let mut linker = linker.clone();
+    let plugin = Plugin::new(Arc::new(nothing(platform)), PluginOptions::default())?;
+    let state = HostState::new((*plugin.shared).clone())?;
+    let mut store = Store::new(&platform.engine, state);
+    let memory = Memory::new(&mut store, MemoryType::new(0, None))?;
+    linker.define(&store, NAMESPACE, MEMORY, memory)?;
+    linker.instantiate_pre(module).map(|_| ())
+}
+
+/// Links of no module.
+fn nothing(platform: &'static Platform) -> Links {
+    Links {
+        platform,
+        modules: Vec::new(),
+        main: 0,
+        linker: Linker::new(&platform.engine),
+        trampolines: None,
+        has_wasi: false,
+        lends_blocks: false,
+        long_steps: false,
+        has_blank_memory: false,
+    }
+}

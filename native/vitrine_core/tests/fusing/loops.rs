@@ -1,0 +1,336 @@
+//! Loops that copy, of all the forms that are made one copy, and of forms that are nearly so.
+
+use vitrine_core::{OnTrap, PluginOptions, Reason};
+
+use crate::support::{Both, IMPORTS, words};
+
+/// The guest's memory.
+const PAGES: u64 = 3;
+const SIZE: u64 = PAGES << 16;
+
+/// A turn's transfer, from `$p` in the kernel to `$g` in the guest or the other way round, and how
+/// many bytes it moves.
+const TRANSFERS: [(&str, u64, &str); 6] = [
+    (
+        "load_u8",
+        1,
+        "(i32.store8 offset=5 (local.get $g) (call $load_u8 (local.get $p)))",
+    ),
+    (
+        "load_u64",
+        8,
+        "(i64.store align=1 (local.get $g) (call $load_u64 (local.get $p)))",
+    ),
+    (
+        "input_u8",
+        1,
+        "(i32.store8 (local.get $g) (call $input_load_u8 (local.get $p)))",
+    ),
+    (
+        "input_u64",
+        8,
+        "(i64.store offset=3 (local.get $g) (call $input_load_u64 (local.get $p)))",
+    ),
+    (
+        "store_u8",
+        1,
+        "(call $store_u8 (local.get $p) (i32.load8_s (local.get $g)))",
+    ),
+    (
+        "store_u64",
+        8,
+        "(call $store_u64 (local.get $p) (i64.load offset=9 (local.get $g)))",
+    ),
+];
+
+/// What a turn does to the counter, and whether there is another turn: `$a` and `$b` are `i64`, and
+/// `$i` and `$j` the same as `i32`.
+const CONDITIONS: [(&str, &str); 14] = [
+    (
+        "ne_up",
+        "(local.set $a (i64.add (local.get $a) (i64.const 1))) (i64.ne (local.get $a) (local.get $b))",
+    ),
+    (
+        "ne_up_8",
+        "(i64.ne (local.get $b) (local.tee $a (i64.add (local.get $a) (i64.const 8))))",
+    ),
+    (
+        "ne_down",
+        "(i64.ne (local.tee $a (i64.sub (local.get $a) (i64.const 1))) (local.get $b))",
+    ),
+    (
+        "ne_down_8",
+        "(i64.ne (local.tee $a (i64.add (local.get $a) (i64.const -8))) (local.get $b))",
+    ),
+    (
+        "ne_before",
+        "(i64.ne (local.get $a) (local.get $b)) (local.set $a (i64.add (local.get $a) (i64.const 4)))",
+    ),
+    (
+        "zero",
+        "(local.tee $i (i32.add (local.get $i) (i32.const -1)))",
+    ),
+    (
+        "lt",
+        "(i64.lt_u (local.tee $a (i64.add (local.get $a) (i64.const 1))) (local.get $b))",
+    ),
+    (
+        "lt_8",
+        "(i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 8))) (local.get $j))",
+    ),
+    (
+        "le_4",
+        "(i32.le_u (local.tee $i (i32.add (local.get $i) (i32.const 4))) (local.get $j))",
+    ),
+    (
+        "gt_8",
+        "(i32.gt_u (local.tee $i (i32.sub (local.get $i) (i32.const 8))) (local.get $j))",
+    ),
+    (
+        "gt_turned",
+        "(i64.gt_u (local.get $b) (local.tee $a (i64.add (local.get $a) (i64.const 2))))",
+    ),
+    (
+        "ge",
+        "(i64.ge_u (local.tee $a (i64.add (local.get $a) (i64.const -1))) (local.get $b))",
+    ),
+    (
+        "lt_constant",
+        "(i64.lt_u (local.tee $a (i64.add (local.get $a) (i64.const 1))) (i64.const 900))",
+    ),
+    (
+        "signed",
+        "(i64.lt_s (local.tee $a (i64.add (local.get $a) (i64.const 1))) (local.get $b))",
+    ),
+];
+
+/// Exports a loop for each condition. It takes a length to allocate, an offset in that block, an
+/// address, and `$a` and `$b`; `seen` tells what it left.
+fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
+    let base = if name.starts_with("input") {
+        "(i64.const 0)"
+    } else {
+        "(local.get $block)"
+    };
+    let loops: String = CONDITIONS
+        .iter()
+        .map(|(name, condition)| {
+            format!(
+                r#"(func (export "{name}")
+                  (local $block i64) (local $p i64) (local $g i32)
+                  (local $a i64) (local $b i64) (local $i i32) (local $j i32) (local $seen i32)
+                  (call $fill)
+                  (local.set $block (call $alloc (call $input_load_u64 (i64.const 0))))
+                  (local.set $p (i64.add {base} (call $input_load_u64 (i64.const 8))))
+                  (local.set $g (i32.wrap_i64 (call $input_load_u64 (i64.const 16))))
+                  (local.set $a (call $input_load_u64 (i64.const 24)))
+                  (local.set $b (call $input_load_u64 (i64.const 32)))
+                  (local.set $i (i32.wrap_i64 (local.get $a)))
+                  (local.set $j (i32.wrap_i64 (local.get $b)))
+                  (loop $turn
+                    {transfer}
+                    (local.set $g (i32.add (local.get $g) (i32.const {width})))
+                    (local.set $p (i64.add (local.get $p) (i64.const {width})))
+                    {condition}
+                    br_if $turn)
+                  (global.set $p (local.get $p))
+                  (global.set $g (local.get $g))
+                  (global.set $a (local.get $a))
+                  (global.set $i (local.get $i)))"#
+            )
+        })
+        .collect();
+    // What was copied is told apart from what was there by where it was.
+    let text = format!(
+        r#"(module {IMPORTS}
+          (memory (export "memory") {PAGES})
+          (global $p (mut i64) (i64.const 0)) (global $g (mut i32) (i32.const 0))
+          (global $a (mut i64) (i64.const 0)) (global $i (mut i32) (i32.const 0))
+          (func $fill (local $at i32)
+            (loop $next
+              (i64.store (local.get $at)
+                (i64.mul (i64.extend_i32_u (local.get $at)) (i64.const 0x9E3779B97F4A7C15)))
+              (local.set $at (i32.add (local.get $at) (i32.const 8)))
+              (br_if $next (i32.lt_u (local.get $at) (i32.const {SIZE})))))
+          {loops}
+          (func (export "seen") (local $block i64) (local $at i32)
+            (local.set $block (call $alloc (i64.const 1000000)))
+            ;; Behind what the loops store to, and what they allocate.
+            (local.set $block (i64.add (local.get $block) (i64.const 500000)))
+            (loop $next
+              (call $store_u64 (i64.add (local.get $block) (i64.extend_i32_u (local.get $at)))
+                (i64.load (local.get $at)))
+              (local.set $at (i32.add (local.get $at) (i32.const 8)))
+              (br_if $next (i32.ne (local.get $at) (i32.const {SIZE}))))
+            (local.set $block (i64.add (local.get $block) (i64.const {SIZE})))
+            (call $store_u64 (local.get $block) (global.get $p))
+            (call $store_u64 (i64.add (local.get $block) (i64.const 8))
+              (i64.extend_i32_u (global.get $g)))
+            (call $store_u64 (i64.add (local.get $block) (i64.const 16)) (global.get $a))
+            (call $store_u64 (i64.add (local.get $block) (i64.const 24))
+              (i64.extend_i32_u (global.get $i)))
+            (call $output_set (i64.const 0x210000) (i64.const 1700000))))"#
+    );
+    let options = PluginOptions {
+        on_trap: OnTrap::Keep,
+        ..PluginOptions::default()
+    };
+    Both::link(&[("main", &text)], &[], &options).unwrap()
+}
+
+/// Calls a loop, then looks at both memories and the locals. Says whether it returned.
+fn check(guest: &Both, function: &str, numbers: [u64; 5], input: usize) -> bool {
+    let mut bytes = words(&numbers);
+    bytes.extend((0..input).map(|i| (i * 7 + 1) as u8));
+    let result = guest.call(function, &bytes);
+    if let Err(failure) = &result {
+        assert_eq!(
+            failure.reason,
+            Reason::Trap,
+            "{function} {numbers:?}: {failure:?}"
+        );
+    }
+    guest.call("seen", &[]).unwrap();
+    result.is_ok()
+}
+
+/// The counter and the bound for that many turns of a loop, and more where it never ends by itself.
+fn counts(condition: &str, turns: u64) -> (u64, u64) {
+    match condition {
+        "ne_up" | "lt" | "signed" => (100, 100 + turns),
+        "ne_up_8" | "lt_8" => (16, 16 + 8 * turns),
+        "ne_down" => (turns, 0),
+        "ne_down_8" | "gt_8" => (8 * turns + 40, 40),
+        "ne_before" | "le_4" => (4, 4 * turns),
+        "gt_turned" => (0, 2 * turns),
+        "zero" => (turns, 0),
+        "ge" => (turns + 2, 3),
+        _ => (900 - turns.min(900), 0),
+    }
+}
+
+fn all_turns(index: usize) {
+    let guest = guest(TRANSFERS[index]);
+    let width = TRANSFERS[index].1;
+    let mut returned = 0;
+    for (condition, _) in CONDITIONS {
+        for turns in [1, 2, 24, 25, 26, 27, 1000, 12_000 / width] {
+            let (a, b) = counts(condition, turns);
+            returned += u32::from(check(&guest, condition, [200_000, 16, 64, a, b], 100_000));
+        }
+    }
+    assert_eq!(returned, 14 * 8);
+}
+
+/// Where the copy must stop, or the loop trap: at the ends of the guest's memory, of the block's
+/// pages, of the kernel's memory and of the input, also from odd places.
+fn all_bounds(index: usize) {
+    let guest = guest(TRANSFERS[index]);
+    let (name, width, _) = TRANSFERS[index];
+    let input = 3000;
+    let ends: &[u64] = match name {
+        "input_u8" | "input_u64" => &[40 + input as u64, u64::MAX, 1 << 32, 0],
+        // The block is the only one that is large: its own pages, and those behind.
+        _ => &[
+            65_536,
+            131_072,
+            200_000,
+            983_040,
+            (1 << 32) - 0x22_0000,
+            u64::MAX,
+        ],
+    };
+    let (mut returned, mut trapped) = (0, 0);
+    for (condition, turns) in [("ne_up", 200), ("gt_8", 170), ("zero", 4000)] {
+        let (a, b) = counts(condition, turns);
+        for &end in ends {
+            for before in [0, 1, 7, 8, 9, 100 * width, 200 * width + 3] {
+                let offset = end.wrapping_sub(before);
+                for address in [
+                    0,
+                    3,
+                    SIZE - 150 * width,
+                    SIZE - 8,
+                    SIZE,
+                    u64::from(u32::MAX) - 7,
+                ] {
+                    match check(&guest, condition, [200_000, offset, address, a, b], input) {
+                        true => returned += 1,
+                        false => trapped += 1,
+                    }
+                }
+            }
+        }
+    }
+    assert!(returned > 50 && trapped > 50, "{returned} {trapped}");
+}
+
+/// Counters that jump over their bound, wrap, or have passed it already.
+#[test]
+fn odd_counters() {
+    for transfer in [TRANSFERS[1], TRANSFERS[5]] {
+        let guest = guest(transfer);
+        for (condition, _) in CONDITIONS {
+            for (a, b) in [
+                (5, 1000),
+                (1000, 5),
+                (7, 7),
+                (0, 0),
+                (3, 0),
+                (u64::MAX, 40),
+                (u64::MAX - 300, 5),
+                (u64::MAX - 300, u64::MAX),
+                (u64::MAX - 300, u64::MAX - 1),
+                (u64::from(u32::MAX) - 300, u64::from(u32::MAX)),
+                (u64::from(u32::MAX) - 300, 9),
+                (1 << 31, 1 << 33),
+                (300, 1 << 63),
+            ] {
+                check(&guest, condition, [200_000, 0, 1024, a, b], 0);
+            }
+        }
+    }
+}
+
+macro_rules! each_transfer {
+    ($($index:literal $turns:ident $bounds:ident;)*) => {$(
+        #[test]
+        fn $turns() {
+            all_turns($index);
+        }
+
+        #[test]
+        fn $bounds() {
+            all_bounds($index);
+        }
+    )*};
+}
+
+each_transfer! {
+    0 bytes_loaded bytes_loaded_at_bounds;
+    1 words_loaded words_loaded_at_bounds;
+    2 bytes_of_the_input bytes_of_the_input_at_bounds;
+    3 words_of_the_input words_of_the_input_at_bounds;
+    4 bytes_stored bytes_stored_at_bounds;
+    5 words_stored words_stored_at_bounds;
+}
+
+#[test]
+fn fuel_is_used_for_every_turn() {
+    let text = format!(
+        r#"(module {IMPORTS} (memory 2)
+          (func (export "run") (local $p i64) (local $g i32)
+            (local.set $p (call $alloc (i64.const 80000)))
+            (loop $turn
+              (i64.store (local.get $g) (call $load_u64 (local.get $p)))
+              (local.set $g (i32.add (local.get $g) (i32.const 8)))
+              (local.set $p (i64.add (local.get $p) (i64.const 8)))
+              (br_if $turn (i32.ne (local.get $g) (i32.const 80000))))))"#
+    );
+    let guest = Both::with_fuel(&text, 10_000_000);
+    guest.call("run", &[]).unwrap();
+    let [unfused, fused] = guest.fuel_used();
+    assert!(fused >= 10_000 && fused < unfused, "{fused} {unfused}");
+    let guest = Both::with_fuel(&text, 10_000);
+    assert_eq!(guest.call("run", &[]).unwrap_err().reason, Reason::Fuel);
+}

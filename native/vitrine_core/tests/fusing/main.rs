@@ -1,0 +1,12 @@
+//! Fusing: a fused module must do exactly what it does unfused. Each test runs both and compares all
+//! there is to see.
+
+// A test that panics is a test that fails.
+#![allow(clippy::unwrap_used)]
+
+mod accessors;
+mod linking;
+mod loops;
+mod programs;
+mod random_modules;
+mod support;

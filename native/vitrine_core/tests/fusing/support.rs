@@ -1,0 +1,172 @@
+//! Runs a plugin fused and unfused, side by side.
+
+use std::sync::{Arc, mpsc};
+
+use vitrine_core::{
+    Call, CallOptions, CompileOptions, Compiled, Error, FuelLimits, HostFunction, LOG_OFF, Links,
+    Plugin, PluginOptions, Reason, Reply, Request, Settings, Slice, Step, Value, compile,
+};
+
+pub const OPTIONS: CallOptions = CallOptions {
+    timeout: None,
+    log_level: LOG_OFF,
+};
+
+/// All that moves bytes, and what it takes to see them.
+pub const IMPORTS: &str = r#"
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "free" (func $free (param i64)))
+  (import "extism:host/env" "reset" (func $reset))
+  (import "extism:host/env" "load_u8" (func $load_u8 (param i64) (result i32)))
+  (import "extism:host/env" "load_u64" (func $load_u64 (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+  (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+  (import "extism:host/env" "input_length" (func $input_length (result i64)))
+  (import "extism:host/env" "input_offset" (func $input_offset (result i64)))
+  (import "extism:host/env" "input_set" (func $input_set (param i64 i64)))
+  (import "extism:host/env" "input_load_u8" (func $input_load_u8 (param i64) (result i32)))
+  (import "extism:host/env" "input_load_u64" (func $input_load_u64 (param i64) (result i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "extism:host/env" "memory_bytes" (func $memory_bytes (result i64)))"#;
+
+pub fn compiled(wasm: &[u8], options: CompileOptions) -> Result<Arc<Compiled>, Error> {
+    let (done, outcome) = mpsc::channel();
+    compile(wasm.to_vec(), options, None, move |outcome| {
+        done.send(outcome).unwrap();
+    });
+    outcome.recv().unwrap()
+}
+
+/// Runs to the end; host functions answer 7.
+pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
+    let mut reply = None;
+    loop {
+        match call.resume(Slice::Dirty, reply.take()) {
+            Step::Done(mut finished) => {
+                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
+            }
+            Step::Parked(Request::HostFunction { .. }) => {
+                reply = Some(Reply::Values(vec![Value::I64(7)]));
+            }
+            Step::Parked(other) => panic!("{other:?}"),
+            Step::SliceOver => (),
+            Step::Waiting(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    }
+}
+
+/// What can be seen of an error. Where the code is differs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub reason: Reason,
+    pub message: String,
+    pub code: Option<i32>,
+    pub trap: Option<String>,
+    /// The functions, by index, that were active.
+    pub functions: Vec<u32>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure {
+            reason: error.reason,
+            message: error.message,
+            code: error.code,
+            trap: error.trap,
+            functions: error.backtrace.iter().map(|frame| frame.index).collect(),
+        }
+    }
+}
+
+/// The plugin unfused and fused.
+pub struct Both([Arc<Plugin>; 2]);
+
+impl Both {
+    /// Modules of which the first is the main one.
+    pub fn link(
+        modules: &[(&str, &str)],
+        functions: &[HostFunction],
+        options: &PluginOptions,
+    ) -> Result<Both, Error> {
+        let make = |fuse| {
+            let settings = Settings {
+                fuel: options.fuel.is_some(),
+                ..Settings::default()
+            };
+            let mut linked = Vec::new();
+            for (index, (name, text)) in modules.iter().enumerate() {
+                let options = CompileOptions {
+                    settings,
+                    library: index > 0,
+                    fuse,
+                };
+                let module = compiled(text.as_bytes(), options)?;
+                assert!(fuse || !module.is_fused());
+                linked.push((name.to_string(), module));
+            }
+            let links = Links::new(&linked, 0, functions, options.wasi.is_some())?;
+            let plugin = Plugin::new(links, options.clone())?;
+            finish(plugin.initialise(OPTIONS)?)?;
+            Ok(plugin)
+        };
+        Ok(Both([make(false)?, make(true)?]))
+    }
+
+    /// A plugin of one module, which is fused.
+    pub fn new(text: &str) -> Both {
+        let both = Both::link(&[("main", text)], &[], &PluginOptions::default()).unwrap();
+        assert!(both.0[1].main().is_fused());
+        both
+    }
+
+    pub fn with_fuel(text: &str, call: u64) -> Both {
+        let options = PluginOptions {
+            fuel: Some(FuelLimits {
+                call,
+                initialisation: call,
+            }),
+            ..PluginOptions::default()
+        };
+        Both::link(&[("main", text)], &[], &options).unwrap()
+    }
+
+    /// Calls both, which must come to the same.
+    pub fn call(&self, function: &str, input: &[u8]) -> Result<Vec<u8>, Failure> {
+        let [unfused, fused] = self.each(function, input);
+        // Not by `assert_eq!`: the output may have megabytes.
+        let same = unfused == fused;
+        let short = |result: &Result<Vec<u8>, Failure>| match result {
+            Ok(output) => format!(
+                "{} bytes {:?}",
+                output.len(),
+                &output[..output.len().min(64)]
+            ),
+            Err(failure) => format!("{failure:?}"),
+        };
+        let (unfused, fused) = (short(&unfused), (short(&fused), fused));
+        assert!(same, "{function}: {unfused} unfused, {} fused", fused.0);
+        fused.1
+    }
+
+    /// Calls both.
+    pub fn each(&self, function: &str, input: &[u8]) -> [Result<Vec<u8>, Failure>; 2] {
+        [0, 1].map(|which| {
+            let call = self.0[which].start(function, input, OPTIONS);
+            call.and_then(finish).map_err(Failure::from)
+        })
+    }
+
+    pub fn fuel_used(&self) -> [u64; 2] {
+        [0, 1].map(|which| self.0[which].fuel_used())
+    }
+}
+
+/// Numbers as the guests here take them.
+pub fn words(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
+/// The first number of an output.
+pub fn word(output: &[u8]) -> u64 {
+    u64::from_le_bytes(output[..8].try_into().unwrap())
+}
