@@ -31,8 +31,8 @@ const FORMATTING: &[&str] = &[
 /// Tags of a text whose parser may look through all that is open at each of them.
 const FEW: usize = 4 * 1024;
 
-/// At most so many elements are made of a text, whatever its tags are: at each tag a parser may open
-/// each formatting element again.
+/// About how many elements are made of a text at most, whatever its tags are: at each tag a parser may
+/// open each formatting element again.
 pub fn estimate(text: &str) -> usize {
     let (mut tags, mut formatting) = (0, 1);
     for tag in text.split('<').skip(1) {
@@ -48,6 +48,7 @@ pub fn estimate(text: &str) -> usize {
     }
 }
 
+/// Whether parsing the text takes bounded time and memory.
 pub fn check(text: &str) -> Result<(), Error> {
     if estimate(text) <= ELEMENTS {
         return Ok(());

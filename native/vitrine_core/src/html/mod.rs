@@ -14,6 +14,8 @@ mod read;
 mod shape;
 mod write;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 pub use policy::Policy;
 pub use shape::{Dynamic, Part};
 
@@ -53,6 +55,9 @@ pub enum Error {
     /// It becomes another document whenever it is parsed.
     #[error("parsers do not agree on what it is")]
     Unstable,
+    /// The parser failed, which is a fault of its own.
+    #[error("the parser gave up")]
+    Failed,
     /// What was cleaned is not written as it must be.
     #[error("it cannot be read again")]
     Unreadable,
@@ -76,7 +81,9 @@ fn with_nodes<R>(
     if html.len() > policy.max_bytes {
         return Err(Error::TooLong);
     }
-    let text = cleaners::with(policy, |cleaner| cleaner.clean(html, policy))?;
+    // Whoever wrote the document may know more faults of the parser than its authors.
+    let clean = || cleaners::with(policy, |cleaner| cleaner.clean(html, policy));
+    let text = catch_unwind(AssertUnwindSafe(clean)).unwrap_or(Err(Error::Failed))?;
     let completion = Completion {
         submit: attributes::event_prefix(&policy.namespace),
         target: policy.target.as_deref().map(complete::escape),
