@@ -22,6 +22,7 @@ defmodule Vitrine.Error do
       most 64 KiB
     * `:answer` - the plugin answered what it must not, or what makes no sense where it was asked,
       see `Vitrine.Plug`
+    * `:html` - what a plugin gave as HTML cannot be made safe, see `Vitrine.HTML`
     * `:http` - an HTTP request of the plugin was refused or failed; `exception` has what the client
       answered, or `kind`, `exception` and `stacktrace` how it failed
     * `:function_not_found` - the plugin has no such function, or it is no plugin function
@@ -58,6 +59,7 @@ defmodule Vitrine.Error do
           | :host_function
           | :codec
           | :answer
+          | :html
           | :http
           | :function_not_found
           | :link

@@ -25,6 +25,7 @@ mod exports;
 mod fuel;
 mod fuse;
 mod host_function;
+pub mod html;
 mod initialise;
 mod inspection;
 mod instance;
