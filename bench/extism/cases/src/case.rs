@@ -3,8 +3,27 @@
 
 use crate::guest::Guest;
 
+/// Bytes that go into a plugin or come out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bytes {
+    /// These.
+    These(&'static [u8]),
+    /// So many letters `a`, made when they are needed.
+    Letters(usize),
+}
+
+impl Bytes {
+    /// The bytes themselves.
+    pub fn to_vec(self) -> Vec<u8> {
+        match self {
+            Bytes::These(bytes) => bytes.to_vec(),
+            Bytes::Letters(length) => vec![b'a'; length],
+        }
+    }
+}
+
 /// What is done in a run of a case.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// A call of a plugin that was called before.
     Call {
@@ -15,9 +34,9 @@ pub enum Work {
         /// The export.
         function: &'static str,
         /// The input.
-        input: Vec<u8>,
+        input: Bytes,
         /// What the output is to be.
-        output: Vec<u8>,
+        output: Bytes,
     },
     /// Compiles the plugin; `plugin` makes a plugin from that, `call` calls it.
     Create {
@@ -73,6 +92,9 @@ pub struct Case {
 pub fn all() -> Vec<Case> {
     [throughput(), calls(), lives()].concat()
 }
+
+const NOTHING: Bytes = Bytes::These(b"");
+const HI: Bytes = Bytes::These(b"hi");
 
 const SIZES: [(&str, usize); 3] = [
     ("64 KiB", 65_536),
@@ -145,7 +167,7 @@ const STREAMS: [Stream; 5] = [
 
 fn throughput() -> Vec<Case> {
     let case = |stream: &Stream, size, length| {
-        let input = vec![b'a'; length];
+        let input = Bytes::Letters(length);
         Case {
             name: format!("{}, {size}", stream.name),
             group: Group::Throughput,
@@ -153,10 +175,9 @@ fn throughput() -> Vec<Case> {
                 guest: stream.guest,
                 library: stream.library,
                 function: stream.function,
-                output: if stream.echoes {
-                    input.clone()
-                } else {
-                    Vec::new()
+                output: match stream.echoes {
+                    true => input,
+                    false => NOTHING,
                 },
                 input,
             },
@@ -186,26 +207,26 @@ fn case(name: &str, group: Group, work: Work) -> Case {
 }
 
 fn calls() -> Vec<Case> {
-    let call = |name: &str, guest, function, input: &[u8], output: &[u8]| {
+    let call = |name: &str, guest, function, input, output| {
         let work = Work::Call {
             guest,
             library: None,
             function,
-            input: input.into(),
-            output: output.into(),
+            input,
+            output: Bytes::These(output),
         };
         case(name, Group::Calls, work)
     };
     vec![
         Case {
             bound: Some(10.0),
-            ..call("call, 2 bytes", Guest::Echo, "echo", b"hi", b"hi")
+            ..call("call, 2 bytes", Guest::Echo, "echo", HI, b"hi")
         },
         call(
             "call, 2 bytes, Rust's PDK",
             Guest::Plugin,
             "echo",
-            b"hi",
+            HI,
             b"hi",
         ),
         Case {
@@ -214,7 +235,7 @@ fn calls() -> Vec<Case> {
                 "host function, a number",
                 Guest::HostFunctions,
                 "numbers",
-                b"",
+                NOTHING,
                 &[100],
             )
         },
@@ -224,7 +245,7 @@ fn calls() -> Vec<Case> {
                 "host function, 2 bytes",
                 Guest::HostFunctions,
                 "bytes",
-                b"",
+                NOTHING,
                 &[100],
             )
         },
@@ -232,7 +253,7 @@ fn calls() -> Vec<Case> {
             "count_vowels, 4096 bytes",
             Guest::Plugin,
             "count_vowels",
-            &[b'a'; 4096],
+            Bytes::Letters(4096),
             br#"{"count":4096}"#,
         ),
         Case {
@@ -241,8 +262,8 @@ fn calls() -> Vec<Case> {
                 "allocations, 10 000",
                 Guest::Allocations,
                 "allocations",
-                b"",
-                &10_000u64.to_le_bytes(),
+                NOTHING,
+                &const { 10_000u64.to_le_bytes() },
             )
         },
     ]

@@ -14,7 +14,7 @@ mod run;
 mod serve;
 mod stopwatch;
 
-pub use case::{Case, Group, Work, all};
+pub use case::{Bytes, Case, Group, Work, all};
 pub use guest::{Guest, Module};
 pub use host::Host;
 pub use protocol::{Hello, Reply, Request};

@@ -24,7 +24,7 @@ const BATCH: u64 = 16;
 /// Makes a case ready on a host, and sees that it does what it should.
 pub fn on_host<'a, H: Host>(host: &'a H, case: &Case) -> Result<Prepared<'a>> {
     match &case.work {
-        Work::Call { .. } => call(host, case.work.clone()),
+        Work::Call { .. } => call(host, case.work),
         Work::Create {
             cached,
             plugin,
@@ -94,6 +94,7 @@ fn call<H: Host>(host: &H, work: Work) -> Result<Prepared<'_>> {
             },
         );
     }
+    let (input, output) = (input.to_vec(), output.to_vec());
     let compiled = host.compile(&modules, guest == GUEST && WASI, false)?;
     let mut plugin = host.plugin(&compiled)?;
     let same = host.call(&mut plugin, function, &input, |found| found == output)?;
