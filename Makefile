@@ -10,7 +10,7 @@ unexport MAKEFLAGS
 
 CARGO_FLAGS := --release --locked --workspace
 
-.PHONY: help demo test rust-linters format-test rust-test kernel-test elixir-test bench guests kernel clean setup
+.PHONY: help demo test rust-linters format-test rust-test kernel-test elixir-test bench bench-extism guests kernel clean setup
 .NOTPARALLEL:
 
 help: ## list the commands
@@ -45,6 +45,9 @@ elixir-test: setup ## the Elixir part of the tests
 
 bench: setup ## measure, beside what it replaces
 	MIX_ENV=dev mix run bench/report.exs
+
+bench-extism: setup ## measure the Rust core beside Extism, whose Wasmtime is compiled first
+	bench/extism/run
 
 guests: setup ## build the plugins of the tests
 	test/guests/build.sh
