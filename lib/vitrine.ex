@@ -134,7 +134,7 @@ defmodule Vitrine do
 
   With the option `:snapshot` the plugin is initialised here, once: in a call in this process, within
   `:timeout` and with all that the options grant. Instances begin with the memory, globals and
-  variables that this left, in microseconds, and no initialiser runs in them. `true` is for the
+  variables that this left, in a fraction of a millisecond, and no initialiser runs in them. `true` is for the
   plugin's own initialisers; with the name of a plugin function that is called after them, without an
   input, and its output is dropped. See [Compiling](compiling.md#snapshots) for what is kept, and
   what that means for random numbers and secrets.
