@@ -54,8 +54,8 @@ pub(super) fn rewrite(
                 if let (Operator::Loop { blockty }, Some(helpers)) = (&operator, &mut helpers)
                     && copy_loop::is_plain(*blockty)
                     && let Some(copy) = copy_loop::recognise(operators.clone(), survey)
+                    && let Some(helper) = helpers.of(copy.transfer)
                 {
-                    let helper = helpers.of(copy.transfer)?;
                     prologue(&copy, helper, scratch.wide, &mut function.instructions());
                 }
                 function.instruction(&shift.instruction(operator)?);

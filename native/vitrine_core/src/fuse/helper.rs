@@ -8,7 +8,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, ensure};
 use vitrine_kernel::layout::{HEAP_START, INPUT_LENGTH, INPUT_OFFSET, LOADABLE, PAGE_SHIFT, entry};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
@@ -47,19 +46,18 @@ impl<'s, 'a> Helpers<'s, 'a> {
         }
     }
 
-    /// The index of the function for a transfer.
-    pub(super) fn of(&mut self, transfer: Transfer) -> Result<u32> {
+    /// The index of the function for a transfer, if the module has room for it.
+    pub(super) fn of(&mut self, transfer: Transfer) -> Option<u32> {
         if let Some(function) = self.known.get(&transfer) {
-            return Ok(*function);
+            return Some(*function);
         }
         let function = self.survey.next_function() + self.list.len() as u32;
-        ensure!(
-            function < MAX_FUNCTIONS && self.survey.next_type() < MAX_TYPES,
-            "the module has no room for more types or functions"
-        );
+        if function >= MAX_FUNCTIONS || self.survey.next_type() >= MAX_TYPES {
+            return None;
+        }
         self.known.insert(transfer, function);
         self.list.push(transfer);
-        Ok(function)
+        Some(function)
     }
 
     /// The type of all of them, to be added if there are any.

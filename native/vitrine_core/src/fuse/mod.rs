@@ -46,12 +46,13 @@ pub(crate) fn is_accessor(namespace: &str, name: &str) -> bool {
     accessor::Accessor::of(namespace, name).is_some()
 }
 
-/// The valid module fused, if it calls any accessor. Its last import is the kernel's memory.
-/// `copy_loops` says whether copy loops may copy at once: fuel that is counted should tell of them.
+/// The valid module fused, if it calls any accessor, and does not become larger than engines accept.
+/// Its last import is the kernel's memory. `copy_loops` says whether copy loops may copy at once: fuel
+/// that is counted should tell of them.
 ///
 /// # Errors
 ///
-/// When the module is malformed, or becomes too large.
+/// When the module is malformed.
 pub(crate) fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
     let Some(survey) = Survey::of(wasm)? else {
         return Ok(None);

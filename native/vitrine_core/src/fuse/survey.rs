@@ -7,6 +7,9 @@ use wasmparser::{
 
 use super::accessor::Accessor;
 
+/// As many memories as every engine accepts.
+const MAX_MEMORIES: usize = 100;
+
 #[derive(Default)]
 pub(super) struct Survey<'a> {
     /// The function types; `None` for others.
@@ -21,7 +24,7 @@ pub(super) struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    /// The declarations of a valid module, if it imports an accessor.
+    /// The declarations of a valid module, if it imports an accessor and can have a memory more.
     pub(super) fn of(wasm: &'a [u8]) -> Result<Option<Self>> {
         let mut survey = Survey::default();
         for payload in Parser::new(0).parse_all(wasm) {
@@ -32,7 +35,8 @@ impl<'a> Survey<'a> {
                 return Ok(None);
             }
         }
-        Ok((!survey.imported.is_empty()).then_some(survey))
+        let fits = survey.memories.len() < MAX_MEMORIES;
+        Ok((fits && !survey.imported.is_empty()).then_some(survey))
     }
 
     /// The accessor that is the function at an index.
