@@ -6,6 +6,8 @@ defmodule Vitrine.HTMLRendererTest do
   alias Vitrine.{HTML, LiveViewModel}
   alias Vitrine.HTML.Renderer
 
+  # It is where LiveView is.
+  @compile {:no_warn_undefined, Phoenix.LiveView.Diff}
   @real? Code.ensure_loaded?(Phoenix.LiveView.Diff)
 
   defp parse!(html) do
