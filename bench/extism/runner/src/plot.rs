@@ -8,6 +8,7 @@ use plotters::coord::ranged1d::SegmentValue;
 use plotters::prelude::*;
 
 use crate::measure::{Measured, Results};
+use crate::options::Clock;
 use crate::{EXTISM, LIBEXTISM, MEMCPY, VITRINE};
 
 const BLUE: RGBColor = RGBColor(46, 94, 170);
@@ -47,7 +48,7 @@ pub fn speed(results: &Results, path: &Path) -> Result<()> {
     };
     Chart {
         title: "Speed, as a multiple of the extism crate's",
-        axis: "times as fast",
+        axis: &format!("times as fast, by {}", clock(results)),
         series: &[("Vitrine", BLUE), ("libextism", GREY)],
         mark: "wanted",
         rows: results.measured.iter().map(row).collect(),
@@ -71,7 +72,7 @@ pub fn throughput(results: &Results, path: &Path) -> Result<()> {
     let moving = results.measured.iter().filter(|m| m.case.moves > 0);
     Chart {
         title: "Throughput",
-        axis: "GB/s",
+        axis: &format!("GB/s, by {}", clock(results)),
         series: &[
             ("Vitrine", BLUE),
             ("extism, the crate", ORANGE),
@@ -79,10 +80,17 @@ pub fn throughput(results: &Results, path: &Path) -> Result<()> {
         ],
         mark: "memcpy, as often as each byte is moved",
         rows: moving.map(row).collect(),
-        origin: 0.1,
-        range: 0.1..100.0,
+        origin: 0.01,
+        range: 0.01..100.0,
     }
     .draw(path)
+}
+
+fn clock(results: &Results) -> &'static str {
+    match results.clock {
+        Clock::Wall => "the clock on the wall",
+        Clock::Processor => "processor time",
+    }
 }
 
 const BAR: u32 = 9;
@@ -117,7 +125,10 @@ impl Chart<'_> {
             .caption(self.title, ("sans-serif", 20).into_font().color(&INK))
             .y_label_area_size(230)
             .x_label_area_size(AXIS - 5)
-            .build_cartesian_2d(self.range.clone().log_scale(), (0..rows).into_segmented())?;
+            .build_cartesian_2d(
+                self.range.clone().log_scale(),
+                (0..rows - 1).into_segmented(),
+            )?;
         // The first row is on top.
         let name = |at: &SegmentValue<usize>| match at {
             SegmentValue::CenterOf(at) => self.rows.get(rows - 1 - at).map(|row| row.name.clone()),
