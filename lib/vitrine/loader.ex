@@ -54,7 +54,7 @@ defmodule Vitrine.Loader do
   defp snapshot(%Compiled{settings: settings, name: name} = compiled) do
     with {:ok, module, vars} <- Snapshot.take(compiled),
          terms = Map.merge(compile_terms(settings), %{library: false, stage: :snapshot}),
-         {:ok, module} <- native(compile_module("main", module, terms, name), name),
+         {:ok, {module, _from}} <- native(compile_module("main", module, terms, name), name),
          {:ok, ref} <-
            native(Native.link([{"main", module}], 0, Options.link_terms(settings)), name) do
       {:ok, %{compiled | ref: ref, vars: vars}}

@@ -4,7 +4,8 @@ for {name, file} <- [
       Supervision: "supervision",
       Observability: "observability",
       MultiTenant: "multi-tenant",
-      Pools: "pools"
+      Pools: "pools",
+      Plug: "plug"
     ] do
   path = Path.expand("../../guides/#{file}.md", __DIR__)
 
