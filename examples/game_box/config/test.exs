@@ -5,9 +5,12 @@ config :game_box, GameBoxWeb.Endpoint,
   server: System.get_env("GAME_BOX_SERVER") == "1",
   secret_key_base: String.duplicate("game box under test ", 4)
 
-config :game_box, :data_dir, Path.join(System.tmp_dir!(), "game_box_test_#{System.pid()}")
+config :game_box,
+       :data_dir,
+       System.get_env("GAME_BOX_DATA_DIR") ||
+         Path.join(System.tmp_dir!(), "game_box_test_#{System.pid()}")
 
 # Nobody waits for people in tests.
-config :game_box, :limits, empty_after_ms: 1_500, host_gone_after_ms: 200, event_timeout_ms: 1_000
+config :game_box, :limits, host_gone_after_ms: 1_000, event_timeout_ms: 1_000
 
 config :logger, level: :warning

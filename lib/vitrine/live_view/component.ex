@@ -82,7 +82,7 @@ defmodule Vitrine.LiveView.Component do
 
   defp tree(nil), do: nil
 
-  defp tree(%View{tree: nil, source: {table, class}}) do
+  defp tree(%View{tree: nil, source: {table, class, _}}) do
     with {:ok, tree} <- Renders.fetch(table, class), do: tree, else: (_ -> nil)
   end
 

@@ -23,7 +23,7 @@ defmodule Vitrine.LiveView.Hub do
   new result in the table, and `{Vitrine.LiveView, tag, :slow}` if that takes long.
   """
   @spec join(key(), Renders.class(), reference()) ::
-          {:ready | :rendering, hub :: pid(), :ets.tid()}
+          {Renders.joined(), hub :: pid(), :ets.tid()}
   def join(key, class, tag, tries \\ 5) do
     hub = find(key) || start(key)
     {state, table} = GenServer.call(hub, {:join, class, tag})
@@ -115,8 +115,14 @@ defmodule Vitrine.LiveView.Hub do
   end
 
   def handle_info({:slow, reference}, state) do
-    if class = Renders.running(state.renders, reference), do: tell(state, class, :slow)
-    {:noreply, state}
+    case Renders.slow(state.renders, reference) do
+      {class, renders} ->
+        tell(state, class, :slow)
+        {:noreply, %{state | renders: renders}}
+
+      nil ->
+        {:noreply, state}
+    end
   end
 
   # The server has ended. If it comes back, it may be in another state and count anew.

@@ -13,6 +13,8 @@ defmodule Vitrine.LiveView.Renders do
   defstruct [:table, generation: 0, classes: %{}]
 
   @type class :: map()
+  @typedoc "What a viewer finds: a current result, or a render under way, perhaps a slow one."
+  @type joined :: :ready | :rendering | :slow
   @type result :: {:ok, term()} | {:error, Vitrine.Error.t()}
   @type t :: %Renders{
           table: :ets.tid(),
@@ -21,7 +23,8 @@ defmodule Vitrine.LiveView.Renders do
           classes: %{
             optional(class()) => %{
               viewers: %{optional(reference()) => pid()},
-              running: {reference(), non_neg_integer()} | nil
+              running: {reference(), non_neg_integer()} | nil,
+              slow: boolean()
             }
           }
         }
@@ -51,14 +54,15 @@ defmodule Vitrine.LiveView.Renders do
   end
 
   @doc "Adds a viewer; whether what it is to see is there."
-  @spec join(t(), class(), reference(), pid()) :: {:ready | :rendering, t()}
+  @spec join(t(), class(), reference(), pid()) :: {joined(), t()}
   def join(renders, class, tag, pid) do
     renders = update(renders, class, &put_in(&1.viewers[tag], pid))
 
     current? =
       match?([{_, generation, _}] when generation == renders.generation, row(renders, class))
 
-    {if(current?, do: :ready, else: :rendering), renders}
+    slow? = renders.classes[class].slow
+    {if(current?, do: :ready, else: if(slow?, do: :slow, else: :rendering)), renders}
   end
 
   @doc "Removes a viewer. The last of a class leaves its render behind: a browser that reconnects finds it."
@@ -90,25 +94,26 @@ defmodule Vitrine.LiveView.Renders do
   @doc "A render of the present generation begins."
   @spec begin(t(), class(), reference()) :: t()
   def begin(renders, class, reference),
-    do: update(renders, class, &%{&1 | running: {reference, renders.generation}})
+    do: update(renders, class, &%{&1 | running: {reference, renders.generation}, slow: false})
 
   @doc "A render has ended: its class and generation, if it is known."
   @spec finish(t(), reference()) :: {class(), non_neg_integer(), t()} | nil
   def finish(renders, reference) do
     Enum.find_value(renders.classes, fn
       {class, %{running: {^reference, generation}}} ->
-        {class, generation, update(renders, class, &%{&1 | running: nil})}
+        {class, generation, update(renders, class, &%{&1 | running: nil, slow: false})}
 
       _other ->
         nil
     end)
   end
 
-  @doc "Whether this render is still under way."
-  @spec running(t(), reference()) :: class() | nil
-  def running(renders, reference) do
+  @doc "A render takes long; its class, if it is still under way."
+  @spec slow(t(), reference()) :: {class(), t()} | nil
+  def slow(renders, reference) do
     Enum.find_value(renders.classes, fn {class, entry} ->
-      if match?({^reference, _}, entry.running), do: class
+      if match?({^reference, _}, entry.running),
+        do: {class, update(renders, class, &%{&1 | slow: true})}
     end)
   end
 
@@ -132,7 +137,7 @@ defmodule Vitrine.LiveView.Renders do
   defp row(renders, class), do: :ets.lookup(renders.table, class)
 
   defp update(renders, class, change) do
-    entry = Map.get(renders.classes, class, %{viewers: %{}, running: nil})
+    entry = Map.get(renders.classes, class, %{viewers: %{}, running: nil, slow: false})
     %{renders | classes: Map.put(renders.classes, class, change.(entry))}
   end
 end

@@ -52,7 +52,7 @@ defmodule Vitrine.LiveView.Session do
   end
 
   @doc "Makes the calling process a viewer; again, if the hub was lost."
-  @spec join(t()) :: {:ready | :rendering, t()}
+  @spec join(t()) :: {Renders.joined(), t()}
   def join(%Session{} = session) do
     tag = make_ref()
     {state, hub, table} = Hub.join(session.key, session.class, tag)
@@ -60,8 +60,9 @@ defmodule Vitrine.LiveView.Session do
   end
 
   @doc "Waits for the first render, for at most `patience` milliseconds."
-  @spec await(:ready | :rendering, t()) :: Renders.result() | nil
+  @spec await(Renders.joined(), t()) :: Renders.result() | nil
   def await(:ready, session), do: result(session)
+  def await(:slow, _session), do: nil
 
   def await(:rendering, %{tag: tag} = session) do
     receive do

@@ -26,6 +26,7 @@ defmodule Vitrine.LiveView.Socket do
     socket = socket |> put(session) |> Phoenix.Component.assign(name, view)
 
     case Session.await(state, session) do
+      nil when state == :slow -> hear(socket, session, :slow)
       nil -> socket
       result -> show(socket, session, result)
     end
@@ -128,7 +129,12 @@ defmodule Vitrine.LiveView.Socket do
   defp rejoin(socket, session) do
     {state, session} = Session.join(session)
     socket = put(socket, session)
-    if state == :ready, do: hear(socket, session, :rendered), else: socket
+
+    case state do
+      :ready -> hear(socket, session, :rendered)
+      :slow -> hear(socket, session, :slow)
+      :rendering -> socket
+    end
   end
 
   defp show(socket, session, result) do
@@ -146,7 +152,7 @@ defmodule Vitrine.LiveView.Socket do
   end
 
   defp shown(view, %{options: %{temporary: true}} = session),
-    do: %{view | tree: nil, source: {session.table, session.class}}
+    do: %{view | tree: nil, source: {session.table, session.class, make_ref()}}
 
   defp shown(view, _session), do: view
 

@@ -21,10 +21,11 @@ defmodule Vitrine.LiveView.View do
           answer: %{optional(String.t()) => term()},
           error: Vitrine.Error.t() | nil,
           tree: term(),
-          source: {:ets.tid(), term()} | nil
+          source: {:ets.tid(), term(), reference()} | nil
         }
 
-  # The tree, or with the option `:temporary` where it is fetched from when the page is rendered.
+  # The tree, or with the option `:temporary` where it is fetched from when the page is rendered,
+  # with a reference that is another one each time: what is equal is not rendered again.
   @derive {Inspect, only: [:name, :status, :busy, :answer, :error]}
   defstruct [
     :name,

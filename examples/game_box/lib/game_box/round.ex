@@ -32,19 +32,16 @@ defmodule GameBox.Round do
   @spec topic(Room.t()) :: String.t()
   def topic(%Room{code: code, round: %{number: number}}), do: "round:#{code}:#{number}"
 
+  @doc "The supervisor of a round that is under way."
+  @spec running(Room.t()) :: pid() | nil
+  def running(%Room{} = room), do: GenServer.whereis(supervisor_name(room))
+
   @doc """
-  Starts a round; one that was under way goes on with the variables that are kept, and one that still
-  is, as it is. Answers with its supervisor, or a text for people.
+  Starts a round; one that was under way goes on with the variables that are kept. Answers with its
+  supervisor, or a text for people.
   """
   @spec start(Room.t()) :: {:ok, pid()} | {:error, String.t()}
   def start(%Room{} = room) do
-    case GenServer.whereis(supervisor_name(room)) do
-      nil -> start_anew(room)
-      supervisor -> {:ok, supervisor}
-    end
-  end
-
-  defp start_anew(room) do
     key = {room.code, room.round.number}
     resumed? = Store.load(key) not in [nil, %{}]
 

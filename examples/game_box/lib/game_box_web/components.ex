@@ -26,7 +26,7 @@ defmodule GameBoxWeb.Components do
   end
 
   attr(:game, Game, required: true)
-  slot(:inner_block)
+  slot(:actions)
 
   @doc "A game in the gallery."
   def game_card(assigns) do
@@ -38,7 +38,7 @@ defmodule GameBoxWeb.Components do
         <p><%= @game.description %></p>
         <p class="quiet"><%= Game.players(@game) %></p>
       </div>
-      <div class="actions"><%= render_slot(@inner_block) %></div>
+      <div :if={@actions != []} class="actions"><%= render_slot(@actions) %></div>
     </article>
     """
   end

@@ -5,7 +5,7 @@ defmodule GameBox.ArenaTest do
   import GameBox.TestGames
 
   alias GameBox.{Arena, Gallery, Round}
-  alias GameBox.Arena.{Saved, Server}
+  alias GameBox.Arena.Server
   alias GameBox.Gallery.Check
 
   @moduletag :capture_log
@@ -142,32 +142,6 @@ defmodule GameBox.ArenaTest do
   end
 
   describe "an arena" do
-    test "is gone with its round when the last one has left, and nothing is left of it" do
-      {code, pages} = playing!()
-      server = GenServer.whereis(Round.name(room(code)))
-      for page <- pages, do: Process.exit(page, :kill)
-      eventually(fn -> Arena.room(code) == {:error, :no_such_arena} end)
-      refute Process.alive?(server)
-      assert Saved.load(code) == :error
-      assert Arena.find(code) == {:error, :no_such_arena}
-    end
-
-    test "waits for one who comes back" do
-      {code, pages} = playing!()
-      for page <- pages, do: Process.exit(page, :kill)
-      Process.sleep(100)
-      page(code, "bob")
-      Process.sleep(1_800)
-      assert room(code).phase == :playing
-      assert [%{name: "BOB"}] = GameBox.Arena.Room.online_players(room(code))
-    end
-
-    test "finds another host" do
-      {code, [host, _]} = playing!()
-      Process.exit(host, :kill)
-      eventually(fn -> room(code).host == "bob" end)
-    end
-
     test "that nobody knows is not found" do
       for code <- ["BCDF", "abcd", "", nil, "../../etc", "BCDFG"] do
         assert Arena.find(code) == {:error, :no_such_arena}

@@ -119,7 +119,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
       render_click(ann, "select", %{"game" => game.id})
       assert has_element?(ann, "button:not([disabled])", "Start the game")
       GenServer.stop(ann.pid)
-      assert {:error, :too_few} = Arena.start_round(code, "ann")
+      eventually(fn -> Arena.start_round(code, "ann") == {:error, :too_few} end)
     end
   end
 

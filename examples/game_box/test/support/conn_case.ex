@@ -32,7 +32,7 @@ defmodule GameBoxWeb.ConnCase do
   def name(id), do: id |> String.slice(0, 12) |> String.upcase()
 
   @doc "Waits until `condition` holds."
-  def eventually(condition, tries \\ 300) do
+  def eventually(condition, tries \\ 1_000) do
     cond do
       condition.() -> :ok
       tries == 0 -> ExUnit.Assertions.flunk("the condition did not come to hold")

@@ -9,6 +9,9 @@ defmodule GameBox.Arena.Server do
   alias GameBox.Arena.{Room, Saved}
   alias GameBox.Round.Store
 
+  # When many come or go at once, the others hear of them together.
+  @gather_ms 50
+
   # How often the variables of a game that is being played are saved.
   @save_ms 1_000
 
@@ -54,6 +57,7 @@ defmodule GameBox.Arena.Server do
       starting: nil,
       round: nil,
       host_timer: nil,
+      tell_timer: nil,
       saved: nil
     }
   end
@@ -61,10 +65,17 @@ defmodule GameBox.Arena.Server do
   defp resume(%{room: %{round: nil}} = state, _vars), do: state
 
   defp resume(%{room: room} = state, vars) do
-    key = {room.code, room.round.number}
-    # What is in the table is newer.
-    if Store.load(key) == nil, do: Store.save(key, vars)
-    begin_round(%{state | room: %{room | phase: :starting}})
+    case Round.running(room) do
+      # Only this process had ended.
+      round when is_pid(round) ->
+        %{state | round: {round, Process.monitor(round)}, room: %{room | phase: :playing}}
+
+      nil ->
+        key = {room.code, room.round.number}
+        # What is in the table is newer.
+        if Store.load(key) == nil, do: Store.save(key, vars)
+        begin_round(%{state | room: %{room | phase: :starting}})
+    end
   end
 
   @impl true
@@ -76,7 +87,7 @@ defmodule GameBox.Arena.Server do
       # A player whom it does not know looks on as a spectator.
       id = if is_map_key(state.room.players, id), do: id
       state = present(%{state | lookers: Map.put(state.lookers, Process.monitor(pid), id)})
-      {:reply, {:ok, state.room}, tell(state)}
+      {:reply, {:ok, state.room}, tell_soon(state)}
     else
       {:reply, {:error, :full}, state}
     end
@@ -126,8 +137,10 @@ defmodule GameBox.Arena.Server do
     if state.lookers == %{},
       do: Process.send_after(self(), :empty?, Limits.get(:empty_after_ms))
 
-    {:noreply, tell(state)}
+    {:noreply, tell_soon(state)}
   end
+
+  def handle_info(:tell, state), do: {:noreply, tell(%{state | tell_timer: nil})}
 
   def handle_info(:empty?, %{lookers: lookers} = state) when lookers == %{},
     do: {:stop, :normal, state}
@@ -209,6 +222,11 @@ defmodule GameBox.Arena.Server do
 
   defp reply({:ok, room}, state), do: {:reply, {:ok, room}, tell(%{state | room: room})}
   defp reply(refused, state), do: {:reply, refused, state}
+
+  defp tell_soon(%{tell_timer: nil} = state),
+    do: %{state | tell_timer: Process.send_after(self(), :tell, @gather_ms)}
+
+  defp tell_soon(state), do: state
 
   defp tell(%{room: room} = state) do
     Phoenix.PubSub.broadcast(GameBox.PubSub, Arena.topic(room.code), {:arena, room})

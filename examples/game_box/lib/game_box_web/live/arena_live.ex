@@ -117,7 +117,7 @@ defmodule GameBoxWeb.ArenaLive do
   @impl true
   def render(assigns) do
     ~H"""
-    <div class="arena">
+    <div class="arena" data-phase={if @room.phase == :playing, do: "playing", else: "lobby"}>
       <div class="stage">
         <.board :if={@room.phase == :playing} {assigns} />
         <.lobby :if={@room.phase != :playing and @room.game == nil} {assigns} />
@@ -175,16 +175,17 @@ defmodule GameBoxWeb.ArenaLive do
     <p class="status" role="status"><%= waiting(@room, @host?) %></p>
     <div class="games">
       <.game_card :for={game <- @games} game={game}>
-        <button
-          :if={@host?}
-          type="button"
-          class="primary"
-          phx-click="select"
-          phx-value-game={game.id}
-          aria-label={"Select " <> game.title}
-        >
-          Select
-        </button>
+        <:actions :if={@host?}>
+          <button
+            type="button"
+            class="primary"
+            phx-click="select"
+            phx-value-game={game.id}
+            aria-label={"Select " <> game.title}
+          >
+            Select
+          </button>
+        </:actions>
       </.game_card>
       <p :if={@games == []} class="quiet">There are no games yet. Upload one!</p>
     </div>

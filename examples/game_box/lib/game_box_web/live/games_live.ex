@@ -34,15 +34,16 @@ defmodule GameBoxWeb.GamesLive do
     </div>
     <div class="games">
       <.game_card :for={game <- @games} game={game}>
-        <button
-          :if={game.owner == @player_id}
-          type="button"
-          phx-click="delete"
-          phx-value-game={game.id}
-          data-confirm={"Take #{game.title} out of the gallery?"}
-        >
-          Delete
-        </button>
+        <:actions :if={game.owner == @player_id}>
+          <button
+            type="button"
+            phx-click="delete"
+            phx-value-game={game.id}
+            data-confirm={"Take #{game.title} out of the gallery?"}
+          >
+            Delete
+          </button>
+        </:actions>
       </.game_card>
       <p :if={@games == []} class="quiet">There are no games yet.</p>
     </div>

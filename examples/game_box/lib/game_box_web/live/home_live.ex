@@ -43,7 +43,7 @@ defmodule GameBoxWeb.HomeLive do
   def render(assigns) do
     ~H"""
     <div class="hero">
-      <h1>Play together, from wherever you are</h1>
+      <h1 class="title">Play together, from wherever you are</h1>
       <p>Four letters bring you and your friends to one table. No account, nothing to install.</p>
     </div>
     <div class="two">
