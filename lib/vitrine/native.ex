@@ -55,6 +55,13 @@ defmodule Vitrine.Native do
   def msgpack_encode(_term), do: error()
   def msgpack_encode_dirty(_term), do: error()
 
+  # HTML
+  def html_fault(_policy), do: error()
+  def html_sanitize(_html, _policy), do: error()
+  def html_sanitize_dirty(_html, _policy), do: error()
+  def html_parse(_html, _policy), do: error()
+  def html_parse_dirty(_html, _policy), do: error()
+
   @doc false
   # Runs `ask`, one of the functions above that answer by message, and waits for its answer.
   def await(ask) do

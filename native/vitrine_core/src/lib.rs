@@ -20,6 +20,7 @@ mod error;
 mod exports;
 mod fuel;
 mod host_function;
+pub mod html;
 mod initialise;
 mod inspection;
 mod instance;

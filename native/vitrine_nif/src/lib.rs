@@ -6,6 +6,7 @@ mod call;
 mod codec;
 mod compile;
 mod error;
+mod html;
 mod http;
 mod inspection;
 mod links;

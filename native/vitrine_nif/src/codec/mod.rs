@@ -85,7 +85,7 @@ fn answer<'a>(env: Env<'a>, read: Result<Term<'a>, String>) -> Term<'a> {
 }
 
 /// Lets the normal scheduler count the work as what it was.
-fn charged<'a>(env: Env<'a>, work: impl FnOnce() -> Term<'a>) -> Term<'a> {
+pub fn charged<'a>(env: Env<'a>, work: impl FnOnce() -> Term<'a>) -> Term<'a> {
     let begun = Instant::now();
     let result = work();
     let percent = begun.elapsed().as_micros() / 10;

@@ -1,0 +1,113 @@
+defmodule Vitrine.HTML.Options do
+  @moduledoc false
+  # The options of Vitrine.HTML, checked.
+
+  alias Vitrine.Native
+
+  @namespace ~r/\A[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*\z/
+
+  @events ~w(blur change click focus keydown keyup submit)
+  @more_events ~w(click-away window-blur window-focus window-keydown window-keyup)
+
+  @defaults [
+    namespace: nil,
+    events: @events,
+    target: nil,
+    classes: [],
+    schemes: ~w(https http mailto),
+    images: [],
+    tags: [],
+    attributes: [],
+    properties: [],
+    contained: false,
+    max_bytes: 256 * 1024,
+    max_depth: 64
+  ]
+
+  # What they name is run, or shows what it likes in the place of the page.
+  @bad_schemes ~w(javascript data vbscript blob file filesystem about view-source)
+
+  @doc "The options as the NIF takes them."
+  @spec policy!(keyword()) :: map()
+  def policy!(options) do
+    policy = options |> Keyword.validate!(@defaults) |> Map.new()
+    Enum.each(policy, &check!/1)
+    policy = %{policy | target: policy.target && to_string(policy.target)}
+
+    if policy.tags != [] or policy.attributes != [] do
+      fault = Native.html_fault(policy)
+      if fault, do: raise(ArgumentError, fault)
+    end
+
+    policy
+  end
+
+  @doc "The namespace, checked."
+  @spec namespace!(term()) :: String.t()
+  def namespace!(namespace) do
+    unless is_binary(namespace) and byte_size(namespace) <= 64 and namespace =~ @namespace do
+      wrong!(
+        :namespace,
+        "letters and digits with single hyphens or underscores between them, at most 64",
+        namespace
+      )
+    end
+
+    namespace
+  end
+
+  defp check!({:namespace, namespace}), do: namespace!(namespace)
+
+  defp check!({:events, events}) do
+    known = @events ++ @more_events
+
+    unless is_list(events) and Enum.all?(events, &(&1 in known)),
+      do: wrong!(:events, "a list of #{Enum.join(known, ", ")}", events)
+  end
+
+  defp check!({:target, target}) do
+    unless target == nil or is_integer(target) or (is_binary(target) and String.valid?(target)),
+      do: wrong!(:target, "an integer or a selector", target)
+  end
+
+  defp check!({:schemes, schemes}) do
+    unless texts?(schemes) and Enum.all?(schemes, &(&1 =~ ~r/\A[a-z][a-z0-9+.-]*\z/)),
+      do: wrong!(:schemes, "a list of schemes in lower case", schemes)
+
+    case Enum.filter(schemes, &(&1 in @bad_schemes)) do
+      [] -> :ok
+      [bad | _] -> raise ArgumentError, "the scheme #{inspect(bad)} cannot be allowed"
+    end
+  end
+
+  defp check!({key, value}) when key in [:classes, :images, :tags, :properties] do
+    unless texts?(value), do: wrong!(key, "a list of strings", value)
+  end
+
+  defp check!({:attributes, attributes}) do
+    pair? = &match?({element, name} when is_binary(element) and is_binary(name), &1)
+
+    unless is_list(attributes) and Enum.all?(attributes, pair?),
+      do: wrong!(:attributes, "a list of {element, attribute}", attributes)
+  end
+
+  defp check!({:contained, contained}) do
+    unless is_boolean(contained), do: wrong!(:contained, "a boolean", contained)
+  end
+
+  defp check!({:max_bytes, bytes}) do
+    unless is_integer(bytes) and bytes in 1..0x1000_0000,
+      do: wrong!(:max_bytes, "a number of bytes up to 256 MiB", bytes)
+  end
+
+  defp check!({:max_depth, depth}) do
+    unless is_integer(depth) and depth in 1..256,
+      do: wrong!(:max_depth, "a number from 1 to 256", depth)
+  end
+
+  defp texts?(list), do: is_list(list) and Enum.all?(list, &(is_binary(&1) and String.valid?(&1)))
+
+  defp wrong!(key, expected, got) do
+    raise ArgumentError, "expected #{inspect(key)} to be #{expected}, got: #{inspect(got)}"
+  end
+end

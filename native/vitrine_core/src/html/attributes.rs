@@ -1,0 +1,179 @@
+//! Attributes whose values are not simply kept: what names something is put into the plugin's
+//! namespace. A value that is in it already stays, so that cleaning twice is cleaning once.
+
+use std::borrow::Cow;
+
+use ammonia::Url;
+
+use super::css::{self, Context};
+use super::policy::{INPUT_TYPES, PRESENTATION, Policy};
+
+/// Names of events and keys that are worth keeping, in bytes.
+const MAX_NAME: usize = 256;
+
+/// The part of a policy that values depend on.
+pub struct Attributes {
+    namespace: String,
+    id_prefix: String,
+    event_prefix: String,
+    classes: Vec<String>,
+    schemes: Vec<String>,
+    image_hosts: Vec<String>,
+    properties: Vec<String>,
+    contained: bool,
+}
+
+impl Attributes {
+    pub fn new(policy: &Policy) -> Self {
+        Attributes {
+            namespace: policy.namespace.clone(),
+            id_prefix: format!("{}--", policy.namespace),
+            event_prefix: event_prefix(&policy.namespace),
+            classes: policy.classes.clone(),
+            schemes: policy.schemes.clone(),
+            image_hosts: policy.image_hosts.clone(),
+            properties: policy.properties.clone(),
+            contained: policy.contained,
+        }
+    }
+
+    /// The value that an allowed attribute gets; nothing drops it.
+    pub fn filter<'v>(&self, element: &str, name: &str, value: &'v str) -> Option<Cow<'v, str>> {
+        // HTML lets almost everything be a name of an attribute.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.');
+        if !name.chars().all(plain) || name.len() > MAX_NAME {
+            return None;
+        }
+        match name {
+            "id" | "for" | "form" | "headers" | "list" => self.ids(value),
+            "aria-activedescendant"
+            | "aria-controls"
+            | "aria-describedby"
+            | "aria-details"
+            | "aria-errormessage"
+            | "aria-flowto"
+            | "aria-labelledby"
+            | "aria-owns" => self.ids(value),
+            "class" => self.class(value),
+            "name" => self.name(value),
+            "style" => some(css::declarations(value, self.context())),
+            "href" => self.link(value),
+            "src" => self.image(value),
+            "type" if element == "input" => one_of(value, INPUT_TYPES),
+            "type" if element == "button" => one_of(value, &["button", "reset", "submit"]),
+            "tabindex" => one_of(value, &["0", "-1"]),
+            "phx-debounce" | "phx-throttle" => rate(value),
+            "phx-key" => (value.len() <= MAX_NAME).then_some(Cow::Borrowed(value)),
+            _ if name.starts_with("phx-value-") => Some(Cow::Borrowed(value)),
+            _ if name.starts_with("phx-") => self.event(value),
+            _ if PRESENTATION.contains(&name) || name == "gradientTransform" => {
+                css::attribute(value, self.context()).map(Cow::Owned)
+            }
+            _ => Some(Cow::Borrowed(value)),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            id_prefix: &self.id_prefix,
+            contained: self.contained,
+            properties: &self.properties,
+        }
+    }
+
+    fn ids<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        some(join(
+            value.split_ascii_whitespace().map(|id| self.prefixed(id)),
+        ))
+    }
+
+    fn class<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        some(join(value.split_ascii_whitespace().map(|class| {
+            if self.classes.iter().any(|own| own == class) {
+                Cow::Borrowed(class)
+            } else {
+                self.prefixed(class)
+            }
+        })))
+    }
+
+    fn prefixed<'v>(&self, id: &'v str) -> Cow<'v, str> {
+        if id.starts_with(&self.id_prefix) {
+            Cow::Borrowed(id)
+        } else {
+            Cow::Owned(format!("{}{id}", self.id_prefix))
+        }
+    }
+
+    /// `title` becomes `namespace[title]`, `tags[]` becomes `namespace[tags][]`. Such a name is that
+    /// of no property of a form, which a name would hide from the scripts of the page.
+    fn name<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        let inside = value
+            .strip_prefix(&self.namespace)
+            .is_some_and(|rest| rest.starts_with('['));
+        if inside {
+            return Some(Cow::Borrowed(value));
+        }
+        let (first, rest) = value.split_at(value.find('[').unwrap_or(value.len()));
+        (!first.is_empty() && !first.contains(']'))
+            .then(|| Cow::Owned(format!("{}[{first}]{rest}", self.namespace)))
+    }
+
+    fn event<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        if value.starts_with(&self.event_prefix) {
+            return Some(Cow::Borrowed(value));
+        }
+        (!value.is_empty() && value.len() <= MAX_NAME)
+            .then(|| Cow::Owned(format!("{}{value}", self.event_prefix)))
+    }
+
+    /// Only what is elsewhere for sure: a relative link leads into the host's own pages.
+    fn link<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        let value = value.trim_matches(|c: char| c <= ' ');
+        if let Some(id) = value.strip_prefix('#') {
+            return Some(if id.is_empty() {
+                Cow::Borrowed("#")
+            } else {
+                Cow::Owned(format!("#{}", self.prefixed(id)))
+            });
+        }
+        let url = Url::parse(value).ok()?;
+        let allowed = self.schemes.iter().any(|scheme| scheme == url.scheme());
+        allowed.then(|| Cow::Owned(url.into()))
+    }
+
+    fn image<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        let url = Url::parse(value).ok()?;
+        let host = url.host_str()?;
+        let allowed = self.image_hosts.iter().any(|own| own == "*" || own == host);
+        (allowed && url.scheme() == "https" && url.username().is_empty())
+            .then(|| Cow::Owned(url.into()))
+    }
+}
+
+/// What an event's name begins with.
+pub fn event_prefix(namespace: &str) -> String {
+    format!("vitrine:{namespace}:")
+}
+
+fn join<'v>(names: impl Iterator<Item = Cow<'v, str>>) -> String {
+    let names: Vec<_> = names.collect();
+    names.join(" ")
+}
+
+fn some<'v>(value: String) -> Option<Cow<'v, str>> {
+    (!value.is_empty()).then_some(Cow::Owned(value))
+}
+
+fn one_of<'v>(value: &'v str, allowed: &[&str]) -> Option<Cow<'v, str>> {
+    let lower = value.trim().to_ascii_lowercase();
+    allowed
+        .contains(&lower.as_str())
+        .then_some(Cow::Owned(lower))
+}
+
+/// Milliseconds, or `blur`.
+fn rate(value: &str) -> Option<Cow<'_, str>> {
+    let milliseconds = value.len() <= 5 && value.bytes().all(|byte| byte.is_ascii_digit());
+    (value == "blur" || milliseconds && !value.is_empty()).then_some(Cow::Borrowed(value))
+}

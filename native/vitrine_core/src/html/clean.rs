@@ -1,0 +1,112 @@
+//! From any text to a document that holds only what is allowed, and that every parser reads as what
+//! it is here.
+//!
+//! A sanitiser cleans a tree and writes it as text; a browser makes a tree of the text, and for some
+//! trees it is another one, in which what was harmless is not (mutation XSS). So the text is read and
+//! cleaned again until nothing changes: then the tree that was checked is the tree that is shown.
+
+use std::collections::{HashMap, HashSet};
+
+use ammonia::{Builder, UrlRelative};
+
+use super::attributes::Attributes;
+use super::policy::{ATTRIBUTES, DROPPED, GENERIC, PREFIXES, PRESENTATION, Policy, SVG_TAGS, TAGS};
+use super::read;
+use super::{EVENTS, Error, limit, write};
+
+/// How often a document may change. Text as people write it does so once, mangled text up to three
+/// times.
+const PASSES: usize = 6;
+
+/// Schemes that hosts are likely to want.
+const COMMON_SCHEMES: &[&str] = &["https", "http", "mailto", "tel", "sms"];
+
+/// The sanitiser for a policy, but for its limits.
+pub struct Cleaner<'p>(Builder<'p>);
+
+impl Cleaner<'static> {
+    /// A sanitiser that outlives its policy, if what the host adds is nothing out of the ordinary.
+    pub fn owned(policy: &Policy) -> Option<Self> {
+        let known = |scheme: &String| COMMON_SCHEMES.iter().find(|common| *common == scheme);
+        let schemes: Option<Vec<_>> = policy.schemes.iter().map(|s| known(s).copied()).collect();
+        let common = policy.tags.is_empty() && policy.attributes.is_empty();
+        Some(Cleaner::build(policy, schemes.filter(|_| common)?))
+    }
+}
+
+impl<'p> Cleaner<'p> {
+    pub fn new(policy: &'p Policy) -> Self {
+        let schemes = policy.schemes.iter().map(String::as_str).collect();
+        let mut cleaner = Cleaner::build(policy, schemes);
+        for tag in &policy.tags {
+            cleaner.0.add_tags([tag.as_str()]);
+        }
+        for (element, attribute) in &policy.attributes {
+            if element == "*" {
+                cleaner.0.add_generic_attributes([attribute.as_str()]);
+            } else {
+                cleaner
+                    .0
+                    .add_tag_attributes(element.as_str(), [attribute.as_str()]);
+            }
+        }
+        cleaner
+    }
+
+    fn build(policy: &Policy, schemes: Vec<&'p str>) -> Self {
+        let attributes = Attributes::new(policy);
+        let events = EVENTS
+            .iter()
+            .filter(|(event, _)| policy.events.iter().any(|own| own == event));
+        let events = events.map(|(_, attribute)| *attribute);
+        let mut builder = Builder::empty();
+        builder
+            .tags(TAGS.iter().chain(SVG_TAGS).copied().collect())
+            .clean_content_tags(DROPPED.iter().copied().collect())
+            .generic_attributes(GENERIC.iter().copied().chain(events).collect())
+            .generic_attribute_prefixes(PREFIXES.iter().copied().collect())
+            .tag_attributes(tag_attributes())
+            // The filter decides, also of what is relative; images have https.
+            .url_schemes(schemes.into_iter().chain(["https"]).collect())
+            .url_relative(UrlRelative::PassThrough)
+            .link_rel(None)
+            .attribute_filter(move |element, name, value| attributes.filter(element, name, value));
+        Cleaner(builder)
+    }
+
+    /// The document as the sanitiser writes it, once that is what a parser makes of it.
+    pub fn clean(&self, html: &str, limits: &Policy) -> Result<String, Error> {
+        let (_, mut text) = self.pass(html, limits)?;
+        for _ in 0..PASSES {
+            let (cleaned, again) = self.pass(&text, limits)?;
+            if again == text {
+                return Ok(cleaned);
+            }
+            text = again;
+        }
+        Err(Error::Unstable)
+    }
+
+    /// What the sanitiser writes, and the same as it is shown.
+    fn pass(&self, text: &str, limits: &Policy) -> Result<(String, String), Error> {
+        limit::check(text)?;
+        let cleaned = self.0.clean(text).to_string();
+        // Prefixes and references make it longer.
+        if cleaned.len() > limits.max_bytes.saturating_mul(4) {
+            return Err(Error::TooLong);
+        }
+        let shown = write::document(&read::nodes(&cleaned, limits.max_depth)?);
+        Ok((cleaned, shown))
+    }
+}
+
+fn tag_attributes<'p>() -> HashMap<&'p str, HashSet<&'p str>> {
+    let mut attributes: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for (element, names) in ATTRIBUTES {
+        attributes.entry(element).or_default().extend(*names);
+    }
+    for element in SVG_TAGS {
+        attributes.entry(element).or_default().extend(PRESENTATION);
+    }
+    attributes
+}

@@ -1,0 +1,71 @@
+//! Attributes that a document gets and that no plugin chooses.
+
+use super::EVENTS;
+use super::read::{Element, Node};
+
+/// What completes elements.
+pub struct Completion {
+    /// The event of forms that have none: without any, a browser sends a form by itself.
+    pub submit: String,
+    /// `phx-target`, escaped.
+    pub target: Option<String>,
+}
+
+impl Completion {
+    /// Adds the attributes, no deeper than the nodes were read.
+    pub fn complete<'t>(&'t self, nodes: &mut [Node<'t>]) {
+        for node in nodes {
+            if let Node::Element(element) = node {
+                self.element(element);
+                self.complete(&mut element.children);
+            }
+        }
+    }
+
+    fn element<'t>(&'t self, element: &mut Element<'t>) {
+        match element.name {
+            "a" if element
+                .attribute("href")
+                .is_some_and(|href| !href.starts_with('#')) =>
+            {
+                element
+                    .attributes
+                    .push(("rel", "noopener noreferrer nofollow"));
+                element.attributes.push(("target", "_blank"));
+            }
+            "form" => {
+                // It does nothing before LiveView is connected.
+                element.attributes.push(("method", "dialog"));
+                element.attributes.push(("autocomplete", "off"));
+                if element.attribute("phx-submit").is_none() {
+                    element.attributes.push(("phx-submit", &self.submit));
+                }
+            }
+            "img" => element.attributes.push(("referrerpolicy", "no-referrer")),
+            _ => {}
+        }
+        let has_event = element
+            .attributes
+            .iter()
+            .any(|(name, _)| EVENTS.iter().any(|(_, attribute)| attribute == name));
+        if let Some(target) = self.target.as_deref().filter(|_| has_event) {
+            element.attributes.push(("phx-target", target));
+        }
+        element.attributes.sort_unstable();
+    }
+}
+
+/// A value as it is written.
+pub fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

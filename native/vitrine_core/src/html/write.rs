@@ -1,0 +1,55 @@
+//! Nodes as text.
+
+use super::read::{Element, Node};
+
+pub fn document(nodes: &[Node<'_>]) -> String {
+    let mut text = String::new();
+    for node in nodes {
+        write(&mut text, node);
+    }
+    text
+}
+
+/// No deeper than the nodes were read.
+fn write(out: &mut String, node: &Node<'_>) {
+    match node {
+        Node::Text(text) => out.push_str(text),
+        Node::Element(element) => {
+            start_tag(out, element, |out, value| out.push_str(value));
+            for child in &element.children {
+                write(out, child);
+            }
+            end_tag(out, element);
+        }
+    }
+}
+
+/// The start tag, whose values `value` writes.
+pub fn start_tag(
+    out: &mut String,
+    element: &Element<'_>,
+    mut value: impl FnMut(&mut String, &str),
+) {
+    out.push('<');
+    out.push_str(element.name);
+    for (name, attribute) in &element.attributes {
+        out.push(' ');
+        out.push_str(name);
+        out.push_str("=\"");
+        value(out, attribute);
+        out.push('"');
+    }
+    out.push('>');
+    // So that none of the text is skipped.
+    if element.skips_line_feed() {
+        out.push('\n');
+    }
+}
+
+pub fn end_tag(out: &mut String, element: &Element<'_>) {
+    if !element.is_void() {
+        out.push_str("</");
+        out.push_str(element.name);
+        out.push('>');
+    }
+}

@@ -1,0 +1,110 @@
+//! Documents that are made to be expensive. That they are refused, or done, in bounded time and memory is
+//! what this shows by ending: without bounds some of them take minutes, or all memory.
+
+use vitrine_core::html::{Error, Policy, sanitize};
+
+use crate::support::{clean, policy, refused};
+
+#[test]
+fn size_is_bounded() {
+    assert_eq!(refused(&"x".repeat(256 * 1024 + 1)), Error::TooLong);
+    assert_eq!(clean(&"x".repeat(10_000)).len(), 10_000);
+}
+
+#[test]
+fn depth_is_bounded() {
+    let nested = |n: usize| format!("{}{}", "<div>".repeat(n), "</div>".repeat(n));
+    assert_eq!(clean(&nested(64)), nested(64));
+    assert_eq!(refused(&nested(65)), Error::TooDeep);
+    // What is refused for its depth is not parsed to its end.
+    let policy = Policy {
+        max_bytes: 16 * 1024 * 1024,
+        ..policy()
+    };
+    for tag in ["<b>", "<div>", "<svg><g>", "<table><td>", "<b title=x>"] {
+        assert_eq!(
+            sanitize(&tag.repeat(1_000_000), &policy),
+            Err(Error::TooDeep),
+            "{tag}"
+        );
+    }
+}
+
+#[test]
+fn what_a_parser_multiplies_is_bounded() {
+    let reopened: String = (0..8000).map(|i| format!("<p><b title={i}>")).collect();
+    assert_eq!(refused(&reopened), Error::TooLarge);
+    let often = format!(
+        "{}{}",
+        (0..400)
+            .map(|i| format!("<b title={i}>"))
+            .collect::<String>(),
+        "<p>x".repeat(8000)
+    );
+    assert!(matches!(refused(&often), Error::TooLarge | Error::TooDeep));
+    // Only the second time, when what kept the paragraphs from it is gone.
+    let later = format!(
+        "<p>{}<marquee>{}",
+        (0..50)
+            .map(|i| format!("<b title={i}>"))
+            .collect::<String>(),
+        "<p>x</p>".repeat(8000)
+    );
+    assert_eq!(refused(&later), Error::TooLarge);
+}
+
+#[test]
+fn hostile_documents_end() {
+    let pieces = [
+        "<a>",
+        "<a><div>",
+        "<table>",
+        "<table><b>x",
+        "<table><div>x</div>",
+        "<select><option>",
+        "<p>",
+        "<b><i><u><s>",
+        "</span>",
+        "<dd><div>",
+        "<ul><li>",
+        "<button>",
+        "<form><div></form>",
+        "<select><selectedcontent>",
+        "<frameset>",
+        "<template>",
+        "<b><p></b>x",
+        "&amp",
+        "<",
+        "<!--",
+        "<b a=1 ",
+        "<![CDATA[",
+        "<p style=color:(((((((((>",
+        "<p style='",
+        "\0",
+        "</p>",
+        "<li></ul>",
+        "<nobr>",
+        "<ruby><rt>",
+        "<svg><title>",
+    ];
+    for piece in pieces {
+        for html in [
+            piece.repeat(200 * 1024 / piece.len()),
+            format!("<table>{}", piece.repeat(20_000 / piece.len())),
+        ] {
+            let _ = sanitize(&html, &policy());
+        }
+    }
+    let attributes: String = (0..7000).map(|i| format!("phx-value-{i}=1 ")).collect();
+    assert!(clean(&format!("<b {attributes}>x</b>")).starts_with("<b phx-value-0=\"1\""));
+}
+
+#[test]
+fn a_large_honest_document_is_cleaned() {
+    let row = format!(
+        "<tr>{}</tr>",
+        "<td class='cell dead' phx-click=toggle phx-value-x=3 phx-value-y=4></td>".repeat(50)
+    );
+    let board = format!("<table><tbody>{}</tbody></table>", row.repeat(50));
+    assert_eq!(clean(&board).matches("<td").count(), 2500);
+}

@@ -1,0 +1,220 @@
+defmodule Vitrine.HTMLTest do
+  use ExUnit.Case, async: true
+
+  import Vitrine.Property
+
+  alias Vitrine.{Error, HTML, Native}
+
+  doctest Vitrine.HTML
+
+  defp clean!(html, options \\ []) do
+    {:ok, safe} = HTML.sanitize(html, [namespace: "game"] ++ options)
+    safe
+  end
+
+  describe "sanitize/2 with options that are wrong" do
+    test "a namespace is asked for, and must be plain" do
+      for namespace <- [
+            nil,
+            "",
+            "a b",
+            "a--b",
+            "-a",
+            "a-",
+            "1a",
+            "a:b",
+            "é",
+            String.duplicate("a", 65),
+            :game
+          ] do
+        assert_raise ArgumentError, ~r/expected :namespace to be/, fn ->
+          HTML.sanitize("x", namespace: namespace)
+        end
+      end
+
+      for namespace <- ["a", "tic-tac-toe", "game_2", "A1"],
+          do: assert({:ok, "x"} = HTML.sanitize("x", namespace: namespace))
+    end
+
+    test "each says what it should be" do
+      for {key, value} <- [
+            events: ["hook"],
+            events: "click",
+            target: :a,
+            classes: [:a],
+            schemes: ["HTTP"],
+            images: "*",
+            tags: [1],
+            attributes: ["x"],
+            properties: nil,
+            contained: nil,
+            max_bytes: 0,
+            max_depth: 257
+          ] do
+        assert_raise ArgumentError, ~r/expected #{inspect(key)} to be/, fn ->
+          clean!("x", [{key, value}])
+        end
+      end
+
+      assert_raise ArgumentError, ~r/unknown keys \[:x\]/, fn -> clean!("x", x: 1) end
+    end
+
+    test "what runs cannot be allowed" do
+      assert_raise ArgumentError, ~r/element "script" cannot be allowed/, fn ->
+        clean!("x", tags: ["script"])
+      end
+
+      assert_raise ArgumentError, ~r/attribute "onclick" cannot be allowed/, fn ->
+        clean!("x", attributes: [{"b", "onclick"}])
+      end
+
+      assert_raise ArgumentError, ~r/scheme "javascript" cannot be allowed/, fn ->
+        clean!("x", schemes: ["javascript"])
+      end
+    end
+  end
+
+  describe "sanitize/2 of documents that cannot be made safe" do
+    test "a long one is an error" do
+      assert {:error, %Error{reason: :html, message: message}} =
+               HTML.sanitize("123456", namespace: "a", max_bytes: 5)
+
+      assert message =~ "it is too long"
+    end
+
+    test "a deep one is an error, also of a million elements" do
+      html = String.duplicate("<b>", 1_000_000)
+
+      for options <- [[], [max_bytes: 4_000_000]] do
+        assert {:error, %Error{reason: :html}} = HTML.sanitize(html, [namespace: "a"] ++ options)
+      end
+    end
+  end
+
+  describe "sanitize/2" do
+    test "takes iodata, and bytes that are no text" do
+      assert clean!(["<p>", [?a, "b"], 255]) == "<p>ab\uFFFD</p>"
+    end
+
+    test "drops what runs" do
+      assert clean!(
+               "<img src=x onerror=alert(1)><svg onload=alert(1)></svg><a href=javascript:x>y</a>"
+             ) ==
+               ~s(<img referrerpolicy="no-referrer"><svg></svg><a>y</a>)
+    end
+
+    test "keeps the events that the host allows" do
+      html = ~s(<b phx-click="a" phx-window-keydown="b" phx-focus="c">x</b>)
+      assert clean!(html) == ~s(<b phx-click="vitrine:game:a" phx-focus="vitrine:game:c">x</b>)
+
+      assert clean!(html, events: ["window-keydown"]) ==
+               ~s(<b phx-window-keydown="vitrine:game:b">x</b>)
+
+      assert clean!(html, events: []) == "<b>x</b>"
+    end
+
+    test "sends events where the host says" do
+      html = ~s(<b phx-click="a" phx-target="#host">x</b>)
+      assert clean!(html, target: 3) == ~s(<b phx-click="vitrine:game:a" phx-target="3">x</b>)
+      assert clean!(html, target: "#a") == ~s(<b phx-click="vitrine:game:a" phx-target="#a">x</b>)
+    end
+
+    test "keeps what the host adds" do
+      html =
+        ~s(<big itemid=1><b class="btn x" style="columns:2">x</b></big><a href="ftp://a/">y</a>)
+
+      assert clean!(html,
+               tags: ["big"],
+               attributes: [{"*", "itemid"}],
+               classes: ["btn"],
+               properties: ["columns"],
+               schemes: ["ftp"]
+             ) ==
+               ~s(<big itemid="1"><b class="btn game--x" style="columns:2">x</b></big>) <>
+                 ~s(<a href="ftp://a/" rel="noopener noreferrer nofollow" target="_blank">y</a>)
+
+      # What was kept for another host is not used for this one.
+      assert clean!(html) == ~s(<b class="game--btn game--x">x</b><a>y</a>)
+    end
+
+    test "does not mistake one plugin for another" do
+      for namespace <- ["a", "b", "a-b"] do
+        assert {:ok, html} = HTML.sanitize("<p id=x>", namespace: namespace)
+        assert html == ~s(<p id="#{namespace}--x"></p>)
+      end
+    end
+  end
+
+  describe "on which scheduler" do
+    test "only what is small for sure is worked on by the process's own" do
+      policy = HTML.Options.policy!(namespace: "game")
+      assert {:ok, "<p>x</p>"} = Native.html_sanitize("<p>x", policy)
+
+      for html <- [String.duplicate("<b>", 300), String.duplicate("x", 1025), <<255>>] do
+        assert Native.html_sanitize(html, policy) == :large
+        assert Native.html_parse(html, policy) == :large
+      end
+    end
+  end
+
+  describe "parse/2" do
+    test "has the same document as sanitize/2" do
+      pieces = [
+        "<p>",
+        "</p>",
+        "<li>",
+        "<b class=x>",
+        "text",
+        "<br>",
+        "<table><tr><td>",
+        "<!--",
+        "\"",
+        "<script>",
+        "é"
+      ]
+
+      forall(fn -> list(fn -> Enum.random(pieces) end, 30) end, 300, fn pieces ->
+        html = Enum.join(pieces)
+        assert {:ok, tree} = HTML.parse(html, namespace: "game")
+        assert IO.iodata_to_binary(HTML.to_iodata(tree)) == clean!(html)
+      end)
+    end
+
+    test "is an error for what sanitize/2 refuses" do
+      assert {:error, %Error{reason: :html}} =
+               HTML.parse(String.duplicate("<i>", 1000), namespace: "game")
+    end
+
+    test "has equal trees for equal documents" do
+      assert HTML.parse("<p>x</p>", namespace: "game") == HTML.parse("<p >x", namespace: "game")
+    end
+  end
+
+  describe "event/2" do
+    test "takes the plugin's events and no others" do
+      assert HTML.event("game", "vitrine:game:a:b") == {:ok, "a:b"}
+      assert HTML.event("game", "vitrine:game:") == {:ok, ""}
+
+      for event <- [
+            "a",
+            "",
+            "vitrine:game",
+            "vitrine:other:a",
+            "vitrine:games:a",
+            " vitrine:game:a"
+          ],
+          do: assert(HTML.event("game", event) == :error)
+    end
+  end
+
+  describe "params/2" do
+    test "keeps fields of others apart" do
+      assert HTML.params("game", %{"other" => %{"a" => "1"}, "game" => %{"b" => "2"}}) ==
+               %{"other" => %{"a" => "1"}, "b" => "2"}
+
+      # A value of the same name as the namespace is no field.
+      assert HTML.params("game", %{"game" => "x"}) == %{"game" => "x"}
+      assert HTML.params("game", %{"_target" => ["other", "a"]}) == %{"_target" => ["other", "a"]}
+    end
+  end
+end
