@@ -135,7 +135,8 @@ defmodule Vitrine.LiveView do
       the error is logged and becomes a flash message: the plugin's own text, at most 200 characters
       of it, if it refused the event, otherwise a sentence that tells nothing of its insides
     * `:timeout` - for each call of the plugin, as in `Vitrine.call/4`
-    * `:html` - options of `Vitrine.HTML.parse/2`
+    * `:html` - options of `Vitrine.HTML`, such as `[images: ["img.example.com"]]`. `:contained` is `true`,
+      as the element of `plugin/1` contains what is painted in it
     * `:render`, `:handle_event` - other names of the plugin's functions
     * `:patience` - how long the first page waits for the first render, in milliseconds; 100
     * `:slow_after` - how long an event or a render may take before the view is `busy`, in
@@ -143,8 +144,8 @@ defmodule Vitrine.LiveView do
     * `:max_event_bytes` - the size of an event's value, roughly that of its text; 65 536. Larger ones
       are refused
     * `:max_events` - how many events of this viewer may wait for the plugin; 16
-    * `:namespace` - what names of the plugin's events, ids and classes begin with: up to 32 of a-z, 0-9,
-      - and _. By default the name
+    * `:namespace` - what names of the plugin's events, ids and classes begin with: up to 32 of a-z
+      and 0-9, with single - or _ between. By default the name
     * `:temporary` - whether the socket forgets what it has sent. Memory of a viewer is next to nothing
       then, and each change sends the whole of the plugin's page. `false` by default
 
@@ -167,9 +168,13 @@ defmodule Vitrine.LiveView do
     * `pending` and `failed` - texts for as long as there is nothing to show
     * all others are attributes of the element, also `phx-hook`
 
-  The element has the class `vitrine`, `data-vitrine` with the namespace, `data-status` with the view's
-  status, and `aria-busy` while it is busy. Give it as is: `view={@board}`; then each change sends only
-  what is new for the client.
+  Nothing in it is painted outside of it (`Vitrine.HTML.containment/0`), and it should not stand in a form of
+  the host. The element has the class `vitrine`, `data-vitrine` with the namespace, `data-status` with the view's
+  status, and `aria-busy` while it is busy.
+
+  Give it as is, `view={@board}`, through all components that are between, and not with all others by
+  `{assigns}`: then LiveView knows what the view was before, and each change sends only what is new for
+  the client. Otherwise all of it is sent.
   """
   @spec plugin(map()) :: struct()
   def plugin(%{view: _} = assigns), do: Component.render(assigns)

@@ -12,7 +12,7 @@ defmodule Vitrine.LiveView.Component do
   @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
   # What is not an attribute of the element.
-  @own [:__changed__, :__given__, :view, :pending, :failed, :inner_block, :class]
+  @own [:__changed__, :view, :pending, :failed, :inner_block, :class, :style]
 
   @doc "`Vitrine.LiveView.plugin/1`"
   def render(%{view: view} = assigns) do
@@ -57,7 +57,8 @@ defmodule Vitrine.LiveView.Component do
 
   defp attributes(%{view: view} = assigns) do
     given = assigns |> Map.drop(@own) |> Map.to_list()
-    attributes = [class: ["vitrine", assigns[:class]]] ++ state(view) ++ given
+    style = Enum.join([HTML.containment() | List.wrap(assigns[:style])], "; ")
+    attributes = [class: ["vitrine", assigns[:class]], style: style] ++ state(view) ++ given
     {:safe, text} = Phoenix.HTML.attributes_escape(attributes)
     IO.iodata_to_binary(text)
   end

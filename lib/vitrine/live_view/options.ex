@@ -2,7 +2,7 @@ defmodule Vitrine.LiveView.Options do
   @moduledoc false
   # The options of Vitrine.LiveView.attach/3, checked where they are given.
 
-  alias Vitrine.Options
+  alias Vitrine.{HTML, Options}
   alias __MODULE__, as: Checked
 
   defstruct [
@@ -29,7 +29,7 @@ defmodule Vitrine.LiveView.Options do
   @type t :: %Checked{}
 
   # It goes into the names of events, ids and classes, and is joined there by other characters.
-  @namespace ~r/\A[a-z][a-z0-9_-]{0,31}\z/
+  @namespace ~r/\A(?=.{1,32}\z)[a-z][a-z0-9]*([-_][a-z0-9]+)*\z/
 
   @doc "The options of a view with this name."
   @spec check!(atom(), keyword()) :: t()
@@ -62,7 +62,7 @@ defmodule Vitrine.LiveView.Options do
 
   defp check_one!({:namespace, namespace}) do
     unless namespace =~ @namespace,
-      do: wrong(:namespace, "up to 32 of a-z, 0-9, - and _, first a letter", namespace)
+      do: wrong(:namespace, "up to 32 of a-z and 0-9, with single - or _ between", namespace)
   end
 
   defp check_one!({:timeout, timeout}) when timeout != nil, do: Options.timeout!(timeout)
@@ -103,6 +103,8 @@ defmodule Vitrine.LiveView.Options do
 
   defp check_one!({:html, html}) do
     unless Keyword.keyword?(html), do: wrong(:html, "options of Vitrine.HTML", html)
+    # Not first in a process that renders.
+    HTML.Options.policy!([namespace: "check"] ++ html)
   end
 
   defp check_one!(_other), do: :ok

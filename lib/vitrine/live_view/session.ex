@@ -44,7 +44,8 @@ defmodule Vitrine.LiveView.Session do
       input: with_assigns(%{"player_id" => options.viewer}, options),
       timeout: options.timeout,
       slow_after: options.slow_after,
-      parse: [namespace: options.namespace] ++ options.html
+      # The component's element contains what is painted in it.
+      parse: Keyword.merge([contained: true], options.html) ++ [namespace: options.namespace]
     }
 
     key = {options.plugin, options.pubsub, options.topic}

@@ -72,8 +72,15 @@ defmodule Vitrine.LiveView.Socket do
       end)
 
     case found do
-      {session, name} -> {:halt, take(socket, session, name, value)}
-      nil -> {:halt, socket}
+      # A form that has no event.
+      {_session, ""} ->
+        {:halt, socket}
+
+      {session, name} ->
+        {:halt, take(socket, session, name, HTML.params(session.options.namespace, value))}
+
+      nil ->
+        {:halt, socket}
     end
   end
 

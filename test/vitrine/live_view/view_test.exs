@@ -50,6 +50,8 @@ defmodule Vitrine.LiveView.ViewTest do
           {[], ":plugin to be a server or a pool"},
           {[plugin: Some, viewers: 1], "unknown keys [:viewers]"},
           {[plugin: Some, namespace: "a:b"], ":namespace to be up to 32"},
+          {[plugin: Some, namespace: "a--b"], ":namespace to be up to 32"},
+          {[plugin: Some, html: [tag: "x"]], "unknown"},
           {[plugin: Some, namespace: "Board"], ":namespace to be up to 32"},
           {[plugin: Some, take: [:score]], ":take to be a list of strings"},
           {[plugin: Some, assigns: []], ":assigns to be a map"},

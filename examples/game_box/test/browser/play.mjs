@@ -90,6 +90,46 @@ async function played({ all }, cell, mark) {
     );
 }
 
+// Until nothing has come for a while.
+async function quiet(page, then) {
+  for (let count = -1; count !== page.frames_.length; ) {
+    count = page.frames_.length;
+    await page.waitForTimeout(1000);
+  }
+  then?.([...page.frames_]);
+  page.frames_.length = 0;
+}
+
+// In a page: as many sockets that watch the same arena, as LiveView's own client would open them.
+async function watchers(count) {
+  window.watchers = [];
+  const join = async () => {
+    const text = await (await fetch(location.pathname)).text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const main = page.querySelector("[data-phx-main]");
+    const token = page.querySelector("meta[name='csrf-token']").content;
+    const watcher = { diffs: 0 };
+    watcher.socket = new WebSocket(`ws://${location.host}/live/websocket?_csrf_token=${encodeURIComponent(token)}&vsn=2.0.0`);
+    await new Promise((resolve, reject) => {
+      watcher.socket.onerror = reject;
+      watcher.socket.onopen = () =>
+        watcher.socket.send(JSON.stringify(["1", "1", `lv:${main.id}`, "phx_join", {
+          url: location.href, params: { _csrf_token: token, _mounts: 0 },
+          session: main.dataset.phxSession, static: main.dataset.phxStatic,
+        }]));
+      watcher.socket.onmessage = ({ data }) => {
+        const [, , , event, payload] = JSON.parse(data);
+        if (event === "diff") watcher.diffs++;
+        if (event === "phx_reply" && payload.status === "ok") resolve();
+      };
+    });
+    window.watchers.push(watcher);
+  };
+  for (let begun = 0; begun < count; begun += 10)
+    await Promise.all(Array.from({ length: Math.min(10, count - begun) }, join));
+  return window.watchers.length;
+}
+
 describe("GameBox", () => {
   test("two play a game of tic-tac-toe, a third one watches, whatever the plugin does", async () => {
     const home = await person(PHONE);
@@ -172,7 +212,7 @@ describe("GameBox", () => {
       const attributes = [...board.querySelectorAll("*")].flatMap((element) =>
         [...element.attributes].map(({ name, value }) => [element.localName, name, value]),
       );
-      const events = attributes.filter(([, name]) => /^phx-(?!value)/.test(name));
+      const events = attributes.filter(([, name]) => /^phx-(?!value-|key$|debounce$|throttle$|page-loading$)/.test(name));
       return {
         pwned: window.pwned,
         escaped: [...document.querySelectorAll("*")].filter(
@@ -206,8 +246,13 @@ describe("GameBox", () => {
   test("nothing moves that nobody touched", async () => {
     const table = await arena();
     await begin(table, "Tic-tac-toe");
+    // Another screen is no jump; what comes on it from here on may not move.
+    await table.eve.waitForTimeout(500);
+    for (const page of table.all) await page.evaluate(() => (window.shifts = 0));
     await cells(table.ann).nth(0).click();
     await played(table, 0, "✕");
+    await cells(table.ann).nth(8).click();
+    await flash(table.ann, "not your turn").waitFor();
     await cells(table.bob).nth(1).tap();
     await played(table, 1, "◯");
     for (const page of table.all) {
@@ -224,28 +269,56 @@ describe("GameBox", () => {
     await begin(table, "Life");
     await shot(table.bob, "life-phone");
     await shot(ann, "life-desk");
+    // The time until the cell that was clicked has another text, the plugin's own work included.
     const times = await ann.evaluate(async () => {
       const times = [];
       const root = document.querySelector(".board");
-      const cell = (index) => root.querySelectorAll("button[phx-click$='toggle']")[index];
       for (let index = 0; index < 100; index++) {
+        const cell = root.querySelector(`button[phx-value-cell="${100 + index}"]`);
+        const text = cell.textContent;
         const began = performance.now();
         await new Promise((resolve) => {
-          const observer = new MutationObserver(() => (observer.disconnect(), resolve()));
-          observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
-          cell(100 + index).click();
+          const observer = new MutationObserver(() => cell.textContent !== text && (observer.disconnect(), resolve()));
+          observer.observe(root, { subtree: true, childList: true, characterData: true });
+          cell.click();
         });
         times.push(performance.now() - began);
       }
       return times.sort((a, b) => a - b);
     });
-    eve.frames_.length = 0;
+    await quiet(eve);
     await cells(ann).nth(5).click();
-    await eve.waitForTimeout(500);
-    const bytes = eve.frames_.reduce((sum, frame) => sum + frame.length, 0);
+    await eve.waitForFunction(() => document.querySelectorAll(".board button")[5].textContent !== "·");
+    await quiet(eve, (frames) => (eve.received = frames));
+    const bytes = eve.received.reduce((sum, frame) => sum + frame.length, 0);
     const whole = await eve.evaluate(() => document.querySelector(".board").innerHTML.length);
     context.diagnostic(`click to DOM: median ${times[50].toFixed(1)} ms, 95 of 100 within ${times[94].toFixed(1)} ms`);
     context.diagnostic(`one cell of Life: ${bytes} bytes for a spectator, of ${whole} bytes of HTML`);
+    assert.ok(bytes * 20 < whole, `${bytes} bytes were sent of ${whole}`);
+  });
+
+  test("200 viewers cause one render for each version and class", async (context) => {
+    const table = await arena();
+    const { ann, eve } = table;
+    const count = await eve.evaluate(watchers, 197);
+    await ann.getByText("198 spectators").waitFor({ timeout: 60_000 });
+    await begin(table, "Tic-tac-toe");
+    await eve.waitForTimeout(1000);
+    assert.equal(count, 197);
+    const received = () => eve.evaluate(() => window.watchers.map((watcher) => watcher.diffs));
+    for (const [page, cell, mark] of [[ann, 0, "✕"], [table.bob, 4, "◯"], [ann, 1, "✕"]]) {
+      await server.ask("renders");
+      const before = await received();
+      await cells(page).nth(cell).click();
+      await played(table, cell, mark);
+      await eve.waitForTimeout(1500);
+      const now = await received();
+      assert.ok(now.every((diffs, index) => diffs > before[index]), "each viewer was sent the move");
+      const renders = Number(await server.ask("renders"));
+      context.diagnostic(`a move before 200 viewers: ${renders} renders`);
+      // Ann's, Bob's, and that of all spectators.
+      assert.equal(renders, 3);
+    }
   });
 
   test("a page without JavaScript says what there is", async () => {

@@ -110,6 +110,8 @@ defmodule GameBox.ArenaTest do
       {code, pages} = playing!()
       count!(code, 3)
       arena = GenServer.whereis(Server.name(code))
+      # The server has saved what the last call left.
+      Vitrine.Server.info(GenServer.whereis(Round.name(room(code))))
       round = GenServer.whereis({:global, {Round, :supervisor, code, 1}})
       # As a node that is stopped does it.
       for page <- pages, do: Process.exit(page, :kill)

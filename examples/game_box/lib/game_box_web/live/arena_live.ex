@@ -119,9 +119,24 @@ defmodule GameBoxWeb.ArenaLive do
     ~H"""
     <div class="arena" data-phase={if @room.phase == :playing, do: "playing", else: "lobby"}>
       <div class="stage">
-        <.board :if={@room.phase == :playing} {assigns} />
-        <.lobby :if={@room.phase != :playing and @room.game == nil} {assigns} />
-        <.detail :if={@room.phase != :playing and @room.game != nil} {assigns} />
+        <.board
+          :if={@room.phase == :playing}
+          room={@room}
+          viewer={@viewer}
+          host?={@host?}
+          board={@board}
+        />
+        <.lobby
+          :if={@room.phase != :playing and @room.game == nil}
+          room={@room}
+          host?={@host?}
+          games={@games}
+        />
+        <.detail
+          :if={@room.phase != :playing and @room.game != nil}
+          room={@room}
+          host?={@host?}
+        />
       </div>
       <aside class="side">
         <div class="card invite">
