@@ -143,7 +143,7 @@ defmodule GameBoxWeb.ArenaLive do
           <p class="quiet">Arena</p>
           <p class="code" aria-label={"Arena code " <> spelled(@code)}><%= @code %></p>
           <button id="copy" type="button" phx-hook="Copy" data-text={@invitation}>
-            Copy the invitation
+            Copy invitation
           </button>
         </div>
         <div class="card">
