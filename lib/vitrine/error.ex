@@ -20,6 +20,8 @@ defmodule Vitrine.Error do
     * `:codec` - an input, output, or what a plugin passed to a host function, cannot be encoded or
       decoded by its `Vitrine.Codec`. `raw` has the bytes that could not be decoded, if they are at
       most 64 KiB
+    * `:answer` - the plugin answered what it must not, or what makes no sense where it was asked,
+      see `Vitrine.Plug`
     * `:html` - what a plugin gave as HTML cannot be made safe, see `Vitrine.HTML`
     * `:http` - an HTTP request of the plugin was refused or failed; `exception` has what the client
       answered, or `kind`, `exception` and `stacktrace` how it failed
@@ -54,6 +56,7 @@ defmodule Vitrine.Error do
           | :output_too_large
           | :host_function
           | :codec
+          | :answer
           | :html
           | :http
           | :function_not_found

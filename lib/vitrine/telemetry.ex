@@ -35,6 +35,7 @@ defmodule Vitrine.Telemetry do
   | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool` (pid), `result` (`:ok`, or the reason of the error) |
   | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `server` (pid), `plugin` |
   | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `server` (pid), `plugin`, `result`, `error` |
+  | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was asked | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `error` |
 
   The metadata of a call is `plugin`, the plugin's name, `function`, `server`, and
   `telemetry_span_context`, a reference that is the same for all events of one call. For a call of a
@@ -65,7 +66,8 @@ defmodule Vitrine.Telemetry do
     [:vitrine, :instantiate, :stop],
     [:vitrine, :pool, :queue],
     [:vitrine, :server, :queue],
-    [:vitrine, :server, :upgrade]
+    [:vitrine, :server, :upgrade],
+    [:vitrine, :plug, :stop]
   ]
 
   @typedoc "The name of an event, see `events/0`."

@@ -26,7 +26,7 @@ build_rust() {
   "$root/tools/rust-wasm" --available || { skip rust "no Rust for WebAssembly"; return; }
   # The working directory is one that the compiler keeps out of the result.
   (cd rust && CARGO_TARGET_DIR=$scratch "$root/tools/rust-wasm" --std std -- build --locked)
-  cp "$scratch"/wasm32-unknown-unknown/release/{rust,rust_minimal,rust_old}.wasm "$wasm"
+  cp "$scratch"/wasm32-unknown-unknown/release/{rust,rust_filter,rust_minimal,rust_old}.wasm "$wasm"
 }
 
 c_flags=(-std=c11 -Wall -Wextra -Werror -Os -s)

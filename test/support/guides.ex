@@ -1,6 +1,6 @@
 # The guides whose examples are run, as the documentation of a module each: doctests need one.
 
-for {name, file} <- [Supervision: "supervision", Observability: "observability"] do
+for {name, file} <- [Supervision: "supervision", Observability: "observability", Plug: "plug"] do
   path = Path.expand("../../guides/#{file}.md", __DIR__)
 
   defmodule Module.concat(Vitrine.GuideExamples, name) do

@@ -10,9 +10,10 @@ defmodule Vitrine.GuidesTest do
 
   doctest Vitrine.GuideExamples.Supervision
   doctest Vitrine.GuideExamples.Observability
+  doctest Vitrine.GuideExamples.Plug
 
   test "the examples are there" do
-    for {guide, least} <- [supervision: 4, observability: 3] do
+    for {guide, least} <- [supervision: 4, observability: 3, plug: 2] do
       text = File.read!(Path.expand("../../guides/#{guide}.md", __DIR__))
       assert length(String.split(text, "\niex> ")) > least
     end

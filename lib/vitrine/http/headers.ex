@@ -43,10 +43,13 @@ defmodule Vitrine.HTTP.Headers do
   @spec get(t(), String.t()) :: binary() | nil
   def get(headers, name), do: with({_, value} <- List.keyfind(headers, name, 0), do: value)
 
-  defp name?(name), do: name =~ ~r/\A[!#$%&'*+.^_`|~0-9a-z-]+\z/
+  @doc "Whether this is a header's name, in lower case."
+  @spec name?(String.t()) :: boolean()
+  def name?(name), do: name =~ ~r/\A[!#$%&'*+.^_`|~0-9a-z-]+\z/
 
-  # Tabs are fine, and so are bytes beyond ASCII.
-  defp value?(value), do: not (value =~ ~r/[\x00-\x08\x0a-\x1f\x7f]/)
+  @doc "Whether a header can have this value. Tabs are fine, and so are bytes beyond ASCII."
+  @spec value?(binary()) :: boolean()
+  def value?(value), do: not (value =~ ~r/[\x00-\x08\x0a-\x1f\x7f]/)
 
   # Only spaces and tabs: a line break at the end is no space.
   defp trim(value), do: Regex.replace(~r/\A[ \t]+|[ \t]+\z/, value, "")

@@ -1,0 +1,208 @@
+defmodule Vitrine.Plug do
+  @moduledoc ~S"""
+  A plugin as a filter in a pipeline of plugs: it is told of each request, and lets it go on, perhaps changed,
+  or answers it.
+
+      plug Vitrine.Plug,
+        plugin: MyApp.Filter,
+        timeout: 50,
+        read: [:peer, headers: ["user-agent", "x-api-key"]],
+        change: [:respond, assigns: ["tenant"], response_headers: ["retry-after"]]
+
+  `MyApp.Filter` is a `Vitrine.Pool` here. The plugin's function `on_request` gets a document in JSON,
+
+      {"version": 1, "method": "GET", "scheme": "https", "host": "example.com", "port": 443,
+       "path": "/orders/7", "path_info": ["orders", "7"],
+       "peer": "203.0.113.9", "headers": [["user-agent", "curl/8"]]}
+
+  and answers with one, `{"action": "continue", "assign": {"tenant": "acme"}}` or
+  `{"action": "respond", "status": 429, "headers": {"retry-after": "1"}, "body": "slow down"}`. The guide
+  on plugs has all fields of both.
+
+  A plugin sees and changes what it is granted, and nothing else. An answer that goes further is refused as a
+  whole, like one that makes no sense, a trap or a timeout: then `:on_error` decides.
+
+  Vitrine does not depend on Plug, and meets it at run time.
+
+  ## Options
+
+    * `:plugin` - what `Vitrine.call/4` takes, mostly the name of a pool; a `Vitrine.Compiled`, of which
+      each request gets an instance of its own; or a function that gives one of these for a conn, or
+      `nil` for none, such as `&MyApp.Tenants.filter/1`. Required
+    * `:function` - the plugin's function for requests, `"on_request"` by default, or `nil` for none
+    * `:response_function` - its function for responses, such as `"on_response"`. `nil`, none, by default
+    * `:timeout` - milliseconds for each of the two; by default the plugin's
+    * `:context` - a function that makes of a conn the context that host functions get
+    * `:read` - what the plugin is told besides method, scheme, host, port and path. A list of
+      * `:query` - the query string
+      * `:peer` - the client's address, as `conn.remote_ip` has it
+      * `headers: names` - headers of the request
+      * `body: max_bytes` - the body of the request, see below
+      * `assigns: keys` - assigns of the conn, which the `:format` must have a form for
+      * `response_headers: names`, `response_body: max_bytes` - of responses
+    * `:change` - what it may change. A list of
+      * `:respond` - it may answer itself, or replace a response
+      * `:path`, `:query` - it may rewrite these
+      * `request_headers: names` - headers of the request that it may set and remove
+      * `response_headers: names` - the same for responses, also its own. Without `"content-type"` its own
+        are `text/plain`
+      * `assigns: names` - strings: what it assigns under these is in `conn.assigns.vitrine`, a map
+        with strings as keys
+    * `:assign_as` - the key to put in the place of `:vitrine`
+    * `:on_error` - what happens when the plugin fails. `:closed`, the default, answers with 503; `{status,
+      body}` with that. `:open` lets the request go on as it was. A function gets the conn and the
+      `Vitrine.Error`, and gives a conn, halted or not
+    * `:format` - `:json` or `:msgpack`
+    * `:max_answer_bytes` - of what the plugin answers, 1 MiB by default
+
+  > #### Fail open {: .warning}
+  >
+  > A client that finds out how to make the plugin fail goes round an open filter. Where it guards
+  > something, leave it closed.
+
+  ## Bodies
+
+  Bodies are left alone unless `:read` has `:body`. Then they are read up to that many bytes, before the plugin
+  is called. Who reads the body afterwards finds it through `read_body/2`:
+
+      plug Plug.Parsers,
+        parsers: [:urlencoded, :json],
+        body_reader: {Vitrine.Plug, :read_body, []},
+        json_decoder: Jason
+
+  A longer body is answered with 413; `body: [max_bytes: 64_000, too_large: :skip]` calls the plugin without it.
+  Bodies of the type `multipart/*` cannot be given back to the parser of such, and are answered with 415;
+  `multipart: :skip` calls the plugin without them. `:read_timeout` is that of `Plug.Conn.read_body/2`.
+  A plugin that must see bodies is gone round by `:skip`: it finds a field `body_skipped`.
+
+  ## Where to put it
+
+  Before what takes its pieces apart: `call/2` raises `ArgumentError` if the body, the query or
+  cookies that a plugin may read or change were fetched already.
+
+  ## Responses
+
+  With `:response_function` the plugin is called again before the response is sent, by
+  `Plug.Conn.register_before_send/2`. It may change headers, or put another response in its place.
+  If that fails and `:on_error` is not `:open`, nothing of the response is sent: a response that is
+  sent in chunks or from a file can only be stopped, by raising `Vitrine.Plug.ResponseError`.
+
+  ## Telemetry
+
+  `[:vitrine, :plug, :stop]`, see `Vitrine.Telemetry`. Failures are logged as warnings, too.
+  """
+
+  @compile {:no_warn_undefined, Plug.Conn}
+
+  alias Vitrine.{Compiled, Error, Telemetry}
+  alias Vitrine.Plug.{Answer, Body, Changes, Document, Failure, Options}
+
+  @typedoc "A `Plug.Conn`."
+  @type conn :: struct()
+
+  @doc "Checks the options, see above. Raises `ArgumentError` if one is wrong."
+  @spec init(keyword()) :: Options.t()
+  def init(options), do: Options.new!(options)
+
+  @doc "Runs the filter."
+  @spec call(conn(), Options.t()) :: conn()
+  def call(conn, %Options{} = options) do
+    case find(options.plugin, conn) do
+      nil -> conn
+      plugin -> filter(Options.untouched!(conn, options), plugin, options)
+    end
+  end
+
+  defp find(function, conn) when is_function(function, 1), do: function.(conn)
+  defp find(plugin, _conn), do: plugin
+
+  defp filter(conn, plugin, options) do
+    case Body.take(conn, options.read.body) do
+      {:ok, body, conn} ->
+        request = Document.request(conn, options)
+
+        conn
+        |> on_request(plugin, Document.with_body(request, body, options.format), options)
+        |> watch_response(plugin, request, options)
+
+      {:refuse, status, text, conn} ->
+        Changes.respond(conn, status, [], text)
+    end
+  end
+
+  defp on_request(conn, _plugin, _document, %{function: nil}), do: conn
+
+  defp on_request(conn, plugin, document, options) do
+    case ask(conn, plugin, options.function, document, :request, options) do
+      {:ok, answer} -> Changes.to_request(conn, answer, options)
+      {:error, error} -> Failure.of_request(conn, error, options.on_error)
+    end
+  end
+
+  defp watch_response(%{halted: true} = conn, _plugin, _request, _options), do: conn
+  defp watch_response(conn, _plugin, _request, %{response_function: nil}), do: conn
+
+  defp watch_response(conn, plugin, request, options) do
+    Plug.Conn.register_before_send(conn, fn conn ->
+      document = Document.response(conn, request, options)
+
+      case ask(conn, plugin, options.response_function, document, :response, options) do
+        {:ok, answer} -> Changes.to_response(conn, answer)
+        {:error, error} -> Failure.of_response(conn, error, options.on_error)
+      end
+    end)
+  end
+
+  defp ask(conn, plugin, function, document, phase, options) do
+    describe = &Map.merge(outcome(&1), %{plugin: name(plugin), function: function, phase: phase})
+
+    Telemetry.measure([:vitrine, :plug, :stop], describe, fn ->
+      with {:ok, answer} <- run(plugin, function, document, call_options(conn, options)),
+           {:error, message} <- Answer.read(answer, phase, change(conn, options)) do
+        message = "the plugin's answer is refused: " <> message
+
+        {:error,
+         %Error{reason: :answer, message: message, plugin: name(plugin), function: function}}
+      end
+    end)
+  end
+
+  defp call_options(conn, %{codec: codec, context: context, timeout: timeout}) do
+    Enum.reject([as: codec, context: context && context.(conn), timeout: timeout], fn {_, value} ->
+      value == nil
+    end)
+  end
+
+  # What may be changed now: a response that is sent in chunks or from a file cannot be replaced.
+  defp change(conn, %{change: change}) do
+    %{
+      change
+      | respond: change.respond and conn.state in [:unset, :set],
+        mount: Enum.map_join(conn.script_name, &("/" <> &1))
+    }
+  end
+
+  defp run(%Compiled{} = compiled, function, document, options),
+    do: Vitrine.run(compiled, function, document, options)
+
+  defp run(callable, function, document, options),
+    do: Vitrine.call(callable, function, document, options)
+
+  defp name(%{name: name}), do: name
+  defp name(server), do: inspect(server)
+
+  defp outcome({:ok, answer}), do: %{action: answer.action, error: nil}
+  defp outcome({:error, error}), do: %{action: :error, error: error}
+
+  @doc """
+  Reads the body of a request as `Plug.Conn.read_body/2` does, also after a plugin has seen it: for the
+  option `:body_reader` of `Plug.Parsers`, and for whoever reads bodies himself.
+  """
+  @spec read_body(conn(), keyword()) ::
+          {:ok, binary(), conn()} | {:more, binary(), conn()} | {:error, term()}
+  defdelegate read_body(conn, options \\ []), to: Body, as: :read
+
+  @doc "The error with which a plugin failed on this request, if `on_error: :open` let it go on; `nil` otherwise."
+  @spec error(conn()) :: Error.t() | nil
+  defdelegate error(conn), to: Failure
+end
