@@ -23,7 +23,7 @@ defmodule GameBox.Limits do
     event_timeout_ms: 2_000,
     start_timeout_ms: 5_000,
     min_tick_ms: 100,
-    max_players: 16,
+    max_players: 20,
     # How long an arena waits for somebody to come back, and for its host.
     empty_after_ms: 60_000,
     host_gone_after_ms: 20_000,

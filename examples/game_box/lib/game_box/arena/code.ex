@@ -8,14 +8,14 @@ defmodule GameBox.Arena.Code do
       :error
   """
 
-  @letters 'BCDFGHJKLMNPQRSTVWXYZ'
+  @letters "BCDFGHJKLMNPQRSTVWXYZ"
 
   @doc "A new one: 194 481 there are."
   @spec random() :: String.t()
   def random do
     for <<byte <- :crypto.strong_rand_bytes(4)>>, into: "" do
       # A letter is a little more likely than another one, which matters to nobody.
-      <<Enum.at(@letters, rem(byte, length(@letters)))>>
+      binary_part(@letters, rem(byte, byte_size(@letters)), 1)
     end
   end
 
