@@ -62,6 +62,8 @@ defmodule Vitrine.LiveView.Hub do
     case DynamicSupervisor.start_child(Vitrine.LiveView.Supervisor, {__MODULE__, key}) do
       {:ok, hub} -> hub
       {:error, {:already_started, hub}} -> hub
+      # Phoenix.PubSub does not run by this name.
+      {:error, {exception, _}} when is_exception(exception) -> raise exception
     end
   end
 

@@ -13,6 +13,8 @@ defmodule GameBox.Application do
       {DynamicSupervisor, name: GameBox.Rounds, strategy: :one_for_one},
       {DynamicSupervisor, name: GameBox.Arenas, strategy: :one_for_one},
       {Task.Supervisor, name: GameBox.Tasks},
+      # Compiling what somebody has uploaded is work.
+      {Task.Supervisor, name: GameBox.Checks, max_children: GameBox.Limits.get(:checks)},
       GameBoxWeb.Endpoint
     ]
 

@@ -7,6 +7,7 @@ defmodule GameBox.Limits do
     # Of this node.
     arenas: 500,
     games: 200,
+    checks: 2,
     # Of one arena.
     players: 32,
     viewers: 300,

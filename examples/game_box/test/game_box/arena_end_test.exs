@@ -3,7 +3,7 @@ defmodule GameBox.ArenaEndTest do
   use ExUnit.Case, async: false
 
   import GameBoxWeb.ConnCase
-  import GameBox.TestGames
+  import GameBox.Pages
 
   alias GameBox.{Arena, Round}
   alias GameBox.Arena.Saved
@@ -12,59 +12,6 @@ defmodule GameBox.ArenaEndTest do
     limits = Application.get_env(:game_box, :limits)
     Application.put_env(:game_box, :limits, empty_after_ms: 400, host_gone_after_ms: 200)
     on_exit(fn -> Application.put_env(:game_box, :limits, limits) end)
-  end
-
-  # Somebody's page, as far as an arena sees it.
-  defp page(code, id) do
-    test = self()
-
-    pid =
-      spawn(fn ->
-        send(test, {:looks, self(), Arena.look(code, id)})
-        look_again(code, id)
-      end)
-
-    assert_receive {:looks, ^pid, {:ok, _room}}, 5_000
-    pid
-  end
-
-  defp look_again(code, id) do
-    receive do
-      :arena_back -> Arena.look_again(code, id)
-      _news -> :ok
-    end
-
-    look_again(code, id)
-  end
-
-  defp room(code) do
-    {:ok, room} = Arena.room(code)
-    room
-  end
-
-  defp playing!(ids \\ ["ann", "bob"]) do
-    game = add!()
-    code = arena!(ids)
-    pages = for id <- ids, do: page(code, id)
-    {:ok, _} = Arena.select(code, hd(ids), game.id)
-    {:ok, _} = Arena.start_round(code, hd(ids))
-    eventually(fn -> room(code).phase == :playing end)
-    {code, pages}
-  end
-
-  defp count!(code, times \\ 1) do
-    for _ <- 1..times do
-      input = %{"player_id" => "ANN", "event_name" => "count", "value" => %{}}
-      {:ok, answer} = Vitrine.call(Round.name(room(code)), "handle_event", input, as: :json)
-      answer["version"]
-    end
-    |> List.last()
-  end
-
-  defp shown(code) do
-    {:ok, html} = Vitrine.call(Round.name(room(code)), "render", "{}")
-    [_, n] = Regex.run(~r|<p id="n">(\d)</p>|, html)
-    String.to_integer(n)
   end
 
   describe "an arena" do

@@ -2,6 +2,7 @@ defmodule GameBox.ArenaTest do
   use ExUnit.Case, async: true
 
   import GameBoxWeb.ConnCase
+  import GameBox.Pages
   import GameBox.TestGames
 
   alias GameBox.{Arena, Gallery, Round}
@@ -9,44 +10,6 @@ defmodule GameBox.ArenaTest do
   alias GameBox.Gallery.Check
 
   @moduletag :capture_log
-
-  # Somebody's page, as far as an arena sees it.
-  defp page(code, id) do
-    test = self()
-
-    pid =
-      spawn(fn ->
-        send(test, {:looks, self(), Arena.look(code, id)})
-        look_again(code, id)
-      end)
-
-    assert_receive {:looks, ^pid, {:ok, _room}}, 5_000
-    pid
-  end
-
-  defp look_again(code, id) do
-    receive do
-      :arena_back -> Arena.look_again(code, id)
-      _news -> :ok
-    end
-
-    look_again(code, id)
-  end
-
-  defp room(code) do
-    {:ok, room} = Arena.room(code)
-    room
-  end
-
-  defp playing!(ids \\ ["ann", "bob"]) do
-    game = add!()
-    code = arena!(ids)
-    pages = for id <- ids, do: page(code, id)
-    {:ok, _} = Arena.select(code, hd(ids), game.id)
-    {:ok, _} = Arena.start_round(code, hd(ids))
-    eventually(fn -> room(code).phase == :playing end)
-    {code, pages}
-  end
 
   defp count!(code, times \\ 1) do
     for _ <- 1..times do

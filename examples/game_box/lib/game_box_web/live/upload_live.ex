@@ -31,12 +31,18 @@ defmodule GameBoxWeb.UploadLive do
 
   defp progress(:game, entry, socket) do
     bytes = consume_uploaded_entry(socket, entry, fn %{path: path} -> File.read(path) end)
-    # A module can be made to be slow to compile.
-    task = Task.Supervisor.async_nolink(GameBox.Tasks, Check, :run, [bytes])
-    Process.send_after(self(), {:check_late, task.ref}, Limits.get(:check_ms))
+    socket = socket |> close() |> assign(bytes: bytes, checking: nil, found: nil, reasons: [])
+    {:noreply, check(socket, bytes)}
+  end
 
-    socket = socket |> close() |> assign(bytes: bytes, checking: task, found: nil, reasons: [])
-    {:noreply, socket}
+  # A module can be made to be slow to compile.
+  defp check(socket, bytes) do
+    task = Task.Supervisor.async_nolink(GameBox.Checks, Check, :run, [bytes])
+    Process.send_after(self(), {:check_late, task.ref}, Limits.get(:check_ms))
+    assign(socket, checking: task)
+  rescue
+    # What the supervisor raises when it has all the tasks that it may.
+    RuntimeError -> assign(socket, reasons: ["too many games are being checked, try again soon"])
   end
 
   @impl true
