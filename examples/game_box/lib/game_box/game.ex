@@ -43,7 +43,8 @@ defmodule GameBox.Game do
     [
       # Languages with a runtime of their own want it; it gives them a clock and random numbers.
       wasi: true,
-      timeout: Limits.get(:event_timeout_ms),
+      # Of loading too, which takes a moment on a busy machine. Events of a round have less.
+      timeout: Limits.get(:start_timeout_ms),
       memory: [
         max_pages: Limits.get(:memory_pages),
         max_var_bytes: Limits.get(:vars_bytes)

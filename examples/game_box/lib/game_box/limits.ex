@@ -22,7 +22,7 @@ defmodule GameBox.Limits do
     output_bytes: 524_288,
     vars_bytes: 1_048_576,
     event_timeout_ms: 2_000,
-    start_timeout_ms: 5_000,
+    start_timeout_ms: 10_000,
     min_tick_ms: 100,
     max_players: 20,
     # How long an arena waits for somebody to come back, and for its host.

@@ -21,7 +21,7 @@ defmodule GameBox.Round do
     [
       plugin: name(room),
       # All spectators see the same, which is rendered once.
-      viewer: viewer || "",
+      viewer: viewer,
       pubsub: GameBox.PubSub,
       topic: topic(room),
       timeout: Limits.get(:event_timeout_ms)

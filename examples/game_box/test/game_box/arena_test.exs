@@ -33,7 +33,10 @@ defmodule GameBox.ArenaTest do
 
       for {word, reason} <- [{"trap", :trap}, {"loop", :timeout}, {"bad!", :guest_error}] do
         input = %{"player_id" => "ANN", "event_name" => word}
-        {:error, error} = Vitrine.call(Round.name(room(code)), "handle_event", input, as: :json)
+
+        {:error, error} =
+          Vitrine.call(Round.name(room(code)), "handle_event", input, as: :json, timeout: 500)
+
         assert error.reason == reason
       end
 

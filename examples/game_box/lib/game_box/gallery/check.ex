@@ -24,7 +24,7 @@ defmodule GameBox.Gallery.Check do
          {:ok, seen} <- Vitrine.inspect_plugin(bytes, Game.plugin_options()),
          :ok <- accepted(seen),
          {:ok, compiled} <- Vitrine.compile(bytes, Game.plugin_options()),
-         {:ok, plugin} <- Vitrine.new(compiled, timeout: Limits.get(:start_timeout_ms)) do
+         {:ok, plugin} <- Vitrine.new(compiled, timeout: Limits.get(:event_timeout_ms)) do
       found = Map.merge(constraints(plugin), description(plugin))
 
       found = Map.merge(found, %{id: seen.sha256, languages: seen.languages, size: seen.size})
@@ -57,7 +57,7 @@ defmodule GameBox.Gallery.Check do
 
     with {:ok, _} <-
            Vitrine.call(plugin, "init_game", %{"player_ids" => names}, as: {:json, :raw}),
-         {:ok, _} <- Vitrine.call(plugin, "render", %{"player_id" => ""}, as: {:json, :raw}),
+         {:ok, _} <- Vitrine.call(plugin, "render", %{"player_id" => nil}, as: {:json, :raw}),
          do: Vitrine.call(plugin, "render", %{"player_id" => first}, as: {:json, :string})
   end
 

@@ -17,7 +17,7 @@ defmodule GameBox.Round.Ticker do
     began = System.monotonic_time(:millisecond)
 
     pause =
-      case Vitrine.call(plugin, "tick", "{}", timeout: 10 * interval) do
+      case Vitrine.call(plugin, "tick", "", timeout: 10 * interval) do
         {:ok, answer} ->
           version = version(answer)
           Vitrine.LiveView.changed(plugin, version: version, pubsub: GameBox.PubSub, topic: topic)
