@@ -22,6 +22,9 @@ before(async () => {
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 });
 after(async () => {
+  // What was last in each browser: where a test has failed, that says why.
+  const pages = browser?.contexts().flatMap((context) => context.pages()) ?? [];
+  for (const [index, page] of pages.entries()) await shot(page, `last-${index}`).catch(() => {});
   await browser?.close();
   await server?.stop();
 });

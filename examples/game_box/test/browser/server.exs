@@ -49,4 +49,6 @@ IO.puts("ready #{length(GameBox.Gallery.list())}")
 |> IO.stream(:line)
 |> Enum.each(fn line -> IO.puts("done #{inspect(act.(String.split(line)))}") end)
 
+# In good order: the end of this script would end the node at once.
 System.stop()
+Process.sleep(:infinity)

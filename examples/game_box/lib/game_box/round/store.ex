@@ -1,7 +1,7 @@
 defmodule GameBox.Round.Store do
   @moduledoc """
   The variables of games that are being played, in a table that outlives their servers. The arena
-  writes them to its file, now and then and when the node is stopped.
+  writes them to its file each second and when the node is stopped: a power failure costs a second.
   """
 
   @behaviour Vitrine.Server.Store
