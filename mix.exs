@@ -20,6 +20,8 @@ defmodule Vitrine.MixProject do
       elixirc_paths: elixirc_paths(Mix.env()),
       start_permanent: Mix.env() == :prod,
       test_ignore_filters: [&String.starts_with?(&1, "test/fixtures/")],
+      # Phoenix is met at run time, and may be among the dependencies of an application or not.
+      xref: [exclude: [Phoenix.Component, Phoenix.HTML, Phoenix.LiveView]],
       deps: [],
       package: package(),
       docs: docs()

@@ -1,0 +1,17 @@
+import Config
+
+if config_env() == :prod do
+  host = System.get_env("PHX_HOST") || "localhost"
+
+  config :game_box, GameBoxWeb.Endpoint,
+    url: [host: host, port: 443, scheme: "https"],
+    http: [ip: {0, 0, 0, 0, 0, 0, 0, 0}, port: String.to_integer(System.get_env("PORT", "4000"))],
+    server: true,
+    secret_key_base:
+      System.get_env("SECRET_KEY_BASE") ||
+        raise("the environment variable SECRET_KEY_BASE is missing; mix phx.gen.secret makes one")
+
+  # A release has no source directory beside it.
+  if games_dir = System.get_env("GAME_BOX_GAMES"), do: config(:game_box, :games_dir, games_dir)
+  if data_dir = System.get_env("GAME_BOX_DATA"), do: config(:game_box, :data_dir, data_dir)
+end

@@ -1,0 +1,102 @@
+defmodule GameBox.Gallery.Check do
+  @moduledoc """
+  Whether some bytes are a game: what can be seen without running them first, then a trial with
+  players who are not there, under the limits of every game.
+  """
+
+  alias GameBox.{Game, Limits}
+
+  @type found :: %{
+          id: String.t(),
+          title: String.t() | nil,
+          description: String.t() | nil,
+          min_players: pos_integer(),
+          max_players: pos_integer(),
+          tick_ms: pos_integer() | nil,
+          languages: [String.t()],
+          size: non_neg_integer()
+        }
+
+  @doc "What the game is, or why it is none: texts for people."
+  @spec run(binary()) :: {:ok, found()} | {:error, [String.t()]}
+  def run(bytes) do
+    with :ok <- small(bytes),
+         {:ok, seen} <- Vitrine.inspect_plugin(bytes, Game.plugin_options()),
+         :ok <- accepted(seen),
+         {:ok, compiled} <- Vitrine.compile(bytes, Game.plugin_options()),
+         {:ok, plugin} <- Vitrine.new(compiled, timeout: Limits.get(:event_timeout_ms)) do
+      found = Map.merge(constraints(plugin), description(plugin))
+
+      found = Map.merge(found, %{id: seen.sha256, languages: seen.languages, size: seen.size})
+
+      case trial(plugin, found) do
+        {:ok, _html} -> {:ok, found}
+        {:error, error} -> {:error, ["it fails when it is tried: " <> short(error)]}
+      end
+    else
+      {:error, %Vitrine.Error{} = error} -> {:error, [short(error)]}
+      {:error, reasons} -> {:error, reasons}
+    end
+  end
+
+  @doc "The names of players who are not there, for a preview."
+  @spec players(found() | Game.t()) :: [String.t()]
+  def players(%{min_players: number}), do: for(n <- 1..number, do: "PLAYER #{n}")
+
+  defp small(bytes) do
+    limit = Limits.get(:upload_bytes)
+    if byte_size(bytes) > limit, do: {:error, ["it has more than #{limit} bytes"]}, else: :ok
+  end
+
+  defp accepted(%{component: true}), do: {:error, ["it is a component, and not a module"]}
+  defp accepted(%{refused: []}), do: :ok
+  defp accepted(%{refused: reasons}), do: {:error, reasons}
+
+  defp trial(plugin, found) do
+    [first | _] = names = players(found)
+
+    with {:ok, _} <-
+           Vitrine.call(plugin, "init_game", %{"player_ids" => names}, as: {:json, :raw}),
+         {:ok, _} <- Vitrine.call(plugin, "render", %{"player_id" => nil}, as: {:json, :raw}),
+         do: Vitrine.call(plugin, "render", %{"player_id" => first}, as: {:json, :string})
+  end
+
+  # Two, if it does not say. What it says is bent into what there can be.
+  defp constraints(plugin) do
+    said = json(plugin, "get_constraints")
+    min = whole(said["min_players"], 2) |> max(1) |> min(Limits.get(:max_players))
+    max = whole(said["max_players"], max(min, 2)) |> max(min) |> min(Limits.get(:max_players))
+    tick = said["tick_ms"]
+
+    tick =
+      if is_integer(tick) and tick > 0 and Vitrine.function_exists?(plugin, "tick"),
+        do: max(tick, Limits.get(:min_tick_ms))
+
+    %{min_players: min, max_players: max, tick_ms: tick}
+  end
+
+  defp description(plugin) do
+    said = json(plugin, "describe")
+    %{title: string(said["title"]), description: string(said["description"])}
+  end
+
+  defp json(plugin, function) do
+    with true <- Vitrine.function_exists?(plugin, function),
+         {:ok, %{} = said} <- Vitrine.call(plugin, function, "", as: {:raw, :json}) do
+      said
+    else
+      _ -> %{}
+    end
+  end
+
+  defp whole(number, _default) when is_integer(number), do: number
+  defp whole(_other, default), do: default
+
+  defp string(text) when is_binary(text), do: text
+  defp string(_other), do: nil
+
+  # Without a backtrace and its lines.
+  defp short(error) do
+    error |> Exception.message() |> String.split("\n") |> hd() |> String.slice(0, 300)
+  end
+end

@@ -1,0 +1,42 @@
+defmodule GameBox.Limits do
+  @moduledoc """
+  All that is limited, in one place. `config :game_box, :limits` changes single ones.
+  """
+
+  @defaults %{
+    # Of this node.
+    arenas: 500,
+    games: 200,
+    checks: 2,
+    # Of one arena.
+    players: 32,
+    viewers: 300,
+    # Of one upload.
+    upload_bytes: 8_388_608,
+    title_length: 40,
+    description_length: 200,
+    games_of_one_owner: 10,
+    check_ms: 20_000,
+    # Of a game's plugin.
+    memory_pages: 512,
+    output_bytes: 524_288,
+    vars_bytes: 1_048_576,
+    event_timeout_ms: 2_000,
+    start_timeout_ms: 10_000,
+    min_tick_ms: 100,
+    max_players: 20,
+    # How long an arena waits for somebody to come back, and for its host.
+    empty_after_ms: 60_000,
+    host_gone_after_ms: 20_000,
+    # How old a saved arena may be that is opened again.
+    saved_for_ms: 3_600_000
+  }
+
+  @doc "A limit by its name."
+  @spec get(atom()) :: pos_integer()
+  def get(name) do
+    :game_box
+    |> Application.get_env(:limits, [])
+    |> Keyword.get_lazy(name, fn -> Map.fetch!(@defaults, name) end)
+  end
+end

@@ -1,0 +1,332 @@
+// Two people play, one of them with the keyboard, and a third one watches; the game's plugin traps, loops and
+// renders hostile pages in between. Wants Chromium: CHROMIUM is its path. Pictures go to screenshots/.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { chromium } from "playwright-core";
+import { start } from "./server.mjs";
+
+const PORT = Number(process.env.PORT ?? 4102);
+const pictures = new URL("screenshots/", import.meta.url).pathname;
+const data = mkdtempSync(join(tmpdir(), "game_box_browser_"));
+mkdirSync(pictures, { recursive: true });
+
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+const DESK = { viewport: { width: 1280, height: 800 } };
+
+let server, browser;
+before(async () => {
+  server = await start(PORT, { GAME_BOX_DATA_DIR: data });
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+});
+after(async () => {
+  // What was last in each browser: where a test has failed, that says why.
+  const pages = browser?.contexts().flatMap((context) => context.pages()) ?? [];
+  for (const [index, page] of pages.entries()) await shot(page, `last-${index}`).catch(() => {});
+  await browser?.close();
+  await server?.stop();
+});
+
+// A person: a browser of their own, with what went wrong in it, and what moved without being touched.
+async function person(options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.problems = [];
+  page.frames_ = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("dialog", (dialog) => (page.problems.push(`dialog ${dialog.message()}`), dialog.dismiss()));
+  page.on("websocket", (socket) => {
+    socket.on("framereceived", ({ payload }) => page.frames_.push(String(payload)));
+  });
+  await page.addInitScript(() => {
+    window.shifts = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  return page;
+}
+
+const shot = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`) });
+const connected = (page) => page.waitForSelector(".phx-connected");
+const open = async (page, path) => (await page.goto(server.url + path), connected(page));
+const cells = (page) => page.locator(".board button");
+const board = (page) => page.locator(".board");
+const flash = (page, text) => page.locator(".flash", { hasText: text });
+
+// An arena with a host at a desk, a guest with a phone, and a spectator.
+async function arena() {
+  const [ann, bob, eve] = [await person(DESK), await person(PHONE), await person(DESK)];
+  await open(ann, "/");
+  await ann.fill("#start-name", "Ann");
+  await ann.press("#start-name", "Enter");
+  await ann.waitForURL(/arena\/[A-Z]{4}$/);
+  const code = ann.url().slice(-4);
+  await open(bob, `/?arena=${code}`);
+  await bob.fill("#join-name", "Bob");
+  await bob.click("text=Join >> nth=-1");
+  await bob.waitForURL(/arena\/[A-Z]{4}$/);
+  await open(eve, "/");
+  await eve.fill("#code", code.toLowerCase());
+  await eve.click("text=Only watch");
+  await eve.waitForURL(/watch$/);
+  await ann.locator(".people li", { hasText: "BOB" }).waitFor();
+  await ann.getByText("1 spectator").waitFor();
+  return { ann, bob, eve, code, all: [ann, bob, eve] };
+}
+
+async function begin({ ann, all }, title) {
+  await ann.click(`button[aria-label="Select ${title}"]`);
+  await ann.click("text=Start the game");
+  for (const page of all) await board(page).locator("button, p").first().waitFor();
+}
+
+// The cell's text in all three browsers.
+async function played({ all }, cell, mark) {
+  for (const page of all)
+    await page.waitForFunction(
+      ([index, text]) => document.querySelectorAll(".board button")[index]?.innerText.includes(text),
+      [cell, mark],
+    );
+}
+
+// Until nothing has come for a while.
+async function quiet(page, then) {
+  for (let count = -1; count !== page.frames_.length; ) {
+    count = page.frames_.length;
+    await page.waitForTimeout(1000);
+  }
+  then?.([...page.frames_]);
+  page.frames_.length = 0;
+}
+
+// In a page: as many sockets that watch the same arena, as LiveView's own client would open them.
+async function watchers(count) {
+  window.watchers = [];
+  const join = async () => {
+    const text = await (await fetch(location.pathname)).text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const main = page.querySelector("[data-phx-main]");
+    const token = page.querySelector("meta[name='csrf-token']").content;
+    const watcher = { diffs: 0 };
+    watcher.socket = new WebSocket(`ws://${location.host}/live/websocket?_csrf_token=${encodeURIComponent(token)}&vsn=2.0.0`);
+    await new Promise((resolve, reject) => {
+      watcher.socket.onerror = reject;
+      watcher.socket.onopen = () =>
+        watcher.socket.send(JSON.stringify(["1", "1", `lv:${main.id}`, "phx_join", {
+          url: location.href, params: { _csrf_token: token, _mounts: 0 },
+          session: main.dataset.phxSession, static: main.dataset.phxStatic,
+        }]));
+      watcher.socket.onmessage = ({ data }) => {
+        const [, , , event, payload] = JSON.parse(data);
+        if (event === "diff") watcher.diffs++;
+        if (event === "phx_reply" && payload.status === "ok") resolve();
+      };
+    });
+    window.watchers.push(watcher);
+  };
+  for (let begun = 0; begun < count; begun += 10)
+    await Promise.all(Array.from({ length: Math.min(10, count - begun) }, join));
+  return window.watchers.length;
+}
+
+describe("GameBox", () => {
+  test("two play a game of tic-tac-toe, a third one watches, whatever the plugin does", async () => {
+    const home = await person(PHONE);
+    await open(home, "/");
+    await shot(home, "home-phone");
+    const table = await arena();
+    const { ann, bob, eve, code, all } = table;
+    await shot(ann, "lobby-desk");
+    await shot(bob, "lobby-phone");
+    assert.equal(await bob.locator("text=Select").count(), 0);
+    await begin(table, "Tic-tac-toe");
+    await shot(ann, "board-desk");
+
+    // Ann plays with the keyboard alone.
+    await cells(ann).nth(0).focus();
+    await ann.keyboard.press("Enter");
+    await played(table, 0, "✕");
+    assert.ok(await cells(ann).nth(0).evaluate((cell) => cell === document.activeElement), "the focus stays");
+
+    // Out of turn: only who did it is told.
+    await cells(ann).nth(8).click();
+    await flash(ann, "not your turn").waitFor();
+    await shot(ann, "flash-desk");
+    assert.equal(await bob.locator(".flash").count(), 0);
+    await cells(bob).nth(3).tap();
+    await played(table, 3, "◯");
+    await shot(bob, "board-phone");
+
+    // The plugin becomes a hostile one, traps and loops.
+    await server.ask(`evil ${code}`);
+    for (const page of all) await board(page).getByText("quite harmless").waitFor();
+    await shot(bob, "hostile-phone");
+    await shot(eve, "hostile-desk");
+    for (const page of all) await hostile(page, code);
+    await board(bob).getByText("Trap", { exact: true }).tap();
+    await flash(bob, "did not work").waitFor();
+    await board(bob).getByText("Loop", { exact: true }).tap();
+    await bob.locator(".board[aria-busy=true]").waitFor();
+    await shot(bob, "busy-phone");
+    await flash(bob, "too long").waitFor();
+    await server.ask(`good ${code}`);
+    await played(table, 0, "✕");
+    await played(table, 3, "◯");
+
+    // The game goes on, also after its server is killed, and the whole node is stopped and started.
+    await cells(ann).nth(1).click();
+    await played(table, 1, "✕");
+    await server.ask(`kill ${code}`);
+    await cells(bob).nth(4).tap();
+    await played(table, 4, "◯");
+    await server.stop();
+    await ann.locator(".offline").waitFor();
+    await shot(ann, "offline-desk");
+    server = await start(PORT, { GAME_BOX_DATA_DIR: data, GAME_BOX_SAVED: code });
+    for (const page of all) await page.locator(".offline").waitFor({ state: "hidden", timeout: 30_000 });
+    await played(table, 4, "◯");
+    await cells(ann).nth(2).click();
+    await played(table, 2, "✕");
+    for (const page of all) await board(page).getByText(/won|wins|winner/i).first().waitFor();
+    await shot(ann, "won-desk");
+    await shot(bob, "won-phone");
+    await shot(eve, "won-spectator");
+
+    await ann.click("text=End the round");
+    for (const page of all) await board(page).waitFor({ state: "detached" });
+    for (const page of all) assert.deepEqual(page.problems, []);
+    for (const page of all) assert.equal(await page.evaluate(() => window.pwned), undefined);
+  });
+
+  // Nothing of it ran, is outside of its element, or was the host's.
+  async function hostile(page, code) {
+    const url = page.url();
+    for (const bait of await page.locator(".board button:not(:text-is('Trap')):not(:text-is('Loop')), .board a, .board summary").all())
+      await bait.evaluate((element) => element.click());
+    await page.waitForTimeout(300);
+    const seen = await page.evaluate(() => {
+      const board = document.querySelector(".board");
+      const outside = (selector) =>
+        [...document.querySelectorAll(selector)].filter((element) => !board.contains(element)).length;
+      const attributes = [...board.querySelectorAll("*")].flatMap((element) =>
+        [...element.attributes].map(({ name, value }) => [element.localName, name, value]),
+      );
+      const events = attributes.filter(([, name]) => /^phx-(?!value-|key$|debounce$|throttle$|page-loading$)/.test(name));
+      return {
+        pwned: window.pwned,
+        escaped: [...document.querySelectorAll("*")].filter(
+          (element) => !board.contains(element) && /outside|over everything|quite harmless/.test(element.className + ([...element.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join(" "))),
+        ).length,
+        elements: [...new Set([...board.querySelectorAll("script,iframe,object,embed,base,meta,link,template,foreignObject")].map((e) => e.localName))],
+        handlers: attributes.filter(([, name]) => /^on/.test(name)),
+        urls: attributes.filter(([, name, value]) => ["href", "src", "action", "formaction", "data"].includes(name) && /^\s*(javascript|data):/i.test(value)),
+        events: events.filter(([, , value]) => !/^vitrine:board:/.test(value)),
+        phoenix: attributes.filter(([, name]) => /^data-phx|^phx-(hook|target|mounted|remove|connected|window|viewport)/.test(name)),
+        ids: attributes.filter(([, name, value]) => name === "id" && ["main", "copy", "location", "phx-evil"].includes(value)),
+        visible: getComputedStyle(document.body).display !== "none",
+        top: getComputedStyle(document.querySelector(".top")).backgroundColor,
+        // What is at the corner of the page is not the plugin's.
+        over: board.contains(document.elementFromPoint(5, 5)),
+        location: location.href,
+        mains: outside("main"),
+      };
+    });
+    assert.equal(seen.pwned, undefined, "a script of the plugin ran");
+    assert.equal(seen.escaped, 0, "something of the plugin is outside of its element");
+    for (const kind of ["elements", "handlers", "urls", "events", "phoenix", "ids"]) assert.deepEqual(seen[kind], [], kind);
+    assert.ok(seen.visible && !seen.over, "the plugin's styles reach the page");
+    assert.doesNotMatch(seen.top, /255, 0, 0/);
+    assert.equal(seen.location, url);
+    assert.equal(seen.mains, 1);
+    // The round is not over: no event of the host was sent.
+    assert.equal(await board(page).count(), 1);
+  }
+
+  test("nothing moves that nobody touched", async () => {
+    const table = await arena();
+    await begin(table, "Tic-tac-toe");
+    // Another screen is no jump; what comes on it from here on may not move.
+    await table.eve.waitForTimeout(500);
+    for (const page of table.all) await page.evaluate(() => (window.shifts = 0));
+    await cells(table.ann).nth(0).click();
+    await played(table, 0, "✕");
+    await cells(table.ann).nth(8).click();
+    await flash(table.ann, "not your turn").waitFor();
+    await cells(table.bob).nth(1).tap();
+    await played(table, 1, "◯");
+    for (const page of table.all) {
+      const shifts = await page.evaluate(() => window.shifts);
+      assert.ok(shifts < 0.02, `cumulative layout shift is ${shifts}`);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      assert.equal(wider, false, "the page is wider than the screen");
+    }
+  });
+
+  test("a click is in the page soon, and little is sent for it", async (context) => {
+    const table = await arena();
+    const { ann, eve } = table;
+    await begin(table, "Life");
+    await shot(table.bob, "life-phone");
+    await shot(ann, "life-desk");
+    // The time until the cell that was clicked has another text, the plugin's own work included.
+    const times = await ann.evaluate(async () => {
+      const times = [];
+      const root = document.querySelector(".board");
+      for (let index = 0; index < 100; index++) {
+        const cell = root.querySelector(`button[phx-value-cell="${100 + index}"]`);
+        const text = cell.textContent;
+        const began = performance.now();
+        await new Promise((resolve) => {
+          const observer = new MutationObserver(() => cell.textContent !== text && (observer.disconnect(), resolve()));
+          observer.observe(root, { subtree: true, childList: true, characterData: true });
+          cell.click();
+        });
+        times.push(performance.now() - began);
+      }
+      return times.sort((a, b) => a - b);
+    });
+    await quiet(eve);
+    await cells(ann).nth(5).click();
+    await eve.waitForFunction(() => document.querySelectorAll(".board button")[5].textContent !== "·");
+    await quiet(eve, (frames) => (eve.received = frames));
+    const bytes = eve.received.reduce((sum, frame) => sum + frame.length, 0);
+    const whole = await eve.evaluate(() => document.querySelector(".board").innerHTML.length);
+    context.diagnostic(`click to DOM: median ${times[50].toFixed(1)} ms, 95 of 100 within ${times[94].toFixed(1)} ms`);
+    context.diagnostic(`one cell of Life: ${bytes} bytes for a spectator, of ${whole} bytes of HTML`);
+    assert.ok(bytes * 20 < whole, `${bytes} bytes were sent of ${whole}`);
+  });
+
+  test("200 viewers cause one render for each version and class", async (context) => {
+    const table = await arena();
+    const { ann, eve } = table;
+    const count = await eve.evaluate(watchers, 197);
+    await ann.getByText("198 spectators").waitFor({ timeout: 60_000 });
+    await begin(table, "Tic-tac-toe");
+    await eve.waitForTimeout(1000);
+    assert.equal(count, 197);
+    const received = () => eve.evaluate(() => window.watchers.map((watcher) => watcher.diffs));
+    for (const [page, cell, mark] of [[ann, 0, "✕"], [table.bob, 4, "◯"], [ann, 1, "✕"]]) {
+      await server.ask("renders");
+      const before = await received();
+      await cells(page).nth(cell).click();
+      await played(table, cell, mark);
+      await eve.waitForTimeout(1500);
+      const now = await received();
+      assert.ok(now.every((diffs, index) => diffs > before[index]), "each viewer was sent the move");
+      const renders = Number(await server.ask("renders"));
+      context.diagnostic(`a move before 200 viewers: ${renders} renders`);
+      // Ann's, Bob's, and that of all spectators.
+      assert.equal(renders, 3);
+    }
+  });
+
+  test("a page without JavaScript says what there is", async () => {
+    const page = await person({ ...DESK, javaScriptEnabled: false });
+    await page.goto(server.url + "/");
+    assert.match(await page.innerText("h1"), /Play together/);
+  });
+});

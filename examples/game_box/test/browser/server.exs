@@ -1,0 +1,54 @@
+# GameBox for browsers under test, and a door for the test: what it writes here is done.
+#
+#   evil CODE    the game of this arena's round becomes the hostile plugin, with the game's variables
+#   good CODE    it becomes itself again
+#   kill CODE    its server is killed, and restarted by its supervisor
+#   renders      how often games were rendered since this was asked last
+
+Application.put_env(:game_box, :limits,
+  empty_after_ms: 30_000,
+  host_gone_after_ms: 30_000,
+  event_timeout_ms: 1_000
+)
+
+if code = System.get_env("GAME_BOX_SAVED"), do: {:ok, _} = GameBox.Arena.find(code)
+
+renders = :counters.new(1, [])
+
+:telemetry.attach(
+  "renders",
+  [:vitrine, :call, :stop],
+  fn _event, _measurements, %{function: function}, _config ->
+    if function == "render", do: :counters.add(renders, 1, 1)
+  end,
+  nil
+)
+
+round = fn code ->
+  {:ok, room} = GameBox.Arena.room(code)
+  {GameBox.Round.name(room), room.round.game, GameBox.Round.topic(room)}
+end
+
+# As a new version of a plugin would be announced.
+upgrade = fn code, source ->
+  {name, _game, topic} = round.(code)
+  :ok = Vitrine.Server.upgrade(name, source)
+  Vitrine.LiveView.changed(name, pubsub: GameBox.PubSub, topic: topic)
+end
+
+act = fn
+  ["evil", code] -> upgrade.(code, GameBox.Mischief.plugin())
+  ["good", code] -> upgrade.(code, elem(round.(code), 1).path)
+  ["kill", code] -> code |> round.() |> elem(0) |> GenServer.whereis() |> Process.exit(:kill)
+  ["renders"] -> :counters.get(renders, 1) |> tap(fn _ -> :counters.put(renders, 1, 0) end)
+end
+
+IO.puts("ready #{length(GameBox.Gallery.list())}")
+
+:stdio
+|> IO.stream(:line)
+|> Enum.each(fn line -> IO.puts("done #{inspect(act.(String.split(line)))}") end)
+
+# In good order: the end of this script would end the node at once.
+System.stop()
+Process.sleep(:infinity)

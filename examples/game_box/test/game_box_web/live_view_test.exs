@@ -1,0 +1,293 @@
+defmodule GameBoxWeb.LiveViewTest do
+  # Vitrine.LiveView itself, where there is a LiveView.
+  use GameBoxWeb.ConnCase, async: true
+
+  alias Vitrine.HostFunction
+
+  @moduletag :capture_log
+
+  @wat ~S|
+    (module
+      (import "extism:host/env" "input_offset" (func $input (result i64)))
+      (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+      (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+      (import "extism:host/user" "render" (func $render (param i64) (result i64)))
+      (import "extism:host/user" "handle_event" (func $handle_event (param i64) (result i64)))
+      (func $answer (param $text i64)
+        (call $output (local.get $text) (call $length (local.get $text))))
+      (func (export "render") (call $answer (call $render (call $input))))
+      (func (export "handle_event") (call $answer (call $handle_event (call $input)))))
+  |
+
+  defmodule Page do
+    use Phoenix.LiveView
+
+    def mount(_params, %{"options" => options, "test" => test}, socket) do
+      socket = assign(socket, mine: "untouched", flag: true, test: test)
+      {:ok, Vitrine.LiveView.attach(socket, :board, options ++ [on_answer: &answered/2])}
+    end
+
+    defp answered(socket, answer) do
+      send(socket.assigns.test, {:answer, answer})
+      socket
+    end
+
+    def handle_event("flip", _params, socket), do: {:noreply, update(socket, :flag, &(not &1))}
+
+    def handle_event("dispatch", params, socket),
+      do: {:noreply, Vitrine.LiveView.dispatch(socket, :board, "uploaded", params)}
+
+    def handle_event("detach", _params, socket),
+      do: {:noreply, Vitrine.LiveView.detach(socket, :board)}
+
+    def handle_event(event, params, socket) do
+      send(socket.assigns.test, {:host_event, event, params})
+      {:noreply, socket}
+    end
+
+    def handle_info(message, socket) do
+      send(socket.assigns.test, {:host_info, message})
+      {:noreply, socket}
+    end
+
+    def render(assigns) do
+      ~H"""
+      <div id="page">
+        <p id="mine"><%= @mine %></p>
+        <p id="flash"><%= Phoenix.Flash.get(@flash, :error) %></p>
+        <p id="score"><%= @board && @board.answer["score"] %></p>
+        <p id="status"><%= @board && @board.status %></p>
+        <div :if={@flag} id="shown">
+          <Vitrine.LiveView.plugin view={@board} id="board" pending="Wait <b>" failed="Broken" title={@mine} />
+        </div>
+      </div>
+      """
+    end
+  end
+
+  defmodule Whole do
+    use Vitrine.LiveView
+
+    @impl Vitrine.LiveView
+    def plugin(_params, %{"options" => options}, _socket), do: {:ok, options}
+  end
+
+  # A plugin with a state that the test's functions have.
+  defp plugin!(render, handle_event \\ fn _ -> %{} end) do
+    functions = [
+      HostFunction.new("render", [:json], :binary, render),
+      HostFunction.new("handle_event", [:json], :json, handle_event)
+    ]
+
+    start_supervised!({Vitrine.Server, source: @wat, host_functions: functions}, id: make_ref())
+  end
+
+  defp open!(options, page \\ Page) do
+    session = %{"options" => options, "test" => self()}
+    {:ok, view, html} = live_isolated(build_conn(), page, session: session)
+    {view, html}
+  end
+
+  defp counter! do
+    count = :counters.new(1, [])
+
+    render = fn input ->
+      n = :counters.get(count, 1)
+      # The shape changes with each third.
+      more = if rem(n, 3) == 2, do: "<em>third</em>", else: ""
+
+      ~s|<p>#{input["player_id"]} sees <b class="n">#{n}</b></p>#{more}<button phx-click="add" phx-value-by="1">Add</button>|
+    end
+
+    plugin!(render, fn _ ->
+      :counters.add(count, 1, 1)
+      %{"version" => :counters.get(count, 1)}
+    end)
+  end
+
+  defp sees!(view, n),
+    do: eventually(fn -> view |> element("#board b") |> render() =~ ">#{n}<" end)
+
+  defp add(view), do: view |> element("#board button") |> render_click()
+
+  describe "a view" do
+    test "is in the first page, and follows each change" do
+      plugin = counter!()
+      {view, html} = open!(plugin: plugin, viewer: "ann")
+      assert html =~ "ann sees"
+      {other, _} = open!(plugin: plugin, viewer: "bob")
+
+      for n <- 1..10 do
+        add(Enum.random([view, other]))
+        for page <- [view, other], do: sees!(page, n)
+        assert has_element?(other, "#board em") == (rem(n, 3) == 2)
+      end
+    end
+
+    test "is whole again after it was hidden and the plugin has changed" do
+      plugin = counter!()
+      {view, _} = open!(plugin: plugin, viewer: "ann")
+      {other, _} = open!(plugin: plugin, viewer: "bob")
+      render_click(view, "flip")
+      refute has_element?(view, "#board")
+      for _ <- 1..3, do: add(other)
+      sees!(other, 3)
+      render_click(view, "flip")
+      sees!(view, 3)
+      add(view)
+      sees!(view, 4)
+    end
+
+    test "forgets what it has sent, if it is temporary, and shows the same" do
+      plugin = counter!()
+      {view, _} = open!(plugin: plugin, temporary: true)
+
+      for n <- 1..4 do
+        add(view)
+        sees!(view, n)
+      end
+    end
+
+    test "can be a whole page" do
+      plugin = counter!()
+      {view, html} = open!([plugin: plugin, viewer: "ann"], Whole)
+      assert html =~ "ann sees"
+      view |> element("button") |> render_click()
+      eventually(fn -> render(view) =~ ~r/<b[^>]*>1</ end)
+    end
+
+    test "shows a text while there is nothing else, escaped, and then what comes" do
+      test = self()
+
+      plugin =
+        plugin!(fn _ ->
+          send(test, {:rendering, self()})
+          receive do: (:go -> "<p>here</p>")
+        end)
+
+      {view, html} = open!(plugin: plugin, patience: 1, slow_after: 10)
+      assert html =~ "Wait &lt;b&gt;"
+      eventually(fn -> has_element?(view, "#board[aria-busy]") end)
+      assert_receive {:rendering, call}
+      send(call, :go)
+      eventually(fn -> has_element?(view, "#board p", "here") end)
+      refute has_element?(view, "#board[aria-busy]")
+    end
+
+    test "is empty once it is detached" do
+      {view, _} = open!(plugin: counter!())
+      render_click(view, "detach")
+      refute has_element?(view, "#board b")
+    end
+  end
+
+  describe "events" do
+    test "of the plugin's element are the plugin's, and the host's are the host's" do
+      test = self()
+
+      plugin =
+        plugin!(
+          fn _ -> ~s|<button phx-click="save" phx-value-x="1">Save</button>| end,
+          fn input ->
+            send(test, {:plugin, input})
+            %{}
+          end
+        )
+
+      {view, _} = open!(plugin: plugin, viewer: "ann")
+      view |> element("#board button") |> render_click()
+      assert_receive {:plugin, %{"event_name" => "save", "player_id" => "ann"} = input}
+      assert input["value"]["x"] == "1"
+      refute_receive {:host_event, _, _}, 50
+      render_click(view, "save")
+      assert_receive {:host_event, "save", _}
+      # Of no plugin that is there, and not the host's either.
+      render_click(view, "vitrine:other:save")
+      render_click(view, "vitrine:nonsense")
+      refute_receive {:host_event, _, _}, 50
+      refute_received {:plugin, _}
+    end
+
+    test "can come from the host" do
+      test = self()
+      plugin = plugin!(fn _ -> "<p></p>" end, &(send(test, {:plugin, &1}) && %{}))
+      {view, _} = open!(plugin: plugin)
+      render_click(view, "dispatch", %{"path" => "a.png"})
+      assert_receive {:plugin, %{"event_name" => "uploaded", "value" => %{"path" => "a.png"}}}
+    end
+  end
+
+  describe "an answer" do
+    test "leaves the plugin by the chosen keys, and touches no assign" do
+      answer = %{"score" => 7, "mine" => "taken", "flag" => false, "board" => nil, "secret" => 1}
+      plugin = plugin!(fn _ -> ~s|<button phx-click="go">Go</button>| end, fn _ -> answer end)
+      {view, _} = open!(plugin: plugin, take: ["score"])
+      view |> element("#board button") |> render_click()
+      assert_receive {:answer, %{"score" => 7} = taken}
+      assert map_size(taken) == 1
+      eventually(fn -> view |> element("#score") |> render() =~ "7" end)
+      assert view |> element("#mine") |> render() =~ "untouched"
+    end
+  end
+
+  describe "an error" do
+    test "of an event is a flash, and the view stays" do
+      plugin =
+        plugin!(fn _ -> ~s|<button phx-click="go">Go</button>| end, fn _ ->
+          {:error, "not <b>now</b>"}
+        end)
+
+      {view, _} = open!(plugin: plugin)
+      view |> element("#board button") |> render_click()
+      eventually(fn -> view |> element("#flash") |> render() =~ "not &lt;b&gt;now" end)
+      assert has_element?(view, "#board button")
+    end
+
+    test "of a render keeps what was shown, until one works" do
+      broken = :counters.new(1, [])
+
+      plugin =
+        plugin!(
+          fn _ ->
+            if :counters.get(broken, 1) == 1,
+              do: raise("broken"),
+              else: ~s|<b>0</b><button phx-click="go">Go</button>|
+          end,
+          fn _ ->
+            :counters.put(broken, 1, 1 - :counters.get(broken, 1))
+            %{}
+          end
+        )
+
+      {view, _} = open!(plugin: plugin)
+      view |> element("#board button") |> render_click()
+      eventually(fn -> view |> element("#status") |> render() =~ "failed" end)
+      assert view |> element("#flash") |> render() =~ "That did not work."
+      sees!(view, 0)
+      view |> element("#board button") |> render_click()
+      eventually(fn -> view |> element("#status") |> render() =~ "ready" end)
+    end
+
+    test "of the first render says so" do
+      {view, html} = open!(plugin: plugin!(fn _ -> raise "broken" end))
+      assert html =~ "Broken" or has_element?(view, "#board", "Broken")
+    end
+  end
+
+  test "the end of the hub is no end of the view" do
+    plugin = counter!()
+    {view, _} = open!(plugin: plugin)
+    [{hub, _}] = Registry.lookup(Vitrine.LiveView.Registry, {plugin, nil, nil})
+    Process.exit(hub, :kill)
+    add(view)
+    sees!(view, 1)
+  end
+
+  test "what is not for a plugin reaches the host" do
+    {view, _} = open!(plugin: counter!())
+    send(view.pid, :hello)
+    assert_receive {:host_info, :hello}
+    send(view.pid, {:DOWN, make_ref(), :process, self(), :normal})
+    assert_receive {:host_info, {:DOWN, _, :process, _, :normal}}
+  end
+end

@@ -1,0 +1,58 @@
+defmodule GameBox.Elsewhere do
+  @moduledoc "GameBox on another node, for tests of a cluster, and what a test asks of it."
+
+  alias GameBox.{Arena, Round}
+  alias Vitrine.LiveView.{Options, Session}
+
+  @doc "Starts a node with GameBox on it, which ends with the calling process."
+  def start! do
+    unless Node.alive?() do
+      System.cmd("epmd", ["-daemon"])
+      {:ok, _} = :net_kernel.start([:"game_box_#{System.pid()}", :shortnames])
+    end
+
+    {:ok, peer, node} =
+      :peer.start_link(%{
+        name: :peer.random_name(),
+        args: [~c"-setcookie", ~c"#{Node.get_cookie()}"]
+      })
+
+    :erpc.call(node, :code, :add_paths, [:code.get_path()])
+
+    for {application, _, _} <- Application.loaded_applications(),
+        {key, value} <- Application.get_all_env(application),
+        application in [:game_box, :phoenix, :vitrine, :logger],
+        do: :erpc.call(node, Application, :put_env, [application, key, value])
+
+    data_dir = Path.join(System.tmp_dir!(), "game_box_#{node}")
+    :erpc.call(node, Application, :put_env, [:game_box, :data_dir, data_dir])
+    {:ok, _} = :erpc.call(node, Application, :ensure_all_started, [:game_box])
+    # Names are known everywhere once both have met.
+    :erpc.call(node, :global, :sync, [])
+    {peer, node}
+  end
+
+  @doc "On that node: tells `to` of each render that a spectator of an arena would see."
+  def watch(code, to) do
+    spawn(fn ->
+      {:ok, room} = Arena.look(code, nil)
+      options = Options.check!(:board, Round.view(room, nil))
+      {state, session} = Session.join(Session.new(:board, options))
+      send(to, {:joined, state, node()})
+      seen(session, to)
+    end)
+  end
+
+  defp seen(%{tag: tag} = session, to) do
+    receive do
+      {Vitrine.LiveView, ^tag, :rendered} ->
+        with {:ok, tree} <- Session.result(session),
+             do: send(to, {:seen, IO.iodata_to_binary(Vitrine.HTML.to_iodata(tree))})
+
+      _news ->
+        :ok
+    end
+
+    seen(session, to)
+  end
+end

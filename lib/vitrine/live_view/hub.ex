@@ -1,0 +1,217 @@
+defmodule Vitrine.LiveView.Hub do
+  @moduledoc false
+  # Between a plugin and its viewers on this node: one process, which knows who looks on and what
+  # is rendered for whom, and hears of every change in one order. It never waits for the plugin.
+  #
+  # It starts with the first viewer and ends when the last one has been gone for a while. If it is
+  # lost, viewers start another one.
+
+  use GenServer, restart: :temporary
+
+  alias Vitrine.LiveView.{Renders, Runner}
+
+  # What viewers of one plugin agree in.
+  @type key :: {plugin :: term(), pubsub :: atom(), topic :: String.t() | nil}
+
+  # How long what nobody looks at is kept, and how often to look for a plugin that is gone, in
+  # milliseconds.
+  @linger 2_000
+  @absence 100
+
+  @doc """
+  Makes the calling process a viewer. It gets `{Vitrine.LiveView, tag, :rendered}` whenever there is a
+  new result in the table, and `{Vitrine.LiveView, tag, :slow}` if that takes long.
+  """
+  @spec join(key(), Renders.class(), reference()) ::
+          {Renders.joined(), hub :: pid(), :ets.tid()}
+  def join(key, class, tag, tries \\ 5) do
+    hub = find(key) || start(key)
+    {state, table} = GenServer.call(hub, {:join, class, tag})
+    {state, hub, table}
+  catch
+    # It ended just now, as the last viewer had left.
+    :exit, {reason, {GenServer, :call, _}} when reason in [:noproc, :normal] and tries > 0 ->
+      join(key, class, tag, tries - 1)
+  end
+
+  @doc "Ends what `join/3` began."
+  @spec leave(pid(), reference()) :: :ok
+  def leave(hub, tag), do: GenServer.cast(hub, {:leave, tag})
+
+  @doc "Tells all viewers, on all nodes, that the plugin is another one than at the version before."
+  @spec changed(key(), version :: term()) :: :ok
+  def changed({_plugin, nil, _topic} = key, version) do
+    if hub = find(key), do: send(hub, {Vitrine.LiveView, :changed, version})
+    :ok
+  end
+
+  def changed({_plugin, pubsub, topic}, version) do
+    apply(Phoenix.PubSub, :broadcast, [pubsub, topic, {Vitrine.LiveView, :changed, version}])
+    :ok
+  end
+
+  defp find(key) do
+    case Registry.lookup(Vitrine.LiveView.Registry, key) do
+      # One that has just ended may still be there.
+      [{hub, _}] -> if Process.alive?(hub), do: hub
+      [] -> nil
+    end
+  end
+
+  defp start(key) do
+    case DynamicSupervisor.start_child(Vitrine.LiveView.Supervisor, {__MODULE__, key}) do
+      {:ok, hub} -> hub
+      {:error, {:already_started, hub}} -> hub
+      # Phoenix.PubSub does not run by this name.
+      {:error, {exception, _}} when is_exception(exception) -> raise exception
+    end
+  end
+
+  @doc false
+  def start_link(key) do
+    name = {:via, Registry, {Vitrine.LiveView.Registry, key}}
+    GenServer.start_link(__MODULE__, key, name: name)
+  end
+
+  @impl true
+  def init({plugin, pubsub, topic}) do
+    # Before the first render, so that no change is missed.
+    if pubsub, do: :ok = apply(Phoenix.PubSub, :subscribe, [pubsub, topic])
+
+    state = %{
+      plugin: plugin,
+      server: nil,
+      version: nil,
+      renders: Renders.new(),
+      # The class and tag of each viewer, by the monitor of its process.
+      viewers: %{}
+    }
+
+    {:ok, watch(state)}
+  end
+
+  @impl true
+  def handle_call({:join, class, tag}, {pid, _}, state) do
+    {found, renders} = Renders.join(state.renders, class, tag, pid)
+    viewers = Map.put(state.viewers, Process.monitor(pid), {class, tag})
+    {:reply, {found, renders.table}, start_renders(%{state | renders: renders, viewers: viewers})}
+  end
+
+  @impl true
+  def handle_cast({:leave, tag}, state) do
+    case Enum.find(state.viewers, fn {_, {_, viewer}} -> viewer == tag end) do
+      {monitor, _} ->
+        Process.demonitor(monitor, [:flush])
+        {:noreply, left(state, monitor)}
+
+      nil ->
+        {:noreply, state}
+    end
+  end
+
+  @impl true
+  def handle_info({Vitrine.LiveView, :changed, version}, state) do
+    if version != nil and version == state.version,
+      do: {:noreply, state},
+      else: {:noreply, changed_to(state, version)}
+  end
+
+  def handle_info({:slow, reference}, state) do
+    case Renders.slow(state.renders, reference) do
+      {class, renders} ->
+        tell(state, class, :slow)
+        {:noreply, %{state | renders: renders}}
+
+      nil ->
+        {:noreply, state}
+    end
+  end
+
+  # The server has ended. If it comes back, it may be in another state and count anew.
+  def handle_info({:DOWN, monitor, :process, _, _}, %{server: monitor} = state),
+    do: {:noreply, look_later(%{state | server: nil, version: nil})}
+
+  def handle_info({:DOWN, monitor, :process, _, reason}, state) do
+    case Renders.finish(state.renders, monitor) do
+      nil -> {:noreply, left(state, monitor)}
+      finished -> {:noreply, finished(state, finished, reason)}
+    end
+  end
+
+  def handle_info(:look, %{server: nil} = state) do
+    case watch(state) do
+      %{server: nil} = state -> {:noreply, state}
+      state -> {:noreply, changed_to(state, nil)}
+    end
+  end
+
+  def handle_info({:forget, class}, state) do
+    state = %{state | renders: Renders.forget(state.renders, class)}
+    if state.viewers == %{}, do: {:stop, :normal, state}, else: {:noreply, state}
+  end
+
+  def handle_info(_message, state), do: {:noreply, state}
+
+  defp changed_to(state, version),
+    do: start_renders(%{state | version: version, renders: Renders.change(state.renders)})
+
+  defp start_renders(state) do
+    Enum.reduce(Renders.wanted(state.renders), state, fn class, state ->
+      %{plugin: plugin, renders: %{table: table, generation: generation}} = state
+
+      {_pid, reference} =
+        Runner.start(fn ->
+          Renders.put(table, class, generation, Runner.render(plugin, class))
+        end)
+
+      Process.send_after(self(), {:slow, reference}, class.slow_after)
+      %{state | renders: Renders.begin(state.renders, class, reference)}
+    end)
+  end
+
+  defp finished(state, {class, generation, renders}, reason) do
+    if reason != :normal,
+      do: Renders.put(renders.table, class, generation, {:error, Runner.failure(reason)})
+
+    tell(state, class, :rendered)
+    start_renders(%{state | renders: renders})
+  end
+
+  defp tell(state, class, news) do
+    for {tag, pid} <- Renders.viewers(state.renders, class),
+        do: send(pid, {Vitrine.LiveView, tag, news})
+  end
+
+  defp left(state, monitor) do
+    case Map.pop(state.viewers, monitor) do
+      {{class, tag}, viewers} ->
+        renders = Renders.leave(state.renders, class, tag)
+
+        if Renders.viewers(renders, class) == %{},
+          do: Process.send_after(self(), {:forget, class}, @linger)
+
+        %{state | viewers: viewers, renders: renders}
+
+      {nil, _} ->
+        state
+    end
+  end
+
+  defp watch(%{plugin: plugin} = state) do
+    case GenServer.whereis(plugin) do
+      nil ->
+        look_later(state)
+
+      server ->
+        %{state | server: Process.monitor(server)}
+    end
+  end
+
+  # A pid does not come back.
+  defp look_later(%{plugin: plugin} = state) when is_pid(plugin), do: state
+
+  defp look_later(state) do
+    Process.send_after(self(), :look, @absence)
+    state
+  end
+end

@@ -1,0 +1,145 @@
+defmodule Vitrine.LiveView.Session do
+  @moduledoc false
+  # What a socket knows of one of its plugins and no template sees: its hub, and the events that the
+  # plugin has yet to be told of, one at a time and in order.
+
+  alias Vitrine.Error
+  alias Vitrine.LiveView.{Hub, Options, Renders, Runner}
+  alias __MODULE__
+
+  @enforce_keys [:name, :options, :key, :class]
+  defstruct [
+    :name,
+    :options,
+    :key,
+    :class,
+    :tag,
+    :hub,
+    :monitor,
+    :table,
+    running: nil,
+    events: []
+  ]
+
+  @type t :: %Session{
+          name: atom(),
+          options: Options.t(),
+          key: Hub.key(),
+          class: Renders.class(),
+          tag: reference() | nil,
+          hub: pid() | nil,
+          monitor: reference() | nil,
+          table: :ets.tid() | nil,
+          # The process that tells the plugin of an event.
+          running: {pid(), reference()} | nil,
+          # Those that wait, the last one first.
+          events: [{String.t(), term()}]
+        }
+
+  @doc "For a view with this name."
+  @spec new(atom(), Options.t()) :: t()
+  def new(name, %Options{} = options) do
+    class = %{
+      function: options.render,
+      input: with_assigns(%{"player_id" => options.viewer}, options),
+      timeout: options.timeout,
+      slow_after: options.slow_after,
+      # The component's element contains what is painted in it.
+      parse: Keyword.merge([contained: true], options.html) ++ [namespace: options.namespace]
+    }
+
+    key = {options.plugin, options.pubsub, options.topic}
+    %Session{name: name, options: options, key: key, class: class}
+  end
+
+  @doc "Makes the calling process a viewer; again, if the hub was lost."
+  @spec join(t()) :: {Renders.joined(), t()}
+  def join(%Session{} = session) do
+    tag = make_ref()
+    {state, hub, table} = Hub.join(session.key, session.class, tag)
+    {state, %{session | tag: tag, hub: hub, table: table, monitor: Process.monitor(hub)}}
+  end
+
+  @doc "Waits for the first render, for at most `patience` milliseconds."
+  @spec await(Renders.joined(), t()) :: Renders.result() | nil
+  def await(:ready, session), do: result(session)
+  def await(:slow, _session), do: nil
+
+  def await(:rendering, %{tag: tag} = session) do
+    receive do
+      {Vitrine.LiveView, ^tag, :rendered} -> result(session)
+    after
+      session.options.patience -> nil
+    end
+  end
+
+  @doc "The last render, if there is one."
+  @spec result(t()) :: Renders.result() | nil
+  def result(session), do: Renders.fetch(session.table, session.class)
+
+  @doc "Ends being a viewer. An event that is under way goes on."
+  @spec leave(t()) :: :ok
+  def leave(session) do
+    Process.demonitor(session.monitor, [:flush])
+    with {_, monitor} <- session.running, do: Process.demonitor(monitor, [:flush])
+    Hub.leave(session.hub, session.tag)
+  end
+
+  @doc "Takes an event for the plugin, unless it is too large or too many wait."
+  @spec event(t(), String.t(), term()) :: {:ok, t()} | {:error, Error.t()}
+  def event(%Session{options: options} = session, name, value) do
+    cond do
+      :erlang.external_size(value) > options.max_event_bytes ->
+        {:error, error("the event has more than #{options.max_event_bytes} bytes")}
+
+      length(session.events) >= options.max_events ->
+        {:error, error("#{options.max_events} events wait for the plugin already")}
+
+      true ->
+        {:ok, next(%{session | events: [{name, value} | session.events]})}
+    end
+  end
+
+  @doc "The event that the plugin was told of is over."
+  @spec over(t()) :: t()
+  def over(%Session{running: {_, monitor}} = session) do
+    Process.demonitor(monitor, [:flush])
+    next(%{session | running: nil})
+  end
+
+  def over(session), do: session
+
+  defp next(%{running: nil, events: [_ | _] = events} = session) do
+    {waiting, [event]} = Enum.split(events, -1)
+    Process.send_after(self(), late(session), session.options.slow_after)
+    %{session | events: waiting, running: start(session, event)}
+  end
+
+  defp next(session), do: session
+
+  defp late(session), do: {Vitrine.LiveView, session.tag, :late}
+
+  defp start(%{options: options, key: key, tag: tag}, {name, value}) do
+    viewer = self()
+    input = %{"player_id" => options.viewer, "event_name" => name, "value" => value}
+    input = with_assigns(input, options)
+
+    Runner.start(fn ->
+      result = Runner.event(options.plugin, options.handle_event, input, options.timeout)
+      tell(key, result)
+      send(viewer, {Vitrine.LiveView, tag, {:answered, result}})
+    end)
+  end
+
+  # Also if the viewer is gone by now.
+  defp tell(key, {:ok, answer}), do: Hub.changed(key, answer["version"])
+  # The plugin refused the event.
+  defp tell(_key, {:error, %Error{reason: :guest_error}}), do: :ok
+  # It may have changed before it failed.
+  defp tell(key, {:error, _error}), do: Hub.changed(key, nil)
+
+  defp with_assigns(input, %{assigns: assigns}) when assigns == %{}, do: input
+  defp with_assigns(input, %{assigns: assigns}), do: Map.put(input, "assigns", assigns)
+
+  defp error(message), do: %Error{reason: :busy, message: message}
+end

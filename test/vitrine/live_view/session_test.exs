@@ -1,0 +1,201 @@
+defmodule Vitrine.LiveView.SessionTest do
+  use ExUnit.Case, async: true
+
+  import Vitrine.Guests
+
+  alias Vitrine.LiveView.{Options, Session}
+  alias Vitrine.Stage
+
+  @moduletag :capture_log
+
+  defp session!(plugin, options \\ []) do
+    {_state, session} =
+      :board |> Session.new(Options.check!(:board, [plugin: plugin] ++ options)) |> Session.join()
+
+    session
+  end
+
+  defp event!(session, name, value \\ %{}) do
+    assert {:ok, session} = Session.event(session, name, value)
+    session
+  end
+
+  defp answer!(session) do
+    tag = session.tag
+    assert_receive {Vitrine.LiveView, ^tag, {:answered, result}}, 5_000
+    {result, Session.over(session)}
+  end
+
+  defp blocking do
+    test = self()
+
+    Stage.start!(fn _ -> "<p></p>" end, fn input ->
+      send(test, {:event, self(), input})
+      receive do: ({:answer, answer} -> answer)
+    end)
+  end
+
+  describe "event/3" do
+    test "tells the plugin whose event it is, and brings its answer" do
+      plugin = Stage.start!(fn _ -> "<p></p>" end, fn input -> %{"got" => input} end)
+      session = session!(plugin, viewer: "ann", assigns: %{"language" => "de"})
+      value = %{"cell" => "3", "player_id" => "bob"}
+      {result, _session} = session |> event!("cell-clicked", value) |> answer!()
+
+      assert result ==
+               {:ok,
+                %{
+                  "got" => %{
+                    "player_id" => "ann",
+                    "event_name" => "cell-clicked",
+                    "value" => value,
+                    "assigns" => %{"language" => "de"}
+                  }
+                }}
+    end
+
+    test "tells of one at a time, in order" do
+      session = session!(blocking())
+      session = Enum.reduce(1..3, session, &event!(&2, "e#{&1}"))
+
+      Enum.reduce(1..3, session, fn n, session ->
+        name = "e#{n}"
+        assert_receive {:event, call, %{"event_name" => ^name}}, 5_000
+        refute_received {:event, _, _}
+        send(call, {:answer, %{"n" => n}})
+        {{:ok, %{"n" => ^n}}, session} = answer!(session)
+        session
+      end)
+    end
+
+    test "refuses more than may wait" do
+      session = session!(blocking(), max_events: 2)
+      session = Enum.reduce(1..3, session, &event!(&2, "e#{&1}"))
+      assert {:error, %{reason: :busy, message: message}} = Session.event(session, "e4", %{})
+      assert message =~ "2 events wait"
+      assert_receive {:event, call, _}, 5_000
+      send(call, {:answer, %{}})
+      {{:ok, _}, session} = answer!(session)
+      event!(session, "e4")
+    end
+
+    test "refuses what is too large" do
+      session = session!(blocking(), max_event_bytes: 1000)
+      value = %{"text" => String.duplicate("x", 1000)}
+      assert {:error, %{reason: :busy}} = Session.event(session, "typed", value)
+      refute_receive {:event, _, _}, 50
+    end
+
+    test "goes on when the viewer is gone, and others hear of it" do
+      plugin = blocking()
+      %{tag: tag} = session!(plugin)
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+
+      viewer = spawn(fn -> plugin |> session!() |> event!("move") end)
+      monitor = Process.monitor(viewer)
+      assert_receive {:event, call, _}, 5_000
+      assert_receive {:DOWN, ^monitor, :process, _, _}, 5_000
+      send(call, {:answer, %{"version" => 1}})
+
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      assert Vitrine.Server.info(plugin).errors == 0
+    end
+  end
+
+  describe "an answer" do
+    for {what, text} <- [list: "[]", text: ~S("x"), nothing: "null"] do
+      test "that is #{what} and no object is an error" do
+        plugin = plugin_that_answers(unquote(text))
+        assert {{:error, error}, _} = plugin |> session!() |> event!("e") |> answer!()
+        assert {error.reason, error.function} == {:codec, "handle_event"}
+      end
+    end
+
+    test "of no bytes is an empty one" do
+      plugin = plugin_that_answers("")
+      assert {{:ok, %{}}, _} = plugin |> session!() |> event!("e") |> answer!()
+    end
+
+    test "that is no JSON is an error" do
+      plugin = plugin_that_answers("{")
+      assert {{:error, %{reason: :codec}}, _} = plugin |> session!() |> event!("e") |> answer!()
+    end
+
+    defp plugin_that_answers(text) do
+      functions = [
+        Vitrine.HostFunction.new("render", [:json], :binary, fn _ -> "<p></p>" end),
+        Vitrine.HostFunction.new("handle_event", [:json], :binary, fn _ -> text end)
+      ]
+
+      start_supervised!({Vitrine.Server, source: Stage.wat(), host_functions: functions})
+    end
+  end
+
+  describe "a failure" do
+    test "of the plugin's is not the end of it" do
+      plugin = Stage.start!(fn _ -> "<p></p>" end)
+      session = session!(plugin, handle_event: "trap")
+      assert {{:error, %{reason: :trap}}, session} = session |> event!("e") |> answer!()
+      assert {{:error, %{reason: :trap}}, _} = session |> event!("e") |> answer!()
+    end
+
+    test "of a plugin that loops is a timeout" do
+      plugin = Stage.start!(fn _ -> "<p></p>" end)
+      session = session!(plugin, handle_event: "loop", timeout: 50)
+      assert {{:error, %{reason: :timeout}}, _} = session |> event!("e") |> answer!()
+    end
+
+    test "makes views look again, as the state may be another one; a refusal does not" do
+      plugin =
+        Stage.start!(fn _ -> "<p></p>" end, fn
+          %{"event_name" => "refuse"} -> {:error, "it is not your turn"}
+          %{"event_name" => "fail"} -> raise "no"
+        end)
+
+      session = session!(plugin)
+      tag = session.tag
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      {{:error, error}, session} = session |> event!("refuse") |> answer!()
+      assert {error.reason, error.message} == {:guest_error, "it is not your turn"}
+      {{:error, %{reason: :host_function}}, _} = session |> event!("fail") |> answer!()
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      refute_receive {Vitrine.LiveView, ^tag, :rendered}, 50
+    end
+  end
+
+  describe "join/1" do
+    test "finds another hub when the one before is lost" do
+      session = session!(Stage.start!(fn _ -> "<p></p>" end))
+      Process.exit(session.hub, :kill)
+      monitor = session.monitor
+      assert_receive {:DOWN, ^monitor, :process, _, :killed}, 5_000
+      assert Session.result(session) == nil
+      {state, session} = Session.join(session)
+      assert {:ok, _tree} = Session.await(state, session)
+    end
+  end
+
+  describe "await/2" do
+    test "waits no longer than its patience, and the render comes later" do
+      test = self()
+
+      plugin =
+        Stage.start!(fn _ ->
+          send(test, {:rendering, self()})
+          receive do: (:go -> "<p></p>")
+        end)
+
+      {state, session} =
+        :board
+        |> Session.new(Options.check!(:board, plugin: plugin, patience: 1))
+        |> Session.join()
+
+      assert Session.await(state, session) == nil
+      assert_receive {:rendering, call}, 5_000
+      send(call, :go)
+      tag = session.tag
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      eventually(fn -> match?({:ok, _}, Session.result(session)) end)
+    end
+  end
+end
