@@ -59,6 +59,8 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
       end
     end
 
+    # Seconds, but much longer on a machine that has other things to do.
+    @tag timeout: 300_000
     test "multiple_instantiations: ten thousand instances, one after the other" do
       plugin = new!(wat("globals"))
 
