@@ -8,9 +8,19 @@ defmodule Bench.Calls do
   # In a module, because what a script says outside of one is interpreted.
   use GenServer
 
+  # A guest that does nothing of its own: what is left is what a call costs.
+  @echo """
+  (module
+    (import "extism:host/env" "input_offset" (func $input (result i64)))
+    (import "extism:host/env" "input_length" (func $length (result i64)))
+    (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+    (func (export "echo") (call $output (call $input) (call $length))))
+  """
+
   def run do
     Bench.environment()
     functions = [host_functions: %{"greet" => fn name -> name end, "tick" => & &1}]
+    {:ok, bare} = Vitrine.new(@echo)
     {:ok, rust} = Vitrine.new(Bench.guest("rust_minimal"))
     {:ok, plugin} = Vitrine.new(Bench.guest("c"), functions)
     {:ok, dirty} = Vitrine.new(Bench.guest("c"), [scheduler: :dirty] ++ functions)
@@ -24,6 +34,8 @@ defmodule Bench.Calls do
         {"empty dirty NIF", fn -> Bench.Empty.empty_dirty() end},
         {"GenServer.call", fn -> GenServer.call(genserver, "hi") end},
         {"a Port, a program in Rust", fn -> "hi" = Bench.Port.call(port, "hi") end},
+        {"echo of 2 bytes, without a PDK",
+         fn -> {:ok, "hi"} = Vitrine.call(bare, "echo", "hi") end},
         {"echo of 2 bytes, C", fn -> {:ok, "hi"} = Vitrine.call(plugin, "echo", "hi") end},
         {"echo of 2 bytes, Rust", fn -> {:ok, "hi"} = Vitrine.call(rust, "echo", "hi") end},
         {"echo of 2 bytes, scheduler: :dirty",
