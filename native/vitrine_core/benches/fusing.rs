@@ -28,7 +28,7 @@ fn compiled(wasm: &[u8], fuse: bool) -> (Arc<Compiled>, Duration) {
     compile(wasm.to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
-    (outcome.recv().unwrap().unwrap(), begin.elapsed())
+    (outcome.recv().unwrap().unwrap().0, begin.elapsed())
 }
 
 fn plugin(module: Arc<Compiled>) -> Arc<Plugin> {

@@ -52,12 +52,12 @@ fn links(dense: bool) -> Arc<Links> {
             dense,
             ..Settings::default()
         },
-        library: false,
+        ..CompileOptions::default()
     };
     compile(GUEST.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
-    let compiled = outcome.recv().unwrap().unwrap();
+    let (compiled, _) = outcome.recv().unwrap().unwrap();
     Links::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
 }
 

@@ -28,7 +28,7 @@ fn load_with(
     compile(bytes.to_vec(), how, None, move |outcome| {
         done.send(outcome).unwrap();
     });
-    let modules = vec![("main".into(), outcome.recv().unwrap()?)];
+    let modules = vec![("main".into(), outcome.recv().unwrap()?.0)];
     Plugin::new(Links::new(&modules, 0, &[], false)?, options)
 }
 

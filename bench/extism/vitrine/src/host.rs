@@ -77,7 +77,7 @@ impl Host for Vitrine {
                 cache.clone(),
                 move |outcome| drop(done.send(outcome)),
             );
-            compiled.push((module.name.to_owned(), outcome.recv()??));
+            compiled.push((module.name.to_owned(), outcome.recv()??.0));
         }
         let main = modules.iter().position(|module| module.name == "main");
         let main = main.context("there is no main module")?;

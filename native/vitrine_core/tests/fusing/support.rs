@@ -34,7 +34,7 @@ pub fn compiled(wasm: &[u8], options: CompileOptions) -> Result<Arc<Compiled>, E
     compile(wasm.to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
-    outcome.recv().unwrap()
+    outcome.recv().unwrap().map(|(compiled, _)| compiled)
 }
 
 /// Runs to the end; host functions answer 7.
@@ -99,6 +99,7 @@ impl Both {
                     settings,
                     library: index > 0,
                     fuse,
+                    ..CompileOptions::default()
                 };
                 let module = compiled(text.as_bytes(), options)?;
                 assert!(fuse || !module.is_fused());
