@@ -40,8 +40,11 @@ fn write_modules(count: u64) -> PathBuf {
     modules
 }
 
+/// What each call came to, or why there was no instance.
+type Calls = Result<Vec<Result<Vec<u8>, Failure>>, Error>;
+
 /// What three calls of a module came to, and whether it was fused.
-fn outcome(wasm: &[u8], fuse: bool) -> (Result<Vec<Result<Vec<u8>, Failure>>, Error>, bool) {
+fn outcome(wasm: &[u8], fuse: bool) -> (Calls, bool) {
     let options = CompileOptions {
         fuse,
         ..CompileOptions::default()
