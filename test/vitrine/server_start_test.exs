@@ -121,7 +121,8 @@ defmodule Vitrine.ServerStartTest do
       assert %{plugin: "demo", hash: ^hash, version: 1, state: :idle, upgrading: false} =
                Server.info(server)
 
-      spawn_link(fn -> Vitrine.call(server, "spin", "", timeout: 200) end)
+      # Long enough to be looked at on a machine that has other things to do.
+      spawn_link(fn -> Vitrine.call(server, "spin", "", timeout: 2_000) end)
       eventually(fn -> Server.info(server).state == :busy end)
       spawn_link(fn -> Vitrine.call(server, "echo") end)
       eventually(fn -> Server.info(server).queue == 1 end)
