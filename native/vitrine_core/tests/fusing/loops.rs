@@ -96,7 +96,7 @@ const CONDITIONS: [(&str, &str); 14] = [
     ),
     (
         "lt_constant",
-        "(i64.lt_u (local.tee $a (i64.add (local.get $a) (i64.const 1))) (i64.const 900))",
+        "(i64.lt_u (local.tee $a (i64.add (local.get $a) (i64.const 1))) (i64.const 5000))",
     ),
     (
         "signed",
@@ -205,16 +205,27 @@ fn counts(condition: &str, turns: u64) -> (u64, u64) {
         "gt_turned" => (0, 2 * turns),
         "zero" => (turns, 0),
         "ge" => (turns + 2, 3),
-        _ => (900 - turns.min(900), 0),
+        _ => (5000 - turns.min(5000), 0),
     }
 }
 
 fn all_turns(index: usize) {
     let guest = guest(TRANSFERS[index]);
     let width = TRANSFERS[index].1;
+    // So many are done at once.
+    let piece = 1024 / width;
     let mut returned = 0;
     for (condition, _) in CONDITIONS {
-        for turns in [1, 2, 24, 25, 26, 27, 1000, 12_000 / width] {
+        for turns in [
+            1,
+            2,
+            piece - 1,
+            piece,
+            piece + 1,
+            piece + 2,
+            3 * piece,
+            12_000 / width,
+        ] {
             let (a, b) = counts(condition, turns);
             returned += u32::from(check(&guest, condition, [200_000, 16, 64, a, b], 100_000));
         }
@@ -241,7 +252,7 @@ fn all_bounds(index: usize) {
         ],
     };
     let (mut returned, mut trapped) = (0, 0);
-    for (condition, turns) in [("ne_up", 200), ("gt_8", 170), ("zero", 4000)] {
+    for (condition, turns) in [("ne_up", 2000), ("gt_8", 1700), ("zero", 4000)] {
         let (a, b) = counts(condition, turns);
         for &end in ends {
             for before in [0, 1, 7, 8, 9, 100 * width, 200 * width + 3] {
