@@ -103,7 +103,7 @@ fn main() {
         report(&format!("{guest}: compile"), times);
         let plugins = [false, true].map(|fuse| plugin(compiled(&wasm, fuse).0));
         for size in SIZES {
-            let input: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
+            let input: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
             let mut times = [Vec::new(), Vec::new()];
             for _ in 0..(100_000_000 / (size + 50_000)).clamp(5, 1000) {
                 for (times, plugin) in times.iter_mut().zip(&plugins) {
