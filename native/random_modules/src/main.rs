@@ -74,7 +74,7 @@ fn config(number: u64, imports: Vec<u8>, exports: Vec<u8>) -> Config {
         threads_enabled: false,
         shared_everything_threads_enabled: false,
         custom_page_sizes_enabled: false,
-        memory64_enabled: number % 4 == 0,
+        memory64_enabled: number.is_multiple_of(4),
         ..Config::default()
     }
 }

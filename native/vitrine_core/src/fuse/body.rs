@@ -6,9 +6,8 @@ use wasm_encoder::reencode::Reencode;
 use wasmparser::{FunctionBody, Operator};
 
 use super::copy_loop;
-use super::helper::Helpers;
 use super::inline::{Scratch, inline};
-use super::prologue::prologue;
+use super::piece::piece;
 use super::shift::Shift;
 use super::survey::Survey;
 
@@ -17,13 +16,12 @@ const MAX_LOCALS: u32 = 50_000;
 
 const CALL: u8 = 0x10;
 
-/// The new body, if the old one calls accessors. The function has `params` parameters. With
-/// helpers, copy loops use them.
+/// The new body, if the old one calls accessors. The function has `params` parameters.
 pub(super) fn rewrite(
     body: &FunctionBody<'_>,
     params: u32,
     survey: &Survey<'_>,
-    mut helpers: Option<&mut Helpers<'_, '_>>,
+    copy_loops: bool,
 ) -> Result<Option<Function>> {
     if !may_call(body, survey) {
         return Ok(None);
@@ -51,14 +49,17 @@ pub(super) fn rewrite(
                 found = true;
             }
             operator => {
-                if let (Operator::Loop { blockty }, Some(helpers)) = (&operator, &mut helpers)
-                    && copy_loop::is_plain(*blockty)
-                    && let Some(copy) = copy_loop::recognise(operators.clone(), survey)
-                    && let Some(helper) = helpers.of(copy.transfer)
-                {
-                    prologue(&copy, helper, scratch.wide, &mut function.instructions());
-                }
+                let copy = match operator {
+                    Operator::Loop { blockty } if copy_loops && copy_loop::is_plain(blockty) => {
+                        copy_loop::recognise(operators.clone(), survey)
+                    }
+                    _ => None,
+                };
                 function.instruction(&shift.instruction(operator)?);
+                if let Some(copy) = copy {
+                    let (kernel, sink) = (survey.kernel_memory(), &mut function.instructions());
+                    piece(&copy, kernel, scratch, sink);
+                }
             }
         }
     }

@@ -17,25 +17,15 @@ use super::survey::Survey;
 /// More instructions than any copy loop has.
 const MAX_INSTRUCTIONS: usize = 48;
 
-/// What is copied, from where to where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// From where to where the bytes are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     /// From the kernel's heap.
     Load,
     /// From the input.
     Input,
-    /// To the kernel's heap. The function is the accessor.
-    Store { function: u32 },
-}
-
-/// How the bytes are copied: what a helper is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Transfer {
-    pub(super) direction: Direction,
-    /// Bytes of a turn: 1 or 8.
-    pub(super) width: u32,
-    /// The guest's memory, by its index before the kernel's is added.
-    pub(super) memory: u32,
+    /// To the kernel's heap.
+    Store,
 }
 
 /// A local at the start of the turn plus a constant; without a local, the constant. Numbers wrap.
@@ -78,7 +68,11 @@ pub(super) struct Induction {
 /// A loop that only copies.
 #[derive(Debug)]
 pub(super) struct CopyLoop {
-    pub(super) transfer: Transfer,
+    pub(super) direction: Direction,
+    /// Bytes of a turn: 1 or 8.
+    pub(super) width: u32,
+    /// The guest's memory, by its index before the kernel's is added.
+    pub(super) memory: u32,
     /// The accessor's offset, an `i64`.
     pub(super) kernel: Affine,
     /// The guest's address, an `i32`, and what the instruction adds to it.
@@ -116,8 +110,8 @@ struct Turn {
     locals: Vec<(u32, Value)>,
     /// The locals that were read before they were set.
     read: Vec<u32>,
-    /// The accessor, its index, and the offset it is called with.
-    kernel: Option<(Accessor, u32, Affine)>,
+    /// The accessor, and the offset it is called with.
+    kernel: Option<(Accessor, Affine)>,
     /// The guest's address, with the instruction's immediates and whether it stores.
     guest: Option<(Affine, MemArg, bool)>,
 }
@@ -256,7 +250,7 @@ impl Turn {
         if !stores {
             self.stack.push(Value::Datum);
         }
-        let first = self.kernel.replace((accessor, function, offset));
+        let first = self.kernel.replace((accessor, offset));
         first.is_none().then_some(())
     }
 
@@ -272,19 +266,19 @@ impl Turn {
     }
 
     fn finish(mut self, survey: &Survey<'_>) -> Option<CopyLoop> {
-        let (accessor, function, kernel) = self.kernel?;
+        let (accessor, kernel) = self.kernel?;
         let (guest, memarg, stores) = self.guest?;
         let (direction, width) = match accessor {
             Accessor::LoadU8 => (Direction::Load, 1),
             Accessor::LoadU64 => (Direction::Load, 8),
             Accessor::InputLoadU8 => (Direction::Input, 1),
             Accessor::InputLoadU64 => (Direction::Input, 8),
-            Accessor::StoreU8 => (Direction::Store { function }, 1),
-            Accessor::StoreU64 => (Direction::Store { function }, 8),
+            Accessor::StoreU8 => (Direction::Store, 1),
+            Accessor::StoreU64 => (Direction::Store, 8),
             Accessor::InputLength => return None,
         };
         // What one of the two loaded, the other stored.
-        let transfers = stores != matches!(direction, Direction::Store { .. });
+        let transfers = stores != (direction == Direction::Store);
         let memory = survey.memory(memarg.memory)?;
         let usual = !memory.memory64 && memory.page_size_log2.is_none();
         if !transfers || !usual || 1 << memarg.max_align != width {
@@ -299,11 +293,9 @@ impl Turn {
         let moves = |affine| step(affine) == i64::from(width);
         let condition = condition(last, step)?;
         (moves(kernel) && moves(guest)).then_some(CopyLoop {
-            transfer: Transfer {
-                direction,
-                width,
-                memory: memarg.memory,
-            },
+            direction,
+            width,
+            memory: memarg.memory,
             kernel,
             guest,
             guest_offset: memarg.offset,
@@ -370,7 +362,8 @@ fn condition(last: Value, step: impl Fn(Affine) -> i64) -> Option<Condition> {
         Relation::Less | Relation::LessOrEqual => true,
         Relation::Greater | Relation::GreaterOrEqual => false,
     };
-    (step.unsigned_abs().is_power_of_two() && rises == (step > 0)).then_some(Condition {
+    let usual = step.unsigned_abs().is_power_of_two() && step != i64::MIN;
+    (usual && rises == (step > 0)).then_some(Condition {
         ty,
         relation,
         left,

@@ -2,8 +2,8 @@
 //!
 //! PDKs move bytes by calls of imported functions, eight bytes or one at a time. [`fuse`] imports
 //! the kernel's memory into the module, as one memory more, and puts the loads and stores
-//! themselves in the places of those calls ([`inline`]); loops that do nothing but copy first copy
-//! as much as they can at once ([`copy_loop`], [`helper`]).
+//! themselves in the places of those calls ([`inline`]); loops that do nothing but copy, as most of
+//! those do, do many turns at once ([`copy_loop`], [`piece`]).
 //!
 //! Nothing that the guest can observe changes, except that it uses less fuel. Each access is
 //! preceded by one comparison, with what the kernel keeps for that in its control block and its page
@@ -22,10 +22,9 @@ mod accessor;
 mod assemble;
 mod body;
 mod copy_loop;
-mod helper;
 mod inline;
 mod names;
-mod prologue;
+mod piece;
 mod shift;
 mod survey;
 
@@ -34,7 +33,6 @@ mod tests;
 
 use anyhow::Result;
 
-use helper::Helpers;
 use survey::Survey;
 
 /// The namespace and the name of the import that is added, for errors: it is known by its place.
@@ -57,19 +55,13 @@ pub(crate) fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
     let Some(survey) = Survey::of(wasm)? else {
         return Ok(None);
     };
-    let mut helpers = Helpers::new(&survey);
     let mut bodies = Vec::with_capacity(survey.bodies.len());
     for (index, body) in survey.bodies.iter().enumerate() {
-        let helpers = copy_loops.then_some(&mut helpers);
-        bodies.push(body::rewrite(
-            body,
-            survey.params(index)?,
-            &survey,
-            helpers,
-        )?);
+        let params = survey.params(index)?;
+        bodies.push(body::rewrite(body, params, &survey, copy_loops)?);
     }
     if bodies.iter().all(Option::is_none) {
         return Ok(None);
     }
-    assemble::assemble(wasm, &survey, bodies, &helpers)
+    assemble::assemble(wasm, &survey, bodies)
 }

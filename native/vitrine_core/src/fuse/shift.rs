@@ -9,6 +9,11 @@ use wasmparser::{BinaryReader, DataSectionReader, ExportSectionReader, FunctionB
 
 use super::survey::Survey;
 
+/// The index of a memory once the kernel's has its own.
+pub(super) fn shifted(memory: u32, kernel: u32) -> u32 {
+    memory + u32::from(memory >= kernel)
+}
+
 /// Moves the indices of the memories behind the kernel's.
 pub(super) struct Shift {
     kernel: u32,
@@ -45,6 +50,6 @@ impl Reencode for Shift {
     type Error = Infallible;
 
     fn memory_index(&mut self, memory: u32) -> Result<u32, Error> {
-        Ok(memory + u32::from(memory >= self.kernel))
+        Ok(shifted(memory, self.kernel))
     }
 }

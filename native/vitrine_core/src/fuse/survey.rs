@@ -66,16 +66,6 @@ impl<'a> Survey<'a> {
         self.memories.get(index as usize)
     }
 
-    /// The index that the first type to be added gets.
-    pub(super) fn next_type(&self) -> u32 {
-        self.types.len() as u32
-    }
-
-    /// The index that the first function to be added gets.
-    pub(super) fn next_function(&self) -> u32 {
-        (self.imported.len() + self.functions.len()) as u32
-    }
-
     /// How many parameters the function has whose body is at `index`.
     pub(super) fn params(&self, index: usize) -> Result<u32> {
         let ty = self.functions.get(index);

@@ -8,6 +8,12 @@ use crate::support::{Both, IMPORTS, words};
 const PAGES: u64 = 3;
 const SIZE: u64 = PAGES << 16;
 
+/// The kernel's heap, once `seen` had it grow.
+const HEAP: usize = 16 << 16;
+
+/// What is copied at once.
+const PIECE: u64 = 1024;
+
 /// A turn's transfer, from `$p` in the kernel to `$g` in the guest or the other way round, and how
 /// many bytes it moves.
 const TRANSFERS: [(&str, u64, &str); 6] = [
@@ -96,7 +102,7 @@ const CONDITIONS: [(&str, &str); 14] = [
     ),
     (
         "lt_constant",
-        "(i64.lt_u (local.tee $a (i64.add (local.get $a) (i64.const 1))) (i64.const 900))",
+        "(i64.lt_u (local.tee $a (i64.add (local.get $a) (i64.const 1))) (i64.const 5000))",
     ),
     (
         "signed",
@@ -121,6 +127,8 @@ fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
                   (local $a i64) (local $b i64) (local $i i32) (local $j i32) (local $seen i32)
                   (call $fill)
                   (local.set $block (call $alloc (call $input_load_u64 (i64.const 0))))
+                  ;; The page behind it has a header, to which nothing may be stored.
+                  (drop (call $alloc (i64.const 8)))
                   (local.set $p (i64.add {base} (call $input_load_u64 (i64.const 8))))
                   (local.set $g (i32.wrap_i64 (call $input_load_u64 (i64.const 16))))
                   (local.set $a (call $input_load_u64 (i64.const 24)))
@@ -169,7 +177,7 @@ fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
             (call $store_u64 (i64.add (local.get $block) (i64.const 16)) (global.get $a))
             (call $store_u64 (i64.add (local.get $block) (i64.const 24))
               (i64.extend_i32_u (global.get $i)))
-            (call $output_set (i64.const 0x210000) (i64.const 1700000))))"#
+            (call $output_set (i64.const 0x210000) (call $memory_bytes))))"#
     );
     let options = PluginOptions {
         on_trap: OnTrap::Keep,
@@ -190,7 +198,7 @@ fn check(guest: &Both, function: &str, numbers: [u64; 5], input: usize) -> bool 
             "{function} {numbers:?}: {failure:?}"
         );
     }
-    guest.call("seen", &[]).unwrap();
+    assert_eq!(guest.call("seen", &[]).unwrap().len(), HEAP);
     result.is_ok()
 }
 
@@ -205,16 +213,26 @@ fn counts(condition: &str, turns: u64) -> (u64, u64) {
         "gt_turned" => (0, 2 * turns),
         "zero" => (turns, 0),
         "ge" => (turns + 2, 3),
-        _ => (900 - turns.min(900), 0),
+        _ => (5000 - turns.min(5000), 0),
     }
 }
 
 fn all_turns(index: usize) {
     let guest = guest(TRANSFERS[index]);
     let width = TRANSFERS[index].1;
+    let piece = PIECE / width;
     let mut returned = 0;
     for (condition, _) in CONDITIONS {
-        for turns in [1, 2, 24, 25, 26, 27, 1000, 12_000 / width] {
+        for turns in [
+            1,
+            2,
+            piece - 1,
+            piece,
+            piece + 1,
+            piece + 2,
+            3 * piece,
+            12_000 / width,
+        ] {
             let (a, b) = counts(condition, turns);
             returned += u32::from(check(&guest, condition, [200_000, 16, 64, a, b], 100_000));
         }
@@ -230,30 +248,38 @@ fn all_bounds(index: usize) {
     let input = 3000;
     let ends: &[u64] = match name {
         "input_u8" | "input_u64" => &[40 + input as u64, u64::MAX, 1 << 32, 0],
-        // The block is the only one that is large: its own pages, and those behind.
+        // Of a page, of the block, of its pages, before a header, of the memory, and of all addresses.
         _ => &[
             65_536,
-            131_072,
             200_000,
-            983_040,
-            (1 << 32) - 0x22_0000,
+            262_144,
+            HEAP as u64,
+            (1 << 32) - 0x21_0000,
             u64::MAX,
         ],
     };
     let (mut returned, mut trapped) = (0, 0);
-    for (condition, turns) in [("ne_up", 200), ("gt_8", 170), ("zero", 4000)] {
+    for (condition, turns) in [("ne_up", 2000), ("gt_8", 1700), ("zero", 4000)] {
         let (a, b) = counts(condition, turns);
         for &end in ends {
-            for before in [0, 1, 7, 8, 9, 100 * width, 200 * width + 3] {
+            for before in [
+                0,
+                1,
+                7,
+                8,
+                9,
+                100 * width,
+                PIECE - width,
+                PIECE - 1,
+                PIECE,
+                PIECE + 1,
+            ] {
                 let offset = end.wrapping_sub(before);
-                for address in [
-                    0,
-                    3,
-                    SIZE - 150 * width,
-                    SIZE - 8,
-                    SIZE,
-                    u64::from(u32::MAX) - 7,
-                ] {
+                let addresses = (SIZE - PIECE - 16..SIZE - PIECE + 16).step_by(3);
+                let others = [0, 3, SIZE - 8, SIZE, u64::from(u32::MAX) - 7];
+                // Either end in its own loop: all pairs would take long.
+                let addresses = addresses.filter(|_| before == PIECE).chain(others);
+                for address in addresses {
                     match check(&guest, condition, [200_000, offset, address, a, b], input) {
                         true => returned += 1,
                         false => trapped += 1,

@@ -4,9 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use vitrine_core::{CallOptions, CompileOptions, Error, Links, Plugin, PluginOptions};
+use vitrine_core::{CompileOptions, Error, Links, Plugin, PluginOptions};
 
-use crate::support::{Failure, compiled, finish};
+use crate::support::{Failure, OPTIONS, compiled, finish};
 
 /// How many modules are tried, unless `VITRINE_RANDOM_MODULES` says.
 const COUNT: u64 = 60;
@@ -16,12 +16,6 @@ const INPUTS: [&[u8]; 3] = [
     b"seven b",
     b"a longer input, of which words can be loaded",
 ];
-
-/// A call that is stopped by its time may have come to anything.
-const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: vitrine_core::LOG_OFF,
-};
 
 fn write_modules(count: u64) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -40,11 +34,11 @@ fn write_modules(count: u64) -> PathBuf {
     modules
 }
 
-/// What each call came to, or why there was no instance.
-type Calls = Result<Vec<Result<Vec<u8>, Failure>>, Error>;
+/// What each call came to.
+type Outcomes = Vec<Result<Vec<u8>, Failure>>;
 
-/// What three calls of a module came to, and whether it was fused.
-fn outcome(wasm: &[u8], fuse: bool) -> (Calls, bool) {
+/// What the calls of a module came to, and whether it was fused.
+fn outcome(wasm: &[u8], fuse: bool) -> (Result<Outcomes, Error>, bool) {
     let options = CompileOptions {
         fuse,
         ..CompileOptions::default()
