@@ -135,11 +135,15 @@ defmodule Vitrine.Pool do
   end
 
   defp load(pool, source, options) do
-    with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
-         {plugin, vars} = Options.upgrade!(options, plugin, vars),
-         {:ok, version} <- Version.load(source, plugin, vars) do
-      Server.ask(pool, {:upgrade, version, plugin, vars})
-    end
+    describe = &Map.merge(Telemetry.outcome(&1), %{pool: GenServer.whereis(pool)})
+
+    Telemetry.measure([:vitrine, :pool, :upgrade], describe, fn ->
+      with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
+           {plugin, vars} = Options.upgrade!(options, plugin, vars),
+           {:ok, version} <- Version.load(source, plugin, vars) do
+        Server.ask(pool, {:upgrade, version, plugin, vars})
+      end
+    end)
   end
 
   @doc """

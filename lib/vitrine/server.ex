@@ -19,7 +19,7 @@ defmodule Vitrine.Server do
   `Vitrine.stats/1`, `Vitrine.close/1` and the others take a server as they take a plugin: a pid or any
   name. A call's timeout includes the time it waits for its turn.
 
-  The guide "Servers under supervision" shows restarts, variables that survive them, and upgrades.
+  The guides "Servers under supervision" and "Upgrades" show restarts, variables that survive them, and new versions.
   """
 
   use GenServer

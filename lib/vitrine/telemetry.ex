@@ -34,6 +34,7 @@ defmodule Vitrine.Telemetry do
   | `[:vitrine, :instantiate, :stop]` | an instance was made and initialised, ahead of calls | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
   | `[:vitrine, :snapshot, :stop]` | a plugin was initialised for a snapshot, and that taken | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
   | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool` (pid), `result` (`:ok`, or the reason of the error) |
+  | `[:vitrine, :pool, :upgrade]` | an upgrade of a pool came to its end, in the process that asked | `duration`, `monotonic_time` | `pool` (pid), `result`, `error` |
   | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `server` (pid), `plugin` |
   | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `server` (pid), `plugin`, `result`, `error` |
   | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was asked | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `error` |
@@ -72,6 +73,7 @@ defmodule Vitrine.Telemetry do
     [:vitrine, :instantiate, :stop],
     [:vitrine, :snapshot, :stop],
     [:vitrine, :pool, :queue],
+    [:vitrine, :pool, :upgrade],
     [:vitrine, :server, :queue],
     [:vitrine, :server, :upgrade],
     [:vitrine, :plug, :stop]

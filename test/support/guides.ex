@@ -5,6 +5,7 @@ for {name, file} <- [
       Observability: "observability",
       MultiTenant: "multi-tenant",
       Pools: "pools",
+      Upgrades: "upgrades",
       Plug: "plug"
     ] do
   path = Path.expand("../../guides/#{file}.md", __DIR__)

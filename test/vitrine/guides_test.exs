@@ -12,14 +12,16 @@ defmodule Vitrine.GuidesTest do
   doctest Vitrine.GuideExamples.Observability
   doctest Vitrine.GuideExamples.MultiTenant
   doctest Vitrine.GuideExamples.Pools
+  doctest Vitrine.GuideExamples.Upgrades
   doctest Vitrine.GuideExamples.Plug
 
   test "the examples are there" do
     guides = [
-      {"supervision", 4},
+      {"supervision", 3},
       {"observability", 4},
       {"multi-tenant", 5},
-      {"pools", 2},
+      {"pools", 1},
+      {"upgrades", 5},
       {"plug", 2}
     ]
 

@@ -193,6 +193,19 @@ defmodule Vitrine.TelemetryTest do
              ] = emitted()
     end
 
+    test "of upgrades of a pool, in the process that asks" do
+      pool = start_supervised!({Vitrine.Pool, source: wasm("rust_minimal")})
+      attach!()
+      :ok = Vitrine.Pool.upgrade(pool, wasm("rust_minimal"))
+      {:error, error} = Vitrine.Pool.upgrade(pool, "missing.wasm")
+      upgrades = for {[_, :pool, :upgrade], times, metadata} <- emitted(), do: {times, metadata}
+
+      assert [
+               {%{duration: _}, %{pool: ^pool, result: :ok, error: nil}},
+               {%{duration: _}, %{pool: ^pool, result: :error, error: ^error}}
+             ] = upgrades
+    end
+
     test "are all documented" do
       {:docs_v1, _, _, _, %{"en" => doc}, _, _} = Code.fetch_docs(Telemetry)
       for event <- Telemetry.events(), do: assert(doc =~ "`#{inspect(event)}`")
