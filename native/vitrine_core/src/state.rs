@@ -18,6 +18,7 @@ pub(crate) struct HostState {
     pub(crate) world: World,
     /// Absent only until the kernel is instantiated, before any guest code.
     pub(crate) kernel: Option<Memory>,
+    /// Absent also until a guest that has WASI uses it.
     pub(crate) wasi: Option<wasi::Context>,
     /// What is to be added to the message of an error.
     pub(crate) note: Option<String>,
@@ -25,18 +26,14 @@ pub(crate) struct HostState {
 
 impl HostState {
     pub(crate) fn new(shared: Arc<Shared>) -> Result<Self, Error> {
-        let wasi = match &shared.wasi {
-            Some(granted) => Some(wasi::context(&shared, granted)?),
-            None => None,
-        };
         Ok(HostState {
+            wasi: wasi::begin(&shared)?,
             limiter: Limiter::new(
                 shared.limits,
                 shared.links.modules.len(),
                 MemoryShare::new(shared.counters.memory.clone()),
             ),
             world: World::default(),
-            wasi,
             kernel: None,
             note: None,
             shared,

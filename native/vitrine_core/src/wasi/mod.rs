@@ -63,8 +63,36 @@ pub(crate) struct Context {
     pub(crate) printers: [Printer; 2],
 }
 
-/// A context for an instance; opens its directories.
-pub(crate) fn context(shared: &Arc<Shared>, granted: &Wasi) -> std::result::Result<Context, Error> {
+/// What an instance of this plugin begins with. Directories are opened here, because that can fail;
+/// without any the context is made when the guest first asks for something, which many never do.
+pub(crate) fn begin(shared: &Arc<Shared>) -> std::result::Result<Option<Context>, Error> {
+    match &shared.wasi {
+        Some(granted) if !granted.directories.is_empty() => {
+            let (mut builder, printers) = prepare(shared, granted);
+            for directory in &granted.directories {
+                open(&mut builder, directory)?;
+            }
+            let wasi = builder.build_p1();
+            Ok(Some(Context { wasi, printers }))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn context(state: &mut HostState) -> &mut WasiP1Ctx {
+    let shared = &state.shared;
+    let context = state.wasi.get_or_insert_with(|| {
+        let granted = shared.wasi.as_ref();
+        // Linked for no other: see `Plugin::new`.
+        let granted = granted.expect("a plugin that is linked with WASI has it");
+        let (mut builder, printers) = prepare(shared, granted);
+        let wasi = builder.build_p1();
+        Context { wasi, printers }
+    });
+    &mut context.wasi
+}
+
+fn prepare(shared: &Arc<Shared>, granted: &Wasi) -> (WasiCtxBuilder, [Printer; 2]) {
     let printers = [
         Printer::new(shared.clone(), Stream::Stdout, granted.stdout),
         Printer::new(shared.clone(), Stream::Stderr, granted.stderr),
@@ -80,31 +108,24 @@ pub(crate) fn context(shared: &Arc<Shared>, granted: &Wasi) -> std::result::Resu
         .max_random_size(MAX_RANDOM)
         .allow_tcp(false)
         .allow_udp(false);
-    for directory in &granted.directories {
-        let permissions = match directory.read_only {
-            true => FsPerms::ReadOnly,
-            false => FsPerms::ReadWrite,
-        };
-        builder
-            .preopened_dir(&directory.host, &directory.guest, permissions)
-            .map_err(|e| {
-                let host = directory.host.display();
-                let why = format!("the plugin's directory {host} cannot be opened: {e:#}");
-                Error::new(Reason::Manifest, why)
-            })?;
-    }
-    Ok(Context {
-        wasi: builder.build_p1(),
-        printers,
+    (builder, printers)
+}
+
+fn open(builder: &mut WasiCtxBuilder, directory: &Directory) -> std::result::Result<(), Error> {
+    let permissions = match directory.read_only {
+        true => FsPerms::ReadOnly,
+        false => FsPerms::ReadWrite,
+    };
+    let opened = builder.preopened_dir(&directory.host, &directory.guest, permissions);
+    opened.map(|_| ()).map_err(|e| {
+        let host = directory.host.display();
+        let why = format!("the plugin's directory {host} cannot be opened: {e:#}");
+        Error::new(Reason::Manifest, why)
     })
 }
 
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
-    add_to_linker_async(linker, |state: &mut HostState| {
-        // Linked only for plugins whose stores are made with a context.
-        let context = state.wasi.as_mut();
-        &mut context.expect("WASI is linked with its context").wasi
-    })?;
+    add_to_linker_async(linker, context)?;
     // wasmtime-wasi takes codes from 126 on for a crash, and loses them.
     linker.func_wrap(NAMESPACE, "proc_exit", |code: i32| -> Result<()> {
         Err(I32Exit(code).into())
