@@ -15,7 +15,7 @@ use html5ever::{Attribute, ParseOpts, QualName, local_name, ns, parse_fragment};
 use super::Error;
 
 /// Elements that a text may become.
-const ELEMENTS: usize = 32 * 1024;
+pub const ELEMENTS: usize = 32 * 1024;
 
 /// Elements that may be open at the same time, or wait to be opened again.
 const OPEN: usize = 512;

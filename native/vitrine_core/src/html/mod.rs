@@ -12,6 +12,7 @@ mod limit;
 mod policy;
 mod read;
 mod shape;
+mod strict;
 mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
