@@ -51,7 +51,7 @@ defmodule Vitrine.HTML do
   alias Vitrine.HTML.{Names, Options, Renderer, Tree}
 
   # What is worth a try on the process's own scheduler, in bytes.
-  @short 1024
+  @short 4096
 
   @doc """
   Makes a plugin's HTML safe.
@@ -96,11 +96,15 @@ defmodule Vitrine.HTML do
     end
   end
 
-  defp work(html, policy, normal, dirty) when byte_size(html) <= @short do
-    with :large <- normal.(html, policy), do: dirty.(html, policy)
-  end
+  # What is short is begun by the process's own scheduler, and often done then.
+  defp work(html, policy, normal, _dirty) when byte_size(html) <= @short,
+    do: go_on(normal.(html, policy))
 
-  defp work(html, policy, _normal, dirty), do: dirty.(html, policy)
+  defp work(html, policy, _normal, dirty), do: go_on(dirty.(html, policy))
+
+  # Between two pieces of the work the process can be killed, which ends it.
+  defp go_on({:more, document}), do: document |> Native.html_resume_dirty() |> go_on()
+  defp go_on(answer), do: answer
 
   @doc ~S'''
   What a LiveView or a component returns, or has in its template, to show a tree.

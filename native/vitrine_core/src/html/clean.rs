@@ -7,7 +7,6 @@
 //!
 //! A strict text needs none of that, whether it was written so or became so: see [`super::strict`].
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use ammonia::{Builder, UrlRelative};
@@ -16,11 +15,7 @@ use super::attributes::Attributes;
 use super::policy::{ATTRIBUTES, DROPPED, GENERIC, PREFIXES, PRESENTATION, Policy, SVG_TAGS, TAGS};
 use super::read;
 use super::strict::{self, Allowed};
-use super::{EVENTS, Error, limit, write};
-
-/// How often a document may change. Text as people write it does so once, mangled text up to three
-/// times.
-const PASSES: usize = 6;
+use super::{EVENTS, Error, write};
 
 /// Schemes that hosts are likely to want.
 const COMMON_SCHEMES: &[&str] = &["https", "http", "mailto", "tel", "sms"];
@@ -84,38 +79,30 @@ impl<'p> Cleaner<'p> {
         }
     }
 
-    /// The document as the sanitiser writes it, once that is what a parser makes of it.
-    pub fn clean(&self, html: &str, limits: &Policy) -> Result<String, Error> {
-        self.settle(html, limits, |text| strict::clean(text, &self.allowed))
+    /// The document with what may stay, if it is strict.
+    pub fn scan(&self, html: &str, limits: &Policy) -> Option<Result<String, Error>> {
+        let cleaned = strict::clean(html, &self.allowed)?;
+        Some(not_too_long(cleaned, limits))
     }
 
-    /// The same, if no text were strict.
-    #[cfg(test)]
-    pub fn clean_by_parser(&self, html: &str, limits: &Policy) -> Result<String, Error> {
-        self.settle(html, limits, |_| None)
+    /// What the parser and the sanitiser make of a text.
+    pub fn pass(&self, text: &str, limits: &Policy) -> Result<Pass, Error> {
+        let cleaned = not_too_long(self.builder.clean(text).to_string(), limits)?;
+        let shown = write::document(&read::nodes(&cleaned, limits.max_depth)?);
+        Ok(if shown == text {
+            Pass::Same(cleaned)
+        } else {
+            Pass::Changed(shown)
+        })
     }
+}
 
-    fn settle(
-        &self,
-        html: &str,
-        limits: &Policy,
-        strict: impl Fn(&str) -> Option<String>,
-    ) -> Result<String, Error> {
-        let mut text = Cow::Borrowed(html);
-        for _ in 0..=PASSES {
-            if let Some(cleaned) = strict(&text) {
-                return not_too_long(cleaned, limits);
-            }
-            limit::check(&text)?;
-            let cleaned = not_too_long(self.builder.clean(&text).to_string(), limits)?;
-            let shown = write::document(&read::nodes(&cleaned, limits.max_depth)?);
-            if shown == text {
-                return Ok(cleaned);
-            }
-            text = Cow::Owned(shown);
-        }
-        Err(Error::Unstable)
-    }
+/// What becomes of a text that is parsed and cleaned.
+pub enum Pass {
+    /// As it is shown it is what it was: this is how the sanitiser writes it.
+    Same(String),
+    /// Another, as it is shown.
+    Changed(String),
 }
 
 /// Prefixes and references make it longer.

@@ -42,9 +42,8 @@ impl Allowed {
     }
 
     fn has(&self, rule: &Rule, name: &str) -> bool {
-        let of_element = |(element, names): &(&str, &[&str])| {
-            *element == rule.name && names.contains(&name)
-        };
+        let of_element =
+            |(element, names): &(&str, &[&str])| *element == rule.name && names.contains(&name);
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             // A parser gives only the names of drawings their capitals.
             return rule.is_drawing() && ATTRIBUTES.iter().any(of_element);
@@ -151,7 +150,9 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
             .starts_with([' ', '\n', '\t', '>', '/'])
             .then_some((name, "", behind));
     };
-    let (quote, value) = value.split_at_checked(1).filter(|(quote, _)| matches!(*quote, "\"" | "'"))?;
+    let (quote, value) = value
+        .split_at_checked(1)
+        .filter(|(quote, _)| matches!(*quote, "\"" | "'"))?;
     let (value, behind) = value.split_once(quote)?;
     Some((name, value, behind))
 }

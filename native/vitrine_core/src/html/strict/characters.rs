@@ -48,12 +48,16 @@ fn reference(text: &str) -> Option<(char, &str)> {
     };
     // Others than these can be numbers of something else for the standard.
     let character = char::from(u8::try_from(code).ok()?);
-    (' '..='~').contains(&character).then_some((character, behind))
+    (' '..='~')
+        .contains(&character)
+        .then_some((character, behind))
 }
 
 fn plain_number(digits: &str, radix: u32) -> Option<u32> {
     let plain = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    plain.then(|| u32::from_str_radix(digits, radix).ok()).flatten()
+    plain
+        .then(|| u32::from_str_radix(digits, radix).ok())
+        .flatten()
 }
 
 /// Writes a text as the sanitiser does.

@@ -138,7 +138,12 @@ fn rules() -> HashMap<&'static str, Rule> {
     rules.add("button", Content::Flow, 0, button);
     rules.add("select", Content::Elements, 0, 0);
     let table = rules.set(&["table"]);
-    rules.add("table", Content::Elements, 0, paragraph | formatting | table);
+    rules.add(
+        "table",
+        Content::Elements,
+        0,
+        paragraph | formatting | table,
+    );
     for (name, lists) in ITEMS {
         let lists = rules.set(lists);
         rules.add(name, Content::Flow, lists, paragraph);
@@ -199,6 +204,10 @@ impl Open {
     pub fn content(&self) -> Content {
         let innermost = self.elements.last();
         innermost.map_or(Content::Flow, |(rule, _)| rule.content)
+    }
+
+    pub fn innermost(&self) -> Option<&'static str> {
+        self.elements.last().map(|(rule, _)| rule.name)
     }
 
     pub fn is_empty(&self) -> bool {

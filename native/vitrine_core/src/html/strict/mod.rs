@@ -5,6 +5,8 @@
 //! became of them: one scan finds that a document is of that kind, and writes it with the attributes that may
 //! stay. Whatever is not for sure, the scan refuses, and it is left to the parser.
 //!
+//! The one thing that is added is the body of a table of rows.
+//!
 //! What is accepted here must become just what the sanitiser makes of it, once and again. Tests
 //! compare them.
 
@@ -18,9 +20,6 @@ use super::limit::ELEMENTS;
 
 pub use self::attributes::Allowed;
 
-/// Far fewer elements than the parser takes, so that it would take them.
-const MOST: usize = ELEMENTS / 2;
-
 /// The document with what may stay of it, if it is strict.
 pub fn clean(html: &str, allowed: &Allowed) -> Option<String> {
     // A parser skips a byte order mark.
@@ -33,6 +32,7 @@ pub fn clean(html: &str, allowed: &Allowed) -> Option<String> {
         open: Open::default(),
         values: Values::new(allowed),
         elements: 0,
+        implied: false,
     };
     while !scan.rest.is_empty() {
         scan.piece()?;
@@ -46,6 +46,8 @@ struct Scan<'t> {
     open: Open,
     values: Values<'t>,
     elements: usize,
+    /// Whether the body of the table is one that a parser adds. There are no tables in tables.
+    implied: bool,
 }
 
 impl<'t> Scan<'t> {
@@ -72,7 +74,12 @@ impl<'t> Scan<'t> {
     }
 
     fn end_tag(&mut self, tag: &'t str) -> Option<()> {
-        let name = self.open.pop()?.name;
+        let mut name = self.open.pop()?.name;
+        if name == "tbody" && self.implied {
+            self.implied = false;
+            self.write_end(name);
+            name = self.open.pop()?.name;
+        }
         self.rest = tag.strip_prefix(name)?.strip_prefix('>')?;
         self.write_end(name);
         Some(())
@@ -85,19 +92,38 @@ impl<'t> Scan<'t> {
     }
 
     fn start_tag(&mut self, tag: &'t str) -> Option<()> {
-        self.elements += 1;
         let end = tag.find(|c: char| !c.is_ascii_alphanumeric())?;
         let (name, behind) = tag.split_at(end);
-        let rule = rule(name).filter(|rule| self.open.may_hold(rule))?;
-        if self.elements > MOST {
-            return None;
+        let rule = rule(name)?;
+        if name == "tr" && self.open.innermost() == Some("table") {
+            self.imply_body()?;
         }
-        self.cleaned.push('<');
-        self.cleaned.push_str(rule.name);
+        self.begin(rule)?;
         let behind = self.values.write(&mut self.cleaned, rule, behind)?;
         self.cleaned.push('>');
         self.rest = behind;
         self.open_element(rule)
+    }
+
+    /// A row that is in no body of its table gets one, until the table ends.
+    fn imply_body(&mut self) -> Option<()> {
+        let body = rule("tbody")?;
+        self.begin(body)?;
+        self.cleaned.push('>');
+        self.open.push(body);
+        self.implied = true;
+        Some(())
+    }
+
+    /// Writes the beginning of a start tag, if the element may be here.
+    fn begin(&mut self, rule: &Rule) -> Option<()> {
+        self.elements += 1;
+        if self.elements > ELEMENTS || !self.open.may_hold(rule) {
+            return None;
+        }
+        self.cleaned.push('<');
+        self.cleaned.push_str(rule.name);
+        Some(())
     }
 
     /// Reads the end of a start tag.
