@@ -62,6 +62,7 @@ defmodule Vitrine.Native do
   def html_sanitize_dirty(_html, _policy), do: error()
   def html_parse(_html, _policy), do: error()
   def html_parse_dirty(_html, _policy), do: error()
+  def html_resume_dirty(_document), do: error()
 
   @doc false
   # Runs `ask`, one of the functions above that answer by message, and waits for its answer.

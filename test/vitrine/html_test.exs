@@ -91,6 +91,19 @@ defmodule Vitrine.HTMLTest do
     end
   end
 
+  describe "sanitize/2 of documents that would take long" do
+    test "is an error" do
+      for piece <- ["<", "<table><b>x", "</span><i>", "<p a></p><b>"] do
+        html = String.duplicate(piece, div(250 * 1024, byte_size(piece)))
+        assert {:error, %Error{reason: :html}} = HTML.sanitize(html, namespace: "a")
+      end
+
+      attributes = Enum.map_join(1..1000, " ", &"phx-value-a#{&1}")
+      assert {:error, %Error{} = error} = HTML.sanitize("<b #{attributes}>", namespace: "a")
+      assert error.message =~ "too many elements"
+    end
+  end
+
   describe "sanitize/2" do
     test "takes iodata, and bytes that are no text" do
       assert clean!(["<p>", [?a, "b"], 255]) == "<p>ab\uFFFD</p>"
@@ -146,13 +159,48 @@ defmodule Vitrine.HTMLTest do
   end
 
   describe "on which scheduler" do
-    test "only what is small for sure is worked on by the process's own" do
-      policy = HTML.Options.policy!(namespace: "game")
-      assert {:ok, "<p>x</p>"} = Native.html_sanitize("<p>x", policy)
+    setup do
+      %{policy: HTML.Options.policy!(namespace: "game")}
+    end
 
-      for html <- [String.duplicate("<b>", 300), String.duplicate("x", 1025), <<255>>] do
-        assert Native.html_sanitize(html, policy) == :large
-        assert Native.html_parse(html, policy) == :large
+    test "a process's own does only what takes no time for sure", %{policy: policy} do
+      assert Native.html_sanitize("<p>x", policy) == {:ok, "<p>x</p>"}
+
+      # As every parser reads it, which one scan says.
+      strict = String.duplicate("<p class=\"a\">x</p>", 100)
+      assert {:ok, _html} = Native.html_sanitize(strict, policy)
+      assert {:ok, _part} = Native.html_parse(strict, policy)
+
+      for loose <- [String.duplicate("<b>x</b><p>", 100), String.duplicate("<p>", 1000)] do
+        assert {:more, document} = Native.html_sanitize(loose, policy)
+        assert {_pieces, {:ok, html}} = go_on(document)
+        assert html == clean!(loose)
+        assert {:more, document} = Native.html_parse(loose, policy)
+        assert {_pieces, {:ok, {_fingerprint, _statics, _dynamics}}} = go_on(document)
+      end
+    end
+
+    test "a dirty one leaves what takes long between two steps", %{policy: policy} do
+      loose = String.duplicate("<p>Some <b>words</b><ul><li>and <i>more</i></ul>", 5000)
+      assert {:more, document} = Native.html_parse_dirty(loose, policy)
+      assert {pieces, {:ok, _part}} = go_on(document)
+      assert pieces >= 2
+
+      assert {:ok, tree} = HTML.parse(loose, namespace: "game")
+      assert IO.iodata_to_binary(HTML.to_iodata(tree)) == clean!(loose)
+    end
+
+    test "after an error nothing is left", %{policy: policy} do
+      loose = String.duplicate("<i>", 1000)
+      assert {:more, document} = Native.html_sanitize(loose, policy)
+      assert {_pieces, {:error, _message}} = go_on(document)
+      assert {:error, _message} = Native.html_resume_dirty(document)
+    end
+
+    defp go_on(document, pieces \\ 1) do
+      case Native.html_resume_dirty(document) do
+        {:more, document} -> go_on(document, pieces + 1)
+        answer -> {pieces, answer}
       end
     end
   end
@@ -178,6 +226,18 @@ defmodule Vitrine.HTMLTest do
         assert {:ok, tree} = HTML.parse(html, namespace: "game")
         assert IO.iodata_to_binary(HTML.to_iodata(tree)) == clean!(html)
       end)
+    end
+
+    test "is the same however a document is written" do
+      strict =
+        ~s(<div class="a b" title="x &lt; y"><p>1 &amp; 2</p><table><tbody><tr><td>x</td></tr></tbody></table>) <>
+          ~s(<svg viewBox="0 0 9 9"><rect width="3" fill="red"></rect></svg></div>)
+
+      loose =
+        "<!-- --><div title='x < y' class='a b'><p>1 & 2<table><tr><td>x</table>" <>
+          "<svg viewbox='0 0 9 9'><rect fill=red width=3 /></svg></div>"
+
+      assert HTML.parse(strict, namespace: "game") == HTML.parse(loose, namespace: "game")
     end
 
     test "is an error for what sanitize/2 refuses" do

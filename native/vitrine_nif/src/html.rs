@@ -1,15 +1,20 @@
 //! HTML of plugins as safe text, or as parts.
 //!
-//! Each NIF is there twice: on a normal scheduler it answers `:large` to what takes longer than it may.
-//! The core recurses no deeper than a document may be nested, which any scheduler's stack can hold.
+//! Work begins on a normal scheduler if it could be done there at once, and goes on on dirty ones. A document
+//! that takes long is left between two of its steps, and gone on with by another call: so no scheduler is held
+//! for long, and a process that is killed meanwhile leaves no work behind. The core recurses no deeper than
+//! a document may be nested, which any scheduler's stack can hold.
 //!
-//! They answer `{:ok, html}` or `{:ok, part}`, or `{:error, message}`. A part is `{fingerprint,
-//! statics, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil}`.
+//! The functions answer `{:ok, html}` or `{:ok, part}`, `{:error, message}`, or `{:more, document}`. A part is
+//! `{fingerprint, statics, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil}`.
 
 use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use rustler::{Binary, Encoder, Env, NifMap, Term};
-use vitrine_core::html::{self, Dynamic, Part, Policy};
+use parking_lot::Mutex;
+use rustler::{Binary, Encoder, Env, NifMap, Resource, ResourceArc, Term};
+use vitrine_core::html::{self, Document, Dynamic, Error, Part, Policy, Shape};
 
 use crate::{atoms, bytes, codec};
 
@@ -55,53 +60,108 @@ fn html_fault(policy: PolicyTerm) -> Option<String> {
     html::check(&policy.into()).err()
 }
 
+/// How long a dirty scheduler goes on with the steps of a document.
+const SLICE: Duration = Duration::from_millis(5);
+
+/// What a document is to become.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Text,
+    Parts,
+}
+
+/// A document that is not done.
+struct Unfinished(Mutex<Document>, Wanted);
+
+#[rustler::resource_impl]
+impl Resource for Unfinished {}
+
 #[rustler::nif]
 fn html_sanitize<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    small(env, html, || sanitize(env, html, policy))
+    codec::charged(env, || begin(env, html, policy, Wanted::Text, at_once))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn html_sanitize_dirty<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    sanitize(env, html, policy)
+    begin(env, html, policy, Wanted::Text, for_a_slice)
 }
 
 #[rustler::nif]
 fn html_parse<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    small(env, html, || parse(env, html, policy))
+    codec::charged(env, || begin(env, html, policy, Wanted::Parts, at_once))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn html_parse_dirty<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    parse(env, html, policy)
+    begin(env, html, policy, Wanted::Parts, for_a_slice)
 }
 
-fn small<'a>(env: Env<'a>, html: Binary<'a>, work: impl FnOnce() -> Term<'a>) -> Term<'a> {
-    match std::str::from_utf8(html.as_slice()) {
-        Ok(text) if html::is_small(text) => codec::charged(env, work),
-        _ => atoms::large().encode(env),
-    }
+#[rustler::nif(schedule = "DirtyCpu")]
+fn html_resume_dirty(env: Env<'_>, unfinished: ResourceArc<Unfinished>) -> Term<'_> {
+    let mut document = unfinished.0.lock();
+    let result = for_a_slice(&mut document).and_then(|done| match done {
+        true => finish(env, &document, unfinished.1),
+        false => Ok((atoms::more(), &unfinished).encode(env)),
+    });
+    answer(env, result)
 }
 
-fn sanitize<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
+fn begin<'a>(
+    env: Env<'a>,
+    html: Binary<'a>,
+    policy: PolicyTerm,
+    wanted: Wanted,
+    work: impl FnOnce(&mut Document) -> Result<bool, Error>,
+) -> Term<'a> {
     let text = String::from_utf8_lossy(html.as_slice());
-    match html::sanitize(&text, &policy.into()) {
-        Ok(html) => (atoms::ok(), bytes::give(env, html.into_bytes())).encode(env),
-        Err(e) => (atoms::error(), e.to_string()).encode(env),
-    }
+    let result = Document::new(text, policy.into()).and_then(|mut document| {
+        if work(&mut document)? {
+            return finish(env, &document, wanted);
+        }
+        let unfinished = ResourceArc::new(Unfinished(Mutex::new(document), wanted));
+        Ok((atoms::more(), unfinished).encode(env))
+    });
+    answer(env, result)
 }
 
-fn parse<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    let text = String::from_utf8_lossy(html.as_slice());
-    match html::parse(&text, &policy.into()) {
-        Ok(part) => (atoms::ok(), Parts::new(env).part(&part)).encode(env),
-        Err(e) => (atoms::error(), e.to_string()).encode(env),
+/// Does what takes some tenths of a millisecond: a scan, and the rest of what is small. Whether the document is
+/// done then.
+fn at_once(document: &mut Document) -> Result<bool, Error> {
+    document.step()?;
+    while !document.is_clean() && document.is_nearly_clean() {
+        document.step()?;
     }
+    Ok(document.is_clean())
+}
+
+/// Does steps while the slice lasts. Whether there is time left to finish.
+fn for_a_slice(document: &mut Document) -> Result<bool, Error> {
+    let begun = Instant::now();
+    while begun.elapsed() < SLICE {
+        if document.is_clean() {
+            return Ok(true);
+        }
+        document.step()?;
+    }
+    Ok(false)
+}
+
+fn finish<'a>(env: Env<'a>, document: &Document, wanted: Wanted) -> Result<Term<'a>, Error> {
+    let result = match wanted {
+        Wanted::Text => bytes::give(env, document.to_html()?.into_bytes()),
+        Wanted::Parts => document.with_parts(|part| Parts::new(env).part(part))?,
+    };
+    Ok((atoms::ok(), result).encode(env))
+}
+
+fn answer<'a>(env: Env<'a>, result: Result<Term<'a>, Error>) -> Term<'a> {
+    result.unwrap_or_else(|e| (atoms::error(), e.to_string()).encode(env))
 }
 
 /// Makes terms of parts; those of the same shape share their text.
 struct Parts<'a> {
     env: Env<'a>,
-    shapes: HashMap<[u8; 32], (Term<'a>, Term<'a>)>,
+    shapes: HashMap<*const Shape, (Term<'a>, Term<'a>)>,
 }
 
 impl<'a> Parts<'a> {
@@ -112,17 +172,18 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn part(&mut self, part: &Part) -> Term<'a> {
+    fn part(&mut self, part: &Part<'_>) -> Term<'a> {
         let env = self.env;
-        let (fingerprint, statics) = *self.shapes.entry(part.fingerprint).or_insert_with(|| {
-            let statics: Vec<_> = part.statics.iter().map(|s| text(env, s)).collect();
-            (bytes::copy(env, &part.fingerprint), statics.encode(env))
+        let shape = &part.shape;
+        let (fingerprint, statics) = *self.shapes.entry(Rc::as_ptr(shape)).or_insert_with(|| {
+            let statics: Vec<_> = shape.statics.iter().map(|s| text(env, s)).collect();
+            (bytes::copy(env, &shape.fingerprint), statics.encode(env))
         });
         let dynamics: Vec<_> = part.dynamics.iter().map(|d| self.dynamic(d)).collect();
         (fingerprint, statics, dynamics).encode(env)
     }
 
-    fn dynamic(&mut self, dynamic: &Dynamic) -> Term<'a> {
+    fn dynamic(&mut self, dynamic: &Dynamic<'_>) -> Term<'a> {
         match dynamic {
             Dynamic::Text(value) => text(self.env, value),
             Dynamic::Part(part) => self.part(part),

@@ -39,6 +39,8 @@ mod atoms {
         // Messages
         vitrine_wake,
         vitrine_reply,
+        // HTML
+        more,
         // Replies
         go,
         values,

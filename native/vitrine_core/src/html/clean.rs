@@ -4,6 +4,8 @@
 //! A sanitiser cleans a tree and writes it as text; a browser makes a tree of the text, and for some
 //! trees it is another one, in which what was harmless is not (mutation XSS). So the text is read and
 //! cleaned again until nothing changes: then the tree that was checked is the tree that is shown.
+//!
+//! A strict text needs none of that, whether it was written so or became so: see [`super::strict`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,17 +14,17 @@ use ammonia::{Builder, UrlRelative};
 use super::attributes::Attributes;
 use super::policy::{ATTRIBUTES, DROPPED, GENERIC, PREFIXES, PRESENTATION, Policy, SVG_TAGS, TAGS};
 use super::read;
-use super::{EVENTS, Error, limit, write};
-
-/// How often a document may change. Text as people write it does so once, mangled text up to three
-/// times.
-const PASSES: usize = 6;
+use super::strict::{self, Allowed};
+use super::{EVENTS, Error, write};
 
 /// Schemes that hosts are likely to want.
 const COMMON_SCHEMES: &[&str] = &["https", "http", "mailto", "tel", "sms"];
 
 /// The sanitiser for a policy, but for its limits.
-pub struct Cleaner<'p>(Builder<'p>);
+pub struct Cleaner<'p> {
+    builder: Builder<'p>,
+    allowed: Allowed,
+}
 
 impl Cleaner<'static> {
     /// A sanitiser that outlives its policy, if what the host adds is nothing out of the ordinary.
@@ -39,14 +41,14 @@ impl<'p> Cleaner<'p> {
         let schemes = policy.schemes.iter().map(String::as_str).collect();
         let mut cleaner = Cleaner::build(policy, schemes);
         for tag in &policy.tags {
-            cleaner.0.add_tags([tag.as_str()]);
+            cleaner.builder.add_tags([tag.as_str()]);
         }
         for (element, attribute) in &policy.attributes {
             if element == "*" {
-                cleaner.0.add_generic_attributes([attribute.as_str()]);
+                cleaner.builder.add_generic_attributes([attribute.as_str()]);
             } else {
                 cleaner
-                    .0
+                    .builder
                     .add_tag_attributes(element.as_str(), [attribute.as_str()]);
             }
         }
@@ -71,33 +73,44 @@ impl<'p> Cleaner<'p> {
             .url_relative(UrlRelative::PassThrough)
             .link_rel(None)
             .attribute_filter(move |element, name, value| attributes.filter(element, name, value));
-        Cleaner(builder)
+        Cleaner {
+            builder,
+            allowed: Allowed::new(policy),
+        }
     }
 
-    /// The document as the sanitiser writes it, once that is what a parser makes of it.
-    pub fn clean(&self, html: &str, limits: &Policy) -> Result<String, Error> {
-        let (_, mut text) = self.pass(html, limits)?;
-        for _ in 0..PASSES {
-            let (cleaned, again) = self.pass(&text, limits)?;
-            if again == text {
-                return Ok(cleaned);
-            }
-            text = again;
-        }
-        Err(Error::Unstable)
+    /// The document with what may stay, if it is strict.
+    pub fn scan(&self, html: &str, limits: &Policy) -> Option<Result<String, Error>> {
+        let cleaned = strict::clean(html, &self.allowed)?;
+        Some(not_too_long(cleaned, limits))
     }
 
-    /// What the sanitiser writes, and the same as it is shown.
-    fn pass(&self, text: &str, limits: &Policy) -> Result<(String, String), Error> {
-        limit::check(text)?;
-        let cleaned = self.0.clean(text).to_string();
-        // Prefixes and references make it longer.
-        if cleaned.len() > limits.max_bytes.saturating_mul(4) {
-            return Err(Error::TooLong);
-        }
+    /// What the parser and the sanitiser make of a text.
+    pub fn pass(&self, text: &str, limits: &Policy) -> Result<Pass, Error> {
+        let cleaned = not_too_long(self.builder.clean(text).to_string(), limits)?;
         let shown = write::document(&read::nodes(&cleaned, limits.max_depth)?);
-        Ok((cleaned, shown))
+        Ok(if shown == text {
+            Pass::Same(cleaned)
+        } else {
+            Pass::Changed(shown)
+        })
     }
+}
+
+/// What becomes of a text that is parsed and cleaned.
+pub enum Pass {
+    /// As it is shown it is what it was: this is how the sanitiser writes it.
+    Same(String),
+    /// Another, as it is shown.
+    Changed(String),
+}
+
+/// Prefixes and references make it longer.
+fn not_too_long(cleaned: String, limits: &Policy) -> Result<String, Error> {
+    if cleaned.len() > limits.max_bytes.saturating_mul(4) {
+        return Err(Error::TooLong);
+    }
+    Ok(cleaned)
 }
 
 fn tag_attributes<'p>() -> HashMap<&'p str, HashSet<&'p str>> {

@@ -17,6 +17,7 @@ pub struct Context<'a> {
     pub properties: &'a [String],
 }
 
+/// In order.
 #[rustfmt::skip]
 const PROPERTIES: &[&str] = &[
     "align-content", "align-items", "align-self", "aspect-ratio", "background",
@@ -105,7 +106,7 @@ fn declaration(input: &mut Parser<'_>, context: Context<'_>) -> Result<(String, 
         .expect_ident()
         .map_err(|_| Refused)?
         .to_ascii_lowercase();
-    let known = PROPERTIES.contains(&name.as_str())
+    let known = PROPERTIES.binary_search(&name.as_str()).is_ok()
         || context.properties.contains(&name)
         || context.contained && CONTAINED_PROPERTIES.contains(&name.as_str());
     if !known {
@@ -227,5 +228,15 @@ fn write_url(value: &mut String, url: &str, context: Context<'_>) -> Result<(), 
 fn space(value: &mut String) {
     if !value.is_empty() {
         value.push(' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_in_order() {
+        assert!(PROPERTIES.is_sorted());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! What a text becomes can be much larger than the text: a parser opens each formatting element that
 //! was not closed again in each paragraph behind it, and looks through all that is open at each tag.
-//! So the text is parsed once into nothing, piece by piece, and what it would become is counted.
+//! So the text is parsed once into nothing, piece by piece, and what it would become, and what that would
+//! take, is counted. Counted and not timed, so that the same document is always taken or always refused.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,10 +13,10 @@ use html5ever::tendril::{StrTendril, TendrilSink};
 use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::{Attribute, ParseOpts, QualName, local_name, ns, parse_fragment};
 
-use super::Error;
+use super::{Error, attribute_limit};
 
-/// Elements that a text may become.
-const ELEMENTS: usize = 32 * 1024;
+/// Elements that a text may become. They take some hundred bytes each.
+pub const ELEMENTS: usize = 32 * 1024;
 
 /// Elements that may be open at the same time, or wait to be opened again.
 const OPEN: usize = 512;
@@ -23,17 +24,17 @@ const OPEN: usize = 512;
 /// Bytes between two looks at the counts.
 const PIECE: usize = 1024;
 
+/// What is so short that nothing in it takes long, if it has not many tags.
+const SMALL: usize = 1024;
+
 /// Elements that a parser opens again where it closed them before their end tag.
 const FORMATTING: &[&str] = &[
     "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
 ];
 
-/// Tags of a text whose parser may look through all that is open at each of them.
-const FEW: usize = 4 * 1024;
-
 /// About how many elements are made of a text at most, whatever its tags are: at each tag a parser may
 /// open each formatting element again.
-pub fn estimate(text: &str) -> usize {
+fn estimate(text: &str) -> usize {
     let (mut tags, mut formatting) = (0, 1);
     for tag in text.split('<').skip(1) {
         let end = tag.find(|c: char| !c.is_ascii_alphabetic());
@@ -41,41 +42,97 @@ pub fn estimate(text: &str) -> usize {
         tags += 1;
         formatting += usize::from(FORMATTING.iter().any(|own| own.eq_ignore_ascii_case(name)));
     }
-    if tags > FEW {
-        usize::MAX
-    } else {
-        tags * formatting
+    tags * formatting
+}
+
+/// Whether a parser is done with a text in some tenths of a millisecond.
+pub fn is_small(text: &str) -> bool {
+    text.len() <= SMALL && estimate(text) <= SMALL / 4
+}
+
+/// What parsing may take, in steps of about 5 ns, for all passes over a document. Text as people write it takes 30
+/// for a byte and a pass.
+pub struct Budget {
+    left: usize,
+    pass: usize,
+}
+
+impl Budget {
+    /// For a document of so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        let pass = bytes.saturating_mul(48).saturating_add(4_000_000);
+        Budget {
+            left: pass.saturating_mul(2),
+            pass,
+        }
+    }
+
+    /// Whether parsing the text takes bounded time and memory, which is then spent.
+    pub fn spend(&mut self, text: &str) -> Result<(), Error> {
+        if is_small(text) {
+            return Ok(());
+        }
+        if attribute_limit::is_exceeded(text) {
+            return Err(Error::TooLarge);
+        }
+        self.left -= count(text, self.left.min(self.pass))?;
+        Ok(())
     }
 }
 
-/// Whether parsing the text takes bounded time and memory.
-pub fn check(text: &str) -> Result<(), Error> {
-    if estimate(text) <= ELEMENTS {
-        return Ok(());
-    }
+/// The steps that parsing takes, if they are no more than `most`.
+fn count(text: &str, most: usize) -> Result<usize, Error> {
     let counts = Rc::new(Counts::default());
     let context = QualName::new(None, ns!(html), local_name!("div"));
     let sink = Counter(Rc::clone(&counts));
     let mut parser = parse_fragment(sink, ParseOpts::default(), context, Vec::new(), false);
+    let within = || {
+        if counts.open.get() > OPEN {
+            Err(Error::TooDeep)
+        } else if counts.made.get() > ELEMENTS || counts.steps.get() > most {
+            Err(Error::TooLarge)
+        } else {
+            Ok(counts.steps.get())
+        }
+    };
     let mut rest = text;
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE.min(rest.len())));
         parser.process(StrTendril::from(piece));
-        if counts.open.get() > OPEN {
-            return Err(Error::TooDeep);
-        }
-        if counts.made.get() > ELEMENTS {
-            return Err(Error::TooLarge);
-        }
+        within()?;
         rest = behind;
     }
-    Ok(())
+    // Text in tables waits for what is behind it.
+    parser.finish();
+    within()
 }
+
+// What things take, in steps: more than they do here, as much as they do where a tree is made.
+/// To look at an element that is open.
+const LOOK: usize = 2;
+/// To compare a formatting element with one that is open.
+const COMPARISON: usize = 40;
+const ELEMENT: usize = 400;
+const ATTRIBUTE: usize = 100;
+const TEXT: usize = 150;
+const FAULT: usize = 250;
 
 #[derive(Default)]
 struct Counts {
     made: Cell<usize>,
     open: Cell<usize>,
+    steps: Cell<usize>,
+}
+
+impl Counts {
+    fn spend(&self, steps: usize) {
+        self.steps.set(self.steps.get().saturating_add(steps));
+    }
+
+    /// Something is put elsewhere, or taken away: its place among its siblings is looked for.
+    fn search(&self) {
+        self.spend(TEXT + self.made.get() / 4);
+    }
 }
 
 /// An element that the parser still holds.
@@ -97,6 +154,7 @@ impl Counter {
     fn element(&self, name: QualName) -> Rc<Held> {
         self.0.made.set(self.0.made.get() + 1);
         self.0.open.set(self.0.open.get() + 1);
+        self.0.spend(ELEMENT);
         Rc::new(Held {
             name,
             counts: Rc::clone(&self.0),
@@ -115,17 +173,32 @@ impl TreeSink for Counter {
 
     fn finish(self) {}
 
-    fn parse_error(&self, _message: Cow<'static, str>) {}
+    fn parse_error(&self, _message: Cow<'static, str>) {
+        self.0.spend(FAULT);
+    }
 
     fn get_document(&self) -> Rc<Held> {
         self.nameless()
     }
 
     fn elem_name<'a>(&'a self, target: &'a Rc<Held>) -> &'a QualName {
+        self.0.spend(LOOK);
         &target.name
     }
 
-    fn create_element(&self, name: QualName, _: Vec<Attribute>, _: ElementFlags) -> Rc<Held> {
+    fn create_element(
+        &self,
+        name: QualName,
+        attributes: Vec<Attribute>,
+        _: ElementFlags,
+    ) -> Rc<Held> {
+        // Each was compared with those before it.
+        let attributes = attributes.len();
+        self.0.spend(attributes * (ATTRIBUTE + attributes / 2));
+        // And the element with those that could be opened again.
+        if FORMATTING.contains(&&*name.local) {
+            self.0.spend(self.0.open.get() * COMPARISON);
+        }
         self.element(name)
     }
 
@@ -137,7 +210,11 @@ impl TreeSink for Counter {
         self.nameless()
     }
 
-    fn append(&self, _parent: &Rc<Held>, _child: NodeOrText<Rc<Held>>) {}
+    fn append(&self, _parent: &Rc<Held>, child: NodeOrText<Rc<Held>>) {
+        if let NodeOrText::AppendText(_) = child {
+            self.0.spend(TEXT);
+        }
+    }
 
     fn append_based_on_parent_node(
         &self,
@@ -145,6 +222,7 @@ impl TreeSink for Counter {
         _previous: &Rc<Held>,
         _child: NodeOrText<Rc<Held>>,
     ) {
+        self.0.search();
     }
 
     fn append_doctype_to_document(&self, _: StrTendril, _: StrTendril, _: StrTendril) {}
@@ -154,16 +232,23 @@ impl TreeSink for Counter {
     }
 
     fn same_node(&self, one: &Rc<Held>, other: &Rc<Held>) -> bool {
+        self.0.spend(LOOK);
         Rc::ptr_eq(one, other)
     }
 
     fn set_quirks_mode(&self, _mode: QuirksMode) {}
 
-    fn append_before_sibling(&self, _sibling: &Rc<Held>, _new: NodeOrText<Rc<Held>>) {}
+    fn append_before_sibling(&self, _sibling: &Rc<Held>, _new: NodeOrText<Rc<Held>>) {
+        self.0.search();
+    }
 
     fn add_attrs_if_missing(&self, _target: &Rc<Held>, _attributes: Vec<Attribute>) {}
 
-    fn remove_from_parent(&self, _target: &Rc<Held>) {}
+    fn remove_from_parent(&self, _target: &Rc<Held>) {
+        self.0.search();
+    }
 
-    fn reparent_children(&self, _node: &Rc<Held>, _new_parent: &Rc<Held>) {}
+    fn reparent_children(&self, _node: &Rc<Held>, _new_parent: &Rc<Held>) {
+        self.0.search();
+    }
 }

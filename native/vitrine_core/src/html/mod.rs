@@ -1,25 +1,28 @@
 //! HTML of plugins, made safe to show in the pages of the host.
 //!
-//! [`sanitize`] makes a text of it, [`parse`] the parts that Phoenix LiveView wants. Neither trusts
-//! anything in the document; [`Policy`] says what may stay.
+//! A [`Document`] becomes a text, or the parts that Phoenix LiveView wants. Nothing in it is trusted;
+//! [`Policy`] says what may stay.
+//!
+//! Most documents are strict, and need one scan ([`strict`]). Others are parsed and cleaned by a sanitiser
+//! until nothing changes ([`clean`]), if that does not take too much ([`limit`]).
 
+mod attribute_limit;
 mod attributes;
 mod clean;
 mod cleaners;
 mod complete;
 mod css;
+mod document;
 mod limit;
 mod policy;
 mod read;
 mod shape;
+mod strict;
 mod write;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
+pub use document::Document;
 pub use policy::Policy;
-pub use shape::{Dynamic, Part};
-
-use complete::Completion;
+pub use shape::{Dynamic, Part, Shape};
 
 /// Events that can be kept, and their attributes.
 pub const EVENTS: &[(&str, &str)] = &[
@@ -37,16 +40,13 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("window-keyup", "phx-window-keyup"),
 ];
 
-/// What [`is_small`] takes, in bytes.
-const SMALL: usize = 1024;
-
 /// Why a document cannot be made safe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// More bytes than the policy allows.
     #[error("it is too long")]
     TooLong,
-    /// More elements than any document needs, or markup that a parser makes so many of.
+    /// More elements or attributes than any document needs, or markup that takes a parser as long.
     #[error("it has too many elements")]
     TooLarge,
     /// Deeper than the policy allows.
@@ -65,37 +65,24 @@ pub enum Error {
 
 /// The document as safe HTML.
 pub fn sanitize(html: &str, policy: &Policy) -> Result<String, Error> {
-    with_nodes(html, policy, write::document)
+    clean_document(html, policy)?.to_html()
 }
 
-/// The document as parts.
-pub fn parse(html: &str, policy: &Policy) -> Result<Part, Error> {
-    with_nodes(html, policy, shape::document)
-}
-
-fn with_nodes<R>(
+/// What `make` makes of the document as parts.
+pub fn parse<R>(
     html: &str,
     policy: &Policy,
-    make: impl FnOnce(&[read::Node<'_>]) -> R,
+    make: impl FnOnce(&Part<'_>) -> R,
 ) -> Result<R, Error> {
-    if html.len() > policy.max_bytes {
-        return Err(Error::TooLong);
-    }
-    // Whoever wrote the document may know more faults of the parser than its authors.
-    let clean = || cleaners::with(policy, |cleaner| cleaner.clean(html, policy));
-    let text = catch_unwind(AssertUnwindSafe(clean)).unwrap_or(Err(Error::Failed))?;
-    let completion = Completion {
-        submit: attributes::event_prefix(&policy.namespace),
-        target: policy.target.as_deref().map(complete::escape),
-    };
-    let mut nodes = read::nodes(&text, policy.max_depth)?;
-    completion.complete(&mut nodes);
-    Ok(make(&nodes))
+    clean_document(html, policy)?.with_parts(make)
 }
 
-/// Whether a document is so small that it is done in some tenths of a millisecond.
-pub fn is_small(html: &str) -> bool {
-    html.len() <= SMALL && limit::estimate(html) <= SMALL / 4
+fn clean_document(html: &str, policy: &Policy) -> Result<Document, Error> {
+    let mut document = Document::new(html, policy.clone())?;
+    while !document.is_clean() {
+        document.step()?;
+    }
+    Ok(document)
 }
 
 /// Why a policy cannot be followed: an element or attribute that nobody can allow.

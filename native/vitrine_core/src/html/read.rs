@@ -18,7 +18,7 @@ pub struct Element<'t> {
     pub children: Vec<Node<'t>>,
 }
 
-impl Element<'_> {
+impl<'t> Element<'t> {
     /// Whether it has no end tag.
     pub fn is_void(&self) -> bool {
         is_void(self.name)
@@ -29,7 +29,7 @@ impl Element<'_> {
         matches!(self.name, "pre" | "textarea")
     }
 
-    pub fn attribute(&self, name: &str) -> Option<&str> {
+    pub fn attribute(&self, name: &str) -> Option<&'t str> {
         let found = self.attributes.iter().find(|(own, _)| *own == name);
         found.map(|(_, value)| *value)
     }
@@ -95,7 +95,8 @@ fn start_tag(text: &str) -> Result<(Element<'_>, &str), Error> {
     }
     let mut attributes = Vec::new();
     while let Some(attribute) = rest.strip_prefix(' ') {
-        let (name, value) = attribute.split_once("=\"").ok_or(Error::Unreadable)?;
+        let (name, value) = attribute.split_once('=').ok_or(Error::Unreadable)?;
+        let value = value.strip_prefix('"').ok_or(Error::Unreadable)?;
         if name.is_empty() || !name.bytes().all(is_name) {
             return Err(Error::Unreadable);
         }

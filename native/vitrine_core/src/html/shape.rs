@@ -6,19 +6,27 @@
 //! What is in the gaps of a part is all that changes while its fingerprint stays.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
 use super::read::{Element, Node};
 use super::write;
 
-/// Text with gaps: one more piece of text than there are gaps.
+/// Text with gaps, and what is in them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub struct Part<'t> {
+    /// The text, which parts of a document share.
+    pub shape: Rc<Shape>,
+    /// What is in the gaps.
+    pub dynamics: Vec<Dynamic<'t>>,
+}
+
+/// Text with gaps: one more piece of text than there are gaps.
+#[derive(Debug, PartialEq)]
+pub struct Shape {
     /// The text between the gaps.
     pub statics: Vec<String>,
-    /// What is in the gaps.
-    pub dynamics: Vec<Dynamic>,
     /// The sha256 of the text. Nobody can make two parts that differ and have the same: the client
     /// would put the values of one into the gaps of the other.
     pub fingerprint: [u8; 32],
@@ -26,86 +34,120 @@ pub struct Part {
 
 /// What is in a gap.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Dynamic {
+pub enum Dynamic<'t> {
     /// A text or the value of an attribute, escaped.
-    Text(String),
+    Text(&'t str),
     /// A part.
-    Part(Part),
+    Part(Part<'t>),
     /// Siblings, and for many their keys.
-    List(Vec<Dynamic>, Option<Vec<String>>),
+    List(Vec<Dynamic<'t>>, Option<Vec<String>>),
 }
 
 /// Siblings that are worth finding again by key when others come or go before them.
 const KEYED: usize = 16;
 
+/// Where a gap is in a text that is written. No document has this character.
+const GAP: char = '\0';
+
 /// The whole document.
-pub fn document(nodes: &[Node<'_>]) -> Part {
+pub fn document<'t>(nodes: &[Node<'t>]) -> Part<'t> {
     let mut writer = Writer::default();
-    writer.children(nodes);
-    writer.finish()
+    writer.part(|writer, dynamics| writer.children(nodes, dynamics))
 }
 
 #[derive(Default)]
 struct Writer {
-    statics: Vec<String>,
-    dynamics: Vec<Dynamic>,
+    /// The text of the part that is written, behind those of the parts around it.
     text: String,
+    /// The shapes so far, by their text: few, for many parts.
+    shapes: HashMap<String, Rc<Shape>>,
 }
 
 impl Writer {
-    fn gap(&mut self, dynamic: Dynamic) {
-        self.statics.push(std::mem::take(&mut self.text));
-        self.dynamics.push(dynamic);
+    fn part<'t>(&mut self, write: impl FnOnce(&mut Self, &mut Vec<Dynamic<'t>>)) -> Part<'t> {
+        let start = self.text.len();
+        let mut dynamics = Vec::new();
+        write(self, &mut dynamics);
+        let text = &self.text[start..];
+        let shape = match self.shapes.get(text) {
+            Some(shape) => Rc::clone(shape),
+            None => {
+                let shape = Rc::new(shape(text));
+                self.shapes.insert(text.into(), Rc::clone(&shape));
+                shape
+            }
+        };
+        self.text.truncate(start);
+        Part { shape, dynamics }
     }
 
-    fn finish(mut self) -> Part {
-        self.statics.push(self.text);
-        let mut hash = Sha256::new();
-        for text in &self.statics {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        }
-        Part {
-            statics: self.statics,
-            dynamics: self.dynamics,
-            fingerprint: hash.finalize().into(),
-        }
+    fn gap<'t>(&mut self, dynamics: &mut Vec<Dynamic<'t>>, dynamic: Dynamic<'t>) {
+        self.text.push(GAP);
+        dynamics.push(dynamic);
     }
 
-    fn element(&mut self, element: &Element<'_>) {
-        let mut text = std::mem::take(&mut self.text);
-        write::start_tag(&mut text, element, |text, value| {
-            self.statics.push(std::mem::take(text));
-            self.dynamics.push(Dynamic::Text(value.to_string()));
+    fn element<'t>(&mut self, element: &Element<'t>, dynamics: &mut Vec<Dynamic<'t>>) {
+        write::start_tag(&mut self.text, element, |text, value| {
+            text.push(GAP);
+            dynamics.push(Dynamic::Text(value));
         });
-        self.text = text;
         if !element.is_void() {
-            self.children(&element.children);
+            self.children(&element.children, dynamics);
         }
         write::end_tag(&mut self.text, element);
     }
 
-    fn children(&mut self, nodes: &[Node<'_>]) {
+    fn children<'t>(&mut self, nodes: &[Node<'t>], dynamics: &mut Vec<Dynamic<'t>>) {
         let elements = nodes.iter().filter(|node| matches!(node, Node::Element(_)));
         match elements.count() {
-            0 => self.gap(Dynamic::Text(nodes.iter().map(text_of).collect())),
-            1 => nodes.iter().for_each(|node| match node {
-                Node::Element(element) => self.element(element),
-                Node::Text(text) if is_blank(text) => self.text.push_str(text),
-                Node::Text(text) => self.gap(Dynamic::Text((*text).to_string())),
+            0 if nodes.is_empty() => self.gap(dynamics, Dynamic::Text("")),
+            0 | 1 => nodes.iter().for_each(|node| match node {
+                Node::Element(element) => self.element(element, dynamics),
+                Node::Text(text) if is_blank(text) && nodes.len() > 1 => self.text.push_str(text),
+                Node::Text(text) => self.gap(dynamics, Dynamic::Text(text)),
             }),
             _ => {
-                let list = list(nodes);
-                self.gap(list);
+                let list = self.list(nodes);
+                self.gap(dynamics, list);
             }
         }
     }
+
+    fn list<'t>(&mut self, nodes: &[Node<'t>]) -> Dynamic<'t> {
+        let mut items = Vec::new();
+        let mut blank = "";
+        for node in nodes {
+            match node {
+                // Space before an element belongs to it.
+                Node::Text(text) if is_blank(text) => blank = text,
+                Node::Text(text) => items.push(Dynamic::Text(text)),
+                Node::Element(element) => {
+                    let blank = std::mem::take(&mut blank);
+                    items.push(Dynamic::Part(self.part(|writer, dynamics| {
+                        writer.text.push_str(blank);
+                        writer.element(element, dynamics);
+                    })));
+                }
+            }
+        }
+        if !blank.is_empty() {
+            items.push(Dynamic::Text(blank));
+        }
+        let keys = (items.len() >= KEYED).then(|| keys(nodes, items.len()));
+        Dynamic::List(items, keys)
+    }
 }
 
-fn text_of<'t>(node: &Node<'t>) -> &'t str {
-    match node {
-        Node::Text(text) => text,
-        Node::Element(_) => "",
+fn shape(text: &str) -> Shape {
+    let statics: Vec<String> = text.split(GAP).map(String::from).collect();
+    let mut hash = Sha256::new();
+    for text in &statics {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    Shape {
+        statics,
+        fingerprint: hash.finalize().into(),
     }
 }
 
@@ -113,56 +155,30 @@ fn is_blank(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_whitespace())
 }
 
-fn list(nodes: &[Node<'_>]) -> Dynamic {
-    let mut items = Vec::new();
-    let mut keys = Keys::default();
-    let mut blank = "";
+/// Keys of so many siblings: what of the same name stands at the same place among its like is the same, if
+/// it has no id that says so better.
+fn keys(nodes: &[Node<'_>], items: usize) -> Vec<String> {
+    let mut keys = Vec::with_capacity(items);
+    let mut ids = HashSet::new();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut numbered = |name| {
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        format!("{name} {count}")
+    };
     for node in nodes {
         match node {
-            // Space before an element belongs to it.
-            Node::Text(text) if is_blank(text) => blank = text,
-            Node::Text(text) => {
-                keys.push("", None);
-                items.push(Dynamic::Text((*text).to_string()));
-            }
-            Node::Element(element) => {
-                keys.push(element.name, element.attribute("id"));
-                let mut writer = Writer {
-                    text: std::mem::take(&mut blank).into(),
-                    ..Writer::default()
-                };
-                writer.element(element);
-                items.push(Dynamic::Part(writer.finish()));
-            }
+            Node::Text(text) if is_blank(text) => {}
+            Node::Text(_) => keys.push(numbered("")),
+            Node::Element(element) => keys.push(match element.attribute("id") {
+                Some(id) if ids.insert(id) => format!("#{id}"),
+                _ => numbered(element.name),
+            }),
         }
     }
-    if !blank.is_empty() {
-        keys.push("", None);
-        items.push(Dynamic::Text(blank.to_string()));
+    // Space behind the last.
+    if keys.len() < items {
+        keys.push(numbered(""));
     }
-    let keys = (items.len() >= KEYED).then_some(keys.keys);
-    Dynamic::List(items, keys)
-}
-
-/// Keys of siblings: what of the same name stands at the same place among its like is the same, if it
-/// has no id that says so better.
-#[derive(Default)]
-struct Keys<'t> {
-    keys: Vec<String>,
-    ids: HashSet<&'t str>,
-    counts: HashMap<&'t str, usize>,
-}
-
-impl<'t> Keys<'t> {
-    fn push(&mut self, name: &'t str, id: Option<&'t str>) {
-        let key = match id {
-            Some(id) if self.ids.insert(id) => format!("#{id}"),
-            _ => {
-                let count = self.counts.entry(name).or_default();
-                *count += 1;
-                format!("{name} {count}")
-            }
-        };
-        self.keys.push(key);
-    }
+    keys
 }

@@ -25,10 +25,10 @@ fn write(out: &mut String, node: &Node<'_>) {
 }
 
 /// The start tag, whose values `value` writes.
-pub fn start_tag(
+pub fn start_tag<'t>(
     out: &mut String,
-    element: &Element<'_>,
-    mut value: impl FnMut(&mut String, &str),
+    element: &Element<'t>,
+    mut value: impl FnMut(&mut String, &'t str),
 ) {
     out.push('<');
     out.push_str(element.name);

@@ -95,8 +95,50 @@ fn hostile_documents_end() {
             let _ = sanitize(&html, &policy());
         }
     }
-    let attributes: String = (0..7000).map(|i| format!("phx-value-{i}=1 ")).collect();
-    assert!(clean(&format!("<b {attributes}>x</b>")).starts_with("<b phx-value-0=\"1\""));
+}
+
+#[test]
+fn attributes_are_bounded() {
+    let tag = |n: usize| {
+        let attributes: String = (0..n).map(|i| format!("phx-value-{i}=1 ")).collect();
+        format!("<b {attributes}>x</b>")
+    };
+    assert!(clean(&tag(256)).starts_with("<b phx-value-0=\"1\""));
+    assert_eq!(refused(&tag(257)), Error::TooLarge);
+}
+
+/// What takes a parser long without becoming many elements, or not at once.
+#[test]
+fn work_is_bounded() {
+    let formatting: String = (0..60).map(|i| format!("<b title={i}>")).collect();
+    for (before, piece) in [
+        ("", "<"),
+        ("", "&lt"),
+        ("<table>", "&lt"),
+        ("<table>", "<svg></svg>"),
+        ("<table>", "<i></i>"),
+        (&*"<x>".repeat(500), "</span>"),
+        (&*formatting, "<b id=a class=b style=c:d>x</b>"),
+        (&*formatting, "<p a></p>"),
+    ] {
+        let html = format!("{before}{}", piece.repeat(250 * 1024 / piece.len()));
+        assert_eq!(refused(&html), Error::TooLarge, "{before} {piece}");
+    }
+}
+
+#[test]
+fn what_people_write_is_within_the_bounds() {
+    // Unclosed, unquoted, and as long as it may be.
+    let loose = "<h2 id=x>Head</h2><p>Some <em>words</em>, <a href='https://a.example/'>a link</a>, <code>a < b</code> &amp more.\
+                 <ul><li>One<li>Another <strong>thing</strong></ul><!-- and --><blockquote><p>Quoted</blockquote><br/>\n";
+    for html in [
+        loose.repeat(250 * 1024 / loose.len()),
+        "It's 1 < 2 & 3 > 2. ".repeat(12_000),
+        format!("<table>{}</table>", "<tr><td>1<td>2".repeat(2500)),
+    ] {
+        // What is cleaned can be longer than what may be.
+        assert!(sanitize(&html, &policy()).is_ok(), "{}", &html[..20]);
+    }
 }
 
 #[test]

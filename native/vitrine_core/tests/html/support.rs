@@ -39,7 +39,7 @@ pub fn assert_safe(html: &str, cleaned: &str) {
         "again, of {html:?}"
     );
     assert_eq!(
-        together(&parse(html, &policy()).unwrap()),
+        parse(html, &policy(), together).unwrap(),
         cleaned,
         "parts of {html:?}"
     );
@@ -201,19 +201,19 @@ fn assert_stays(html: &str, cleaned: &str) {
 }
 
 /// Parts as text.
-pub fn together(part: &Part) -> String {
-    assert_eq!(part.statics.len(), part.dynamics.len() + 1);
-    let mut text = part.statics[0].clone();
-    for (dynamic, after) in part.dynamics.iter().zip(&part.statics[1..]) {
+pub fn together(part: &Part<'_>) -> String {
+    assert_eq!(part.shape.statics.len(), part.dynamics.len() + 1);
+    let mut text = part.shape.statics[0].clone();
+    for (dynamic, after) in part.dynamics.iter().zip(&part.shape.statics[1..]) {
         text += &dynamic_text(dynamic);
         text += after;
     }
     text
 }
 
-fn dynamic_text(dynamic: &Dynamic) -> String {
+fn dynamic_text(dynamic: &Dynamic<'_>) -> String {
     match dynamic {
-        Dynamic::Text(text) => text.clone(),
+        Dynamic::Text(text) => (*text).to_string(),
         Dynamic::Part(part) => together(part),
         Dynamic::List(items, _) => items.iter().map(dynamic_text).collect(),
     }
