@@ -71,7 +71,7 @@ defmodule Vitrine.LiveView do
   need not stand there besides; where `use MyAppWeb, :live_view` stands before it, that is kept.
   """
 
-  alias Vitrine.LiveView.{Component, Hub, Options, Socket}
+  alias Vitrine.LiveView.{Element, Hub, Options, Socket}
 
   @typedoc "A `Phoenix.LiveView.Socket`."
   @type socket :: struct()
@@ -177,7 +177,7 @@ defmodule Vitrine.LiveView do
   the client. Otherwise all of it is sent.
   """
   @spec plugin(map()) :: struct()
-  def plugin(%{view: _} = assigns), do: Component.render(assigns)
+  def plugin(%{view: _} = assigns), do: Element.render(assigns)
 
   @doc false
   def __whole__(assigns) do
@@ -188,7 +188,7 @@ defmodule Vitrine.LiveView do
         nil -> nil
       end
 
-    Component.render(%{view: assigns[:vitrine], __changed__: changed})
+    Element.render(%{view: assigns[:vitrine], __changed__: changed})
   end
 
   @doc """
