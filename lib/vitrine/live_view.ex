@@ -95,10 +95,7 @@ defmodule Vitrine.LiveView do
 
       @impl Phoenix.LiveView
       def mount(params, session, socket) do
-        case plugin(params, session, socket) do
-          {:ok, options} -> {:ok, Vitrine.LiveView.attach(socket, :vitrine, options)}
-          {:error, socket} -> {:ok, socket}
-        end
+        {:ok, Vitrine.LiveView.__mount__(plugin(params, session, socket), socket)}
       end
 
       @impl Phoenix.LiveView
@@ -178,6 +175,11 @@ defmodule Vitrine.LiveView do
   """
   @spec plugin(map()) :: struct()
   def plugin(%{view: _} = assigns), do: Element.render(assigns)
+
+  @doc false
+  # Not in the macro: the compiler would warn of answers that a module's plugin/3 never has.
+  def __mount__({:ok, options}, socket), do: attach(socket, :vitrine, options)
+  def __mount__({:error, socket}, _socket), do: socket
 
   @doc false
   def __whole__(assigns) do

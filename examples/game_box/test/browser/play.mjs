@@ -266,6 +266,32 @@ describe("GameBox", () => {
     }
   });
 
+  test("an uploaded game is tried as each player, and says there what is wrong", async () => {
+    const game = new URL("../../games/tic_tac_toe/tic_tac_toe.wasm", import.meta.url).pathname;
+    const preview = (page) => page.locator("#preview .vitrine button");
+    for (const [options, name] of [[PHONE, "phone"], [DESK, "desk"]]) {
+      const page = await person(options);
+      await open(page, "/games/new");
+      await page.setInputFiles("input[type=file]", game);
+      await preview(page).first().waitFor();
+      await preview(page).nth(0).click();
+      await page.waitForFunction(() => document.querySelector("#preview .vitrine button").innerText.includes("✕"));
+      await preview(page).nth(1).click();
+      await page.locator("#preview .vitrine-message", { hasText: "not your turn" }).waitFor();
+      await shot(page, `upload-${name}`);
+      await page.locator("#preview .vitrine-message").click();
+      await page.locator("#preview .vitrine-message").waitFor({ state: "detached" });
+      await page.click("text=PLAYER 2");
+      await page.locator("button[aria-pressed=true]", { hasText: "PLAYER 2" }).waitFor();
+      // The second player's own page: it is not theirs before their buttons can be pressed.
+      await page.waitForFunction(() => !document.querySelectorAll("#preview .vitrine button")[1].disabled);
+      await preview(page).nth(1).click();
+      await page.waitForFunction(() => document.querySelectorAll("#preview .vitrine button")[1].innerText.includes("◯"));
+      assert.deepEqual(page.problems, []);
+      await page.context().close();
+    }
+  });
+
   test("a click is in the page soon, and little is sent for it", async (context) => {
     const table = await arena();
     const { ann, eve } = table;
