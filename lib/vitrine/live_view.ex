@@ -53,6 +53,11 @@ defmodule Vitrine.LiveView do
 
   A plugin that changes by itself, or is called by something else, is announced by `changed/2`.
 
+  ## A live component
+
+  `Vitrine.LiveView.Component` is the same for a page that has nothing to do with the plugin, or with
+  several. Its options are those of `attach/3`.
+
   ## A whole view
 
   `use Vitrine.LiveView` makes a LiveView of a module with one function, which says what is shown:
