@@ -31,6 +31,22 @@ defmodule GameBox.Arena do
     end
   end
 
+  @doc "As `open/2`, for somebody who may be opening as many as there are."
+  @spec open_for(Tries.who(), String.t()) ::
+          {:ok, String.t()} | {:error, Room.refusal() | :no_arena_free | :too_many_arenas}
+  def open_for(who, name) do
+    with :ok <- Tries.pay(who, :arena), {:ok, code} <- open(who.session, name) do
+      {:ok, code}
+    else
+      {:error, :too_many_tries} ->
+        {:error, :too_many_arenas}
+
+      {:error, refusal} ->
+        Tries.give_back(who, :arena)
+        {:error, refusal}
+    end
+  end
+
   @doc """
   As `find/1`, for somebody who may be trying out codes. Whoever plays in an arena finds it in any
   case: their browser reconnects.
@@ -38,8 +54,8 @@ defmodule GameBox.Arena do
   @spec find(String.t(), Tries.who()) ::
           {:ok, String.t()} | {:error, :no_such_arena | :too_many_tries}
   def find(text, who) do
-    with :ok <- Tries.pay(who), {:ok, code} <- find(text) do
-      Tries.give_back(who)
+    with :ok <- Tries.pay(who, :code), {:ok, code} <- find(text) do
+      Tries.give_back(who, :code)
       {:ok, code}
     else
       {:error, :no_such_arena} -> {:error, :no_such_arena}

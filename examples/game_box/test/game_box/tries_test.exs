@@ -55,6 +55,15 @@ defmodule GameBox.Arena.TriesTest do
     assert Arena.find(arena!(["bob"]), who) == {:error, :too_many_tries}
   end
 
+  test "nobody opens all arenas that there are" do
+    who = who()
+    assert Arena.open_for(who, "?") == {:error, :bad_name}
+    for _ <- 1..Limits.get(:openings), do: assert({:ok, _} = Arena.open_for(who, "ANN"))
+    assert Arena.open_for(who, "ANN") == {:error, :too_many_arenas}
+    assert {:ok, _} = Arena.open_for(who(), "ANN")
+    assert guess(who) == {:error, :no_such_arena}
+  end
+
   test "right codes cost nothing" do
     code = arena!(["ann"])
     who = who()
@@ -66,11 +75,11 @@ defmodule GameBox.Arena.TriesTest do
     who = who()
     guess(who)
     span = div(System.monotonic_time(:millisecond), Limits.get(:tries_span_ms))
-    old = {:session, "old", span - 1}
+    old = {{:code, :session}, "old", span - 1}
     :ets.insert(Tries, {old, 5})
     send(Tries, :forget)
     eventually(fn -> not :ets.member(Tries, old) end)
-    assert :ets.member(Tries, {:session, who.session, span})
+    assert :ets.member(Tries, {{:code, :session}, who.session, span})
   end
 
   describe "the pages" do

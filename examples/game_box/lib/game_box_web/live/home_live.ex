@@ -27,7 +27,7 @@ defmodule GameBoxWeb.HomeLive do
   end
 
   def handle_event("start", %{"name" => name}, socket) do
-    case Arena.open(socket.assigns.player_id, name) do
+    case Arena.open_for(socket.assigns.who, name) do
       {:ok, code} ->
         {:noreply, push_navigate(socket, to: "/arena/#{code}")}
 
