@@ -53,6 +53,11 @@ defmodule Vitrine.LiveView do
 
   A plugin that changes by itself, or is called by something else, is announced by `changed/2`.
 
+  ## A live component
+
+  `Vitrine.LiveView.Component` is the same for a page that has nothing to do with the plugin, or with
+  several. Its options are those of `attach/3`.
+
   ## A whole view
 
   `use Vitrine.LiveView` makes a LiveView of a module with one function, which says what is shown:
@@ -71,7 +76,7 @@ defmodule Vitrine.LiveView do
   need not stand there besides; where `use MyAppWeb, :live_view` stands before it, that is kept.
   """
 
-  alias Vitrine.LiveView.{Component, Hub, Options, Socket}
+  alias Vitrine.LiveView.{Element, Hub, Options, Socket}
 
   @typedoc "A `Phoenix.LiveView.Socket`."
   @type socket :: struct()
@@ -95,10 +100,7 @@ defmodule Vitrine.LiveView do
 
       @impl Phoenix.LiveView
       def mount(params, session, socket) do
-        case plugin(params, session, socket) do
-          {:ok, options} -> {:ok, Vitrine.LiveView.attach(socket, :vitrine, options)}
-          {:error, socket} -> {:ok, socket}
-        end
+        {:ok, Vitrine.LiveView.__mount__(plugin(params, session, socket), socket)}
       end
 
       @impl Phoenix.LiveView
@@ -177,7 +179,12 @@ defmodule Vitrine.LiveView do
   the client. Otherwise all of it is sent.
   """
   @spec plugin(map()) :: struct()
-  def plugin(%{view: _} = assigns), do: Component.render(assigns)
+  def plugin(%{view: _} = assigns), do: Element.render(assigns)
+
+  @doc false
+  # Not in the macro: the compiler would warn of answers that a module's plugin/3 never has.
+  def __mount__({:ok, options}, socket), do: attach(socket, :vitrine, options)
+  def __mount__({:error, socket}, _socket), do: socket
 
   @doc false
   def __whole__(assigns) do
@@ -188,7 +195,7 @@ defmodule Vitrine.LiveView do
         nil -> nil
       end
 
-    Component.render(%{view: assigns[:vitrine], __changed__: changed})
+    Element.render(%{view: assigns[:vitrine], __changed__: changed})
   end
 
   @doc """

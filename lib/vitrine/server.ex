@@ -178,8 +178,10 @@ defmodule Vitrine.Server do
 
   def handle_call(:info, _from, state), do: {:reply, State.info(state), state}
 
-  def handle_call({:put_vars, vars}, _from, state),
-    do: {:reply, Vitrine.put_vars(state.plugin, vars), state, {:continue, :save_vars}}
+  def handle_call({:put_vars, vars}, _from, state) do
+    result = Vitrine.put_vars(state.plugin, vars)
+    {:reply, result, Turns.save_vars(state)}
+  end
 
   def handle_call({:put_config, changes}, _from, state) do
     state = %{state | config: Map.merge(state.config, changes)}
@@ -190,6 +192,8 @@ defmodule Vitrine.Server do
     do: {:reply, Vitrine.function_exists?(state.plugin, name), state}
 
   def handle_call(:cancel, _from, state), do: {:reply, Vitrine.cancel(state.plugin), state}
+  # Whoever asks has released the plugin before.
+  def handle_call(:saved, _from, state), do: {:reply, :ok, state}
   def handle_call(:vars, _from, state), do: {:reply, Vitrine.vars(state.plugin), state}
   def handle_call(:stats, _from, state), do: {:reply, Vitrine.stats(state.plugin), state}
   def handle_call(:fuel_used, _from, state), do: {:reply, Vitrine.fuel_used(state.plugin), state}
@@ -197,9 +201,6 @@ defmodule Vitrine.Server do
 
   def handle_call(:take_printed, _from, state),
     do: {:reply, Vitrine.take_printed(state.plugin), state}
-
-  @impl true
-  def handle_continue(:save_vars, state), do: {:noreply, Turns.save_vars(state)}
 
   @impl true
   def handle_cast({:release, tag, error}, state),

@@ -26,6 +26,20 @@ defmodule Vitrine.ServerVarsTest do
     end
   end
 
+  # One that takes as long as the test wants.
+  defmodule SlowStore do
+    @behaviour Vitrine.Server.Store
+
+    @impl true
+    def load(_test), do: nil
+
+    @impl true
+    def save(test, vars) do
+      send(test, {:saving, self(), vars})
+      receive do: (:go -> :ok)
+    end
+  end
+
   # Variables are set by var_set, globals are lost with the instance.
   defp start!(name, options) do
     options = [source: wasm("rust"), host_functions: host_functions(), name: name] ++ options
@@ -121,6 +135,38 @@ defmodule Vitrine.ServerVarsTest do
       start!(name, restore_vars: {Store, store})
       :ok = Vitrine.put_vars(name, %{"a" => "1"})
       eventually(fn -> Store.get(store).vars == %{"a" => "1"} end)
+    end
+
+    for {what, options} <- [{"in the server", []}, {"in the client", [scheduler: :dirty]}] do
+      test "has saved what a call changed #{what} when its caller hears of it" do
+        name = :"#{__MODULE__}.#{unquote(what)}"
+        start!(name, [restore_vars: {SlowStore, self()}] ++ unquote(options))
+        call = Task.async(fn -> Vitrine.call!(name, "var_set", "a=1") end)
+        assert_receive {:saving, server, vars}, 5_000
+        assert map_size(vars) > 0
+        assert Task.yield(call, 50) == nil
+        send(server, :go)
+        assert Task.await(call) == ""
+      end
+    end
+
+    test "has saved what put_vars/2 changed when its caller hears of it" do
+      name = __MODULE__.PutSlowly
+      start!(name, restore_vars: {SlowStore, self()})
+      put = Task.async(fn -> Vitrine.put_vars(name, %{"a" => "1"}) end)
+      assert_receive {:saving, server, %{"a" => "1"}}, 5_000
+      assert Task.yield(put, 50) == nil
+      send(server, :go)
+      assert Task.await(put) == :ok
+    end
+
+    test "leaves no caller waiting whose server ends before it has saved" do
+      name = __MODULE__.Ended
+      server = start!(name, restore_vars: {SlowStore, self()}, scheduler: :dirty)
+      call = Task.async(fn -> Vitrine.call(name, "var_set", "a=1") end)
+      assert_receive {:saving, ^server, _vars}, 5_000
+      Process.exit(server, :kill)
+      assert Task.await(call) == {:ok, ""}
     end
 
     test "goes on when saving fails, and tries again", %{store: store} do

@@ -1,26 +1,202 @@
 defmodule Vitrine.LiveView.Component do
-  @moduledoc false
-  # The element that a plugin's page is in, as Phoenix.Component's templates are compiled to it:
-  # written by hand, because Phoenix is not there when this is compiled.
+  @moduledoc """
+  A plugin as a live component: in any page, and several of them side by side.
 
-  @compile {:no_warn_undefined, Phoenix.HTML}
+      <.live_component
+        module={Vitrine.LiveView.Component}
+        id="game"
+        plugin={{:via, Registry, {MyApp.Games, @id}}}
+        viewer={@player}
+        assigns={%{"language" => @language}}
+        pubsub={MyApp.PubSub}
+        class="card"
+      />
+
+  The page needs nothing else: no callback, no hook, no assign. Each component has its own events,
+  renders and messages, and what goes wrong in it stays in it.
+
+  `id` is required, and is that of the element. All options of `Vitrine.LiveView.attach/3` can be
+  given, and `pending` and `failed`, texts for as long as there is nothing to show. All others are attributes
+  of the element, such as `class` or `phx-hook`. When they change, it is what they say now: with
+  another `viewer`, the page as that one sees it.
+
+  Some things are those of a component:
+
+    * `namespace` is the id by default, if it can be one, and otherwise made of it. Viewers share
+      renders if they agree in it as well, so give components of one plugin one id
+    * `on_error` and `on_answer` get the component's socket. A flash message that they put there, and
+      those that are put by default, stand in the component's element, with the class `vitrine-message`
+      and `data-kind`. They go away by a click, or with the viewer's next event. `on_error` can tell the
+      page instead: `on_error={fn socket, error -> send(self(), {:game, error}) && socket end}`
+    * a hook of the element sends events by `this.pushEventTo(this.el, "vitrine:game:drawn", …)`
+
+  The element is a `div` with `data-vitrine-component`, the namespace. In it is the one of class `vitrine`
+  that `Vitrine.LiveView.plugin/1` makes, with `data-status` and `aria-busy`.
+  """
+
+  # It is what `use Phoenix.LiveComponent` would make of a module; but Phoenix is not there when this
+  # is compiled.
+
+  @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView, Phoenix.HTML]}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{Renders, View}
+  alias Vitrine.LiveView.{Courier, Display, Element, Options, Session}
 
-  @static ["<div", ">", "</div>"]
+  @static [
+    "<div",
+    "><div class=\"vitrine-messages\" aria-live=\"polite\">",
+    "</div>",
+    "</div>"
+  ]
   @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
-  # What is not an attribute of the element.
-  @own [:__changed__, :view, :pending, :failed, :inner_block, :class, :style]
+  # What a component has besides what it is given.
+  @own [:id, :myself, :flash, :inner_block, :__changed__]
 
-  @doc "`Vitrine.LiveView.plugin/1`"
-  def render(%{view: view} = assigns) do
-    previous = previous(assigns)
+  @doc """
+  Tells a component's plugin of an event that does not come from its element, as `Vitrine.LiveView.dispatch/4`
+  does for a view. `page` is the process of the LiveView; nothing happens if the component is not there.
 
-    dynamic = fn changed? ->
-      previous = if changed?, do: previous
-      [attributes(assigns, previous), content(assigns, view, previous)]
+      def handle_event("save", _params, socket) do
+        [path] = consume_uploaded_entries(socket, :drawing, fn %{path: path}, _entry -> {:ok, keep(path)} end)
+        Vitrine.LiveView.Component.dispatch("game", "uploaded", %{"path" => path})
+        {:noreply, socket}
+      end
+  """
+  @spec dispatch(pid(), String.t(), String.t(), term()) :: :ok
+  def dispatch(page \\ self(), id, event, value) when is_binary(event) do
+    Phoenix.LiveView.send_update(page, __MODULE__, id: id, __vitrine__: {:dispatch, event, value})
+    :ok
+  end
+
+  @doc false
+  def __live__, do: %{kind: :component, layout: false}
+
+  @doc false
+  def update(%{__vitrine__: {:dispatch, event, value}}, socket),
+    do: {:ok, take(socket, event, value)}
+
+  def update(%{__vitrine__: news}, socket) do
+    %{courier: courier} = private(socket)
+    # If it is not there, what is new is what another one finds.
+    if Courier.heard(courier), do: {:ok, hear(socket, news)}, else: {:ok, begin(socket)}
+  end
+
+  def update(assigns, socket) do
+    {options, element} = assigns |> Map.drop(@own) |> Map.split(Options.keys())
+    id = to_string(assigns.id)
+    options = Map.put_new_lazy(options, :namespace, fn -> namespace(id) end)
+    options = Options.check!(:view, Map.to_list(options))
+    session = Session.new(:view, options, ~s([data-vitrine-component="#{options.namespace}"]))
+
+    element = Map.merge(element, %{id: id, "data-vitrine-component": options.namespace})
+    {:ok, socket |> Phoenix.Component.assign(:element, element) |> look(session)}
+  end
+
+  # Options that are about this end of it are taken over as they are.
+  defp look(socket, session) do
+    before = private(socket)[:session]
+
+    cond do
+      before == nil or place(before) != place(session) ->
+        socket |> put(session: session) |> Display.begin(session) |> begin()
+
+      Session.same?(before, session) ->
+        put(socket, session: %{before | options: session.options})
+
+      true ->
+        socket |> put(session: session) |> begin()
+    end
+  end
+
+  # What was shown there before is not to be seen while something else is waited for.
+  defp place(session), do: {session.key, session.options.namespace}
+
+  defp begin(socket) do
+    %{session: session} = private(socket)
+
+    if Phoenix.LiveView.connected?(socket) do
+      courier = courier(socket)
+      {joined, session} = Courier.look(courier, session)
+      socket |> put(session: session, courier: courier) |> joined(session, joined)
+    else
+      # The page is sent once.
+      {joined, session} = Session.join(session)
+      joined = if Session.await(joined, session), do: :ready, else: joined
+      Session.leave(session)
+      joined(socket, session, joined)
+    end
+  end
+
+  defp courier(socket) do
+    courier = private(socket)[:courier]
+
+    if courier && Process.alive?(courier),
+      do: courier,
+      else: Courier.start(socket.assigns.myself)
+  end
+
+  defp joined(socket, session, :ready), do: Display.rendered(socket, session)
+  defp joined(socket, session, :slow), do: Display.busy(socket, session)
+  defp joined(socket, _session, :rendering), do: socket
+
+  defp hear(socket, :there?), do: socket
+
+  defp hear(socket, {:rendered, table}) do
+    session = %{private(socket).session | table: table}
+    socket |> put(session: session) |> Display.rendered(session)
+  end
+
+  defp hear(socket, :busy), do: Display.busy(socket, private(socket).session)
+
+  defp hear(socket, {:answered, result}),
+    do: Display.answered(socket, private(socket).session, result)
+
+  @doc false
+  def handle_event(event, value, socket) do
+    namespace = private(socket).session.options.namespace
+
+    case HTML.event(namespace, event) do
+      # A form that has no event.
+      {:ok, ""} -> {:noreply, socket}
+      {:ok, name} -> {:noreply, take(socket, name, HTML.params(namespace, value))}
+      # Not of this plugin.
+      :error -> {:noreply, socket}
+    end
+  end
+
+  defp take(socket, name, value) do
+    %{courier: courier} = private(socket)
+    socket = if Process.alive?(courier), do: socket, else: begin(socket)
+    %{courier: courier, session: session} = private(socket)
+    socket = Phoenix.LiveView.clear_flash(socket)
+
+    case Courier.event(courier, name, value) do
+      :ok -> socket
+      {:error, error} -> Display.failed(socket, session, error)
+    end
+  end
+
+  # An id may be anything.
+  defp namespace(id) do
+    if Options.namespace?(id),
+      do: id,
+      else:
+        "c" <> (:crypto.hash(:sha256, id) |> Base.encode16(case: :lower) |> binary_part(0, 24))
+  end
+
+  defp private(socket), do: Map.get(socket.private, :vitrine, %{})
+
+  defp put(socket, changes) do
+    private = Enum.into(changes, private(socket))
+    Phoenix.LiveView.put_private(socket, :vitrine, private)
+  end
+
+  @doc false
+  def render(assigns) do
+    dynamic = fn track? ->
+      changed = if track?, do: assigns.__changed__
+      [attributes(assigns, changed), messages(assigns, changed), content(assigns, changed)]
     end
 
     struct!(Phoenix.LiveView.Rendered,
@@ -31,72 +207,44 @@ defmodule Vitrine.LiveView.Component do
     )
   end
 
-  # The view that the client has, or nil if that is not known. LiveView keeps the value that an assign
-  # had when the page was rendered last, however often it has changed since. If what is in the page is
-  # another template, the dynamic parts are asked for as if nothing were there.
-  defp previous(%{view: %View{namespace: namespace} = view} = assigns) do
-    case assigns[:__changed__] do
-      %{view: %View{namespace: ^namespace} = old} -> old
-      %{view: _unknown} -> nil
-      %{} -> view
-      nil -> nil
+  defp attributes(_assigns, changed) when changed != nil and not is_map_key(changed, :element),
+    do: nil
+
+  defp attributes(%{element: element}, _changed),
+    do: element |> Map.drop([:pending, :failed]) |> Map.to_list() |> escape()
+
+  defp messages(_assigns, changed) when changed != nil and not is_map_key(changed, :flash),
+    do: nil
+
+  defp messages(%{flash: flash, myself: myself}, _changed) do
+    for {kind, text} <- Enum.sort(flash), into: "" do
+      attributes = [
+        type: "button",
+        class: "vitrine-message",
+        "data-kind": kind,
+        "phx-click": "lv:clear-flash",
+        "phx-value-key": kind,
+        "phx-target": myself
+      ]
+
+      {:safe, text} = Phoenix.HTML.html_escape(text)
+      "<button#{escape(attributes)}>#{text}</button>"
     end
   end
 
-  defp previous(_assigns), do: nil
-
-  defp attributes(assigns, nil), do: attributes(assigns)
-
-  defp attributes(assigns, previous) do
-    others = Map.drop(assigns.__changed__, [:view, :pending, :failed])
-    attributes = attributes(assigns)
-
-    unless others == %{} and attributes == attributes(%{assigns | view: previous}),
-      do: attributes
+  defp content(assigns, changed) do
+    unless changed != nil and not is_map_key(changed, :view) and not is_map_key(changed, :element) do
+      Element.render(%{
+        view: assigns.view,
+        pending: assigns.element[:pending],
+        failed: assigns.element[:failed],
+        __changed__: changed && Map.take(changed, [:view])
+      })
+    end
   end
 
-  defp attributes(%{view: view} = assigns) do
-    given = assigns |> Map.drop(@own) |> Map.to_list()
-    style = Enum.join([HTML.containment() | List.wrap(assigns[:style])], "; ")
-    attributes = [class: ["vitrine", assigns[:class]], style: style] ++ state(view) ++ given
+  defp escape(attributes) do
     {:safe, text} = Phoenix.HTML.attributes_escape(attributes)
     IO.iodata_to_binary(text)
-  end
-
-  defp state(nil), do: []
-
-  defp state(%View{} = view) do
-    [
-      {"data-vitrine", view.namespace},
-      {"data-status", to_string(view.status)},
-      {"aria-busy", if(view.busy, do: "true")}
-    ]
-  end
-
-  defp content(assigns, view, previous) do
-    case {tree(view), previous && previous.tree} do
-      {nil, _} -> text(assigns, view)
-      {same, same} -> nil
-      {tree, old} -> to_live(HTML.to_rendered(tree, old))
-    end
-  end
-
-  defp tree(nil), do: nil
-
-  defp tree(%View{tree: nil, source: {table, class, _}}) do
-    with {:ok, tree} <- Renders.fetch(table, class), do: tree, else: (_ -> nil)
-  end
-
-  defp tree(%View{tree: tree}), do: tree
-
-  defp to_live({:safe, iodata}), do: iodata
-  defp to_live(rendered), do: rendered
-
-  defp text(assigns, %View{status: :failed}), do: escaped(assigns[:failed] || "")
-  defp text(assigns, _view), do: escaped(assigns[:pending] || "")
-
-  defp escaped(text) do
-    {:safe, safe} = Phoenix.HTML.html_escape(text)
-    safe
   end
 end

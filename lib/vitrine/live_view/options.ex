@@ -31,11 +31,18 @@ defmodule Vitrine.LiveView.Options do
   # It goes into the names of events, ids and classes, and is joined there by other characters.
   @namespace ~r/\A(?=.{1,32}\z)[a-z][a-z0-9]*([-_][a-z0-9]+)*\z/
 
+  @doc "The names of all options."
+  @spec keys() :: [atom()]
+  def keys, do: Map.keys(%Checked{}) -- [:__struct__]
+
+  @doc "Whether a text can be a namespace."
+  @spec namespace?(String.t()) :: boolean()
+  def namespace?(text), do: text =~ @namespace
+
   @doc "The options of a view with this name."
   @spec check!(atom(), keyword()) :: t()
   def check!(name, options) do
-    keys = Map.keys(%Checked{}) -- [:__struct__]
-    options = struct!(Checked, Keyword.validate!(options, keys))
+    options = struct!(Checked, Keyword.validate!(options, keys()))
     options = %{options | namespace: options.namespace || to_string(name)}
     Enum.each(Map.from_struct(options), &check_one!/1)
     with_topic!(options)
@@ -61,7 +68,7 @@ defmodule Vitrine.LiveView.Options do
     do: wrong(:plugin, "a Vitrine.Server or a Vitrine.Pool, which can be shared", plugin)
 
   defp check_one!({:namespace, namespace}) do
-    unless namespace =~ @namespace,
+    unless is_binary(namespace) and namespace?(namespace),
       do: wrong(:namespace, "up to 32 of a-z and 0-9, with single - or _ between", namespace)
   end
 

@@ -36,16 +36,18 @@ defmodule Vitrine.LiveView.Session do
           events: [{String.t(), term()}]
         }
 
-  @doc "For a view with this name."
-  @spec new(atom(), Options.t()) :: t()
-  def new(name, %Options{} = options) do
+  @doc "For a view with this name, whose events have this target, if they are a component's."
+  @spec new(atom(), Options.t(), String.t() | nil) :: t()
+  def new(name, %Options{} = options, target \\ nil) do
+    of_elements = [namespace: options.namespace] ++ if target, do: [target: target], else: []
+
     class = %{
       function: options.render,
       input: with_assigns(%{"player_id" => options.viewer}, options),
       timeout: options.timeout,
       slow_after: options.slow_after,
-      # The component's element contains what is painted in it.
-      parse: Keyword.merge([contained: true], options.html) ++ [namespace: options.namespace]
+      # The element contains what is painted in it.
+      parse: [contained: true] |> Keyword.merge(options.html) |> Keyword.merge(of_elements)
     }
 
     key = {options.plugin, options.pubsub, options.topic}
@@ -80,9 +82,40 @@ defmodule Vitrine.LiveView.Session do
   @doc "Ends being a viewer. An event that is under way goes on."
   @spec leave(t()) :: :ok
   def leave(session) do
-    Process.demonitor(session.monitor, [:flush])
     with {_, monitor} <- session.running, do: Process.demonitor(monitor, [:flush])
-    Hub.leave(session.hub, session.tag)
+    part(session)
+  end
+
+  # What matters only where answers and errors are shown.
+  @shown [:on_answer, :on_error, :take, :temporary]
+
+  @doc "Whether two sessions look on at the same, and tell of events in the same way."
+  @spec same?(t(), t()) :: boolean()
+  def same?(%Session{} = one, %Session{} = other) do
+    {one.class, one.key} == {other.class, other.key} and
+      Map.drop(one.options, @shown) == Map.drop(other.options, @shown)
+  end
+
+  @doc "Becomes a viewer of something else. The events of before are not lost by that."
+  @spec change(t(), t()) :: {Renders.joined(), t()}
+  def change(session, %Session{} = wanted) do
+    part(session)
+    join(%{wanted | running: session.running, events: session.events})
+  end
+
+  # What was on its way is not for who comes after.
+  defp part(%{hub: hub, tag: tag, monitor: monitor}) do
+    Process.demonitor(monitor, [:flush])
+    Hub.leave(hub, tag)
+    forget(tag)
+  end
+
+  defp forget(tag) do
+    receive do
+      {Vitrine.LiveView, ^tag, news} when news in [:rendered, :slow] -> forget(tag)
+    after
+      0 -> :ok
+    end
   end
 
   @doc "Takes an event for the plugin, unless it is too large or too many wait."
@@ -109,15 +142,19 @@ defmodule Vitrine.LiveView.Session do
 
   def over(session), do: session
 
+  @doc "Whether it is the event under way that takes long: one before may have been quick."
+  @spec late?(t(), reference()) :: boolean()
+  def late?(session, monitor), do: match?({_, ^monitor}, session.running)
+
   defp next(%{running: nil, events: [_ | _] = events} = session) do
     {waiting, [event]} = Enum.split(events, -1)
-    Process.send_after(self(), late(session), session.options.slow_after)
-    %{session | events: waiting, running: start(session, event)}
+    {_pid, monitor} = running = start(session, event)
+    late = {Vitrine.LiveView, session.tag, {:late, monitor}}
+    Process.send_after(self(), late, session.options.slow_after)
+    %{session | events: waiting, running: running}
   end
 
   defp next(session), do: session
-
-  defp late(session), do: {Vitrine.LiveView, session.tag, :late}
 
   defp start(%{options: options, key: key, tag: tag}, {name, value}) do
     viewer = self()

@@ -5,16 +5,11 @@ defmodule Vitrine.LiveView.Socket do
 
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}
 
-  require Logger
-
-  alias Vitrine.{Error, HTML}
-  alias Vitrine.LiveView.{Options, Runner, Session, View}
+  alias Vitrine.HTML
+  alias Vitrine.LiveView.{Display, Options, Runner, Session}
 
   @key :vitrine
   @prefix "vitrine:"
-
-  # Of a plugin's own text in a flash message.
-  @longest_text 200
 
   @doc "`Vitrine.LiveView.attach/3`"
   def attach(socket, name, options) do
@@ -22,14 +17,18 @@ defmodule Vitrine.LiveView.Socket do
     socket = socket |> detach(name) |> with_hooks()
     {state, session} = name |> Session.new(options) |> Session.join()
 
-    view = %View{name: name, namespace: options.namespace}
-    socket = socket |> put(session) |> Phoenix.Component.assign(name, view)
+    socket = socket |> put(session) |> Display.begin(session)
 
-    case Session.await(state, session) do
-      nil when state == :slow -> hear(socket, session, :slow)
-      nil -> socket
-      result -> show(socket, session, result)
-    end
+    socket =
+      case Session.await(state, session) do
+        nil when state == :slow -> Display.busy(socket, session)
+        nil -> socket
+        result -> Display.show(socket, session, result)
+      end
+
+    # A page without a socket is sent once. The process that sends it may go on with other requests.
+    unless Phoenix.LiveView.connected?(socket), do: Session.leave(session)
+    socket
   end
 
   @doc "`Vitrine.LiveView.detach/2`"
@@ -58,7 +57,7 @@ defmodule Vitrine.LiveView.Socket do
   defp take(socket, session, event, value) do
     case Session.event(session, event, value) do
       {:ok, session} -> put(socket, session)
-      {:error, error} -> failed(socket, session, error)
+      {:error, error} -> Display.failed(socket, session, error)
     end
   end
 
@@ -103,35 +102,15 @@ defmodule Vitrine.LiveView.Socket do
 
   defp on_info(_message, socket), do: {:cont, socket}
 
-  defp hear(socket, session, :rendered) do
-    case Session.result(session) do
-      nil -> socket
-      result -> show(socket, session, result)
-    end
+  defp hear(socket, session, :rendered), do: Display.rendered(socket, session)
+  defp hear(socket, session, :slow), do: Display.busy(socket, session)
+
+  defp hear(socket, session, {:late, event}) do
+    if Session.late?(session, event), do: Display.busy(socket, session), else: socket
   end
 
-  defp hear(socket, session, :slow), do: update(socket, session, &%{&1 | busy: true})
-
-  defp hear(socket, %{running: nil}, :late), do: socket
-  defp hear(socket, session, :late), do: update(socket, session, &%{&1 | busy: true})
-
-  defp hear(socket, session, {:answered, {:ok, answer}}) do
-    %{take: take, on_answer: on_answer} = session.options
-
-    socket =
-      socket
-      |> put(Session.over(session))
-      |> update(session, &View.answered(%{&1 | busy: false}, answer, take))
-
-    if on_answer, do: on_answer.(socket, Map.take(answer, take)), else: socket
-  end
-
-  defp hear(socket, session, {:answered, {:error, error}}) do
-    socket
-    |> put(Session.over(session))
-    |> update(session, &%{&1 | busy: false})
-    |> failed(session, error)
-  end
+  defp hear(socket, session, {:answered, result}),
+    do: socket |> put(Session.over(session)) |> Display.answered(session, result)
 
   defp rejoin(socket, session) do
     {state, session} = Session.join(session)
@@ -143,41 +122,6 @@ defmodule Vitrine.LiveView.Socket do
       :rendering -> socket
     end
   end
-
-  defp show(socket, session, result) do
-    before = socket.assigns[session.name]
-    socket = update(socket, session, &shown(View.rendered(&1, result), session))
-
-    case socket.assigns[session.name] do
-      # Once, however many renders of one version fail.
-      %{status: :failed, error: error} when before.status != :failed ->
-        failed(socket, session, error)
-
-      _view ->
-        socket
-    end
-  end
-
-  defp shown(view, %{options: %{temporary: true}} = session),
-    do: %{view | tree: nil, source: {session.table, session.class, make_ref()}}
-
-  defp shown(view, _session), do: view
-
-  defp failed(socket, %{options: %{on_error: nil}}, error) do
-    Logger.warning("for a view: " <> Exception.message(error))
-    Phoenix.LiveView.put_flash(socket, :error, text(error))
-  end
-
-  defp failed(socket, %{options: %{on_error: on_error}}, error), do: on_error.(socket, error)
-
-  # For people who use the page. Only what the plugin meant for them is its own text.
-  defp text(%Error{reason: :guest_error, message: message}),
-    do: String.slice(message, 0, @longest_text)
-
-  defp text(%Error{reason: :timeout}), do: "That took too long and was stopped."
-  defp text(%Error{reason: :busy}), do: "That was too much at once."
-  defp text(%Error{reason: :closed}), do: "This is not running at the moment."
-  defp text(%Error{}), do: "That did not work."
 
   defp with_hooks(socket) do
     if Map.has_key?(socket.private, @key) do
@@ -199,10 +143,5 @@ defmodule Vitrine.LiveView.Socket do
   defp put(socket, session) do
     sessions = Map.put(sessions(socket), session.name, session)
     Phoenix.LiveView.put_private(socket, @key, sessions)
-  end
-
-  defp update(socket, session, change) do
-    view = Map.fetch!(socket.assigns, session.name)
-    Phoenix.Component.assign(socket, session.name, change.(view))
   end
 end

@@ -30,7 +30,7 @@ defmodule Vitrine.Server.Client do
   # The server keeps the deadline: it answers when that has passed, too.
   defp request(server, request) do
     case ask(server, request) do
-      {:lease, tag, frame, work} -> Lease.work(server, tag, frame, work)
+      {:lease, tag, frame, work, saves?} -> Lease.work(server, tag, frame, work, saves?)
       result -> result
     end
   end

@@ -18,11 +18,14 @@ defmodule Vitrine.Server.Lease do
           runner: pid() | nil
         }
 
-  @doc "Lets the client go on with what a first slice came to, or start."
-  def grant(frame, work, {client, _} = from, call \\ nil) do
+  @doc """
+  Lets the client go on with what a first slice came to, or start. If the server `saves?` variables, the
+  client waits for that in the end.
+  """
+  def grant(frame, work, {client, _} = from, saves?, call \\ nil) do
     tag = make_ref()
     monitor = Process.monitor(client)
-    GenServer.reply(from, {:lease, tag, frame, work})
+    GenServer.reply(from, {:lease, tag, frame, work, saves?})
     %Lease{tag: tag, holder: client, monitors: [monitor], call: call}
   end
 
@@ -30,14 +33,15 @@ defmodule Vitrine.Server.Lease do
   Has a process of its own make the call: the NIF's references mean nothing to a client on another
   node.
   """
-  def stand_in(frame, input, timeout, {client, _} = from) do
+  def stand_in(frame, input, timeout, {client, _} = from, saves?) do
     {server, tag} = {self(), make_ref()}
 
     {runner, monitor} =
       spawn_monitor(fn ->
         result = Call.drive(frame, input, timeout)
-        GenServer.reply(from, result)
         GenServer.cast(server, {:release, tag, failure(result)})
+        if saves?, do: saved(server)
+        GenServer.reply(from, result)
       end)
 
     monitors = [monitor, Process.monitor(client)]
@@ -45,14 +49,22 @@ defmodule Vitrine.Server.Lease do
   end
 
   @doc "In the client: goes on with the call, and tells the server when that has ended."
-  def work(server, tag, frame, work) do
+  def work(server, tag, frame, work, saves?) do
     result = drive(work, frame)
     GenServer.cast(server, {:release, tag, failure(result)})
+    if saves?, do: saved(server)
     result
   catch
     kind, reason ->
       GenServer.cast(server, {:release, tag, nil})
       :erlang.raise(kind, reason, __STACKTRACE__)
+  end
+
+  # Served after the release, which saves. A server that ends meanwhile saves, too.
+  defp saved(server) do
+    GenServer.call(server, :saved, :infinity)
+  catch
+    :exit, _ended -> :ok
   end
 
   defp drive({:start, input, timeout}, frame), do: Call.drive(frame, input, timeout)

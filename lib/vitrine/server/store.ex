@@ -28,8 +28,8 @@ defmodule Vitrine.Server.Store do
   @callback load(argument :: term()) :: vars() | nil
 
   @doc """
-  Keeps the variables: after each call that changed them, before the next call is served, and when the
-  server ends. If it raises, that is logged, and it is called again after the next call.
+  Keeps the variables: after each call that changed them, before its caller has the answer and the next
+  call is served, and when the server ends. If it raises, that is logged, and it is called again after the next call.
   """
   @callback save(argument :: term(), vars()) :: term()
 end

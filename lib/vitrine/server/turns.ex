@@ -99,24 +99,27 @@ defmodule Vitrine.Server.Turns do
     cond do
       node(client) != node() ->
         frame = {state.plugin, function, context}
-        %{state | lease: Lease.stand_in(frame, input, timeout, from)}
+        %{state | lease: Lease.stand_in(frame, input, timeout, from, saves?(state))}
 
       Call.short_start?(state.plugin, input) ->
         step = Call.start(frame, input, timeout, Log.level(elem(frame, 0)))
         first_slice(state, step, frame, from)
 
       true ->
-        %{state | lease: Lease.grant(frame, {:start, input, timeout}, from)}
+        %{state | lease: Lease.grant(frame, {:start, input, timeout}, from, saves?(state))}
     end
   end
 
+  # Who has an answer may count on what it changed: that is saved before.
   defp first_slice(state, {:ok, _output} = done, _frame, from) do
+    state = save_vars(state)
     GenServer.reply(from, done)
     state
   end
 
   defp first_slice(state, {:error, _details} = step, frame, from) do
     {:error, error} = Call.continue(step, frame)
+    state = save_vars(state)
     GenServer.reply(from, {:error, error})
     judge(state, error)
   end
@@ -126,8 +129,10 @@ defmodule Vitrine.Server.Turns do
     do: first_slice(state, {:slice, call}, frame, from)
 
   defp first_slice(state, step, frame, from) do
-    %{state | lease: Lease.grant(frame, step, from, elem(step, 1))}
+    %{state | lease: Lease.grant(frame, step, from, saves?(state), elem(step, 1))}
   end
+
+  defp saves?(state), do: Vars.saves?(state.options.vars)
 
   defp judge(%{options: %{on_trap: :stop}} = state, %Error{reason: reason} = error)
        when reason in @faults,

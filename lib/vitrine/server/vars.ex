@@ -39,10 +39,15 @@ defmodule Vitrine.Server.Vars do
   @doc "The number of the variables as they are, to know later whether they have changed."
   def version(plugin), do: Native.plugin_vars_version(plugin.ref)
 
-  @doc "Saves the variables if they have changed since they were saved last; the number of that."
-  def save(none, _plugin, saved) when none == nil or elem(none, 0) == :memory, do: saved
+  @doc "Whether there is a store, which has to be told."
+  def saves?(store), do: store != nil and elem(store, 0) != :memory
 
-  def save({module, argument}, plugin, saved) do
+  @doc "Saves the variables if they have changed since they were saved last; the number of that."
+  def save(store, plugin, saved) do
+    if saves?(store), do: save_changed(store, plugin, saved), else: saved
+  end
+
+  defp save_changed({module, argument}, plugin, saved) do
     case version(plugin) do
       ^saved -> saved
       version -> if saved?(module, argument, plugin), do: version, else: saved

@@ -35,6 +35,61 @@ defmodule Vitrine.LiveView.SessionTest do
     end)
   end
 
+  describe "change/2" do
+    test "loses no event, and hears only of what is seen now" do
+      session = session!(blocking(), viewer: "ann")
+      session = session |> event!("first") |> event!("second")
+      assert_receive {:event, first, %{"player_id" => "ann"}}, 5_000
+      wanted = Session.new(:board, %{session.options | viewer: "bob"})
+      refute Session.same?(session, wanted)
+      old = session.tag
+      {_joined, session} = Session.change(session, wanted)
+      send(first, {:answer, %{"n" => 1}})
+      assert_receive {Vitrine.LiveView, ^old, {:answered, {:ok, %{"n" => 1}}}}, 5_000
+      session = Session.over(session)
+      assert_receive {:event, second, %{"player_id" => "bob", "event_name" => "second"}}, 5_000
+      send(second, {:answer, %{}})
+      {{:ok, _}, _session} = answer!(session)
+      refute_received {Vitrine.LiveView, ^old, :rendered}
+    end
+
+    test "is not for what only says where answers go" do
+      session = session!(blocking(), viewer: "ann")
+      options = %{session.options | take: ["score"], on_answer: &Map.merge/2}
+      assert Session.same?(session, Session.new(:board, options))
+    end
+  end
+
+  describe "late?/2" do
+    test "is true of the event under way, and of none before" do
+      session = blocking() |> session!(slow_after: 10) |> event!("first") |> event!("second")
+      tag = session.tag
+      assert_receive {Vitrine.LiveView, ^tag, {:late, first}}, 5_000
+      assert Session.late?(session, first)
+      assert_receive {:event, call, _}, 5_000
+      send(call, {:answer, %{}})
+      {_result, session} = answer!(session)
+      refute Session.late?(session, first)
+      assert_receive {:event, call, _}, 5_000
+      send(call, {:answer, %{}})
+    end
+  end
+
+  test "the events of a component have its target, and only its classes" do
+    plugin = Stage.start!(fn _ -> ~s|<button phx-click="go">Go</button>| end)
+    options = Options.check!(:board, plugin: plugin)
+    [own, other] = for target <- ["[data-x=board]", nil], do: Session.new(:board, options, target)
+    refute own.class == other.class
+
+    for {session, attribute} <- [{own, ~s( phx-target="[data-x=board]")}, {other, ""}] do
+      {joined, session} = Session.join(session)
+      assert {:ok, tree} = Session.await(joined, session)
+
+      assert IO.iodata_to_binary(Vitrine.HTML.to_iodata(tree)) ==
+               ~s(<button phx-click="vitrine:board:go"#{attribute}>Go</button>)
+    end
+  end
+
   describe "event/3" do
     test "tells the plugin whose event it is, and brings its answer" do
       plugin = Stage.start!(fn _ -> "<p></p>" end, fn input -> %{"got" => input} end)

@@ -31,7 +31,7 @@ static char *append_cell(char *to, const Life *life, uint32_t cell, bool player)
   to = append(to, ", column ");
   to = append_number(to, cell % SIZE + 1);
   to = append(to, "\" style=\"aspect-ratio:1;min-width:0;padding:0;border:0;overflow:hidden;background:#0f172a;color:#a3e635;"
-                  "font:28px/1 sans-serif\">");
+                  "font:28px/0 sans-serif\">");
   to = append(to, life->cells[cell] ? "●" : "·");
   return append(to, "</button>");
 }

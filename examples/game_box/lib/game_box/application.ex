@@ -10,6 +10,7 @@ defmodule GameBox.Application do
     children = [
       {Phoenix.PubSub, name: GameBox.PubSub},
       GameBox.Gallery,
+      GameBox.Arena.Tries,
       {DynamicSupervisor, name: GameBox.Rounds, strategy: :one_for_one},
       {DynamicSupervisor, name: GameBox.Arenas, strategy: :one_for_one},
       {Task.Supervisor, name: GameBox.Tasks},

@@ -7,7 +7,7 @@ defmodule GameBox.Arena do
   """
 
   alias GameBox.{Game, Limits}
-  alias GameBox.Arena.{Code, Room, Server}
+  alias GameBox.Arena.{Code, Room, Server, Tries}
 
   @doc "Opens an arena with a code that is free, and its first player, the host."
   @spec open(String.t(), String.t()) ::
@@ -28,6 +28,47 @@ defmodule GameBox.Arena do
       false -> {:error, :no_arena_free}
       {:error, {:already_started, _}} -> open(player_id, name, tries - 1)
       {:error, refusal} -> {:error, refusal}
+    end
+  end
+
+  @doc "As `open/2`, for somebody who may be opening as many as there are."
+  @spec open_for(Tries.who(), String.t()) ::
+          {:ok, String.t()} | {:error, Room.refusal() | :no_arena_free | :too_many_arenas}
+  def open_for(who, name) do
+    with :ok <- Tries.pay(who, :arena), {:ok, code} <- open(who.session, name) do
+      {:ok, code}
+    else
+      {:error, :too_many_tries} ->
+        {:error, :too_many_arenas}
+
+      {:error, refusal} ->
+        Tries.give_back(who, :arena)
+        {:error, refusal}
+    end
+  end
+
+  @doc """
+  As `find/1`, for somebody who may be trying out codes. Whoever plays in an arena finds it in any
+  case: their browser reconnects.
+  """
+  @spec find(String.t(), Tries.who()) ::
+          {:ok, String.t()} | {:error, :no_such_arena | :too_many_tries}
+  def find(text, who) do
+    with :ok <- Tries.pay(who, :code), {:ok, code} <- find(text) do
+      Tries.give_back(who, :code)
+      {:ok, code}
+    else
+      {:error, :no_such_arena} -> {:error, :no_such_arena}
+      {:error, :too_many_tries} -> find_own(text, who)
+    end
+  end
+
+  defp find_own(text, who) do
+    with {:ok, code} <- find(text),
+         {:ok, %Room{players: %{} = players}} when is_map_key(players, who.session) <- room(code) do
+      {:ok, code}
+    else
+      _ -> {:error, :too_many_tries}
     end
   end
 

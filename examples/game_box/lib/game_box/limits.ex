@@ -11,6 +11,12 @@ defmodule GameBox.Limits do
     # Of one arena.
     players: 32,
     viewers: 300,
+    # Of who names arenas that there are not, and who opens some, in a span of time.
+    tries: 12,
+    tries_of_address: 60,
+    openings: 12,
+    openings_of_address: 60,
+    tries_span_ms: 600_000,
     # Of one upload.
     upload_bytes: 8_388_608,
     title_length: 40,

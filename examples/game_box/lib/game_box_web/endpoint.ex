@@ -10,9 +10,11 @@ defmodule GameBoxWeb.Endpoint do
     max_age: 30 * 24 * 3600
   ]
 
+  @connect_info [:peer_data, :x_headers, session: @session]
+
   socket("/live", Phoenix.LiveView.Socket,
-    websocket: [connect_info: [session: @session], max_frame_size: 1_048_576],
-    longpoll: [connect_info: [session: @session]]
+    websocket: [connect_info: @connect_info, max_frame_size: 1_048_576],
+    longpoll: [connect_info: @connect_info]
   )
 
   plug(Plug.Static, at: "/", from: :game_box, only: ~w(app.css app.js icon.svg))

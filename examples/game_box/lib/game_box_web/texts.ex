@@ -4,6 +4,8 @@ defmodule GameBoxWeb.Texts do
   @doc "Why something is not possible."
   @spec refusal(atom()) :: String.t()
   def refusal(:no_such_arena), do: "There is no arena with this code."
+  def refusal(:too_many_tries), do: "Too many wrong codes came from here. Wait a few minutes."
+  def refusal(:too_many_arenas), do: "Many arenas were started from here. Wait a few minutes."
   def refusal(:no_arena_free), do: "All arenas are taken. Try again later."
   def refusal(:bad_name), do: "A name has 2 to 12 letters or digits."
   def refusal(:name_taken), do: "Somebody in this arena has this name already."

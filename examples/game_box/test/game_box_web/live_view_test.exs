@@ -2,22 +2,9 @@ defmodule GameBoxWeb.LiveViewTest do
   # Vitrine.LiveView itself, where there is a LiveView.
   use GameBoxWeb.ConnCase, async: true
 
-  alias Vitrine.HostFunction
+  import GameBox.TestPlugins
 
   @moduletag :capture_log
-
-  @wat ~S|
-    (module
-      (import "extism:host/env" "input_offset" (func $input (result i64)))
-      (import "extism:host/env" "output_set" (func $output (param i64 i64)))
-      (import "extism:host/env" "length" (func $length (param i64) (result i64)))
-      (import "extism:host/user" "render" (func $render (param i64) (result i64)))
-      (import "extism:host/user" "handle_event" (func $handle_event (param i64) (result i64)))
-      (func $answer (param $text i64)
-        (call $output (local.get $text) (call $length (local.get $text))))
-      (func (export "render") (call $answer (call $render (call $input))))
-      (func (export "handle_event") (call $answer (call $handle_event (call $input)))))
-  |
 
   defmodule Page do
     use Phoenix.LiveView
@@ -72,37 +59,10 @@ defmodule GameBoxWeb.LiveViewTest do
     def plugin(_params, %{"options" => options}, _socket), do: {:ok, options}
   end
 
-  # A plugin with a state that the test's functions have.
-  defp plugin!(render, handle_event \\ fn _ -> %{} end) do
-    functions = [
-      HostFunction.new("render", [:json], :binary, render),
-      HostFunction.new("handle_event", [:json], :json, handle_event)
-    ]
-
-    start_supervised!({Vitrine.Server, source: @wat, host_functions: functions}, id: make_ref())
-  end
-
   defp open!(options, page \\ Page) do
     session = %{"options" => options, "test" => self()}
     {:ok, view, html} = live_isolated(build_conn(), page, session: session)
     {view, html}
-  end
-
-  defp counter! do
-    count = :counters.new(1, [])
-
-    render = fn input ->
-      n = :counters.get(count, 1)
-      # The shape changes with each third.
-      more = if rem(n, 3) == 2, do: "<em>third</em>", else: ""
-
-      ~s|<p>#{input["player_id"]} sees <b class="n">#{n}</b></p>#{more}<button phx-click="add" phx-value-by="1">Add</button>|
-    end
-
-    plugin!(render, fn _ ->
-      :counters.add(count, 1, 1)
-      %{"version" => :counters.get(count, 1)}
-    end)
   end
 
   defp sees!(view, n),

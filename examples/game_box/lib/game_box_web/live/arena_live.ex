@@ -11,7 +11,7 @@ defmodule GameBoxWeb.ArenaLive do
 
   @impl true
   def mount(%{"code" => text}, _session, socket) do
-    with {:ok, code} <- Arena.find(text), {:ok, room} <- look(socket, code) do
+    with {:ok, code} <- Arena.find(text, socket.assigns.who), {:ok, room} <- look(socket, code) do
       if connected?(socket), do: Phoenix.PubSub.subscribe(GameBox.PubSub, Gallery.topic())
 
       socket =

@@ -17,7 +17,7 @@ defmodule GameBoxWeb.HomeLive do
     socket = assign(socket, join_name: name, code: code, problem: %{})
     watch? = params["as"] == "watch"
 
-    with {:ok, code} <- Arena.find(code),
+    with {:ok, code} <- Arena.find(code, socket.assigns.who),
          :ok <- if(watch?, do: :ok, else: joined(code, socket.assigns.player_id, name)) do
       to = if watch?, do: "/arena/#{code}/watch", else: "/arena/#{code}"
       {:noreply, push_navigate(socket, to: to)}
@@ -27,7 +27,7 @@ defmodule GameBoxWeb.HomeLive do
   end
 
   def handle_event("start", %{"name" => name}, socket) do
-    case Arena.open(socket.assigns.player_id, name) do
+    case Arena.open_for(socket.assigns.who, name) do
       {:ok, code} ->
         {:noreply, push_navigate(socket, to: "/arena/#{code}")}
 

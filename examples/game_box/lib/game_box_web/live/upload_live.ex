@@ -15,7 +15,7 @@ defmodule GameBoxWeb.UploadLive do
     socket =
       socket
       |> assign(page_title: "Upload a game", bytes: nil, found: nil, reasons: [], checking: nil)
-      |> assign(preview: nil, server: nil, players: [])
+      |> assign(server: nil, players: [], playing: nil)
       |> allow_upload(:game,
         accept: ~w(.wasm),
         max_entries: 1,
@@ -66,7 +66,7 @@ defmodule GameBoxWeb.UploadLive do
 
   def handle_event("preview_as", %{"player" => name}, socket) do
     if socket.assigns.server && name in socket.assigns.players,
-      do: {:noreply, preview(socket, name)},
+      do: {:noreply, assign(socket, playing: name)},
       else: {:noreply, socket}
   end
 
@@ -97,23 +97,17 @@ defmodule GameBoxWeb.UploadLive do
     with {:ok, server} <- Vitrine.Server.start_link(options),
          {:ok, _} <-
            Vitrine.call(server, "init_game", %{"player_ids" => players}, as: {:json, :raw}) do
-      socket |> assign(server: server) |> preview(hd(players))
+      assign(socket, server: server, playing: hd(players))
     else
       {:error, _error} -> put_flash(socket, :error, "The preview does not start.")
     end
-  end
-
-  defp preview(socket, name) do
-    socket
-    |> assign(playing: name)
-    |> Vitrine.LiveView.attach(:preview, plugin: socket.assigns.server, viewer: name)
   end
 
   defp close(%{assigns: %{server: nil}} = socket), do: socket
 
   defp close(socket) do
     Vitrine.close(socket.assigns.server)
-    socket |> Vitrine.LiveView.detach(:preview) |> assign(server: nil)
+    assign(socket, server: nil)
   end
 
   @impl true
@@ -171,7 +165,14 @@ defmodule GameBoxWeb.UploadLive do
           </button>
         </div>
       </div>
-      <Vitrine.LiveView.plugin view={@preview} id="preview" class="board card" pending="…" />
+      <.live_component
+        module={Vitrine.LiveView.Component}
+        id="preview"
+        plugin={@server}
+        viewer={@playing}
+        class="board card"
+        pending="…"
+      />
     </section>
     """
   end
