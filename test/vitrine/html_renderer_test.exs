@@ -142,6 +142,19 @@ defmodule Vitrine.HTMLRendererTest do
     end
   end
 
+  describe "an element among siblings" do
+    test "is a root, which a browser leaves alone where nothing in it is new" do
+      rendered = Renderer.render(parse!("<p>a</p> <b>c</b>"), nil, LiveViewModel.structs(:plain))
+      [siblings] = rendered.dynamic.(false)
+      elements = siblings.dynamic.(false)
+
+      assert {rendered.root, siblings.root, for(%{root: root} <- elements, do: root)} ==
+               {false, false, [true, true]}
+
+      for %{static: [text | _]} <- elements, do: assert(text =~ ~r/^ ?<[pb]>/)
+    end
+  end
+
   describe "bytes on the wire" do
     defp tic_tac_toe(cells, status) do
       buttons =

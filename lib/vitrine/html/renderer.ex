@@ -57,7 +57,10 @@ defmodule Vitrine.HTML.Renderer do
     do: [gap(now, before, structs) | gaps(nows, befores, structs)]
 
   defp gap(text, _before, _structs) when is_binary(text), do: text
-  defp gap({_, _, _} = part, before, structs), do: rendered(part, before, structs)
+
+  # One element, which the browser leaves alone if it is told so: nothing in it is new.
+  defp gap({_, _, _} = part, before, structs),
+    do: %{rendered(part, before, structs) | root: true}
 
   defp gap({items, keys}, _before, {_, %{} = comprehension} = structs) when keys != nil do
     %{
