@@ -91,8 +91,9 @@ defmodule Vitrine.HTML do
   def parse(html, options) do
     policy = Options.policy!(options)
 
-    with {:ok, root} <- run(html, policy, &Native.html_parse/2, &Native.html_parse_dirty/2),
-         do: {:ok, %Tree{root: root}}
+    with {:ok, {root, shapes}} <-
+           run(html, policy, &Native.html_parse/2, &Native.html_parse_dirty/2),
+         do: {:ok, %Tree{root: root, shapes: shapes}}
   end
 
   defp run(html, policy, normal, dirty) do

@@ -176,7 +176,7 @@ defmodule Vitrine.HTMLTest do
         assert {_pieces, {:ok, html}} = go_on(document)
         assert html == clean!(loose)
         assert {:more, document} = Native.html_parse(loose, policy)
-        assert {_pieces, {:ok, {_fingerprint, _statics, _dynamics}}} = go_on(document)
+        assert {_pieces, {:ok, {{_fingerprint, _dynamics}, %{}}}} = go_on(document)
       end
     end
 

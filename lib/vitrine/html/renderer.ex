@@ -30,72 +30,70 @@ defmodule Vitrine.HTML.Renderer do
 
   @doc "A tree where the previous one was, or nothing."
   @spec render(Tree.t(), Tree.t() | nil, structs()) :: struct()
-  def render(%Tree{root: root}, previous, structs),
-    do: rendered(root, previous && previous.root, structs)
+  def render(%Tree{root: root, shapes: shapes}, previous, {rendered, comprehension}),
+    do: part(root, previous && previous.root, {rendered, comprehension, shapes})
 
-  defp rendered({fingerprint, statics, dynamics}, previous, {rendered, _} = structs) do
+  defp part({fingerprint, dynamics}, previous, {_, _, shapes} = how) do
     before =
       case previous do
-        {^fingerprint, _statics, before} -> before
+        {^fingerprint, before} -> before
         _other -> nil
       end
 
+    rendered(:binary.decode_unsigned(fingerprint), shapes[fingerprint], dynamics, before, how)
+  end
+
+  defp rendered(fingerprint, statics, dynamics, before, {rendered, _, _} = how) do
     %{
       rendered
       | static: statics,
-        fingerprint: :binary.decode_unsigned(fingerprint),
+        fingerprint: fingerprint,
         root: false,
-        dynamic: fn track? -> gaps(dynamics, if(track?, do: before), structs) end
+        dynamic: fn track? -> gaps(dynamics, if(track?, do: before), how) end
     }
   end
 
-  defp gaps(dynamics, nil, structs), do: Enum.map(dynamics, &gap(&1, nil, structs))
-  defp gaps([], [], _structs), do: []
-  defp gaps([same | now], [same | before], structs), do: [nil | gaps(now, before, structs)]
+  defp gaps(dynamics, nil, how), do: Enum.map(dynamics, &gap(&1, nil, how))
+  defp gaps([], [], _how), do: []
+  defp gaps([same | now], [same | before], how), do: [nil | gaps(now, before, how)]
 
-  defp gaps([now | nows], [before | befores], structs),
-    do: [gap(now, before, structs) | gaps(nows, befores, structs)]
+  defp gaps([now | nows], [before | befores], how),
+    do: [gap(now, before, how) | gaps(nows, befores, how)]
 
-  defp gap(text, _before, _structs) when is_binary(text), do: text
+  defp gap(text, _before, _how) when is_binary(text), do: text
 
   # One element, which the browser leaves alone if it is told so: nothing in it is new.
-  defp gap({_, _, _} = part, before, structs),
-    do: %{rendered(part, before, structs) | root: true}
+  defp gap({fingerprint, _} = part, before, how) when is_binary(fingerprint),
+    do: %{part(part, before, how) | root: true}
 
-  defp gap({items, keys}, _before, {_, %{} = comprehension} = structs) when keys != nil do
+  defp gap({items, keys}, _before, {_, %{} = comprehension, _} = how) when keys != nil do
     %{
       comprehension
       | static: ["", ""],
         fingerprint: @keyed_fingerprint,
         has_key?: true,
-        entries: Enum.zip_with(keys, items, &entry(&1, &2, structs))
+        entries: Enum.zip_with(keys, items, &entry(&1, &2, how))
     }
   end
 
-  defp gap({items, _keys}, before, {rendered, _} = structs) do
+  defp gap({items, _keys}, before, how) do
     count = length(items)
 
     before =
       case before do
-        {before, _keys} when length(before) == count -> before
+        {before, _keys} when is_list(before) and length(before) == count -> before
         _other -> nil
       end
 
-    %{
-      rendered
-      | static: List.duplicate("", count + 1),
-        fingerprint: count,
-        root: false,
-        dynamic: fn track? -> gaps(items, if(track?, do: before), structs) end
-    }
+    rendered(count, List.duplicate("", count + 1), items, before, how)
   end
 
   # LiveView itself remembers the variables of entries, and tells what a map was before it changed.
-  defp entry(key, item, structs) do
+  defp entry(key, item, how) do
     render = fn
       changed, true when not is_map_key(changed, :item) -> [nil]
-      %{item: %{item: before}}, true -> gaps([item], [before], structs)
-      _changed, _track? -> gaps([item], nil, structs)
+      %{item: %{item: before}}, true -> gaps([item], [before], how)
+      _changed, _track? -> gaps([item], nil, how)
     end
 
     {key, %{item: %{item: item}}, render}

@@ -4,25 +4,34 @@ defmodule Vitrine.HTML.Tree do
   `Vitrine.HTML.parse/2`. It is plain data, which can be kept, compared and sent to other processes.
   """
 
-  @enforce_keys [:root]
-  defstruct [:root]
+  @enforce_keys [:root, :shapes]
+  defstruct [:root, :shapes]
 
-  @opaque t :: %__MODULE__{root: part()}
+  @opaque t :: %__MODULE__{root: part(), shapes: %{fingerprint() => statics()}}
 
-  # Text with gaps, and the sha256 of the text. There is one more text than there are gaps.
-  @typep part :: {fingerprint :: <<_::256>>, statics :: [String.t()], dynamics :: [dynamic()]}
+  @typep fingerprint :: <<_::256>>
+
+  # Text with gaps: one more piece of text than there are gaps, and the sha256 of it. Parts have only that,
+  # because a term that is copied to another process shares nothing within itself.
+  @typep statics :: [String.t()]
+  @typep part :: {fingerprint(), dynamics :: [dynamic()]}
 
   # A text, escaped; a part; or siblings and, for many, their keys.
   @typep dynamic :: String.t() | part() | {[dynamic()], [String.t()] | nil}
 
   @doc false
   @spec to_iodata(t()) :: iodata()
-  def to_iodata(%__MODULE__{root: root}), do: dynamic(root)
+  def to_iodata(%__MODULE__{root: root, shapes: shapes}), do: dynamic(root, shapes)
 
-  defp dynamic(text) when is_binary(text), do: text
-  defp dynamic({_fingerprint, statics, dynamics}), do: zip(statics, dynamics)
-  defp dynamic({items, _keys}), do: Enum.map(items, &dynamic/1)
+  defp dynamic(text, _shapes) when is_binary(text), do: text
 
-  defp zip([last], []), do: [last]
-  defp zip([text | texts], [gap | gaps]), do: [text, dynamic(gap) | zip(texts, gaps)]
+  defp dynamic({fingerprint, dynamics}, shapes) when is_binary(fingerprint),
+    do: shapes |> Map.fetch!(fingerprint) |> zip(dynamics, shapes)
+
+  defp dynamic({items, _keys}, shapes), do: Enum.map(items, &dynamic(&1, shapes))
+
+  defp zip([last], [], _shapes), do: [last]
+
+  defp zip([text | texts], [gap | gaps], shapes),
+    do: [text, dynamic(gap, shapes) | zip(texts, gaps, shapes)]
 end

@@ -5,8 +5,9 @@
 //! for long, and a process that is killed meanwhile leaves no work behind. The core recurses no deeper than
 //! a document may be nested, which any scheduler's stack can hold.
 //!
-//! The functions answer `{:ok, html}` or `{:ok, part}`, `{:error, message}`, or `{:more, document}`. A part is
-//! `{fingerprint, statics, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil}`.
+//! The functions answer `{:ok, html}` or `{:ok, {part, shapes}}`, `{:error, message}`, or `{:more, document}`. A part
+//! is `{fingerprint, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil}`. The shapes are a
+//! map from fingerprints to statics: few, for many parts, which share nothing once they are copied.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -149,7 +150,7 @@ fn for_a_slice(document: &mut Document) -> Result<bool, Error> {
 fn finish<'a>(env: Env<'a>, document: &Document, wanted: Wanted) -> Result<Term<'a>, Error> {
     let result = match wanted {
         Wanted::Text => bytes::give(env, document.to_html()?.into_bytes()),
-        Wanted::Parts => document.with_parts(|part| Parts::new(env).part(part))?,
+        Wanted::Parts => document.with_parts(|part| Parts::new(env).document(part))?,
     };
     Ok((atoms::ok(), result).encode(env))
 }
@@ -158,9 +159,10 @@ fn answer<'a>(env: Env<'a>, result: Result<Term<'a>, Error>) -> Term<'a> {
     result.unwrap_or_else(|e| (atoms::error(), e.to_string()).encode(env))
 }
 
-/// Makes terms of parts; those of the same shape share their text.
+/// Makes terms of parts and of their shapes.
 struct Parts<'a> {
     env: Env<'a>,
+    /// By their places in memory, the fingerprint and the statics.
     shapes: HashMap<*const Shape, (Term<'a>, Term<'a>)>,
 }
 
@@ -172,15 +174,25 @@ impl<'a> Parts<'a> {
         }
     }
 
+    fn document(mut self, part: &Part<'_>) -> Term<'a> {
+        let root = self.part(part);
+        let shapes = self.shapes.into_values();
+        // No two shapes have the same fingerprint.
+        let shapes = shapes.fold(Term::map_new(self.env), |map, (fingerprint, statics)| {
+            map.map_put(fingerprint, statics).unwrap_or(map)
+        });
+        (root, shapes).encode(self.env)
+    }
+
     fn part(&mut self, part: &Part<'_>) -> Term<'a> {
         let env = self.env;
         let shape = &part.shape;
-        let (fingerprint, statics) = *self.shapes.entry(Rc::as_ptr(shape)).or_insert_with(|| {
+        let (fingerprint, _) = *self.shapes.entry(Rc::as_ptr(shape)).or_insert_with(|| {
             let statics: Vec<_> = shape.statics.iter().map(|s| text(env, s)).collect();
             (bytes::copy(env, &shape.fingerprint), statics.encode(env))
         });
         let dynamics: Vec<_> = part.dynamics.iter().map(|d| self.dynamic(d)).collect();
-        (fingerprint, statics, dynamics).encode(env)
+        (fingerprint, dynamics).encode(env)
     }
 
     fn dynamic(&mut self, dynamic: &Dynamic<'_>) -> Term<'a> {
