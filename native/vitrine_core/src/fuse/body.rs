@@ -64,7 +64,7 @@ pub(super) fn rewrite(
                 };
                 function.instruction(&shift.instruction(operator)?);
                 if let Some(copy) = copy {
-                    let turns = helpers.function(Helper::Turns(copy.copy.clone()));
+                    let turns = helpers.function(Helper::Turns(Box::new(copy.copy.clone())));
                     head(&copy, turns, &mut function.instructions());
                     copied.push((copy.copy.transfer, copy.call));
                     found = true;

@@ -25,7 +25,7 @@ pub(super) enum Helper {
     /// What is called instead of the accessor that is imported as the function.
     Access { accessor: Accessor, function: u32 },
     /// Does turns of copy loops of a form.
-    Turns(CopyLoop),
+    Turns(Box<CopyLoop>),
 }
 
 pub(super) struct Helpers<'s, 'a> {
