@@ -15,20 +15,43 @@ use vitrine_core::{
 };
 
 const SIZES: [usize; 3] = [64, 64 << 10, 6_400_000];
-const GUESTS: [&str; 6] = ["rust_minimal", "c", "go", "assemblyscript", "zig", "d"];
-const COMPILED: usize = 5;
+const GUESTS: [&str; 9] = [
+    "rust_minimal",
+    "rust",
+    "c",
+    "cpp",
+    "d",
+    "zig",
+    "assemblyscript",
+    "javascript",
+    "go",
+];
+/// As many bytes of modules are compiled, unfused and fused, but each module some times.
+const COMPILED_BYTES: usize = 2_000_000;
 
-fn compiled(wasm: &[u8], fuse: bool) -> (Arc<Compiled>, Duration) {
+/// What all threads together have run; nothing where only Linux tells.
+fn processor_time() -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let nanos = threads.flatten().filter_map(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        stat.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
+}
+
+/// The module, and what compiling it took of a clock and of the processors.
+fn compiled(wasm: &[u8], fuse: bool) -> (Arc<Compiled>, [Duration; 2]) {
     let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         fuse,
         ..CompileOptions::default()
     };
-    let begin = Instant::now();
+    let (begin, used) = (Instant::now(), processor_time());
     compile(wasm.to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
-    (outcome.recv().unwrap().unwrap().0, begin.elapsed())
+    let module = outcome.recv().unwrap().unwrap().0;
+    (module, [begin.elapsed(), processor_time() - used])
 }
 
 fn plugin(module: Arc<Compiled>) -> Arc<Plugin> {
@@ -94,13 +117,16 @@ fn main() {
             continue;
         }
         let wasm = std::fs::read(guests.join(format!("{guest}.wasm"))).unwrap();
-        let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..COMPILED {
+        let [mut elapsed, mut used] = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
+        for _ in 0..(COMPILED_BYTES / wasm.len()).clamp(5, 40) {
             for fuse in [false, true] {
-                times[usize::from(fuse)].push(compiled(&wasm, fuse).1);
+                let times = compiled(&wasm, fuse).1;
+                elapsed[usize::from(fuse)].push(times[0]);
+                used[usize::from(fuse)].push(times[1]);
             }
         }
-        report(&format!("{guest}: compile"), times);
+        report(&format!("{guest}: compile"), elapsed);
+        report(&format!("{guest}: compile, processors"), used);
         let plugins = [false, true].map(|fuse| plugin(compiled(&wasm, fuse).0));
         for size in SIZES {
             let input: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();

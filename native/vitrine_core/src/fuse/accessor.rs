@@ -1,6 +1,7 @@
 //! The kernel's functions that are replaced.
 
-use wasmparser::{FuncType, ValType};
+use wasm_encoder::ValType;
+use wasmparser::FuncType;
 
 use crate::abi::ENV;
 use crate::link::canonical;
@@ -37,14 +38,23 @@ impl Accessor {
     /// Whether a function of this type is what the kernel has. What is imported as another type is
     /// left to the linker, which refuses it.
     pub(super) fn is_of(self, ty: &FuncType) -> bool {
+        let (params, results) = self.signature();
+        let are = |found: &[wasmparser::ValType], wanted: &[ValType]| {
+            let found = found.iter().map(|ty| ValType::try_from(*ty).ok());
+            found.eq(wanted.iter().map(|ty| Some(*ty)))
+        };
+        are(ty.params(), params) && are(ty.results(), results)
+    }
+
+    /// The types of the parameters and the results.
+    pub(super) fn signature(self) -> (&'static [ValType], &'static [ValType]) {
         use ValType::{I32, I64};
-        let (params, results): (&[ValType], &[ValType]) = match self {
+        match self {
             Accessor::LoadU8 | Accessor::InputLoadU8 => (&[I64], &[I32]),
             Accessor::LoadU64 | Accessor::InputLoadU64 => (&[I64], &[I64]),
             Accessor::StoreU8 => (&[I64, I32], &[]),
             Accessor::StoreU64 => (&[I64, I64], &[]),
             Accessor::InputLength => (&[], &[I64]),
-        };
-        ty.params() == params && ty.results() == results
+        }
     }
 }

@@ -6,12 +6,15 @@ use wasm_encoder::{
 };
 use wasmparser::{BinaryReader, Parser, Payload};
 
-use super::names;
+use super::helpers::Helpers;
+use super::names::Custom;
 use super::shift::Shift;
 use super::survey::Survey;
 use super::{MEMORY, NAMESPACE};
 
+const TYPE: u8 = SectionId::Type as u8;
 const IMPORT: u8 = SectionId::Import as u8;
+const FUNCTION: u8 = SectionId::Function as u8;
 const EXPORT: u8 = SectionId::Export as u8;
 const CODE: u8 = SectionId::Code as u8;
 const DATA: u8 = SectionId::Data as u8;
@@ -26,11 +29,13 @@ pub(super) fn assemble(
     wasm: &[u8],
     survey: &Survey<'_>,
     bodies: Vec<Option<Function>>,
+    helpers: &Helpers<'_, '_>,
 ) -> Result<Option<Vec<u8>>> {
-    let Some(code) = code(survey, bodies)? else {
+    let Some(code) = code(survey, bodies, helpers)? else {
         return Ok(None);
     };
     let (mut module, mut shift) = (Module::new(), Shift::of(survey));
+    let mut custom = Custom::of(helpers);
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         let Some((id, range)) = payload.as_section() else {
@@ -38,6 +43,17 @@ pub(super) fn assemble(
         };
         let data = wasm.get(range).context("a section is cut short")?;
         match id {
+            TYPE => {
+                let data = &longer(data, helpers.iter().len(), |sink| {
+                    helpers.encode_types(sink)
+                })?;
+                module.section(&RawSection { id, data });
+            }
+            FUNCTION => {
+                let more = |sink: &mut Vec<u8>| helpers.encode_functions(sink);
+                let data = &longer(data, helpers.iter().len(), more)?;
+                module.section(&RawSection { id, data });
+            }
             IMPORT => {
                 module.section(&RawSection {
                     id,
@@ -55,7 +71,7 @@ pub(super) fn assemble(
             }
             CUSTOM => {
                 if let Payload::CustomSection(section) = payload {
-                    names::custom(&mut module, &section);
+                    custom.put(&mut module, &section);
                 }
             }
             id => {
@@ -63,18 +79,27 @@ pub(super) fn assemble(
             }
         }
     }
+    custom.finish(&mut module);
     Ok(Some(module.finish()))
+}
+
+/// A vector, such as most sections are, with some items more, which a function writes.
+pub(super) fn longer(
+    vector: &[u8],
+    more: usize,
+    items: impl FnOnce(&mut Vec<u8>),
+) -> wasmparser::Result<Vec<u8>> {
+    let mut reader = BinaryReader::new(vector, 0);
+    let count = reader.read_var_u32()? as usize + more;
+    let mut longer = Vec::with_capacity(vector.len() + 32 * more + 8);
+    count.encode(&mut longer);
+    longer.extend_from_slice(reader.read_bytes(reader.bytes_remaining())?);
+    items(&mut longer);
+    Ok(longer)
 }
 
 /// The contents of an import section with the kernel's memory behind what is there.
 fn imports(contents: &[u8]) -> Result<Vec<u8>> {
-    let mut reader = BinaryReader::new(contents, 0);
-    let count = reader.read_var_u32()?.checked_add(1);
-    let mut longer = Vec::with_capacity(contents.len() + 32);
-    count.context("too many imports")?.encode(&mut longer);
-    longer.extend_from_slice(reader.read_bytes(reader.bytes_remaining())?);
-    NAMESPACE.encode(&mut longer);
-    MEMORY.encode(&mut longer);
     // Any memory has so many pages; how many the kernel's has is not for every module to say.
     let ty = MemoryType {
         minimum: 0,
@@ -83,11 +108,19 @@ fn imports(contents: &[u8]) -> Result<Vec<u8>> {
         shared: false,
         page_size_log2: None,
     };
-    EntityType::Memory(ty).encode(&mut longer);
-    Ok(longer)
+    let memory = |sink: &mut Vec<u8>| {
+        NAMESPACE.encode(sink);
+        MEMORY.encode(sink);
+        EntityType::Memory(ty).encode(sink);
+    };
+    Ok(longer(contents, 1, memory)?)
 }
 
-fn code(survey: &Survey<'_>, bodies: Vec<Option<Function>>) -> Result<Option<CodeSection>> {
+fn code(
+    survey: &Survey<'_>,
+    bodies: Vec<Option<Function>>,
+    helpers: &Helpers<'_, '_>,
+) -> Result<Option<CodeSection>> {
     let (mut code, mut shift) = (CodeSection::new(), Shift::of(survey));
     for (old, new) in survey.bodies.iter().zip(bodies) {
         let before = code.byte_len();
@@ -103,6 +136,9 @@ fn code(survey: &Survey<'_>, bodies: Vec<Option<Function>>) -> Result<Option<Cod
         if code.byte_len() - before > MAX_BODY {
             return Ok(None);
         }
+    }
+    for helper in helpers.iter() {
+        code.function(&helpers.code(helper));
     }
     Ok(Some(code))
 }

@@ -1,64 +1,73 @@
 //! The body of one function, with its calls of accessors replaced.
 
 use anyhow::{Context, Result};
-use wasm_encoder::Function;
 use wasm_encoder::reencode::Reencode;
-use wasmparser::{FunctionBody, Operator};
+use wasm_encoder::{Function, ValType};
+use wasmparser::{FuncType, FunctionBody, Operator};
 
-use super::copy_loop;
+use super::copy_loop::{self, Transfer};
+use super::helpers::{Helper, Helpers};
 use super::inline::{Scratch, inline};
-use super::piece::piece;
+use super::piece::head;
 use super::shift::Shift;
 use super::survey::Survey;
 
 /// As many locals, parameters included, as every engine accepts.
-const MAX_LOCALS: u32 = 50_000;
+const MAX_LOCALS: usize = 50_000;
 
 const CALL: u8 = 0x10;
 
-/// The new body, if the old one calls accessors. The function has `params` parameters.
+/// The new body, if the old one calls accessors. The function is of type `ty`.
 pub(super) fn rewrite(
     body: &FunctionBody<'_>,
-    params: u32,
+    ty: &FuncType,
     survey: &Survey<'_>,
+    helpers: &mut Helpers<'_, '_>,
     copy_loops: bool,
 ) -> Result<Option<Function>> {
     if !may_call(body, survey) {
         return Ok(None);
     }
     let mut shift = Shift::of(survey);
-    let (mut locals, mut count) = (Vec::new(), params);
-    for group in body.get_locals_reader()? {
-        let (more, ty) = group?;
-        count = count.checked_add(more).context("too many locals")?;
-        locals.push((more, shift.val_type(ty)?));
-    }
-    let scratch = Scratch::from(count);
-    if count > MAX_LOCALS - Scratch::TYPES.len() as u32 {
+    let Some(Locals { declared, types }) = locals(body, ty, &mut shift)? else {
         return Ok(None);
-    }
-    locals.extend(Scratch::TYPES.map(|ty| (1, ty)));
-    let mut function = Function::new(locals);
+    };
+    let scratch = Scratch::from(types.len() as u32);
+    let mut function = Function::new(declared);
     let (mut operators, mut found) = (body.get_operators_reader()?, false);
+    // The copy loops so far: what they transfer, and where.
+    let mut copied: Vec<(Transfer, usize)> = Vec::new();
     while !operators.eof() {
+        let at = operators.original_position();
         match operators.read()? {
-            Operator::Call { function_index } if survey.accessor(function_index).is_some() => {
+            Operator::Call { function_index }
+                if survey.accessor(function_index).is_some()
+                    && copied.iter().all(|(_, call)| *call != at) =>
+            {
                 let accessor = survey.accessor(function_index).context("no accessor")?;
                 let (kernel, sink) = (survey.kernel_memory(), &mut function.instructions());
-                inline(accessor, function_index, kernel, scratch, sink);
+                if helpers.inlines(function_index) {
+                    inline(accessor, function_index, kernel, scratch, sink);
+                } else {
+                    let function = function_index;
+                    sink.call(helpers.function(Helper::Access { accessor, function }));
+                }
                 found = true;
             }
             operator => {
                 let copy = match operator {
-                    Operator::Loop { blockty } if copy_loops && copy_loop::is_plain(blockty) => {
-                        copy_loop::recognise(operators.clone(), survey)
+                    Operator::Loop { blockty } if copy_loops && copy_loop::may_be(blockty) => {
+                        copy_loop::recognise(operators.clone(), survey, &types)
+                            .filter(|copy| !is_for_the_rest(copy.copy.transfer, &copied))
                     }
                     _ => None,
                 };
                 function.instruction(&shift.instruction(operator)?);
                 if let Some(copy) = copy {
-                    let (kernel, sink) = (survey.kernel_memory(), &mut function.instructions());
-                    piece(&copy, kernel, scratch, sink);
+                    let turns = helpers.function(Helper::Turns(Box::new(copy.copy.clone())));
+                    head(&copy, turns, &mut function.instructions());
+                    copied.push((copy.copy.transfer, copy.call));
+                    found = true;
                 }
             }
         }
@@ -66,9 +75,47 @@ pub(super) fn rewrite(
     Ok(found.then_some(function))
 }
 
+/// Whether a loop certainly has few turns: it copies the bytes that are left by one for words.
+fn is_for_the_rest(transfer: Transfer, copied: &[(Transfer, usize)]) -> bool {
+    let words = Transfer {
+        width: 8,
+        ..transfer
+    };
+    transfer.width == 1 && copied.iter().any(|(copied, _)| *copied == words)
+}
+
+/// The locals of a function.
+struct Locals {
+    /// What the body declares, and the scratch ones.
+    declared: Vec<(u32, ValType)>,
+    /// The types of all but the scratch ones, parameters included.
+    types: Vec<ValType>,
+}
+
+/// The locals of a body in a function of a type, unless they become too many.
+fn locals(body: &FunctionBody<'_>, ty: &FuncType, shift: &mut Shift) -> Result<Option<Locals>> {
+    let mut types = Vec::new();
+    for ty in ty.params() {
+        types.push(shift.val_type(*ty)?);
+    }
+    let mut declared = Vec::new();
+    for group in body.get_locals_reader()? {
+        let (more, ty) = group?;
+        let ty = shift.val_type(ty)?;
+        if types.len() + more as usize > MAX_LOCALS {
+            return Ok(None);
+        }
+        declared.push((more, ty));
+        types.resize(types.len() + more as usize, ty);
+    }
+    declared.extend(Scratch::TYPES.map(|ty| (1, ty)));
+    let fit = types.len() + Scratch::TYPES.len() <= MAX_LOCALS;
+    Ok(fit.then_some(Locals { declared, types }))
+}
+
 /// Whether there are bytes in the body that may be a call of an accessor. Few bodies have any, and the
 /// others need not be looked into.
-fn may_call(body: &FunctionBody<'_>, survey: &Survey<'_>) -> bool {
+pub(super) fn may_call(body: &FunctionBody<'_>, survey: &Survey<'_>) -> bool {
     let mut pairs = body.as_bytes().windows(2);
     pairs.any(|pair| pair[0] == CALL && survey.accessor_begins_with(pair[1]))
 }

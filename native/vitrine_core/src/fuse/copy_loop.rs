@@ -1,24 +1,31 @@
 //! Finds the loops that only copy: what compilers make of the copying loops of PDKs.
 //!
-//! Such a loop is one straight piece of code that ends in a conditional branch to its beginning. It
-//! does one transfer, a load and a store of the same width of which one is an accessor's; besides,
-//! it adds constants to locals and compares them. Nothing else has an effect, so what so many turns
-//! do to the memories is one copy, and what they do to the locals one addition each.
+//! One way through such a loop, from its beginning back there, has no effects but one transfer, a
+//! load and a store of the same width of which one is an accessor's, and additions of constants to
+//! locals. What so many turns on this way do to the memories is one copy, and what they do to the
+//! locals one addition each. The conditions on which turns go this way are comparisons of what they
+//! change with what they leave: it can be told beforehand how many turns at least will.
 //!
-//! Values are followed as *a local at the start of the turn, plus a constant*. Whatever else there is
-//! makes the loop no copy loop, which costs nothing but speed.
+//! The other ways, out of the loop or to the turns for what is left, may do anything. Whatever else
+//! there is on this one makes the loop no copy loop, which costs nothing but speed.
 
 use wasm_encoder::ValType;
-use wasmparser::{BlockType, MemArg, Operator, OperatorsReader};
+use wasmparser::{BlockType, Operator, OperatorsReader};
 
 use super::accessor::Accessor;
+use super::condition::{Comparison, Condition};
+use super::linear::{Linear, wrap};
 use super::survey::Survey;
+use super::turn::{Access, Called, Turn, Value};
 
-/// More instructions than any copy loop has.
-const MAX_INSTRUCTIONS: usize = 48;
+/// More instructions than are looked at in any copy loop.
+const MAX_INSTRUCTIONS: usize = 256;
+
+/// More than any local goes on by in a turn.
+const MAX_STEP: u64 = 1 << 16;
 
 /// From where to where the bytes are copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Direction {
     /// From the kernel's heap.
     Load,
@@ -28,359 +35,285 @@ pub(super) enum Direction {
     Store,
 }
 
-/// A local at the start of the turn plus a constant; without a local, the constant. Numbers wrap.
+/// What one turn copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Affine {
-    pub(super) local: Option<u32>,
-    pub(super) plus: i64,
-}
-
-/// How the two sides of the last comparison stand to each other while there is another turn. All
-/// numbers are without a sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Relation {
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-/// The condition of another turn. The left side changes in each turn, the right one never.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Condition {
-    pub(super) ty: ValType,
-    pub(super) relation: Relation,
-    pub(super) left: Affine,
-    /// What a turn adds to the left side: a power of two, or the negative of one.
-    pub(super) step: i64,
-    pub(super) right: Affine,
-}
-
-/// A local to which each turn adds a constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Induction {
-    pub(super) local: u32,
-    pub(super) ty: ValType,
-    pub(super) step: i64,
-}
-
-/// A loop that only copies.
-#[derive(Debug)]
-pub(super) struct CopyLoop {
+pub(super) struct Transfer {
     pub(super) direction: Direction,
-    /// Bytes of a turn: 1 or 8.
+    /// How many bytes: 1 or 8.
     pub(super) width: u32,
     /// The guest's memory, by its index before the kernel's is added.
     pub(super) memory: u32,
+}
+
+/// A loop that only copies, as a function of the locals that matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CopyLoop {
+    pub(super) transfer: Transfer,
     /// The accessor's offset, an `i64`.
-    pub(super) kernel: Affine,
+    pub(super) kernel: Linear,
     /// The guest's address, an `i32`, and what the instruction adds to it.
-    pub(super) guest: Affine,
+    pub(super) guest: Linear,
     pub(super) guest_offset: u64,
-    pub(super) inductions: Vec<Induction>,
-    pub(super) condition: Condition,
+    /// What must hold in a turn for it to go its way.
+    pub(super) within: Vec<Condition>,
+    /// What must hold for another turn, if that is not certain then.
+    pub(super) again: Option<Condition>,
+    /// The types of the locals.
+    pub(super) params: Vec<ValType>,
+    /// What a turn adds to the first of them.
+    pub(super) steps: Vec<i64>,
 }
 
-/// What is known of a value.
-#[derive(Clone, Copy, Debug)]
-enum Value {
-    Affine(Affine),
-    /// The same, with a type that an addition told.
-    Sum(Affine, ValType),
-    /// What is copied.
-    Datum,
-    Compared(ValType, Relation, Affine, Affine),
+/// A loop that was found.
+pub(super) struct Found {
+    pub(super) copy: CopyLoop,
+    /// The locals that matter.
+    pub(super) locals: Vec<u32>,
+    /// Where the call of the accessor is.
+    pub(super) call: usize,
 }
 
-impl Value {
-    fn affine(self) -> Option<Affine> {
-        match self {
-            Value::Affine(affine) | Value::Sum(affine, _) => Some(affine),
-            _ => None,
-        }
-    }
+/// Whether a loop has no parameters, as all copy loops.
+pub(super) fn may_be(ty: BlockType) -> bool {
+    matches!(ty, BlockType::Empty | BlockType::Type(_))
 }
 
-/// One turn, while it is followed.
-#[derive(Default)]
-struct Turn {
-    stack: Vec<Value>,
-    /// The locals that were set.
-    locals: Vec<(u32, Value)>,
-    /// The locals that were read before they were set.
-    read: Vec<u32>,
-    /// The accessor, and the offset it is called with.
-    kernel: Option<(Accessor, Affine)>,
-    /// The guest's address, with the instruction's immediates and whether it stores.
-    guest: Option<(Affine, MemArg, bool)>,
-}
-
-/// The copy loop whose body follows, if it is one.
+/// The copy loop whose body follows, if it is one, in a function with locals of these types.
 pub(super) fn recognise(
-    mut operators: OperatorsReader<'_>,
+    operators: OperatorsReader<'_>,
     survey: &Survey<'_>,
-) -> Option<CopyLoop> {
-    let mut turn = Turn::default();
-    for _ in 0..MAX_INSTRUCTIONS {
-        match operators.read().ok()? {
-            Operator::BrIf { relative_depth: 0 } => {
-                let end = matches!(operators.read().ok()?, Operator::End);
-                return if end { turn.finish(survey) } else { None };
-            }
-            operator => turn.follow(&operator, survey)?,
-        }
-    }
-    None
+    locals: &[ValType],
+) -> Option<Found> {
+    let way = Way {
+        operators,
+        turn: Turn::default(),
+        blocks: Vec::new(),
+    };
+    let mut left = MAX_INSTRUCTIONS;
+    way.follow(survey, locals, &mut left)
 }
 
-/// Whether a loop has no parameters and results, as all copy loops.
-pub(super) fn is_plain(ty: BlockType) -> bool {
-    ty == BlockType::Empty
+/// A way through the loop, up to some place.
+#[derive(Clone)]
+struct Way<'a> {
+    operators: OperatorsReader<'a>,
+    turn: Turn,
+    /// The blocks around the place, within the loop: how high the stack is outside of them.
+    blocks: Vec<usize>,
 }
 
-impl Turn {
-    fn follow(&mut self, operator: &Operator<'_>, survey: &Survey<'_>) -> Option<()> {
-        use Relation::{Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
-        use ValType::{I32, I64};
-        match *operator {
-            Operator::LocalGet { local_index } => {
-                let value = self.local(local_index);
-                self.stack.push(value);
+impl Way<'_> {
+    /// Follows it to its end. `left` says how many instructions may still be looked at.
+    fn follow(
+        mut self,
+        survey: &Survey<'_>,
+        locals: &[ValType],
+        left: &mut usize,
+    ) -> Option<Found> {
+        loop {
+            *left = left.checked_sub(1)?;
+            let at = self.operators.original_position();
+            match self.operators.read().ok()? {
+                Operator::Block {
+                    blockty: BlockType::Empty,
+                } => self.enter(),
+                Operator::If {
+                    blockty: BlockType::Empty,
+                } => {
+                    let condition = self.turn.condition()?;
+                    self.turn.within.push(condition);
+                    self.enter();
+                }
+                Operator::Else => self.leave(0, left)?,
+                Operator::End => {
+                    self.blocks.pop()?;
+                }
+                Operator::Br { relative_depth } if self.is_loop(relative_depth) => {
+                    return finish(self.turn, None, survey, locals);
+                }
+                Operator::Br { relative_depth } => self.leave(relative_depth, left)?,
+                Operator::BrIf { relative_depth } => {
+                    let condition = self.turn.condition()?;
+                    if self.is_loop(relative_depth) {
+                        return finish(self.turn, Some(condition), survey, locals);
+                    }
+                    let mut other = self.clone();
+                    if other.leave(relative_depth, left).is_some() {
+                        other.turn.within.push(condition);
+                        let found = other.follow(survey, locals, left);
+                        if found.is_some() {
+                            return found;
+                        }
+                    }
+                    self.turn.within.push(condition.negated());
+                }
+                operator => self.turn.follow(&operator, at, survey)?,
             }
-            Operator::LocalSet { local_index } => {
-                let value = self.stack.pop()?;
-                self.set(local_index, value);
-            }
-            Operator::LocalTee { local_index } => self.set(local_index, *self.stack.last()?),
-            Operator::I32Const { value } => self.constant(value.into()),
-            Operator::I64Const { value } => self.constant(value),
-            Operator::I32Add => self.add(I32)?,
-            Operator::I64Add => self.add(I64)?,
-            Operator::I32Sub => self.subtract(I32)?,
-            Operator::I64Sub => self.subtract(I64)?,
-            Operator::I32Ne => self.compare(I32, NotEqual)?,
-            Operator::I64Ne => self.compare(I64, NotEqual)?,
-            Operator::I32LtU => self.compare(I32, Less)?,
-            Operator::I64LtU => self.compare(I64, Less)?,
-            Operator::I32LeU => self.compare(I32, LessOrEqual)?,
-            Operator::I64LeU => self.compare(I64, LessOrEqual)?,
-            Operator::I32GtU => self.compare(I32, Greater)?,
-            Operator::I64GtU => self.compare(I64, Greater)?,
-            Operator::I32GeU => self.compare(I32, GreaterOrEqual)?,
-            Operator::I64GeU => self.compare(I64, GreaterOrEqual)?,
-            Operator::Call { function_index } => self.access(function_index, survey)?,
-            Operator::I64Load { memarg }
-            | Operator::I32Load8U { memarg }
-            | Operator::I32Load8S { memarg } => {
-                self.touch(memarg, false)?;
-                self.stack.push(Value::Datum);
-            }
-            Operator::I64Store { memarg } | Operator::I32Store8 { memarg } => {
-                self.datum()?;
-                self.touch(memarg, true)?;
-            }
-            _ => return None,
         }
-        Some(())
     }
 
-    fn local(&mut self, local: u32) -> Value {
-        if let Some((_, value)) = self.locals.iter().find(|(set, _)| *set == local) {
-            return *value;
-        }
-        self.read.push(local);
-        Value::Affine(Affine {
-            local: Some(local),
-            plus: 0,
-        })
+    /// Whether a branch of this depth is to the beginning of the loop.
+    fn is_loop(&self, depth: u32) -> bool {
+        depth as usize == self.blocks.len()
     }
 
-    fn set(&mut self, local: u32, value: Value) {
-        self.locals.retain(|(set, _)| *set != local);
-        self.locals.push((local, value));
+    fn enter(&mut self) {
+        self.blocks.push(self.turn.height());
     }
 
-    fn constant(&mut self, plus: i64) {
-        self.stack.push(Value::Affine(Affine { local: None, plus }));
-    }
-
-    fn pop(&mut self) -> Option<Affine> {
-        self.stack.pop()?.affine()
-    }
-
-    fn add(&mut self, ty: ValType) -> Option<()> {
-        let (right, left) = (self.pop()?, self.pop()?);
-        let local = match (left.local, right.local) {
-            (local, None) | (None, local) => local,
-            _ => return None,
-        };
-        let plus = left.plus.wrapping_add(right.plus);
-        self.stack.push(Value::Sum(Affine { local, plus }, ty));
-        Some(())
-    }
-
-    fn subtract(&mut self, ty: ValType) -> Option<()> {
-        let (right, left) = (self.pop()?, self.pop()?);
-        if right.local.is_some() {
-            return None;
-        }
-        let plus = left.plus.wrapping_sub(right.plus);
-        self.stack.push(Value::Sum(Affine { plus, ..left }, ty));
-        Some(())
-    }
-
-    fn compare(&mut self, ty: ValType, relation: Relation) -> Option<()> {
-        let (right, left) = (self.pop()?, self.pop()?);
-        self.stack.push(Value::Compared(ty, relation, left, right));
-        Some(())
-    }
-
-    fn access(&mut self, function: u32, survey: &Survey<'_>) -> Option<()> {
-        let accessor = survey.accessor(function)?;
-        let stores = match accessor {
-            Accessor::InputLength => return None,
-            Accessor::StoreU8 | Accessor::StoreU64 => true,
-            _ => false,
-        };
-        if stores {
-            self.datum()?;
-        }
-        let offset = self.pop()?;
-        if !stores {
-            self.stack.push(Value::Datum);
-        }
-        let first = self.kernel.replace((accessor, offset));
-        first.is_none().then_some(())
-    }
-
-    /// Takes what is copied from the stack. It was loaded in this turn: there is one load.
-    fn datum(&mut self) -> Option<()> {
-        matches!(self.stack.pop()?, Value::Datum).then_some(())
-    }
-
-    fn touch(&mut self, memarg: MemArg, stores: bool) -> Option<()> {
-        let address = self.pop()?;
-        let first = self.guest.replace((address, memarg, stores));
-        first.is_none().then_some(())
-    }
-
-    fn finish(mut self, survey: &Survey<'_>) -> Option<CopyLoop> {
-        let (accessor, kernel) = self.kernel?;
-        let (guest, memarg, stores) = self.guest?;
-        let (direction, width) = match accessor {
-            Accessor::LoadU8 => (Direction::Load, 1),
-            Accessor::LoadU64 => (Direction::Load, 8),
-            Accessor::InputLoadU8 => (Direction::Input, 1),
-            Accessor::InputLoadU64 => (Direction::Input, 8),
-            Accessor::StoreU8 => (Direction::Store, 1),
-            Accessor::StoreU64 => (Direction::Store, 8),
-            Accessor::InputLength => return None,
-        };
-        // What one of the two loaded, the other stored.
-        let transfers = stores != (direction == Direction::Store);
-        let memory = survey.memory(memarg.memory)?;
-        let usual = !memory.memory64 && memory.page_size_log2.is_none();
-        if !transfers || !usual || 1 << memarg.max_align != width {
-            return None;
-        }
-        let last = self.stack.pop()?;
-        if !self.stack.is_empty() {
-            return None;
-        }
-        let inductions = self.inductions()?;
-        let step = |affine: Affine| step(&inductions, affine);
-        let moves = |affine| step(affine) == i64::from(width);
-        let condition = condition(last, step)?;
-        (moves(kernel) && moves(guest)).then_some(CopyLoop {
-            direction,
-            width,
-            memory: memarg.memory,
-            kernel,
-            guest,
-            guest_offset: memarg.offset,
-            condition,
-            inductions,
-        })
-    }
-
-    /// What turns do to the locals. One that gets something else than itself plus a constant must
-    /// not be read by the next turn: then the loop's last turn, which is done as ever, sets it.
-    fn inductions(&self) -> Option<Vec<Induction>> {
-        let mut inductions = Vec::new();
-        for &(local, value) in &self.locals {
-            match value {
-                Value::Sum(sum, ty) if sum.local == Some(local) => inductions.push(Induction {
-                    local,
-                    ty,
-                    step: wrapped(ty, sum.plus),
-                }),
-                Value::Affine(itself) if itself.local == Some(local) => (),
-                _ if self.read.contains(&local) => return None,
-                // The condition and the addresses speak of values at the start of a turn only.
+    /// Goes to behind the end of a block around the place; nothing if that is outside of the loop.
+    fn leave(&mut self, depth: u32, left: &mut usize) -> Option<()> {
+        let outer = self.blocks.len().checked_sub(depth as usize + 1)?;
+        self.turn.unwind(*self.blocks.get(outer)?);
+        self.blocks.truncate(outer);
+        let mut depth = depth + 1;
+        while depth > 0 {
+            *left = left.checked_sub(1)?;
+            match self.operators.read().ok()? {
+                Operator::Block { .. }
+                | Operator::Loop { .. }
+                | Operator::If { .. }
+                | Operator::TryTable { .. } => depth += 1,
+                Operator::End => depth -= 1,
+                // Of an exception handling that is not in use any more, with ends of its own.
+                Operator::Try { .. } => return None,
                 _ => (),
             }
         }
-        Some(inductions)
+        Some(())
     }
 }
 
-/// What a turn adds to a value.
-fn step(inductions: &[Induction], affine: Affine) -> i64 {
-    let of = |local| inductions.iter().find(|i| i.local == local);
-    affine.local.and_then(of).map_or(0, |i| i.step)
-}
-
-fn wrapped(ty: ValType, number: i64) -> i64 {
-    match ty {
-        ValType::I32 => i64::from(number as i32),
-        _ => number,
+/// The loop of whose turns this is one, if it is a copy loop.
+fn finish(
+    turn: Turn,
+    again: Option<Comparison>,
+    survey: &Survey<'_>,
+    locals: &[ValType],
+) -> Option<Found> {
+    let Called {
+        accessor,
+        offset: kernel,
+        at: call,
+    } = turn.kernel?;
+    let Access {
+        address: guest,
+        memarg,
+        stores,
+    } = turn.guest?;
+    let (direction, width) = match accessor {
+        Accessor::LoadU8 => (Direction::Load, 1),
+        Accessor::LoadU64 => (Direction::Load, 8),
+        Accessor::InputLoadU8 => (Direction::Input, 1),
+        Accessor::InputLoadU64 => (Direction::Input, 8),
+        Accessor::StoreU8 => (Direction::Store, 1),
+        Accessor::StoreU64 => (Direction::Store, 8),
+        Accessor::InputLength => return None,
+    };
+    // What one of the two loaded, the other stored.
+    let transfers = stores != (direction == Direction::Store);
+    let memory = survey.memory(memarg.memory)?;
+    let usual = !memory.memory64 && memory.page_size_log2.is_none();
+    if !transfers || !usual || 1 << memarg.max_align != width {
+        return None;
     }
-}
-
-fn condition(last: Value, step: impl Fn(Affine) -> i64) -> Option<Condition> {
-    let (ty, relation, left, right) = match last {
-        Value::Compared(ty, relation, left, right) => (ty, relation, left, right),
-        // As a condition, an `i32` that is not 0.
-        Value::Affine(left) | Value::Sum(left, _) => {
-            let zero = Affine {
-                local: None,
-                plus: 0,
-            };
-            (ValType::I32, Relation::NotEqual, left, zero)
-        }
-        Value::Datum => return None,
+    let mut inductions = inductions(&turn, locals)?;
+    let step = |linear: Linear| step(&inductions, linear);
+    let within = turn.within.iter().map(|within| within.condition(step));
+    let mut within: Vec<Condition> = within.collect::<Option<_>>()?;
+    let mut again = match again {
+        Some(again) => Some(again.condition(step)?),
+        None if within.is_empty() => return None,
+        None => None,
     };
-    let (relation, left, right) = match (step(left), step(right)) {
-        (_, 0) => (relation, left, right),
-        (0, _) => (relation.turned(), right, left),
-        _ => return None,
+    if within.iter().chain(&again).any(Condition::is_short) {
+        return None;
+    }
+    let moves = |linear, ty| wrap(ty, step(linear)) == i64::from(width);
+    if !moves(kernel, ValType::I64) || !moves(guest, ValType::I32) {
+        return None;
+    }
+    // Those that change first, and in the order of what they are for, so that loops are of one form
+    // that differ in the numbers of their locals only.
+    let conditions = within.iter().chain(&again);
+    let numbers = [kernel, guest]
+        .into_iter()
+        .chain(conditions.flat_map(Condition::sides));
+    let used: Vec<u32> = numbers
+        .flat_map(|number| number.terms())
+        .map(|term| term.local)
+        .collect();
+    inductions.sort_unstable_by_key(|(local, _)| {
+        let at = used.iter().position(|used| used == local);
+        (at.unwrap_or(used.len()), *local)
+    });
+    let mut matter: Vec<u32> = inductions.iter().map(|(local, _)| *local).collect();
+    let mut rename = |local| {
+        let known = matter.iter().position(|known| *known == local);
+        known.unwrap_or_else(|| {
+            matter.push(local);
+            matter.len() - 1
+        }) as u32
     };
-    let step = step(left);
-    let rises = match relation {
-        Relation::NotEqual => step > 0,
-        Relation::Less | Relation::LessOrEqual => true,
-        Relation::Greater | Relation::GreaterOrEqual => false,
-    };
-    let usual = step.unsigned_abs().is_power_of_two() && step != i64::MIN;
-    (usual && rises == (step > 0)).then_some(Condition {
-        ty,
-        relation,
-        left,
-        step,
-        right,
+    for condition in within.iter_mut().chain(&mut again) {
+        *condition = condition.renamed(&mut rename);
+    }
+    let (kernel, guest) = (kernel.renamed(&mut rename), guest.renamed(&mut rename));
+    let ty = |local: &u32| locals.get(*local as usize).copied();
+    Some(Found {
+        copy: CopyLoop {
+            transfer: Transfer {
+                direction,
+                width,
+                memory: memarg.memory,
+            },
+            kernel,
+            guest,
+            guest_offset: memarg.offset,
+            within,
+            again,
+            params: matter.iter().map(ty).collect::<Option<_>>()?,
+            steps: inductions.iter().map(|(_, step)| *step).collect(),
+        },
+        locals: matter,
+        call,
     })
 }
 
-impl Relation {
-    /// The same with the sides exchanged.
-    fn turned(self) -> Self {
-        match self {
-            Relation::NotEqual => Relation::NotEqual,
-            Relation::Less => Relation::Greater,
-            Relation::LessOrEqual => Relation::GreaterOrEqual,
-            Relation::Greater => Relation::Less,
-            Relation::GreaterOrEqual => Relation::LessOrEqual,
+/// What turns add to the locals. One that gets something else than itself plus a constant must not be
+/// read by the next turn: then the turn after all those that are done at once sets it, as ever.
+fn inductions(turn: &Turn, locals: &[ValType]) -> Option<Vec<(u32, i64)>> {
+    let mut inductions = Vec::new();
+    for &(local, value) in &turn.locals {
+        let added = match value {
+            Value::Number(number) => number.added_to(local),
+            _ => None,
+        };
+        match added {
+            Some(0) => (),
+            Some(step) => {
+                let step = wrap(*locals.get(local as usize)?, step);
+                inductions.push((local, step));
+            }
+            // The conditions and the addresses speak of values at the start of a turn only.
+            None if turn.read.contains(&local) => return None,
+            None => (),
         }
     }
+    let small = |(_, step): &(u32, i64)| step.unsigned_abs() <= MAX_STEP;
+    inductions.iter().all(small).then_some(inductions)
+}
+
+/// What a turn adds to a number.
+fn step(inductions: &[(u32, i64)], number: Linear) -> i64 {
+    let mut sum = 0_i64;
+    for term in number.terms() {
+        let induction = inductions.iter().find(|(local, _)| *local == term.local);
+        let step = induction.map_or(0, |(_, step)| *step);
+        sum = match term.negative {
+            true => sum.wrapping_sub(step),
+            false => sum.wrapping_add(step),
+        };
+    }
+    sum
 }

@@ -2,8 +2,9 @@
 //!
 //! PDKs move bytes by calls of imported functions, eight bytes or one at a time. [`fuse`] imports
 //! the kernel's memory into the module, as one memory more, and puts the loads and stores
-//! themselves in the places of those calls ([`inline`]); loops that do nothing but copy, as most of
-//! those do, do many turns at once ([`copy_loop`], [`piece`]).
+//! themselves in the places of those calls ([`inline`]), or into functions of the module where there are
+//! many such places ([`helpers`]); loops that do nothing but copy, as most of those do, do many turns
+//! at once ([`copy_loop`], [`piece`]).
 //!
 //! Nothing that the guest can observe changes, except that it uses less fuel. Each access is
 //! preceded by one comparison, with what the kernel keeps for that in its control block and its page
@@ -14,25 +15,30 @@
 //! defines functions of their names.
 //!
 //! Function imports stay where they are: they can also be called indirectly, exported, or put into
-//! tables. The new memory is the last import, so its name may be any, but the indices of the
+//! tables; functions that are added are the last ones. The new memory is the last import, so its name may be any, but the indices of the
 //! module's own memories shift by one, and most of the code is encoded anew. Custom sections that
 //! speak of offsets in the code are dropped.
 
 mod accessor;
 mod assemble;
 mod body;
+mod condition;
 mod copy_loop;
+mod helpers;
 mod inline;
+mod linear;
 mod names;
 mod piece;
 mod shift;
 mod survey;
+mod turn;
 
 #[cfg(test)]
 mod tests;
 
 use anyhow::Result;
 
+use helpers::Helpers;
 use survey::Survey;
 
 /// The namespace and the name of the import that is added, for errors: it is known by its place.
@@ -55,13 +61,14 @@ pub(crate) fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
     let Some(survey) = Survey::of(wasm)? else {
         return Ok(None);
     };
+    let mut helpers = Helpers::of(&survey)?;
     let mut bodies = Vec::with_capacity(survey.bodies.len());
     for (index, body) in survey.bodies.iter().enumerate() {
-        let params = survey.params(index)?;
-        bodies.push(body::rewrite(body, params, &survey, copy_loops)?);
+        let ty = survey.function_type(index)?;
+        bodies.push(body::rewrite(body, ty, &survey, &mut helpers, copy_loops)?);
     }
-    if bodies.iter().all(Option::is_none) {
+    if bodies.iter().all(Option::is_none) || !helpers.fit() {
         return Ok(None);
     }
-    assemble::assemble(wasm, &survey, bodies)
+    assemble::assemble(wasm, &survey, bodies, &helpers)
 }

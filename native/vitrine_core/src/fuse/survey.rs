@@ -66,14 +66,29 @@ impl<'a> Survey<'a> {
         self.memories.get(index as usize)
     }
 
-    /// How many parameters the function has whose body is at `index`.
-    pub(super) fn params(&self, index: usize) -> Result<u32> {
+    /// The type of the function whose body is at `index`.
+    pub(super) fn function_type(&self, index: usize) -> Result<&FuncType> {
         let ty = self.functions.get(index);
         let ty = *ty.context("a body without a function")?;
         match self.types.get(ty as usize) {
-            Some(Some(ty)) => Ok(ty.params().len() as u32),
+            Some(Some(ty)) => Ok(ty),
             _ => bail!("type {ty} is no function type"),
         }
+    }
+
+    /// How many functions are imported.
+    pub(super) fn imported(&self) -> usize {
+        self.imported.len()
+    }
+
+    /// How many functions there are.
+    pub(super) fn functions(&self) -> usize {
+        self.imported.len() + self.functions.len()
+    }
+
+    /// How many types there are.
+    pub(super) fn types(&self) -> usize {
+        self.types.len()
     }
 
     fn note(&mut self, payload: Payload<'a>) -> Result<()> {

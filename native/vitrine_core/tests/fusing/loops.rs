@@ -110,7 +110,79 @@ const CONDITIONS: [(&str, &str); 14] = [
     ),
 ];
 
-/// Exports a loop for each condition. It takes a length to allocate, an offset in that block, an
+/// What other loops there are, from `$turn` on: with the condition first, around a way out, in an `if`,
+/// in two places, with a sign, over an index; and what a turn leaves in `$t`.
+const FORMS: [(&str, &str); 6] = [
+    (
+        "out",
+        "(block $out (loop $turn
+           (br_if $out (i64.eq (local.get $a) (local.get $b)))
+           TRANSFER MOVE (local.set $t (local.get $a))
+           (local.set $a (i64.add (local.get $a) (i64.const 1)))
+           (br $turn)))",
+    ),
+    (
+        "around",
+        "(block $out (loop $turn
+           (block $on
+             (br_if $on (i32.gt_u (i32.sub (local.get $i) (local.get $j)) (i32.const 7)))
+             (global.set $i (i32.const 77))
+             (br $out))
+           (local.set $t (i64.extend_i32_u (i32.const 5)))
+           TRANSFER MOVE
+           (local.set $i (i32.sub (local.get $i) (i32.const 8)))
+           (br $turn)))",
+    ),
+    (
+        "if",
+        "(loop $turn (if (i64.lt_s (local.get $a) (local.get $b))
+           (then TRANSFER MOVE (local.set $t (i64.sub (local.get $a) (i64.const 3)))
+             (local.set $a (i64.add (local.get $a) (i64.const 1))) (br $turn))
+           (else (global.set $i (i32.const 78)))))",
+    ),
+    (
+        "two",
+        "(block $out (loop $turn
+           (br_if $out (i64.ge_u (local.get $a) (local.get $b)))
+           TRANSFER MOVE
+           (local.set $a (i64.add (local.get $a) (i64.const 2)))
+           (br_if $turn (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $j)))))",
+    ),
+    (
+        "index",
+        "(loop $turn INDEXED
+           (local.set $x (i64.add (local.get $x) (i64.const WIDTH)))
+           (local.set $t (local.get $x))
+           (br_if $turn (i32.le_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $j))))",
+    ),
+    (
+        "result",
+        "(drop (loop $turn (result i32)
+           TRANSFER MOVE
+           (br_if $turn (i64.gt_s (local.tee $a (i64.sub (local.get $a) (i64.const 1))) (local.get $b)))
+           (i32.const 1)))",
+    ),
+];
+
+/// A loop of one of those forms.
+fn form(form: &str, transfer: &str, width: u64) -> String {
+    let indexed = transfer
+        .replace("(local.get $p)", "(i64.add (local.get $p) (local.get $x))")
+        .replace(
+            "(local.get $g)",
+            "(i32.add (i32.wrap_i64 (local.get $x)) (local.get $g))",
+        );
+    let moves = format!(
+        "(local.set $g (i32.add (local.get $g) (i32.const {width})))
+         (local.set $p (i64.add (local.get $p) (i64.const {width})))"
+    );
+    form.replace("TRANSFER", transfer)
+        .replace("INDEXED", &indexed)
+        .replace("MOVE", &moves)
+        .replace("WIDTH", &width.to_string())
+}
+
+/// Exports a loop for each condition and each form. It takes a length to allocate, an offset in that block, an
 /// address, and `$a` and `$b`; `seen` tells what it left.
 fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
     let base = if name.starts_with("input") {
@@ -118,13 +190,20 @@ fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
     } else {
         "(local.get $block)"
     };
-    let loops: String = CONDITIONS
-        .iter()
-        .map(|(name, condition)| {
+    let usual = CONDITIONS.map(|(name, condition)| {
+        let turn = format!("(loop $turn TRANSFER MOVE {condition} br_if $turn)");
+        (name, form(&turn, transfer, width))
+    });
+    let others = FORMS.map(|(name, text)| (name, form(text, transfer, width)));
+    let loops: String = usual
+        .into_iter()
+        .chain(others)
+        .map(|(name, text)| {
             format!(
                 r#"(func (export "{name}")
                   (local $block i64) (local $p i64) (local $g i32)
-                  (local $a i64) (local $b i64) (local $i i32) (local $j i32) (local $seen i32)
+                  (local $a i64) (local $b i64) (local $i i32) (local $j i32)
+                  (local $t i64) (local $x i64)
                   (call $fill)
                   (local.set $block (call $alloc (call $input_load_u64 (i64.const 0))))
                   ;; The page behind it has a header, to which nothing may be stored.
@@ -135,16 +214,12 @@ fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
                   (local.set $b (call $input_load_u64 (i64.const 32)))
                   (local.set $i (i32.wrap_i64 (local.get $a)))
                   (local.set $j (i32.wrap_i64 (local.get $b)))
-                  (loop $turn
-                    {transfer}
-                    (local.set $g (i32.add (local.get $g) (i32.const {width})))
-                    (local.set $p (i64.add (local.get $p) (i64.const {width})))
-                    {condition}
-                    br_if $turn)
+                  {text}
                   (global.set $p (local.get $p))
                   (global.set $g (local.get $g))
                   (global.set $a (local.get $a))
-                  (global.set $i (local.get $i)))"#
+                  (global.set $i (i32.add (global.get $i) (local.get $i)))
+                  (global.set $t (i64.add (local.get $t) (local.get $x))))"#
             )
         })
         .collect();
@@ -154,6 +229,7 @@ fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
           (memory (export "memory") {PAGES})
           (global $p (mut i64) (i64.const 0)) (global $g (mut i32) (i32.const 0))
           (global $a (mut i64) (i64.const 0)) (global $i (mut i32) (i32.const 0))
+          (global $t (mut i64) (i64.const 0))
           (func $fill (local $at i32)
             (loop $next
               (i64.store (local.get $at)
@@ -177,6 +253,7 @@ fn guest((name, width, transfer): (&str, u64, &str)) -> Both {
             (call $store_u64 (i64.add (local.get $block) (i64.const 16)) (global.get $a))
             (call $store_u64 (i64.add (local.get $block) (i64.const 24))
               (i64.extend_i32_u (global.get $i)))
+            (call $store_u64 (i64.add (local.get $block) (i64.const 32)) (global.get $t))
             (call $output_set (i64.const 0x210000) (call $memory_bytes))))"#
     );
     let options = PluginOptions {
@@ -205,11 +282,14 @@ fn check(guest: &Both, function: &str, numbers: [u64; 5], input: usize) -> bool 
 /// The counter and the bound for that many turns of a loop, and more where it never ends by itself.
 fn counts(condition: &str, turns: u64) -> (u64, u64) {
     match condition {
-        "ne_up" | "lt" | "signed" => (100, 100 + turns),
+        "ne_up" | "lt" | "signed" | "out" | "if" | "index" => (100, 100 + turns),
         "ne_up_8" | "lt_8" => (16, 16 + 8 * turns),
         "ne_down" => (turns, 0),
         "ne_down_8" | "gt_8" => (8 * turns + 40, 40),
         "ne_before" | "le_4" => (4, 4 * turns),
+        "around" => (8 * turns + 47, 40),
+        "two" => (0, 2 * turns),
+        "result" => (turns, 0),
         "gt_turned" => (0, 2 * turns),
         "zero" => (turns, 0),
         "ge" => (turns + 2, 3),
@@ -222,7 +302,7 @@ fn all_turns(index: usize) {
     let width = TRANSFERS[index].1;
     let piece = PIECE / width;
     let mut returned = 0;
-    for (condition, _) in CONDITIONS {
+    for (condition, _) in CONDITIONS.into_iter().chain(FORMS) {
         for turns in [
             1,
             2,
@@ -232,12 +312,14 @@ fn all_turns(index: usize) {
             piece + 2,
             3 * piece,
             12_000 / width,
+            // Beyond what is copied at once.
+            70_000 / width,
         ] {
             let (a, b) = counts(condition, turns);
             returned += u32::from(check(&guest, condition, [200_000, 16, 64, a, b], 100_000));
         }
     }
-    assert_eq!(returned, 14 * 8);
+    assert_eq!(returned, (14 + 6) * 9);
 }
 
 /// Where the copy must stop, or the loop trap: at the ends of the guest's memory, of the block's
@@ -259,7 +341,13 @@ fn all_bounds(index: usize) {
         ],
     };
     let (mut returned, mut trapped) = (0, 0);
-    for (condition, turns) in [("ne_up", 2000), ("gt_8", 1700), ("zero", 4000)] {
+    for (condition, turns) in [
+        ("ne_up", 2000),
+        ("gt_8", 1700),
+        ("zero", 4000),
+        ("around", 1500),
+        ("index", 900),
+    ] {
         let (a, b) = counts(condition, turns);
         for &end in ends {
             for before in [
@@ -296,7 +384,7 @@ fn all_bounds(index: usize) {
 fn odd_counters() {
     for transfer in [TRANSFERS[1], TRANSFERS[5]] {
         let guest = guest(transfer);
-        for (condition, _) in CONDITIONS {
+        for (condition, _) in CONDITIONS.into_iter().chain(FORMS) {
             for (a, b) in [
                 (5, 1000),
                 (1000, 5),

@@ -14,6 +14,7 @@ struct Step {
     value: i64,
     /// A loop of so many turns, or a single access.
     turns: Option<u32>,
+    form: usize,
 }
 
 /// One access, from or to the guest's memory at `$g`.
@@ -46,6 +47,15 @@ const ACCESSES: [(u32, &str); 8] = [
     (8, "(i64.store (local.get $g) (call $input_length))"),
 ];
 
+/// Loops of `$n` turns.
+const FORMS: [&str; 4] = [
+    "(loop $turn TURN (br_if $turn (local.get $n)))",
+    "(block $out (loop $turn (br_if $out (i32.eqz (local.get $n))) TURN (br $turn)))",
+    "(loop $turn (if (i32.gt_s (local.get $n) (i32.const 0)) (then TURN (br $turn))))",
+    "(block $out (loop $turn
+       (block $on (br_if $on (local.get $n)) (local.set $v (i64.const 9)) (br $out)) TURN (br $turn)))",
+];
+
 fn text(step: &Step) -> String {
     let (width, access) = ACCESSES[step.accessor];
     let Step {
@@ -62,14 +72,20 @@ fn text(step: &Step) -> String {
     );
     match step.turns {
         None => format!("{set} {access}"),
-        Some(turns) => format!(
-            "{set} (local.set $n (i32.const {turns}))
-             (loop $turn {access}
-               (local.set $p (i64.add (local.get $p) (i64.const {width})))
-               (local.set $q (i64.add (local.get $q) (i64.const {width})))
-               (local.set $g (i32.add (local.get $g) (i32.const {width})))
-               (br_if $turn (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
-        ),
+        Some(turns) => {
+            let turn = format!(
+                "{access}
+                 (local.set $p (i64.add (local.get $p) (i64.const {width})))
+                 (local.set $q (i64.add (local.get $q) (i64.const {width})))
+                 (local.set $g (i32.add (local.get $g) (i32.const {width})))
+                 (local.set $n (i32.sub (local.get $n) (i32.const 1)))"
+            );
+            format!(
+                "{set} (local.set $n (i32.const {turns})) {}",
+                FORMS[step.form]
+            )
+            .replace("TURN", &turn)
+        }
     }
 }
 
@@ -116,14 +132,16 @@ fn address() -> impl Strategy<Value = u32> {
 fn step() -> impl Strategy<Value = Step> {
     let turns = proptest::option::of(prop_oneof![1_u32..60, 60_u32..3_000]);
     let place = (0..3_usize, offset(), address());
-    (0..ACCESSES.len(), place, any::<i64>(), turns).prop_map(
-        |(accessor, (block, offset, address), value, turns)| Step {
+    let what = (0..ACCESSES.len(), 0..FORMS.len());
+    (what, place, any::<i64>(), turns).prop_map(
+        |((accessor, form), (block, offset, address), value, turns)| Step {
             accessor,
             block,
             offset,
             address,
             value,
             turns,
+            form,
         },
     )
 }

@@ -1,0 +1,201 @@
+//! Conditions of another turn: how they are read from comparisons, and whether one holds for many
+//! turns.
+
+use wasm_encoder::{InstructionSink, ValType};
+
+use super::linear::{Linear, wrap};
+
+/// So many turns are not worth to be done at once.
+const FEW: i64 = 32;
+
+/// More turns than there ever are at once.
+const ENOUGH: i64 = 1 << 32;
+
+/// How two numbers stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Relation {
+    /// The same with the sides exchanged.
+    fn turned(self) -> Self {
+        match self {
+            Relation::Less => Relation::Greater,
+            Relation::LessOrEqual => Relation::GreaterOrEqual,
+            Relation::Greater => Relation::Less,
+            Relation::GreaterOrEqual => Relation::LessOrEqual,
+            either => either,
+        }
+    }
+
+    fn negated(self) -> Self {
+        match self {
+            Relation::Equal => Relation::NotEqual,
+            Relation::NotEqual => Relation::Equal,
+            Relation::Less => Relation::GreaterOrEqual,
+            Relation::LessOrEqual => Relation::Greater,
+            Relation::Greater => Relation::LessOrEqual,
+            Relation::GreaterOrEqual => Relation::Less,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Comparison {
+    pub(super) ty: ValType,
+    pub(super) relation: Relation,
+    /// Whether the numbers have a sign.
+    pub(super) signed: bool,
+    pub(super) left: Linear,
+    pub(super) right: Linear,
+}
+
+impl Comparison {
+    pub(super) fn negated(self) -> Self {
+        Comparison {
+            relation: self.relation.negated(),
+            ..self
+        }
+    }
+
+    /// The condition, if what changes in each turn, by what `step` says, is one side.
+    pub(super) fn condition(self, step: impl Fn(Linear) -> i64) -> Option<Condition> {
+        let Comparison {
+            ty,
+            relation,
+            signed,
+            left,
+            right,
+        } = self;
+        let step = |linear| wrap(ty, step(linear));
+        let (relation, left, right) = match (step(left), step(right)) {
+            (_, 0) => (relation, left, right),
+            (0, _) => (relation.turned(), right, left),
+            _ => return None,
+        };
+        let step = step(left);
+        let nears = match relation {
+            Relation::Equal => false,
+            Relation::NotEqual => step != 0,
+            Relation::Less | Relation::LessOrEqual => step > 0,
+            Relation::Greater | Relation::GreaterOrEqual => step < 0,
+        };
+        (nears && step.unsigned_abs().is_power_of_two()).then_some(Condition {
+            ty,
+            relation,
+            signed,
+            left,
+            step,
+            right,
+        })
+    }
+}
+
+/// A condition of another turn. The left side nears the right one, which never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    ty: ValType,
+    relation: Relation,
+    signed: bool,
+    left: Linear,
+    /// What a turn adds to the left side: a power of two, or the negative of one.
+    step: i64,
+    right: Linear,
+}
+
+impl Condition {
+    /// Writes how many bytes are copied, so many in each turn, while it certainly holds, this turn being
+    /// the first: a number with a sign, too low if there are very many, and not a whole number of
+    /// turns. Uses a local. With *distance* for how far the left side is from the right one, in the
+    /// direction in which it moves, it holds in `distance / step` turns, rounded down: until then
+    /// nothing wraps, and the left side does not get beyond the right one. If it has begun there, it
+    /// holds in none.
+    pub(super) fn bytes(&self, width: u32, scratch: u32, sink: &mut InstructionSink<'_>) {
+        self.distance(sink);
+        let (step, width) = (self.step.unsigned_abs(), u64::from(width));
+        if step > width {
+            let shift = step.trailing_zeros() - width.trailing_zeros();
+            sink.i64_const(shift.into()).i64_shr_s();
+        } else if step < width {
+            if self.ty != ValType::I32 {
+                sink.local_tee(scratch).i64_const(ENOUGH);
+                sink.local_get(scratch).i64_const(ENOUGH);
+                sink.i64_lt_s().select();
+            }
+            let shift = width.trailing_zeros() - step.trailing_zeros();
+            sink.i64_const(shift.into()).i64_shl();
+        }
+        if self.ty != ValType::I32 && self.relation != Relation::NotEqual {
+            sink.i64_const(0);
+            self.left.emit(self.ty, sink);
+            self.right.emit(self.ty, sink);
+            match (self.step > 0, self.signed) {
+                (true, false) => sink.i64_le_u(),
+                (true, true) => sink.i64_le_s(),
+                (false, false) => sink.i64_ge_u(),
+                (false, true) => sink.i64_ge_s(),
+            };
+            sink.select();
+        }
+    }
+
+    /// The distance, as an `i64`. Of `i32` it is below 0 if the left side has begun beyond the right
+    /// one.
+    fn distance(&self, sink: &mut InstructionSink<'_>) {
+        let (from, to) = match self.step > 0 {
+            true => (self.left, self.right),
+            false => (self.right, self.left),
+        };
+        let widen = |sink: &mut InstructionSink<'_>| {
+            match self.signed {
+                true => sink.i64_extend_i32_s(),
+                false => sink.i64_extend_i32_u(),
+            };
+        };
+        match (self.ty, self.relation) {
+            (ValType::I32, Relation::NotEqual) => {
+                to.emit(self.ty, sink);
+                from.emit(self.ty, sink);
+                sink.i32_sub().i64_extend_i32_u();
+            }
+            (ValType::I32, _) => {
+                to.emit(self.ty, sink);
+                widen(sink);
+                from.emit(self.ty, sink);
+                widen(sink);
+                sink.i64_sub();
+            }
+            _ => {
+                to.emit(self.ty, sink);
+                from.emit(self.ty, sink);
+                sink.i64_sub();
+            }
+        }
+    }
+
+    /// Whether a loop has few turns by it, if it counts from 0: compilers leave loops over what has a
+    /// short constant length.
+    pub(super) fn is_short(&self) -> bool {
+        let constant = self.right.as_constant();
+        constant.is_some_and(|end| self.step > 0 && (0..FEW * self.step).contains(&end))
+    }
+
+    pub(super) fn sides(&self) -> [Linear; 2] {
+        [self.left, self.right]
+    }
+
+    /// The same of other locals.
+    pub(super) fn renamed(self, rename: &mut impl FnMut(u32) -> u32) -> Self {
+        Condition {
+            left: self.left.renamed(rename),
+            right: self.right.renamed(rename),
+            ..self
+        }
+    }
+}
