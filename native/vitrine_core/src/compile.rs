@@ -15,7 +15,7 @@ use crate::cache::{self, Cache};
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
-use crate::fuse::fuse;
+use crate::fuse::{self, fuse};
 use crate::interruptible::make_interruptible;
 use crate::link::Needs;
 use crate::long_steps::has_long_steps;
@@ -337,14 +337,19 @@ fn prepare<'a>(
     if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
         wasm = Cow::Owned(rewritten);
     }
-    // A draft runs once.
-    if options.fuse
-        && options.stage != Some(Stage::Draft)
+    if fuses(&wasm, options)?
         && let Some(fused) = fuse(&wasm, !options.settings.fuel)?
     {
         (wasm, flags.fused) = (Cow::Owned(fused), true);
     }
     Ok((wasm, flags))
+}
+
+/// Whether it pays to fuse a module: a draft runs once.
+fn fuses(wasm: &[u8], options: CompileOptions) -> anyhow::Result<bool> {
+    let wanted = options.fuse && options.stage != Some(Stage::Draft);
+    // Dense instances share no data in any case.
+    Ok(wanted && (options.settings.dense || !fuse::data::is_much(wasm)?))
 }
 
 /// The binary form: text is parsed.

@@ -24,6 +24,7 @@ mod assemble;
 mod body;
 mod condition;
 mod copy_loop;
+pub(crate) mod data;
 mod helpers;
 mod inline;
 mod linear;
