@@ -423,6 +423,8 @@ defmodule Vitrine.SnapshotTest do
   end
 
   describe "the runtime of a language" do
+    @describetag timeout: 300_000
+
     test "JavaScript: QuickJS and the plugin's globals are there" do
       options = [host_functions: host_functions(), snapshot: "counter"]
       compiled = compile!(wasm("javascript"), options)

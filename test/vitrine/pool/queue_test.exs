@@ -131,13 +131,13 @@ defmodule Vitrine.Pool.QueueTest do
 
   describe "queue_timeout" do
     test "ends the wait, but not the call" do
-      pool = pool!(size: 1, queue_timeout: 300, host_functions: holding())
+      pool = pool!(size: 1, queue_timeout: 2_000, host_functions: holding())
       holder = held!(pool, "holder")
       assert reason(Vitrine.call(pool, "echo", "", timeout: :infinity)) == :timeout
       task = waiting!(pool, "greet", "slow", timeout: 60_000)
       release(holder)
       assert_receive {:holding, "slow", _}, 5_000
-      Process.sleep(400)
+      Process.sleep(2_200)
       assert release(task) == {:ok, "slow"}
     end
   end
