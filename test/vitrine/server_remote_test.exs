@@ -61,4 +61,22 @@ defmodule Vitrine.ServerRemoteTest do
     assert info(context).version > 1
     assert call(context.clients, :call, [context.server, "echo", "hi"]) == {:ok, "hi"}
   end
+
+  @tag :tmp_dir
+  test "what a call from another node changed is saved when its caller hears of it", context do
+    path = Path.join(context.tmp_dir, "vars")
+
+    child =
+      {Vitrine.Server,
+       source: wasm("rust"),
+       name: :saving,
+       id: :saving,
+       host_functions: %{"greet" => &String.upcase/1, "tick" => &Function.identity/1},
+       restore_vars: {Vitrine.SlowStore, path}}
+
+    {:ok, _} = :peer.call(context.host, Supervisor, :start_child, [Vitrine.Supervisor, child])
+    {_name, node} = context.server
+    assert call(context.clients, :call, [{:saving, node}, "var_set", "a=1"]) == {:ok, ""}
+    assert path |> File.read!() |> :erlang.binary_to_term() |> map_size() > 0
+  end
 end
