@@ -1,12 +1,14 @@
 //! The body of one function, with its calls of accessors replaced.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result};
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{Function, ValType};
 use wasmparser::{FuncType, FunctionBody, Operator};
 
 use super::copy_loop::{self, Transfer};
-use super::helpers::{Helper, Helpers};
+use super::helpers::Helpers;
 use super::inline::{Scratch, inline};
 use super::piece::head;
 use super::shift::Shift;
@@ -35,22 +37,21 @@ pub(super) fn rewrite(
     let scratch = Scratch::from(types.len() as u32);
     let mut function = Function::new(declared);
     let (mut operators, mut found) = (body.get_operators_reader()?, false);
-    // The copy loops so far: what they transfer, and where.
-    let mut copied: Vec<(Transfer, usize)> = Vec::new();
+    // What the copy loops so far transfer, each kind once, and the calls in them.
+    let (mut copied, mut left) = (Vec::new(), HashSet::new());
     while !operators.eof() {
         let at = operators.original_position();
         match operators.read()? {
             Operator::Call { function_index }
-                if survey.accessor(function_index).is_some()
-                    && copied.iter().all(|(_, call)| *call != at) =>
+                if survey.accessor(function_index).is_some() && !left.contains(&at) =>
             {
                 let accessor = survey.accessor(function_index).context("no accessor")?;
                 let (kernel, sink) = (survey.kernel_memory(), &mut function.instructions());
-                if helpers.inlines(function_index) {
-                    inline(accessor, function_index, kernel, scratch, sink);
-                } else {
-                    let function = function_index;
-                    sink.call(helpers.function(Helper::Access { accessor, function }));
+                match helpers.access(accessor, function_index) {
+                    Some(access) => {
+                        sink.call(access);
+                    }
+                    None => inline(accessor, function_index, kernel, scratch, sink),
                 }
                 found = true;
             }
@@ -63,10 +64,14 @@ pub(super) fn rewrite(
                     _ => None,
                 };
                 function.instruction(&shift.instruction(operator)?);
-                if let Some(copy) = copy {
-                    let turns = helpers.function(Helper::Turns(Box::new(copy.copy.clone())));
+                if let Some(copy) = copy
+                    && let Some(turns) = helpers.turns(&copy.copy)
+                {
                     head(&copy, turns, &mut function.instructions());
-                    copied.push((copy.copy.transfer, copy.call));
+                    if !copied.contains(&copy.copy.transfer) {
+                        copied.push(copy.copy.transfer);
+                    }
+                    left.insert(copy.call);
                     found = true;
                 }
             }
@@ -76,12 +81,12 @@ pub(super) fn rewrite(
 }
 
 /// Whether a loop certainly has few turns: it copies the bytes that are left by one for words.
-fn is_for_the_rest(transfer: Transfer, copied: &[(Transfer, usize)]) -> bool {
+fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
     let words = Transfer {
         width: 8,
         ..transfer
     };
-    transfer.width == 1 && copied.iter().any(|(copied, _)| *copied == words)
+    transfer.width == 1 && copied.contains(&words)
 }
 
 /// The locals of a function.

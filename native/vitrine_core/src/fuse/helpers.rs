@@ -20,6 +20,10 @@ const MAX_FUNCTIONS: usize = 1_000_000;
 /// where it is called from many, they are in copy loops or for what those leave.
 const MAX_INLINED: u32 = 4;
 
+/// As many functions are added. A module of a compiler's needs a handful; one that is made to need very
+/// many is compiled no slower for that.
+const MAX_HELPERS: usize = 256;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Helper {
     /// What is called instead of the accessor that is imported as the function.
@@ -57,19 +61,30 @@ impl<'s, 'a> Helpers<'s, 'a> {
         })
     }
 
-    /// Whether an imported function that is an accessor is inlined.
-    pub(super) fn inlines(&self, function: u32) -> bool {
-        self.calls[function as usize] <= MAX_INLINED
+    /// The index of the function that is called instead of an imported one that is an accessor, unless
+    /// it is inlined.
+    pub(super) fn access(&mut self, accessor: Accessor, function: u32) -> Option<u32> {
+        if self.calls[function as usize] <= MAX_INLINED {
+            return None;
+        }
+        self.function(Helper::Access { accessor, function })
     }
 
-    /// The index of the function that is the helper.
-    pub(super) fn function(&mut self, helper: Helper) -> u32 {
+    /// The index of the function that does turns of a copy loop, if there can be one.
+    pub(super) fn turns(&mut self, copy: &CopyLoop) -> Option<u32> {
+        self.function(Helper::Turns(Box::new(copy.clone())))
+    }
+
+    fn function(&mut self, helper: Helper) -> Option<u32> {
         let known = self.list.iter().position(|known| *known == helper);
         let at = known.unwrap_or(self.list.len());
         if known.is_none() {
+            if at == MAX_HELPERS {
+                return None;
+            }
             self.list.push(helper);
         }
-        (self.survey.functions() + at) as u32
+        Some((self.survey.functions() + at) as u32)
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Helper> {

@@ -365,3 +365,37 @@ fn bytes_that_only_look_like_a_call_are_none() {
     let text = format!("(module {IMPORTS} (func (drop (i32.const 0x810))))");
     assert!(fused(&wat::parse_str(&text).unwrap(), true).is_none());
 }
+
+/// As many loops as one wants, each of which needs a function of its own.
+#[test]
+fn a_module_that_would_need_very_many_functions_gets_some() {
+    let loops: String = (0..2000)
+        .map(|number| {
+            let offset = number * 8;
+            format!(
+                r#"(loop $turn
+                     (i64.store offset={offset} (local.get 1) (call $load (local.get 0)))
+                     (local.set 0 (i64.add (local.get 0) (i64.const 8)))
+                     (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+                     (br_if $turn (i64.ne (local.get 0) (local.get 2))))"#
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"(module
+          (import "extism:host/env" "load_u64" (func $load (param i64) (result i64)))
+          (memory 1)
+          (func (export "run") (param i64 i32 i64) {loops}))"#
+    );
+    let wasm = wat::parse_str(text).unwrap();
+    let functions = |wasm: &[u8]| {
+        Parser::new(0)
+            .parse_all(wasm)
+            .find_map(|payload| match payload.unwrap() {
+                Payload::FunctionSection(functions) => Some(functions.count()),
+                _ => None,
+            })
+    };
+    let fused = fused(&wasm, true).unwrap();
+    assert_eq!((functions(&wasm), functions(&fused)), (Some(1), Some(257)));
+}
