@@ -6,8 +6,8 @@
 use anyhow::Result;
 use wasmparser::{DataKind, Parser, Payload};
 
-/// Bytes that take some tenths of a millisecond to copy, with the pages that they need. The runtimes of Go
-/// and Python have more.
+/// Bytes that take some tenths of a millisecond to copy, with the pages that they need. Go's runtime
+/// has more.
 const SHARED: usize = 512 * 1024;
 
 pub(crate) fn is_much(wasm: &[u8]) -> Result<bool> {

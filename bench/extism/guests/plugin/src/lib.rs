@@ -15,6 +15,7 @@ pub fn echo(input: Vec<u8>) -> FnResult<Vec<u8>> {
 
 #[plugin_fn]
 pub fn reflect(input: Vec<u8>) -> FnResult<Vec<u8>> {
+    // SAFETY: the host has a function of this name and type.
     Ok(unsafe { host_reflect(input)? })
 }
 
