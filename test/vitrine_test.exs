@@ -48,7 +48,7 @@ defmodule VitrineTest do
 
     test "raises for options that are wrong, and says what would be right" do
       for {options, expected} <- [
-            {[colour: :red], "unknown keys"},
+            {[colour: :red], "unknown option: :colour. The options are :allowed_hosts, "},
             {[wasi: :maybe], "true, false or a keyword list"},
             {[scheduler: :fast], "[:auto, :dirty]"},
             {[on_trap: :cry], "[:reset, :keep]"},

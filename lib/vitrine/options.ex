@@ -2,7 +2,7 @@ defmodule Vitrine.Options do
   @moduledoc false
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
-  alias Vitrine.{Contract, HostFunction, Log, Snapshot, Wasi}
+  alias Vitrine.{Contract, HostFunction, Keys, Log, Snapshot, Wasi}
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
@@ -59,7 +59,7 @@ defmodule Vitrine.Options do
   def plugin!(options, manifest) do
     options =
       options
-      |> Keyword.validate!(
+      |> Keys.validate!(
         name: nil,
         context: nil,
         host_functions: [],

@@ -9,7 +9,7 @@ defmodule Vitrine.PoolTest do
   describe "start_link/1" do
     test "raises for options that are wrong" do
       for {options, message} <- [
-            {[source: nil], ~r/expected the option :source/},
+            {[source: nil], ~r/the option :source is missing/},
             {[size: 0], ~r/expected :size to be an integer from 1 on, got: 0/},
             {[overflow: -1], ~r/expected :overflow to be an integer from 0 on, got: -1/},
             {[max_queue: :none], ~r/:max_queue to be .* from 0 on or :infinity, got: :none/},
@@ -26,7 +26,8 @@ defmodule Vitrine.PoolTest do
             {[vars: %{a: "b"}], ~r/variables/},
             {[on_trap: :keep], ~r/on_trap/},
             {[scheduler: :fast], ~r/:scheduler/},
-            {[colour: 1], ~r/colour/}
+            {[restart: :sometimes], ~r/expected :restart to be :permanent, :transient/},
+            {[max_queu: 1], ~r/unknown option: :max_queu \(did you mean :max_queue\?\)/}
           ] do
         assert_raise ArgumentError, message, fn ->
           Pool.start_link([source: "missing.wasm"] |> Keyword.merge(options))

@@ -2,14 +2,37 @@ defmodule Vitrine.Pool.Options do
   @moduledoc false
   # The options of a pool, checked.
 
+  alias Vitrine.Keys
   alias Vitrine.Pool.{Policy, Version}
 
   # A pool never uses an instance again after a trap.
   @plugin_options Vitrine.Options.plugin_options() -- [:name, :on_trap]
 
+  # Of :size and :partitions, those that depend on the machine are found when a pool is started.
+  @defaults [
+    id: nil,
+    restart: nil,
+    source: nil,
+    plugin_name: nil,
+    size: nil,
+    partitions: nil,
+    overflow: 0,
+    max_queue: 1_000,
+    queue_timeout: :infinity,
+    min_idle: 0,
+    idle_timeout: 60_000,
+    max_calls: :infinity,
+    max_age: :infinity,
+    reset: false,
+    shutdown: 5_000,
+    vars: %{}
+  ]
+
   # A partition of fewer slots than this would often have to borrow.
   @slots_of_partition 2
 
+  # Neither the configuration nor the variables, which may be secret.
+  @derive {Inspect, only: [:size, :overflow, :policy]}
   @enforce_keys [:size, :overflow, :partitions, :max_queue, :queue_timeout, :shutdown, :policy] ++
                   [:source, :plugin, :vars]
   defstruct @enforce_keys
@@ -19,31 +42,12 @@ defmodule Vitrine.Pool.Options do
   @doc "The options of `Vitrine.Pool.start_link/1`, without the process's name and id."
   @spec new!(keyword()) :: t()
   def new!(options) do
-    {plugin, options} = Keyword.split(options, @plugin_options)
+    {plugin, options} =
+      options |> Keys.validate!(@defaults ++ @plugin_options) |> Keyword.split(@plugin_options)
 
-    options =
-      options
-      |> Keyword.validate!(
-        source: nil,
-        plugin_name: nil,
-        partitions: nil,
-        size: 2 * System.schedulers_online(),
-        overflow: 0,
-        max_queue: 1_000,
-        queue_timeout: :infinity,
-        min_idle: 0,
-        idle_timeout: 60_000,
-        max_calls: :infinity,
-        max_age: :infinity,
-        reset: false,
-        shutdown: 5_000,
-        vars: %{}
-      )
-      |> Map.new()
-
-    unless options.source do
-      raise ArgumentError, "expected the option :source, got: #{inspect(Map.to_list(options))}"
-    end
+    options = Map.new(options)
+    options = %{options | size: options.size || 2 * System.schedulers_online()}
+    unless options.source, do: raise(ArgumentError, "the option :source is missing")
 
     integer!(options, :size, 1)
     integer!(options, :overflow, 0)
@@ -53,6 +57,7 @@ defmodule Vitrine.Pool.Options do
     for key <- [:queue_timeout, :shutdown], do: integer!(options, key, 0, :infinity)
     for key <- [:idle_timeout, :max_age], do: integer!(options, key, 1, :infinity)
     boolean!(options, :reset)
+    Vitrine.Server.Options.restart!(options.restart)
     at_most_size!(options, :min_idle)
 
     plugin = plugin |> name(options.plugin_name)
@@ -78,10 +83,29 @@ defmodule Vitrine.Pool.Options do
     }
   end
 
+  @doc "The child specification of a pool."
+  @spec child_spec(keyword()) :: Supervisor.child_spec()
+  def child_spec(options) do
+    options = Keys.keyword!(options)
+    checked = %{shutdown: Keyword.get(options, :shutdown, @defaults[:shutdown])}
+    integer!(checked, :shutdown, 0, :infinity)
+
+    %{
+      id: options[:id] || options[:name] || Vitrine.Pool,
+      start: {Vitrine.Pool, :start_link, [options]},
+      restart: Vitrine.Server.Options.restart!(options[:restart]),
+      shutdown: patience(checked.shutdown)
+    }
+  end
+
+  # What the supervisor adds to the time for calls.
+  defp patience(:infinity), do: :infinity
+  defp patience(shutdown), do: shutdown + 1_000
+
   @doc "The options of `Vitrine.Pool.upgrade/3`, put over those of the pool."
   @spec upgrade!(keyword(), keyword(), map()) :: {keyword(), map()}
   def upgrade!(changes, plugin, vars) do
-    changes = Keyword.validate!(changes, [:vars, :plugin_name] ++ @plugin_options)
+    changes = Keys.validate!(changes, [:vars, :plugin_name] ++ @plugin_options)
     {vars, changes} = Keyword.pop(changes, :vars, vars)
     {plugin_name, changes} = Keyword.pop(changes, :plugin_name)
     plugin = plugin |> Keyword.merge(changes) |> name(plugin_name)

@@ -4,6 +4,7 @@ defmodule Vitrine.Pool.Version do
 
   alias Vitrine.{Compiled, Error, Manifest, Options, Plugin}
 
+  @derive {Inspect, only: [:compiled]}
   @enforce_keys [:compiled, :vars]
   defstruct @enforce_keys
 

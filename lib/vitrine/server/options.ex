@@ -2,7 +2,7 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Manifest, Options, Source}
+  alias Vitrine.{Keys, Manifest, Options, Source}
 
   @server [
     :source,
@@ -33,13 +33,10 @@ defmodule Vitrine.Server.Options do
   @doc "What a server is to be, and the options of `GenServer.start_link/3`."
   @spec start!(keyword()) :: {t(), keyword()}
   def start!(options) do
-    {gen_server, options} = Keyword.split(options, @gen_server)
     plugin_names = Options.plugin_options() -- [:name]
-    options = Keyword.validate!(options, @server ++ plugin_names)
-
-    unless options[:source] do
-      raise ArgumentError, "expected the option :source, got: #{inspect(options)}"
-    end
+    options = Keys.validate!(options, @server ++ @gen_server ++ plugin_names)
+    {gen_server, options} = Keyword.split(options, @gen_server)
+    unless options[:source], do: raise(ArgumentError, "the option :source is missing")
 
     on_trap = options |> Keyword.get(:on_trap, :reset) |> on_trap!()
     plugin = Keyword.take(options, plugin_names -- [:on_trap])
@@ -59,9 +56,15 @@ defmodule Vitrine.Server.Options do
      }, gen_server}
   end
 
+  @doc "The options of `Vitrine.Server.upgrade/3`."
+  @spec upgrade!(keyword()) :: keyword()
+  def upgrade!(options), do: Keys.validate!(options, Options.plugin_options())
+
   @doc "The child specification of a server."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
   def child_spec(options) do
+    options = Keys.keyword!(options)
+
     %{
       id: options[:id] || options[:name] || Vitrine.Server,
       start: {Vitrine.Server, :start_link, [options]},
@@ -73,9 +76,11 @@ defmodule Vitrine.Server.Options do
   defp on_trap!(on_trap) when on_trap in [:reset, :keep, :stop], do: on_trap
   defp on_trap!(other), do: wrong(:on_trap, ":reset, :keep or :stop", other)
 
-  defp restart!(nil), do: :permanent
-  defp restart!(restart) when restart in [:permanent, :transient, :temporary], do: restart
-  defp restart!(other), do: wrong(:restart, ":permanent, :transient or :temporary", other)
+  @doc "The option `:restart` of a server or a pool."
+  @spec restart!(term()) :: :permanent | :transient | :temporary
+  def restart!(nil), do: :permanent
+  def restart!(restart) when restart in [:permanent, :transient, :temporary], do: restart
+  def restart!(other), do: wrong(:restart, ":permanent, :transient or :temporary", other)
 
   defp shutdown!(shutdown) when shutdown in [:infinity, :brutal_kill], do: shutdown
   defp shutdown!(shutdown) when is_integer(shutdown) and shutdown >= 0, do: shutdown

@@ -1,0 +1,56 @@
+defmodule Vitrine.Keys do
+  @moduledoc false
+  # The names of options. `Keyword.validate!/2` shows all that was given when one is wrong, and that may
+  # be a module or a secret of the configuration.
+
+  @doc "The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known."
+  @spec validate!(keyword(), [atom() | {atom(), term()}]) :: keyword()
+  def validate!(options, known) do
+    case options |> keyword!() |> Keyword.validate(known) do
+      {:ok, options} -> options
+      {:error, wrong} -> raise ArgumentError, describe(wrong, names(known))
+    end
+  end
+
+  @doc "Raises if these are no options at all."
+  @spec keyword!(term()) :: keyword()
+  def keyword!(options) do
+    if Keyword.keyword?(options) do
+      options
+    else
+      raise ArgumentError, "expected a keyword list of options, got: #{kind(options)}"
+    end
+  end
+
+  defp names(known) do
+    Enum.map(known, fn
+      {name, _default} -> name
+      name -> name
+    end)
+  end
+
+  defp describe(wrong, known) do
+    case Enum.uniq(wrong) -- known do
+      [] ->
+        "option given twice: #{list(Enum.uniq(wrong))}"
+
+      unknown ->
+        known = known |> Enum.uniq() |> Enum.sort()
+        hints = Enum.map_join(unknown, &hint(&1, known))
+        "unknown option: #{list(unknown)}#{hints}. The options are #{list(known)}"
+    end
+  end
+
+  defp list(names), do: Enum.map_join(names, ", ", &inspect/1)
+
+  defp hint(name, known) do
+    nearest = Enum.max_by(known, &alike(name, &1), fn -> nil end)
+    if nearest && alike(name, nearest) > 0.8, do: " (did you mean #{inspect(nearest)}?)"
+  end
+
+  defp alike(one, other), do: String.jaro_distance(to_string(one), to_string(other))
+
+  defp kind(map) when is_map(map), do: "a map"
+  defp kind(list) when is_list(list), do: "a list of something else"
+  defp kind(other), do: inspect(other)
+end
