@@ -2,16 +2,27 @@ defmodule Vitrine.Application do
   @moduledoc false
   use Application
 
+  alias Vitrine.Native
   alias Vitrine.Pool.Directory
+  alias Vitrine.Server.Keeper
 
   @impl true
   def start(_type, _arguments) do
-    # The table belongs to this process, so it outlives whatever happens to the directory's own.
+    # So that a release for another system fails when it is started, not at the first call.
+    case Code.ensure_loaded(Native) do
+      {:module, _} -> supervise()
+      {:error, _} -> {:error, Native.missing()}
+    end
+  end
+
+  defp supervise do
+    # The tables belong to this process, so they outlive whatever happens to those that use them.
     Directory.create()
+    Keeper.create()
 
     children = [
       Directory,
-      Vitrine.Server.Keeper,
+      Keeper,
       # The hubs of Vitrine.LiveView, by what they are for.
       {Registry, keys: :unique, name: Vitrine.LiveView.Registry},
       {DynamicSupervisor, name: Vitrine.LiveView.Supervisor, strategy: :one_for_one}

@@ -12,7 +12,9 @@ defmodule Vitrine.ServerVarsTest do
   defmodule Store do
     @behaviour Vitrine.Server.Store
 
-    def start_link, do: Agent.start_link(fn -> %{vars: nil, saves: 0, broken?: false} end)
+    def start_link,
+      do: Agent.start_link(fn -> %{vars: nil, saves: 0, broken?: false, answer: :ok} end)
+
     def set(store, changes), do: Agent.update(store, &Map.merge(&1, changes))
     def get(store), do: Agent.get(store, & &1)
 
@@ -23,6 +25,7 @@ defmodule Vitrine.ServerVarsTest do
     def save(store, vars) do
       if get(store).broken?, do: raise("the store is broken")
       Agent.update(store, &%{&1 | vars: vars, saves: &1.saves + 1})
+      get(store).answer
     end
   end
 
@@ -44,6 +47,12 @@ defmodule Vitrine.ServerVarsTest do
   defp start!(name, options) do
     options = [source: wasm("rust"), host_functions: host_functions(), name: name] ++ options
     start_supervised!({Server, options})
+  end
+
+  defp kill_keeper do
+    keeper = Process.whereis(Server.Keeper)
+    Process.exit(keeper, :kill)
+    restarted!(Server.Keeper, keeper)
   end
 
   defp restarted!(name, old), do: eventually(fn -> Process.whereis(name) not in [nil, old] end)
@@ -93,6 +102,39 @@ defmodule Vitrine.ServerVarsTest do
       eventually(fn -> Server.info(server).state == :busy end)
       Process.exit(server, :kill)
       assert reason(Task.await(call)) == :cancelled
+    end
+
+    test "survives a server that cannot take it over" do
+      name = __MODULE__.TooLarge
+      Process.flag(:trap_exit, true)
+      options = [source: wasm("rust"), host_functions: host_functions(), name: name]
+      options = [restore_vars: true] ++ options
+      small = [memory: [max_var_bytes: 100]] ++ options
+      {:ok, server} = Server.start_link(options)
+      vars = %{"board" => String.duplicate("x", 500)}
+      :ok = Vitrine.put_vars(server, vars)
+      Process.exit(server, :kill)
+      assert_receive {:EXIT, ^server, :killed}, 5_000
+      for _ <- 1..2, do: assert({:error, %{reason: :vars}} = Server.start_link(small))
+      {:ok, server} = Server.start_link(options)
+      assert Vitrine.vars(server) == vars
+    end
+
+    test "survives the end of what keeps it, before or after the server's" do
+      name = __MODULE__.Kept
+      server = start!(name, restore_vars: true)
+      :ok = Vitrine.put_vars(name, %{"a" => "1"})
+
+      for end_keeper <- [:before, :after] do
+        server = Process.whereis(name)
+        if end_keeper == :before, do: kill_keeper()
+        Process.exit(server, :kill)
+        if end_keeper == :after, do: kill_keeper()
+        restarted!(name, server)
+        assert Vitrine.vars(name) == %{"a" => "1"}
+      end
+
+      refute Process.whereis(name) == server
     end
 
     test "is not for two servers at once" do
@@ -185,6 +227,26 @@ defmodule Vitrine.ServerVarsTest do
       Store.set(store, %{broken?: false})
       assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
       eventually(fn -> Store.get(store).vars == %{"a" => "1"} end)
+    end
+
+    test "tries again after what is no :ok", %{store: store} do
+      name = __MODULE__.Refused
+      start!(name, restore_vars: {Store, store})
+      Store.set(store, %{answer: {:error, :down}})
+
+      log = capture_log(fn -> :ok = Vitrine.put_vars(name, %{"a" => "1"}) end)
+      assert log =~ "save/2 gave {:error, :down}"
+      Store.set(store, %{answer: :ok, vars: nil})
+      assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
+      assert Store.get(store).vars == %{"a" => "1"}
+    end
+
+    test "does not start with what is no map", %{store: store} do
+      Process.flag(:trap_exit, true)
+      Store.set(store, %{vars: {:ok, %{}}})
+      options = [source: "(module)", restore_vars: {Store, store}]
+      assert {:error, {%ArgumentError{message: message}, _}} = Server.start_link(options)
+      assert message =~ "Store.load/1 to give a map of variables or nil, got: {:ok, %{}}"
     end
 
     test "does not start with what does not fit", %{store: store} do

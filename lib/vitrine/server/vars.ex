@@ -17,7 +17,8 @@ defmodule Vitrine.Server.Vars do
         :ok
 
       {:ok, left} ->
-        Vitrine.put_vars(plugin, Native.plugin_vars(left))
+        with :ok <- Vitrine.put_vars(plugin, Native.plugin_vars(left)),
+             do: Keeper.hold(key, plugin.ref)
 
       {:error, :taken} ->
         message = "the variables of #{inspect(key)} belong to a server that is running"
@@ -27,13 +28,21 @@ defmodule Vitrine.Server.Vars do
 
   def restore({module, argument}, plugin) do
     case module.load(argument) do
-      nil -> :ok
-      vars -> Vitrine.put_vars(plugin, vars)
+      nil ->
+        :ok
+
+      vars when is_map(vars) and not is_struct(vars) ->
+        Vitrine.put_vars(plugin, vars)
+
+      other ->
+        raise ArgumentError,
+              "expected #{inspect(module)}.load/1 to give a map of variables or nil, " <>
+                "got: #{inspect(other, limit: 5, printable_limit: 50)}"
     end
   end
 
   @doc "Tells that the variables are those of another plugin from now on."
-  def replace({:memory, key}, plugin), do: Keeper.replace(key, plugin.ref)
+  def replace({:memory, key}, plugin), do: Keeper.hold(key, plugin.ref)
   def replace(_store, _plugin), do: :ok
 
   @doc "The number of the variables as they are, to know later whether they have changed."
@@ -55,15 +64,17 @@ defmodule Vitrine.Server.Vars do
   end
 
   defp saved?(module, argument, plugin) do
-    module.save(argument, Vitrine.vars(plugin))
-    true
+    case module.save(argument, Vitrine.vars(plugin)) do
+      :ok -> true
+      {:ok, _what} -> true
+      other -> failed(plugin, "#{inspect(module)}.save/2 gave #{inspect(other)}")
+    end
   catch
-    kind, reason ->
-      Logger.error(
-        "the variables of plugin #{inspect(plugin.name)} could not be saved: " <>
-          Exception.format(kind, reason, __STACKTRACE__)
-      )
+    kind, reason -> failed(plugin, Exception.format(kind, reason, __STACKTRACE__))
+  end
 
-      false
+  defp failed(plugin, why) do
+    Logger.error("the variables of plugin #{inspect(plugin.name)} could not be saved: #{why}")
+    false
   end
 end

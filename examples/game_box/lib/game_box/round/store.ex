@@ -22,7 +22,10 @@ defmodule GameBox.Round.Store do
   end
 
   @impl true
-  def save(key, vars), do: :ets.insert(@table, {key, vars})
+  def save(key, vars) do
+    :ets.insert(@table, {key, vars})
+    :ok
+  end
 
   @doc "Forgets them."
   @spec forget(key()) :: true
