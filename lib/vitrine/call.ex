@@ -87,16 +87,20 @@ defmodule Vitrine.Call do
   end
 
   def continue({:log, call, level, message, scheduler}, {plugin, _, _} = frame, failure) do
-    Trace.note(plugin, :log, %{level: Log.name(level), message: message}, fn ->
-      Log.write(plugin, level, message)
+    guard(call, fn ->
+      Trace.note(plugin, :log, %{level: Log.name(level), message: message}, fn ->
+        Log.write(plugin, level, message)
+      end)
     end)
 
     call |> resume({:values, []}, scheduler) |> continue(frame, failure)
   end
 
   def continue({:print, call, stream, text, scheduler}, {plugin, _, _} = frame, failure) do
-    Trace.note(plugin, :print, %{stream: stream, text: text}, fn ->
-      Log.print(plugin, stream, text)
+    guard(call, fn ->
+      Trace.note(plugin, :print, %{stream: stream, text: text}, fn ->
+        Log.print(plugin, stream, text)
+      end)
     end)
 
     call |> resume({:values, []}, scheduler) |> continue(frame, failure)
@@ -107,8 +111,10 @@ defmodule Vitrine.Call do
     function = elem(plugin.host_functions, index)
 
     {reply, failure} =
-      Trace.host_call(frame, :host_function, %{name: function.name, args: args}, fn ->
-        HostFunction.run(function, args, results, context)
+      guard(call, fn ->
+        Trace.host_call(frame, :host_function, %{name: function.name, args: args}, fn ->
+          HostFunction.run(function, args, results, context)
+        end)
       end)
 
     call |> resume(reply, scheduler) |> continue(frame, failure)
@@ -120,12 +126,14 @@ defmodule Vitrine.Call do
     {method, url, _, _} = wish
 
     {reply, failure} =
-      Trace.host_call(frame, :http, %{name: method, url: Exchange.shown(url)}, fn ->
-        case Exchange.run(plugin.http, wish, milliseconds, cancelled?) do
-          {:ok, response} -> {{:http, response}, []}
-          {:error, message, failure} -> {{:error, message}, failure}
-          :timeout -> {:timeout, []}
-        end
+      guard(call, fn ->
+        Trace.host_call(frame, :http, %{name: method, url: Exchange.shown(url)}, fn ->
+          case Exchange.run(plugin.http, wish, milliseconds, cancelled?) do
+            {:ok, response} -> {{:http, response}, []}
+            {:error, message, failure} -> {{:error, message}, failure}
+            :timeout -> {:timeout, []}
+          end
+        end)
       end)
 
     call |> resume(reply, scheduler) |> continue(frame, failure)
@@ -141,6 +149,16 @@ defmodule Vitrine.Call do
     step = resume(call, :go, :normal)
     flush(wake)
     continue(step, frame, failure)
+  end
+
+  # What raises here is not the plugin's, but a trace's sink or the like. The guest that waits would
+  # keep the plugin busy until this process collects its garbage.
+  defp guard(call, work) do
+    work.()
+  catch
+    kind, reason ->
+      Native.call_drop(call)
+      :erlang.raise(kind, reason, __STACKTRACE__)
   end
 
   defp resume(call, reply, :normal) do

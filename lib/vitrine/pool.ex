@@ -26,8 +26,11 @@ defmodule Vitrine.Pool do
   each tenant. See the guide on pools.
   """
 
-  alias Vitrine.{Error, Server, Telemetry, Trace}
+  alias Vitrine.{Error, Keys, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
+
+  # How long another node may take to tell of a pool, in milliseconds.
+  @patience 5_000
 
   @doc """
   Starts a pool.
@@ -40,7 +43,8 @@ defmodule Vitrine.Pool do
     * `:source` - the plugin, see `Vitrine.new/2`; required
     * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
       plugin is `:plugin_name` then
-    * `:id` - the id of the child specification, by default the name
+    * `:id` - the id of the child specification, by default the name. Two pools without a name in one
+      supervisor need it
     * `:size` - the most instances, by default twice the number of schedulers
     * `:overflow` - instances beyond these while all are taken, dropped after the call. 0 by default
     * `:partitions` - callers on different schedulers prefer different instances: in how many groups.
@@ -59,7 +63,8 @@ defmodule Vitrine.Pool do
     * `:reset` - whether each call gets an instance that no other was in. `false` by default
     * `:vars` - a map of variables that each instance begins with, besides those that its initialisers set
     * `:shutdown` - milliseconds that calls may go on when the pool is stopped, or `:infinity`. 5000 by
-      default
+      default. A pool that crashes does not wait for them
+    * `:restart` - `:permanent` (the default), `:transient` or `:temporary`
 
   ## Example
 
@@ -71,26 +76,16 @@ defmodule Vitrine.Pool do
   """
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(options) do
-    {server_options, options} = Keyword.split(options, [:name])
+    {server_options, options} = options |> Keys.keyword!() |> Keyword.split([:name])
 
     options
-    |> Keyword.delete(:id)
     |> Options.new!()
     |> Vitrine.Pool.Server.start_link(server_options)
   end
 
-  @doc false
-  def child_spec(options) do
-    %{
-      id: options[:id] || options[:name] || __MODULE__,
-      start: {__MODULE__, :start_link, [options]},
-      shutdown: patience(Keyword.get(options, :shutdown, 5_000))
-    }
-  end
-
-  # What the supervisor adds to the time for calls.
-  defp patience(shutdown) when is_integer(shutdown), do: shutdown + 1_000
-  defp patience(_infinity), do: :infinity
+  @doc "A child specification; the options are those of `start_link/1`."
+  @spec child_spec(keyword()) :: Supervisor.child_spec()
+  def child_spec(options), do: Options.child_spec(options)
 
   @doc false
   # Vitrine.call/4 for a pool, which has these slots.
@@ -131,7 +126,8 @@ defmodule Vitrine.Pool do
   """
   @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
   def upgrade(pool, source, options \\ []) do
-    at_home(pool, :upgrade, [pool, source, options], fn -> load(pool, source, options) end)
+    arguments = [pool, source, options]
+    at_home(pool, :upgrade, arguments, :infinity, fn -> load(pool, source, options) end)
   end
 
   defp load(pool, source, options) do
@@ -167,7 +163,7 @@ defmodule Vitrine.Pool do
   """
   @spec info(GenServer.server()) :: map() | {:error, Error.t()}
   def info(pool) do
-    at_home(pool, :info, [pool], fn ->
+    at_home(pool, :info, [pool], @patience, fn ->
       case Directory.find(pool) do
         nil -> closed("there is no such process")
         slots -> describe(slots)
@@ -196,17 +192,20 @@ defmodule Vitrine.Pool do
   end
 
   # What a pool shares with its callers is of use on its own node.
-  defp at_home(pool, function, arguments, work) do
+  defp at_home(pool, function, arguments, patience, work) do
     case GenServer.whereis(pool) do
-      {_name, node} -> ask_node(node, function, arguments)
-      pid when is_pid(pid) and node(pid) != node() -> ask_node(node(pid), function, arguments)
-      _here -> work.()
+      {_name, node} -> ask_node(node, function, arguments, patience)
+      pid when node(pid) == node() -> work.()
+      nil -> work.()
+      pid -> ask_node(node(pid), function, arguments, patience)
     end
   end
 
-  defp ask_node(node, function, arguments) do
-    :erpc.call(node, __MODULE__, function, arguments)
+  defp ask_node(node, function, arguments, patience) do
+    :erpc.call(node, __MODULE__, function, arguments, patience)
   catch
+    :error, {:exception, %ArgumentError{} = wrong, _stacktrace} -> raise wrong
+    :error, {:erpc, :timeout} -> closed("#{node} did not answer within #{patience} ms")
     :error, {:erpc, reason} -> closed("#{node} cannot be asked: #{inspect(reason)}")
   end
 

@@ -17,14 +17,19 @@ defmodule Vitrine.Server do
 
   `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2`,
   `Vitrine.stats/1`, `Vitrine.close/1` and the others take a server as they take a plugin: a pid or any
-  name. A call's timeout includes the time it waits for its turn.
+  name. A call's timeout includes the time it waits for its turn, and for a server that does not answer at all: then
+  the error comes a tenth of a second later. (A plugin's own timeout, for calls that give none, only the server knows.)
 
   The guides "Servers under supervision" and "Upgrades" show restarts, variables that survive them, and new versions.
   """
 
   use GenServer
 
+  alias Vitrine.Status
   alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
+
+  # How long a server may take to tell of itself, in milliseconds.
+  @patience 5_000
 
   @typedoc "Any name of a process that `GenServer.call/3` takes."
   @type server :: GenServer.server()
@@ -98,7 +103,7 @@ defmodule Vitrine.Server do
       {:idle, 0, 1, 1, 0}
   """
   @spec info(server()) :: info() | {:error, Vitrine.Error.t()}
-  def info(server), do: ask(server, :info)
+  def info(server), do: ask(server, :info, @patience)
 
   @doc """
   Puts another version of the plugin in the place of the one that a server has.
@@ -125,6 +130,8 @@ defmodule Vitrine.Server do
   """
   @spec upgrade(server(), Vitrine.source(), keyword()) :: :ok | {:error, Vitrine.Error.t()}
   def upgrade(server, source, options \\ []) do
+    options = Options.upgrade!(options)
+
     case ask(server, {:upgrade, source, options}) do
       {:raise, exception} -> raise exception
       answer -> answer
@@ -135,7 +142,7 @@ defmodule Vitrine.Server do
   defdelegate call(server, function, input, options), to: Client
 
   @doc false
-  defdelegate ask(server, question), to: Client
+  defdelegate ask(server, question, patience \\ :infinity), to: Client
 
   @doc false
   def close(server) do
@@ -170,7 +177,7 @@ defmodule Vitrine.Server do
   end
 
   @impl true
-  def handle_call({:call, _, _, _, _, _} = request, from, state),
+  def handle_call({:call, _, _, _, _, _, _} = request, from, state),
     do: state |> Turns.come(request, from) |> continue()
 
   def handle_call({:upgrade, source, options}, from, state),
@@ -202,9 +209,17 @@ defmodule Vitrine.Server do
   def handle_call(:take_printed, _from, state),
     do: {:reply, Vitrine.take_printed(state.plugin), state}
 
+  def handle_call(question, _from, state) do
+    found = "the server #{inspect(self())} of plugin #{inspect(state.plugin.name)}"
+    {:reply, Client.misdirected(question, "a pool", found), state}
+  end
+
   @impl true
   def handle_cast({:release, tag, error}, state),
     do: state |> Turns.release(tag, error) |> continue()
+
+  def handle_cast({:abandon, id}, state), do: state |> Turns.abandon(id) |> continue()
+  def handle_cast(_message, state), do: {:noreply, state}
 
   @impl true
   def handle_info({:DOWN, monitor, :process, _, reason}, %{upgrade: %{monitor: monitor}} = state),
@@ -229,6 +244,10 @@ defmodule Vitrine.Server do
     state = Drain.run(state, reason)
     Vitrine.close(state.plugin)
   end
+
+  # Not marked as a callback, which it is for newer versions of Elixir only.
+  @doc false
+  def format_status(status), do: Status.redact(status)
 
   defp continue(%{failure: nil} = state), do: {:noreply, state}
 

@@ -17,4 +17,10 @@ defmodule Vitrine.Nodes do
     {:ok, _} = :peer.call(peer, Application, :ensure_all_started, [:vitrine])
     {peer, node}
   end
+
+  @doc "A host function that dies of a process which it is linked to."
+  def die_of_a_link(_input) do
+    spawn_link(fn -> exit(:of_its_own) end)
+    Process.sleep(:infinity)
+  end
 end

@@ -10,6 +10,12 @@ defmodule Vitrine.ServerCallTest do
     start_supervised!({Server, options})
   end
 
+  # A plugin like the server's.
+  defp load(_server) do
+    {:ok, plugin} = Vitrine.new(wasm("rust"), host_functions: host_functions())
+    plugin
+  end
+
   describe "call/4 of a server" do
     test "serves many processes, each call whole, in one instance" do
       server = start!()
@@ -46,6 +52,73 @@ defmodule Vitrine.ServerCallTest do
       assert reason(Vitrine.call(server, "spin", "", timeout: 30)) == :timeout
       assert Vitrine.call(server, "echo", "hi") == {:ok, "hi"}
       assert_raise ArgumentError, fn -> Vitrine.call(server, "echo", "", colour: 1) end
+    end
+
+    test "keeps the call's timeout although the server does not answer" do
+      server = start!()
+      :sys.suspend(server)
+      error = error!(Vitrine.call(server, "echo", "", timeout: 20))
+      assert {error.reason, error.function} == {:timeout, "echo"}
+      assert error.message =~ "did not answer within 20 ms"
+      :sys.resume(server)
+      assert Vitrine.call(server, "echo", "hi") == {:ok, "hi"}
+      assert Server.info(server).state == :idle
+    end
+
+    test "takes the plugin back from a call that was handed over too late" do
+      server = start!()
+      :sys.suspend(server)
+      # This one's first slice is not all: it would be handed over to a client that has gone on.
+      assert reason(Vitrine.call(server, "greet", "", timeout: 20)) == :timeout
+      :sys.resume(server)
+      assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
+    end
+
+    test "drops a call from the queue whose client has given up" do
+      server = start!()
+      spinner = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: 60_000) end)
+      eventually(fn -> leased?(server) end)
+      request = {:call, id = make_ref(), "echo", "", 60_000, nil, nil}
+      client = Task.async(fn -> catch_exit(GenServer.call(server, request, 100)) end)
+      eventually(fn -> Server.info(server).queue == 1 end)
+      GenServer.cast(server, {:abandon, id})
+      eventually(fn -> Server.info(server).queue == 0 end)
+      Task.shutdown(spinner, :brutal_kill)
+      Task.await(client)
+    end
+
+    test "frees the plugin when something of the caller's raises in the middle" do
+      server = start!()
+
+      for plugin <- [server, load(server)] do
+        assert_raise RuntimeError, "a sink that fails", fn ->
+          Vitrine.call(plugin, "greet", "", trace: fn _ -> raise "a sink that fails" end)
+        end
+
+        assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"}
+      end
+    end
+
+    test "goes on after what is no question to a server" do
+      server = start!()
+      GenServer.cast(server, :hello)
+      send(server, {:expired, :nothing})
+
+      assert_raise ArgumentError, ~r/expected a pool for :configuration, got: the server/, fn ->
+        Vitrine.Pool.upgrade(server, wasm("rust"))
+      end
+
+      for options <- [%{timeout: 5}, [:timeout], nil] do
+        assert_raise ArgumentError, ~r/keyword list/, fn ->
+          Server.upgrade(server, wasm("rust"), options)
+        end
+      end
+
+      assert_raise ArgumentError, ~r/:scheduler/, fn ->
+        Server.upgrade(server, wasm("rust"), scheduler: :fast)
+      end
+
+      assert Process.alive?(server)
     end
 
     test "counts the time in the queue" do

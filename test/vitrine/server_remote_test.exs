@@ -55,6 +55,18 @@ defmodule Vitrine.ServerRemoteTest do
     assert call(context.clients, :call, [context.server, "echo", "hi"]) == {:ok, "hi"}
   end
 
+  test "a host function that dies of a link is an error of the client's", context do
+    name = :dying
+    functions = %{"greet" => &Vitrine.Nodes.die_of_a_link/1, "tick" => &Function.identity/1}
+    child = {Vitrine.Server, source: wasm("rust"), name: name, host_functions: functions}
+    {:ok, _} = :peer.call(context.host, Supervisor, :start_child, [Vitrine.Supervisor, child])
+    server = {name, elem(context.server, 1)}
+    call = &:peer.call(context.clients, Vitrine, :call, &1)
+    error = error!(call.([server, "greet", ""]))
+    assert {error.reason, error.kind, error.exception} == {:host_function, :exit, :of_its_own}
+    assert call.([server, "echo", "hi"]) == {:ok, "hi"}
+  end
+
   test "an upgrade from another node is loaded by the server's", context do
     upgrade = [context.server, wasm("rust")]
     assert :peer.call(context.clients, Vitrine.Server, :upgrade, upgrade) == :ok

@@ -35,6 +35,8 @@ defmodule Vitrine.Pool.Directory do
       [{_, slots}] -> slots
       [] -> nil
     end
+  rescue
+    ArgumentError -> raise "the application :vitrine is not started"
   end
 
   def find(name) do

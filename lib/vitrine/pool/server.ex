@@ -5,6 +5,9 @@ defmodule Vitrine.Pool.Server do
 
   use GenServer
 
+  alias Vitrine.Server.Client
+  alias Vitrine.{Plugin, StandIn, Status}
+
   alias Vitrine.Pool.{
     Account,
     Checkout,
@@ -21,6 +24,7 @@ defmodule Vitrine.Pool.Server do
   # A pool without work gives its heap back, after so many milliseconds.
   @hibernate_after 1_000
 
+  @derive {Inspect, only: [:waiting]}
   defstruct [:options, :waiting, :timer, :warmer, warm_again?: false, seen: %{}]
 
   def start_link(%Options{} = options, server_options) do
@@ -71,46 +75,31 @@ defmodule Vitrine.Pool.Server do
     do: {:reply, Vitrine.function_exists?(current(state).compiled, name), state}
 
   # From another node, or from a process that looked for the pool before it was there.
-  def handle_call({:call, function, input, timeout, context, _trace}, {client, _} = from, state) do
+  def handle_call({:call, _id, function, input, timeout, context, _trace}, from, state) do
     slots = slots(state)
-
-    runner =
-      spawn(fn ->
-        GenServer.reply(from, Checkout.call(slots, {function, context, nil}, input, timeout))
-      end)
-
-    spawn(fn -> end_with(client, runner) end)
+    StandIn.start(from, fn -> Checkout.call(slots, {function, context, nil}, input, timeout) end)
     {:noreply, state}
   end
 
   def handle_call(question, _from, state) do
-    question = if is_tuple(question), do: elem(question, 0), else: question
-
-    message =
-      "expected a plugin or a server for #{inspect(question)}, got: the pool #{inspect(self())}, " <>
-        "whose instances each have a state of their own"
-
-    {:reply, {:argument_error, message}, state}
-  end
-
-  defp end_with(client, runner) do
-    Process.monitor(runner)
-    monitor = Process.monitor(client)
-
-    receive do
-      {:DOWN, ^monitor, _, _, _} -> Process.exit(runner, :kill)
-      {:DOWN, _runner, _, _, _} -> :ok
-    end
+    found = "the pool #{inspect(self())}, whose instances each have a state of their own"
+    {:reply, Client.misdirected(question, "a plugin or a server", found), state}
   end
 
   @impl true
-  def handle_info({:free, slot}, state), do: {:noreply, update(state, &Waiting.free(&1, slot))}
+  def handle_cast(_message, state), do: {:noreply, state}
+
+  @impl true
+  def handle_info({:free, slot}, %{waiting: %{slots: %{total: total}}} = state)
+      when slot in 1..total//1,
+      do: {:noreply, update(state, &Waiting.free(&1, slot))}
+
   def handle_info({:expired, id}, state), do: {:noreply, update(state, &Waiting.expired(&1, id))}
 
   def handle_info({:DOWN, monitor, :process, _, _}, state),
     do: {:noreply, state |> update(&Waiting.down(&1, monitor)) |> warm()}
 
-  def handle_info({:account, plugin}, state) do
+  def handle_info({:account, %Plugin{} = plugin}, state) do
     Account.add(slots(state).table, plugin)
     {:noreply, state}
   end
@@ -126,6 +115,7 @@ defmodule Vitrine.Pool.Server do
     {:noreply, if(again?, do: warm(state), else: state)}
   end
 
+  def handle_info({:EXIT, _linked, :normal}, state), do: {:noreply, state}
   def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
   def handle_info(_message, state), do: {:noreply, state}
 
@@ -160,8 +150,17 @@ defmodule Vitrine.Pool.Server do
   defp warm(state), do: %{state | warm_again?: true}
 
   @impl true
-  def terminate(_reason, state) do
+  def terminate(reason, state) do
     Directory.delete(self())
-    Drain.run(state.waiting, state.options.shutdown)
+    Drain.run(state.waiting, if(patient?(reason), do: state.options.shutdown, else: 0))
   end
+
+  # Not marked as a callback, which it is for newer versions of Elixir only.
+  @doc false
+  def format_status(status), do: Status.redact(status)
+
+  # A supervisor is to start one that crashed again soon.
+  defp patient?(reason) when reason in [:normal, :shutdown], do: true
+  defp patient?({:shutdown, _}), do: true
+  defp patient?(_crash), do: false
 end

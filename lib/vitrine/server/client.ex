@@ -5,6 +5,10 @@ defmodule Vitrine.Server.Client do
   alias Vitrine.{Error, Options, Telemetry, Trace}
   alias Vitrine.Server.Lease
 
+  # How much later than a call's deadline a server may answer, in milliseconds: it keeps the deadline
+  # itself, unless something else keeps it.
+  @grace 100
+
   @doc "`Vitrine.call/4` for a server."
   @spec call(GenServer.server(), String.t(), binary(), keyword()) ::
           {:ok, binary()} | {:error, Error.t()}
@@ -12,11 +16,11 @@ defmodule Vitrine.Server.Client do
     options = Keyword.validate!(options, [:context, :timeout, :trace])
     timeout = options[:timeout] && Options.timeout!(options[:timeout])
     trace = Trace.begin!(options[:trace])
-    request = {:call, function, input, timeout, options[:context], trace}
+    request = {:call, make_ref(), function, input, timeout, options[:context], trace}
     Trace.call(trace, function, input, fn -> observed(server, request) end)
   end
 
-  defp observed(server, {:call, function, _, _, _, _} = request) do
+  defp observed(server, {:call, _, function, _, _, _, _} = request) do
     case Telemetry.handler() do
       false ->
         request(server, request)
@@ -27,24 +31,57 @@ defmodule Vitrine.Server.Client do
     end
   end
 
-  # The server keeps the deadline: it answers when that has passed, too.
-  defp request(server, request) do
-    case ask(server, request) do
-      {:lease, tag, frame, work, saves?} -> Lease.work(server, tag, frame, work, saves?)
-      result -> result
+  defp request(server, {:call, id, function, _, timeout, _, _} = request) do
+    case exchange(server, request, patience(timeout)) do
+      {:lease, tag, frame, work, saves?} ->
+        Lease.work(server, tag, frame, work, saves?)
+
+      :late ->
+        # It may be served yet, or be handed over at this moment.
+        GenServer.cast(server, {:abandon, id})
+        {:error, %{late(server, timeout) | function: function}}
+
+      result ->
+        result
     end
   end
 
-  @doc "A question to a server. One that is not running is closed."
-  @spec ask(GenServer.server(), term()) :: term()
-  def ask(server, question) do
-    case GenServer.call(server, question, :infinity) do
-      # A pool, of which this cannot be asked.
+  # The plugin's own timeout only the server knows.
+  defp patience(nil), do: :infinity
+  defp patience(:infinity), do: :infinity
+  defp patience(timeout), do: timeout + @grace
+
+  @doc """
+  A question to a server or a pool, for whose answer it waits so many milliseconds. One that is not
+  running is closed.
+  """
+  @spec ask(GenServer.server(), term(), timeout()) :: term()
+  def ask(server, question, patience \\ :infinity) do
+    with :late <- exchange(server, question, patience), do: {:error, late(server, patience)}
+  end
+
+  @doc "A process's answer to what it cannot be asked: whoever asked raises that."
+  @spec misdirected(term(), expected :: String.t(), found :: String.t()) ::
+          {:argument_error, String.t()}
+  def misdirected(question, expected, found) do
+    question = if is_tuple(question) and question != {}, do: elem(question, 0), else: question
+    {:argument_error, "expected #{expected} for #{inspect(question)}, got: #{found}"}
+  end
+
+  defp exchange(server, question, patience) do
+    case GenServer.call(server, question, patience) do
+      # A server was asked what is for a pool, or the other way round.
       {:argument_error, message} -> raise ArgumentError, message
       answer -> answer
     end
   catch
+    :exit, {:timeout, {GenServer, :call, _}} -> :late
     :exit, reason -> {:error, closed(reason)}
+  end
+
+  defp late(server, patience) do
+    message = "#{inspect(server)} did not answer within #{patience} ms"
+    %Error{reason: :timeout, message: message}
   end
 
   defp closed({reason, {GenServer, :call, _}}), do: closed(reason)

@@ -29,10 +29,13 @@ defmodule Vitrine.Server.Drain do
 
   defp deadline(_unlimited), do: :infinity
 
-  defp wait(%{lease: %{tag: tag, monitors: monitors} = lease} = state, deadline) do
+  defp wait(%{lease: %{tag: tag, id: id, monitors: monitors} = lease} = state, deadline) do
     receive do
       {:"$gen_cast", {:release, ^tag, _error}} ->
         Lease.close(lease)
+        %{state | lease: nil}
+
+      {:"$gen_cast", {:abandon, ^id}} ->
         %{state | lease: nil}
 
       {:DOWN, monitor, :process, _, _} ->

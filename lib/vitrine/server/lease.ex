@@ -3,14 +3,16 @@ defmodule Vitrine.Server.Lease do
   # A call that a server has handed over, to the process that asked for it or to one that stands in
   # for that. The server is told of its end by {:release, tag, error}, or by a monitor.
 
-  alias Vitrine.{Call, Native, Plugin}
+  alias Vitrine.{Call, Native, Plugin, StandIn}
   alias __MODULE__
 
   @derive {Inspect, only: [:holder]}
-  defstruct [:tag, :holder, :monitors, :call, :runner]
+  defstruct [:tag, :id, :holder, :monitors, :call, :runner]
 
   @type t :: %Lease{
           tag: reference() | :recovering,
+          # What the client calls its call.
+          id: reference(),
           holder: pid() | nil,
           monitors: [reference()],
           # The call's resource, if it has begun.
@@ -22,30 +24,25 @@ defmodule Vitrine.Server.Lease do
   Lets the client go on with what a first slice came to, or start. If the server `saves?` variables, the
   client waits for that in the end.
   """
-  def grant(frame, work, {client, _} = from, saves?, call \\ nil) do
+  def grant(frame, work, {id, {client, _} = from}, saves?, call \\ nil) do
     tag = make_ref()
     monitor = Process.monitor(client)
     GenServer.reply(from, {:lease, tag, frame, work, saves?})
-    %Lease{tag: tag, holder: client, monitors: [monitor], call: call}
+    %Lease{tag: tag, id: id, holder: client, monitors: [monitor], call: call}
   end
 
-  @doc """
-  Has a process of its own make the call: the NIF's references mean nothing to a client on another
-  node.
-  """
-  def stand_in(frame, input, timeout, {client, _} = from, saves?) do
+  @doc "Has a process of this node make the call, for a client on another."
+  def stand_in(frame, input, timeout, {id, {client, _} = from}, saves?) do
     {server, tag} = {self(), make_ref()}
 
-    {runner, monitor} =
-      spawn_monitor(fn ->
-        result = Call.drive(frame, input, timeout)
+    {runner, watcher} =
+      StandIn.start(from, fn -> Call.drive(frame, input, timeout) end, fn result ->
         GenServer.cast(server, {:release, tag, failure(result)})
         if saves?, do: saved(server)
-        GenServer.reply(from, result)
       end)
 
-    monitors = [monitor, Process.monitor(client)]
-    %Lease{tag: tag, holder: runner, monitors: monitors, runner: runner}
+    monitors = [Process.monitor(watcher), Process.monitor(client)]
+    %Lease{tag: tag, id: id, holder: runner, monitors: monitors, runner: runner}
   end
 
   @doc "In the client: goes on with the call, and tells the server when that has ended."

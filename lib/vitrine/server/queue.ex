@@ -36,6 +36,17 @@ defmodule Vitrine.Server.Queue do
     end
   end
 
+  @doc "Drops the first call that is so, if there is one."
+  def drop(%Queue{} = queue, so?) do
+    with {id, {_call, timer, monitor, _since}} <-
+           Enum.find(:gb_trees.to_list(queue.calls), fn {_id, {call, _, _, _}} -> so?.(call) end) do
+      _ = left(timer)
+      forget(%{queue | calls: :gb_trees.delete(id, queue.calls)}, monitor)
+    else
+      nil -> queue
+    end
+  end
+
   @doc "Drops the call of a client that is down, if the monitor is of one."
   def down(%Queue{} = queue, monitor) do
     case queue.clients do

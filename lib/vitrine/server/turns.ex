@@ -13,7 +13,7 @@ defmodule Vitrine.Server.Turns do
 
   @doc "A call comes in."
   @spec come(State.t(), tuple(), GenServer.from()) :: State.t()
-  def come(state, {:call, _, _, timeout, _, _} = request, {client, _} = from) do
+  def come(state, {:call, _, _, _, timeout, _, _} = request, {client, _} = from) do
     timeout = timeout || state.plugin.timeout
 
     case state.lease do
@@ -45,6 +45,15 @@ defmodule Vitrine.Server.Turns do
       {:dropped, queue} -> %{state | queue: queue}
       :unknown -> if lease && monitor in lease.monitors, do: recover(state), else: state
     end
+  end
+
+  @doc "A client has given up a call, for which it had no answer in time."
+  def abandon(%{lease: %{id: id, tag: tag}} = state, id) when tag != :recovering,
+    do: recover(state)
+
+  def abandon(state, id) do
+    abandoned? = fn {request, _from} -> elem(request, 1) == id end
+    %{state | queue: Queue.drop(state.queue, abandoned?)}
   end
 
   @doc "Looks again whether the plugin is free."
@@ -93,31 +102,31 @@ defmodule Vitrine.Server.Turns do
     %{state | saved_vars: Vars.save(state.options.vars, state.plugin, state.saved_vars)}
   end
 
-  defp serve(state, {:call, function, input, _, context, trace}, {client, _} = from, timeout) do
+  defp serve(state, {:call, id, function, input, _, context, trace}, {client, _} = from, timeout) do
     frame = {%{state.plugin | trace: trace}, function, context}
 
     cond do
       node(client) != node() ->
         frame = {state.plugin, function, context}
-        %{state | lease: Lease.stand_in(frame, input, timeout, from, saves?(state))}
+        %{state | lease: Lease.stand_in(frame, input, timeout, {id, from}, saves?(state))}
 
       Call.short_start?(state.plugin, input) ->
         step = Call.start(frame, input, timeout, Log.level(elem(frame, 0)))
-        first_slice(state, step, frame, from)
+        first_slice(state, step, frame, {id, from})
 
       true ->
-        %{state | lease: Lease.grant(frame, {:start, input, timeout}, from, saves?(state))}
+        %{state | lease: Lease.grant(frame, {:start, input, timeout}, {id, from}, saves?(state))}
     end
   end
 
   # Who has an answer may count on what it changed: that is saved before.
-  defp first_slice(state, {:ok, _output} = done, _frame, from) do
+  defp first_slice(state, {:ok, _output} = done, _frame, {_id, from}) do
     state = save_vars(state)
     GenServer.reply(from, done)
     state
   end
 
-  defp first_slice(state, {:error, _details} = step, frame, from) do
+  defp first_slice(state, {:error, _details} = step, frame, {_id, from}) do
     {:error, error} = Call.continue(step, frame)
     state = save_vars(state)
     GenServer.reply(from, {:error, error})
@@ -125,11 +134,11 @@ defmodule Vitrine.Server.Turns do
   end
 
   # It would wake this process: the caller's own next slice finds out what it waits for.
-  defp first_slice(state, {:wait, call, _, _}, frame, from),
-    do: first_slice(state, {:slice, call}, frame, from)
+  defp first_slice(state, {:wait, call, _, _}, frame, client),
+    do: first_slice(state, {:slice, call}, frame, client)
 
-  defp first_slice(state, step, frame, from) do
-    %{state | lease: Lease.grant(frame, step, from, saves?(state), elem(step, 1))}
+  defp first_slice(state, step, frame, client) do
+    %{state | lease: Lease.grant(frame, step, client, saves?(state), elem(step, 1))}
   end
 
   defp saves?(state), do: Vars.saves?(state.options.vars)
@@ -148,7 +157,7 @@ defmodule Vitrine.Server.Turns do
     )
   end
 
-  defp error(%{plugin: %Plugin{name: name}}, {:call, function, _, _, _, _}, reason, message) do
+  defp error(%{plugin: %Plugin{name: name}}, {:call, _, function, _, _, _, _}, reason, message) do
     %Error{reason: reason, message: message, plugin: name, function: function}
   end
 end

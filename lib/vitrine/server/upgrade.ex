@@ -55,7 +55,7 @@ defmodule Vitrine.Server.Upgrade do
     Vitrine.new(source, options)
   rescue
     # A wrong option: for whoever gave it.
-    exception in ArgumentError -> {:raise, exception}
+    exception -> {:raise, exception}
   end
 
   @doc "The process that loads is gone."

@@ -42,6 +42,18 @@ defmodule Vitrine.Pool.RemoteTest do
     assert call(context, [context.pool, "echo", "hi"]) == {:ok, "hi"}
   end
 
+  test "a host function that dies of a link is an error of the client's", context do
+    name = :dying
+    functions = %{"greet" => &Vitrine.Nodes.die_of_a_link/1, "tick" => &Function.identity/1}
+    child = {Vitrine.Pool, source: wasm("rust"), name: name, host_functions: functions}
+    {:ok, _} = :peer.call(context.host, Supervisor, :start_child, [Vitrine.Supervisor, child])
+    pool = {name, elem(context.pool, 1)}
+    call = &:peer.call(context.clients, Vitrine, :call, &1)
+    error = error!(call.([pool, "greet", ""]))
+    assert {error.reason, error.kind, error.exception} == {:host_function, :exit, :of_its_own}
+    assert call.([pool, "echo", "hi"]) == {:ok, "hi"}
+  end
+
   test "an upgrade from another node is loaded by the pool's", context do
     upgrade = [context.pool, wasm("rust")]
     before = info(context).version

@@ -5,6 +5,8 @@ defmodule Vitrine.Pool.ShutdownTest do
 
   alias Vitrine.Pool
 
+  @moduletag :capture_log
+
   # A pool that the test stops itself.
   defp start!(options) do
     defaults = [source: wasm("rust"), host_functions: holding(), size: 1]
@@ -31,6 +33,29 @@ defmodule Vitrine.Pool.ShutdownTest do
       assert release(queued) == {:ok, "queued"}
       assert Task.await(stopping) == :ok
       refute Process.alive?(pool)
+    end
+
+    test "is for an end in good order: a pool that crashes does not wait" do
+      Process.flag(:trap_exit, true)
+      pool = start!(shutdown: :infinity)
+      holder = held!(pool, "holder")
+      Process.exit(pool, :a_crash)
+      assert_receive {:EXIT, ^pool, :a_crash}, 5_000
+      assert reason(release(holder)) == :cancelled
+    end
+
+    test "is not what the normal end of a linked process does, nor a message of somebody's" do
+      pool = start!([])
+      Task.await(Task.async(fn -> Process.link(pool) end))
+      for message <- [{:free, 99}, {:account, 1}, :hello], do: send(pool, message)
+      GenServer.cast(pool, :hello)
+
+      assert_raise ArgumentError, ~r/expected a plugin or a server for {}/, fn ->
+        Vitrine.Server.ask(pool, {})
+      end
+
+      assert Vitrine.call(pool, "echo", "hi") == {:ok, "hi"}
+      Pool.stop(pool)
     end
 
     test "cancels what does not end in time" do
