@@ -11,6 +11,7 @@ use crate::clock;
 use crate::control::{Reply, Request};
 use crate::error::{Error, Stop};
 use crate::instance::{Instance, instantiate};
+use crate::overruns::Overruns;
 use crate::plugin::{OnTrap, Plugin, Shared};
 use crate::reaper;
 use crate::slice::{Demand, NORMAL_BUDGET, Slice, dirty_budget};
@@ -68,6 +69,9 @@ pub struct Call {
     /// The time since when it is parked on a request.
     parked: Option<u64>,
     normal_used: Duration,
+    /// How long it ran in all, and whether it kept a normal scheduler for too long.
+    ran: Duration,
+    overran: bool,
     slice: Duration,
     demand: Demand,
 }
@@ -88,6 +92,8 @@ impl Call {
             parked: None,
             waiting: false,
             normal_used: Duration::ZERO,
+            ran: Duration::ZERO,
+            overran: false,
             slice: Duration::ZERO,
             demand: Demand::default(),
         }
@@ -198,7 +204,9 @@ impl Call {
         if slice == Slice::Normal {
             self.normal_used += took;
         }
-        self.plugin.shared.note_slice(slice, took);
+        self.ran += took;
+        self.overran |= Overruns::is_one(slice, took);
+        self.plugin.shared.counters.slice(took);
     }
 
     fn pending(&mut self) -> Step {
@@ -237,6 +245,7 @@ impl Call {
 
     fn finish(&mut self, ended: Ended) -> Step {
         self.demand.set(false);
+        self.plugin.shared.overruns.note(self.overran, self.ran);
         if let Err(error) = &ended.result {
             self.plugin.shared.counters.error(error.reason);
         }

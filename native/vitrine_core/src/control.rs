@@ -101,7 +101,6 @@ impl Control {
     }
 
     pub(crate) fn begin_call(&self, deadline: u64, log_level: i32) {
-        self.cancelled.store(false, Relaxed);
         self.deadline.store(deadline, Relaxed);
         self.log_level.store(log_level, Relaxed);
     }
@@ -127,6 +126,11 @@ impl Control {
             Poll::Pending
         })
         .await;
+    }
+
+    /// While nobody can cancel: what was cancelled is not the next call.
+    pub(crate) fn forget_cancel(&self) {
+        self.cancelled.store(false, Relaxed);
     }
 
     pub(crate) fn cancel(&self) {

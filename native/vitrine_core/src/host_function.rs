@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{Caller, Engine, FuncType, Result, Val};
 
-use crate::control::{Reply, Request};
+use crate::control::{LARGE, Reply, Request};
 use crate::error::{Error, Reason, Stop};
 use crate::kernel_memory as memory;
 use crate::state::HostState;
@@ -79,6 +79,7 @@ pub(crate) async fn invoke(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<()> {
+    weigh(&mut caller, &import, params).await?;
     let mut args = Vec::with_capacity(params.len());
     for (at, (param, ty)) in params.iter().zip(&import.params).enumerate() {
         args.push(read(&mut caller, &import, at, param, *ty).await?);
@@ -104,6 +105,30 @@ pub(crate) async fn invoke(
         Reply::Failed | Reply::Http(_) | Reply::Timeout => {
             return Err(Stop::HostFunction(import.name.clone()).into());
         }
+    }
+    Ok(())
+}
+
+/// Before they are copied: together the arguments must not be larger than an output may be. One block
+/// can be many of them.
+async fn weigh(caller: &mut Caller<'_, HostState>, import: &Import, params: &[Val]) -> Result<()> {
+    let mut bytes = 0;
+    for (param, ty) in params.iter().zip(&import.params) {
+        if let (Val::I64(handle), ValueType::Bytes) = (param, ty) {
+            bytes += memory::read(caller, *handle).map_or(0, <[u8]>::len);
+        }
+    }
+    let shared = caller.data().shared.clone();
+    let limit = shared.limits.output;
+    if bytes as u64 > limit {
+        let name = &import.name;
+        return Err(Stop::Abi(format!(
+            "the arguments of {name} have {bytes} bytes together, the limit is {limit}, that of outputs"
+        ))
+        .into());
+    }
+    if bytes > LARGE {
+        shared.control.on_dirty().await;
     }
     Ok(())
 }

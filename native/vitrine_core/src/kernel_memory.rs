@@ -10,6 +10,7 @@ use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 use crate::control::LARGE;
 use crate::error::Stop;
 use crate::state::HostState;
+use crate::text;
 
 fn memory(context: &impl AsContext<Data = HostState>) -> Memory {
     // Set before any guest code can run, and so before anything can ask.
@@ -171,8 +172,8 @@ pub(crate) fn error(context: &mut impl AsContextMut<Data = HostState>) -> Option
     match handle {
         0 => None,
         _ => read(context, handle as i64)
-            .filter(|text| !text.is_empty())
-            .map(|text| String::from_utf8_lossy(text).into_owned()),
+            .filter(|said| !said.is_empty())
+            .map(|said| text::shown(said, text::MESSAGE)),
     }
 }
 

@@ -9,6 +9,7 @@ use wasmtime_wasi::I32Exit;
 use crate::error::{Error, Frame, Reason, Stop};
 use crate::kernel_memory as memory;
 use crate::state::HostState;
+use crate::text;
 
 /// The result of a function that returned: where its output is.
 pub(crate) fn returned(store: &mut Store<HostState>, code: i32) -> Result<Range<usize>, Error> {
@@ -119,12 +120,16 @@ fn frames(error: &wasmtime::Error) -> Vec<Frame> {
         .map(|frame| {
             let symbol = frame.symbols().first();
             Frame {
-                function: frame.func_name().map(str::to_owned),
+                function: frame.func_name().map(name),
                 index: frame.func_index(),
                 offset: frame.module_offset(),
-                file: symbol.and_then(|s| s.file()).map(str::to_owned),
+                file: symbol.and_then(|s| s.file()).map(name),
                 line: symbol.and_then(|s| s.line()),
             }
         })
         .collect()
+}
+
+fn name(name: &str) -> String {
+    text::shown(name.as_bytes(), text::NAME)
 }

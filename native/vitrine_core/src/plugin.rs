@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,8 +19,8 @@ use crate::fuel::{FuelLimits, Used};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::link::{Links, unlinkable};
+use crate::overruns::Overruns;
 use crate::reaper::Reaped;
-use crate::slice::{NORMAL_BUDGET, Slice};
 use crate::stats::{Counters, Stats};
 use crate::trim::Trimming;
 use crate::wake::CallWaker;
@@ -86,8 +85,7 @@ pub(crate) struct Shared {
     pub(crate) call_waker: Arc<CallWaker>,
     /// The same, as futures want it.
     pub(crate) waker: Waker,
-    /// How often of late a slice on a normal scheduler could not be ended in time.
-    overruns: AtomicU32,
+    pub(crate) overruns: Overruns,
 }
 
 enum Slot {
@@ -105,34 +103,15 @@ pub struct Plugin {
     pub(crate) trimming: Trimming,
 }
 
-/// Overruns that send a plugin to dirty schedulers from the start.
-const TOO_MANY_OVERRUNS: u32 = 3;
-/// A slice on a normal scheduler that took longer than this was not interrupted in time.
-const OVERRUN: Duration = Duration::from_millis(4);
-
 impl Shared {
     /// The module whose functions are called.
     pub(crate) fn main(&self) -> &Arc<Compiled> {
         self.links.main()
     }
 
-    /// Counts how a slice went. What could not be interrupted in time on a normal scheduler a few
-    /// times is not tried there again until it ends as quickly on a dirty one; a few times,
-    /// because a thread that the operating system held up looks the same.
-    pub(crate) fn note_slice(&self, slice: Slice, took: Duration) {
-        self.counters.slice(took);
-        let now = self.overruns.load(Relaxed);
-        if slice == Slice::Normal && took > OVERRUN {
-            self.overruns
-                .store((now + 1).min(2 * TOO_MANY_OVERRUNS), Relaxed);
-        } else if now > 0 && took < NORMAL_BUDGET {
-            self.overruns.store(now - 1, Relaxed);
-        }
-    }
-
     /// Whether nothing of the plugin is to run on normal schedulers.
     pub(crate) fn only_dirty(&self) -> bool {
-        self.links.long_steps || self.overruns.load(Relaxed) >= TOO_MANY_OVERRUNS
+        self.links.long_steps || self.overruns.too_many()
     }
 }
 
@@ -162,7 +141,7 @@ impl Plugin {
             control: Control::new(),
             waker: Waker::from(call_waker.clone()),
             call_waker,
-            overruns: AtomicU32::new(0),
+            overruns: Overruns::default(),
         };
         Ok(Arc::new(Plugin {
             shared: Reaped::new(Arc::new(shared)),
@@ -239,8 +218,14 @@ impl Plugin {
     pub(crate) fn take_instance(&self) -> Result<Option<Box<Instance>>, Error> {
         let mut slot = self.slot.lock();
         match std::mem::replace(&mut *slot, Slot::Busy) {
-            Slot::Ready(instance) => Ok(Some(instance)),
-            Slot::Vacant => Ok(None),
+            Slot::Ready(instance) => {
+                self.shared.control.forget_cancel();
+                Ok(Some(instance))
+            }
+            Slot::Vacant => {
+                self.shared.control.forget_cancel();
+                Ok(None)
+            }
             Slot::Busy => Err(busy()),
             Slot::Closed => {
                 *slot = Slot::Closed;
@@ -340,8 +325,17 @@ impl Plugin {
 
     /// Drops the instance for good and stops the call that is running.
     pub fn close(&self) {
-        self.cancel();
-        *self.slot.lock() = Slot::Closed;
+        let mut slot = self.slot.lock();
+        let before = std::mem::replace(&mut *slot, Slot::Closed);
+        let busy = matches!(before, Slot::Busy);
+        if busy {
+            self.shared.control.cancel();
+        }
+        drop(slot);
+        drop(before);
+        if busy {
+            self.shared.waker.wake_by_ref();
+        }
     }
 }
 

@@ -34,6 +34,30 @@ struct CallResource(Mutex<State>);
 #[rustler::resource_impl]
 impl Resource for CallResource {}
 
+impl CallResource {
+    fn take_parked(&self) -> NifResult<Call> {
+        let mut state = self.0.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Parked(call) => Ok(call),
+            other => {
+                *state = other;
+                Err(Error::BadArg)
+            }
+        }
+    }
+
+    fn take_finished(&self) -> NifResult<Finished> {
+        let mut state = self.0.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Finished(finished) => Ok(finished),
+            other => {
+                *state = other;
+                Err(Error::BadArg)
+            }
+        }
+    }
+}
+
 type Plugin = ResourceArc<PluginResource>;
 type Parked = ResourceArc<CallResource>;
 
@@ -119,23 +143,15 @@ fn call_resume_dirty<'a>(env: Env<'a>, call: Parked, reply: Term<'a>) -> NifResu
 
 fn resume<'a>(env: Env<'a>, parked: Parked, reply: Term<'a>, slice: Slice) -> NifResult<Term<'a>> {
     let reply = decode_reply(reply)?;
-    let state = std::mem::replace(&mut *parked.0.lock(), State::Taken);
-    match state {
-        State::Parked(call) => Ok(step(env, call, Some(parked), slice, reply)),
-        other => {
-            *parked.0.lock() = other;
-            Err(Error::BadArg)
-        }
-    }
+    let call = parked.take_parked()?;
+    Ok(step(env, call, Some(parked), slice, reply))
 }
 
 /// The output of a call that ended with `{:output, call}`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn call_output(env: Env<'_>, call: Parked) -> NifResult<Term<'_>> {
-    match std::mem::replace(&mut *call.0.lock(), State::Taken) {
-        State::Finished(finished) => Ok(output(env, finished)),
-        _ => Err(Error::BadArg),
-    }
+    let finished = call.take_finished()?;
+    Ok(output(env, finished))
 }
 
 /// Whether a call that is parked has been cancelled meanwhile.
@@ -144,13 +160,13 @@ fn call_cancelled(call: Parked) -> bool {
     matches!(&*call.0.lock(), State::Parked(call) if call.is_cancelled())
 }
 
-/// Gives up a call that is parked, and with it the guest. Nothing if it is in a slice.
+/// Gives up a call that is parked, and with it the guest, or the output of one that has ended.
+/// Nothing if it is in a slice.
 #[rustler::nif]
 fn call_drop(call: Parked) -> Atom {
-    let mut state = call.0.lock();
-    if matches!(*state, State::Parked(_)) {
-        *state = State::Taken;
-    }
+    let state = std::mem::replace(&mut *call.0.lock(), State::Taken);
+    // What it had is given back without the lock.
+    drop(state);
     atoms::ok()
 }
 

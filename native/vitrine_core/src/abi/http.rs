@@ -14,6 +14,8 @@ use crate::state::HostState;
 
 /// JSON that takes too long to be parsed on a normal scheduler.
 const LONG_JSON: usize = 16 * 1024;
+/// JSON that nobody parses: nothing interrupts that.
+const MAX_JSON: usize = 1 << 20;
 
 /// A request as a guest wants it. Nothing of it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,15 @@ async fn http_request(
     let shared = caller.data().shared.clone();
     *shared.http.lock() = LastResponse::default();
 
+    if let Some(json) = memory::read(&mut caller, request_handle)
+        && json.len() > MAX_JSON
+    {
+        let length = json.len();
+        return Err(Stop::Http(format!(
+            "the HTTP request without its body has {length} bytes, the limit is {MAX_JSON}"
+        ))
+        .into());
+    }
     let json = copy(&mut caller, request_handle, "http request").await?;
     if json.len() > LONG_JSON {
         shared.control.on_dirty().await;

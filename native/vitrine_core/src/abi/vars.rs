@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Stop;
+use crate::text;
 
 /// What an entry is counted with, besides its key and value.
 const OVERHEAD: u64 = 48;
@@ -76,6 +77,7 @@ impl Vars {
         };
         let used = self.used - freed + size(&key, &value);
         if used > self.max_bytes {
+            let key = text::shown(key.as_bytes(), text::NAME);
             return Err(Stop::Abi(format!(
                 "Variable store is full: {key:?} would make it {used} bytes of at most {}",
                 self.max_bytes
