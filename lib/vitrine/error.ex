@@ -36,6 +36,7 @@ defmodule Vitrine.Error do
     * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit
     * `:busy` - the plugin is in the middle of a call
     * `:pool_full` - no instance of the `Vitrine.Pool` is free, and as many callers wait as may
+    * `:queue_full` - as many calls wait for the `Vitrine.Server` as may
     * `:closed` - the plugin was closed, or the server or pool is not running
 
   An error is an exception too, so that `Vitrine.call!/4` can raise it and
@@ -70,6 +71,7 @@ defmodule Vitrine.Error do
           | :vars
           | :busy
           | :pool_full
+          | :queue_full
           | :closed
 
   @typedoc """

@@ -68,6 +68,8 @@ defmodule Vitrine.Server do
       keeps them in this node's memory: a server of the same name finds them as the last call left
       them, if it starts within a minute of the end of the one before, unless that was closed.
       `{module, argument}` keeps them in a `Vitrine.Server.Store`. `false` by default
+    * `:max_queue` - how many calls may wait, or `:infinity`. The next one is told `:queue_full` at once.
+      10 000 by default
     * `:watch` - for development: whether the files that the plugin is made of are looked at, each
       half second for `true` or as often as the number of milliseconds that is given, and the plugin is
       upgraded when they have changed. `false` by default

@@ -54,6 +54,23 @@ defmodule Vitrine.ServerCallTest do
       assert_raise ArgumentError, fn -> Vitrine.call(server, "echo", "", colour: 1) end
     end
 
+    test "lets no more calls wait than may" do
+      server = start!(max_queue: 1)
+      spinner = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: 60_000) end)
+      eventually(fn -> leased?(server) end)
+      waiting = Task.async(fn -> Vitrine.call(server, "echo", "hi", timeout: 60_000) end)
+      eventually(fn -> Server.info(server).queue == 1 end)
+      error = error!(Vitrine.call(server, "echo", "hi"))
+      assert {error.reason, error.function} == {:queue_full, "echo"}
+      assert error.message =~ "1 calls wait"
+      Task.shutdown(spinner, :brutal_kill)
+      assert Task.await(waiting) == {:ok, "hi"}
+
+      assert_raise ArgumentError, ~r/:max_queue/, fn ->
+        Server.start_link(source: "(module)", max_queue: -1)
+      end
+    end
+
     test "keeps the call's timeout although the server does not answer" do
       server = start!()
       :sys.suspend(server)

@@ -12,11 +12,14 @@ defmodule Vitrine.Server.Options do
     :restart,
     :shutdown,
     :restore_vars,
+    :max_queue,
     :watch
   ]
   @gen_server [:name, :hibernate_after, :spawn_opt, :debug]
 
   @default_shutdown 5_000
+
+  @default_max_queue 10_000
 
   # How often watched files are looked at, in milliseconds.
   @default_interval 500
@@ -26,6 +29,7 @@ defmodule Vitrine.Server.Options do
           plugin: keyword(),
           on_trap: :reset | :keep | :stop,
           shutdown: timeout() | :brutal_kill,
+          max_queue: non_neg_integer() | :infinity,
           vars: nil | {:memory, term()} | {module(), term()},
           watch: pos_integer() | nil
         }
@@ -51,6 +55,7 @@ defmodule Vitrine.Server.Options do
        plugin: plugin,
        on_trap: on_trap,
        shutdown: shutdown!(Keyword.get(options, :shutdown, @default_shutdown)),
+       max_queue: max_queue!(Keyword.get(options, :max_queue, @default_max_queue)),
        vars: vars!(options[:restore_vars], gen_server[:name]),
        watch: watch!(options[:watch], options[:source])
      }, gen_server}
@@ -85,6 +90,10 @@ defmodule Vitrine.Server.Options do
   defp shutdown!(shutdown) when shutdown in [:infinity, :brutal_kill], do: shutdown
   defp shutdown!(shutdown) when is_integer(shutdown) and shutdown >= 0, do: shutdown
   defp shutdown!(other), do: wrong(:shutdown, "milliseconds, :infinity or :brutal_kill", other)
+
+  defp max_queue!(:infinity), do: :infinity
+  defp max_queue!(max) when is_integer(max) and max >= 0, do: max
+  defp max_queue!(other), do: wrong(:max_queue, "an integer from 0 on or :infinity", other)
 
   defp vars!(none, _name) when none in [nil, false], do: nil
 

@@ -26,7 +26,23 @@ defmodule Vitrine.Server.Turns do
         state
 
       _lease ->
-        %{state | queue: Queue.put(state.queue, {request, from}, client, timeout)}
+        wait(state, request, from, timeout)
+    end
+  end
+
+  defp wait(
+         %{options: %{max_queue: max}, queue: queue} = state,
+         request,
+         {client, _} = from,
+         timeout
+       ) do
+    # Every number is less than :infinity.
+    if Queue.size(queue) < max do
+      %{state | queue: Queue.put(queue, {request, from}, client, timeout)}
+    else
+      message = "#{max} calls wait for the server already"
+      GenServer.reply(from, {:error, error(state, request, :queue_full, message)})
+      state
     end
   end
 
