@@ -1,4 +1,4 @@
-// The page.  From one generation to the next only texts change, never which elements there are: so a generation costs the browsers
+// The page.  From one generation to the next only values change, never which elements there are: so a generation costs the browsers
 // some bytes for each cell that was born or has died.  The board is in rows, as a browser leaves a row alone in which nothing has
 // changed; its looks are GameBox's classes, as 400 cells with styles of their own are a long page to read each time.
 #include "life.h"
@@ -16,7 +16,7 @@ static char *append_number(char *to, uint32_t number) {
   return to + 1;
 }
 
-// A dead cell has a text, too, so that it is the text that changes.
+// A live cell is a button that is pressed, to the eye as to a screen reader.
 static char *append_cell(char *to, const Life *life, uint32_t cell, bool player) {
   to = append(to, "<button ");
   if (player) {
@@ -30,9 +30,8 @@ static char *append_cell(char *to, const Life *life, uint32_t cell, bool player)
   to = append_number(to, cell / SIZE + 1);
   to = append(to, ", column ");
   to = append_number(to, cell % SIZE + 1);
-  to = append(to, "\">");
-  to = append(to, life->cells[cell] ? "●" : "·");
-  return append(to, "</button>");
+  to = append(to, life->cells[cell] ? "\" aria-pressed=\"true" : "\" aria-pressed=\"false");
+  return append(to, "\"></button>");
 }
 
 static char *append_row(char *to, const Life *life, uint32_t row, bool player) {
@@ -43,18 +42,16 @@ static char *append_row(char *to, const Life *life, uint32_t row, bool player) {
 
 uint32_t page(const Life *life, bool player, char *to) {
   char *begin = to;
-  to = append(to, "<section style=\"text-align:center\"><p>Generation ");
+  to = append(to, "<p style=\"text-align:center\">Generation ");
   to = append_number(to, life->generation);
-  to = append(to, "</p><div class=\"game-grid\" role=\"group\" aria-label=\"Board\" "
-                  "style=\"max-width:480px;color:#a3e635;font:min(28px,4.7vw)/0 sans-serif\">");
+  to = append(to, "</p><div class=\"game-grid\" role=\"group\" aria-label=\"Board\" style=\"max-width:480px;color:#a3e635\">");
   for (uint32_t row = 0; row < SIZE; row++) to = append_row(to, life, row, player);
   to = append(to, "</div>");
   if (player) {
-    to = append(to, "<p>" BUTTON "run\">");
+    to = append(to, "<p style=\"text-align:center\">" BUTTON "run\">");
     to = append(to, life->running ? "Pause" : "Run");
     to = append(to, "</button>" BUTTON "step\">Step</button>" BUTTON "glider\">Glider</button>" BUTTON
                     "scatter\">Scatter</button>" BUTTON "clear\">Clear</button></p>");
   }
-  to = append(to, "</section>");
   return to - begin;
 }
