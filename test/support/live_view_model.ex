@@ -27,6 +27,7 @@ defmodule Vitrine.LiveViewModel do
 
   def diff(%Rendered{} = rendered, _other) do
     {diff, children} = gaps(rendered.dynamic.(false), %{})
+    diff = if rendered.root, do: Map.put(diff, :r, 1), else: diff
     {Map.put(diff, :s, rendered.static), {rendered.fingerprint, children}}
   end
 

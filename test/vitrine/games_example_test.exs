@@ -306,7 +306,8 @@ defmodule Vitrine.GamesExampleTest do
   describe "Life" do
     # Rows and columns of what is alive.
     defp alive(html) do
-      for [_, row, column] <- Regex.scan(~r/title="row (\d+), column (\d+)"[^>]*>●</, html),
+      for [_, row, column] <-
+            Regex.scan(~r/title="row (\d+), column (\d+)" aria-pressed="true"/, html),
           into: MapSet.new(),
           do: {String.to_integer(row), String.to_integer(column)}
     end

@@ -142,16 +142,33 @@ defmodule Vitrine.HTMLRendererTest do
     end
   end
 
-  describe "an element among siblings" do
-    test "is a root, which a browser leaves alone where nothing in it is new" do
-      rendered = Renderer.render(parse!("<p>a</p> <b>c</b>"), nil, LiveViewModel.structs(:plain))
-      [siblings] = rendered.dynamic.(false)
-      elements = siblings.dynamic.(false)
+  describe "a root, which a browser leaves alone where nothing in it is new" do
+    # What a browser is told are roots: their static texts.
+    defp roots(html) do
+      for kind <- [:plain, :keyed] do
+        rendered = Renderer.render(parse!(html), nil, LiveViewModel.structs(kind))
+        {diff, _prints} = LiveViewModel.diff(rendered, nil)
+        diff |> roots_of() |> Enum.uniq() |> Enum.sort()
+      end
+    end
 
-      assert {rendered.root, siblings.root, for(%{root: root} <- elements, do: root)} ==
-               {false, false, [true, true]}
+    defp roots_of(%{r: 1, s: [tag | _]} = diff), do: [tag | roots_of(Map.delete(diff, :r))]
+    defp roots_of(%{} = diff), do: diff |> Map.values() |> Enum.flat_map(&roots_of/1)
+    defp roots_of(list) when is_list(list), do: Enum.flat_map(list, &roots_of/1)
+    defp roots_of(_other), do: []
 
-      for %{static: [text | _]} <- elements, do: assert(text =~ ~r/^ ?<[pb]>/)
+    test "is no element of a small document" do
+      assert roots("<p>a</p> <b>c</b>") == [[], []]
+    end
+
+    test "is each of many siblings" do
+      assert roots(String.duplicate("<p>x</p>", 40)) == [["<p>"], ["<p>"]]
+    end
+
+    test "is a row of a board, and none of its cells" do
+      row = "<div>#{String.duplicate("<b>x</b>", 20)}</div>"
+      board = "<p>a</p><main>#{String.duplicate(row, 20)}</main>"
+      assert roots(board) == [["<div>", "<main>", "<p>"], ["<div>", "<main>", "<p>"]]
     end
   end
 

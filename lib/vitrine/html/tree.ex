@@ -16,8 +16,9 @@ defmodule Vitrine.HTML.Tree do
   @typep statics :: [String.t()]
   @typep part :: {fingerprint(), dynamics :: [dynamic()]}
 
-  # A text, escaped; a part; or siblings and, for many, their keys.
-  @typep dynamic :: String.t() | part() | {[dynamic()], [String.t()] | nil}
+  # A text, escaped; a part; or siblings, for many their keys, and whether the browser is told of each that has
+  # nothing new in it.
+  @typep dynamic :: String.t() | part() | {[dynamic()], [String.t()] | nil, roots :: boolean()}
 
   @doc false
   @spec to_iodata(t()) :: iodata()
@@ -28,7 +29,7 @@ defmodule Vitrine.HTML.Tree do
   defp dynamic({fingerprint, dynamics}, shapes) when is_binary(fingerprint),
     do: shapes |> Map.fetch!(fingerprint) |> zip(dynamics, shapes)
 
-  defp dynamic({items, _keys}, shapes), do: Enum.map(items, &dynamic(&1, shapes))
+  defp dynamic({items, _keys, _roots}, shapes), do: Enum.map(items, &dynamic(&1, shapes))
 
   defp zip([last], [], _shapes), do: [last]
 

@@ -38,15 +38,20 @@ defmodule Vitrine.LiveView.Hub do
   @spec leave(pid(), reference()) :: :ok
   def leave(hub, tag), do: GenServer.cast(hub, {:leave, tag})
 
-  @doc "Tells all viewers, on all nodes, that the plugin is another one than at the version before."
-  @spec changed(key(), version :: term()) :: :ok
-  def changed({_plugin, nil, _topic} = key, version) do
-    if hub = find(key), do: send(hub, {Vitrine.LiveView, :changed, version})
+  @doc """
+  Tells all viewers, on all nodes, that the plugin is another one than at the version before. If that was a viewer's
+  doing, it is rendered for the class of that one first: somebody waits for it.
+  """
+  @spec changed(key(), version :: term(), Renders.class() | nil) :: :ok
+  def changed(key, version, by \\ nil)
+
+  def changed({_plugin, nil, _topic} = key, version, by) do
+    if hub = find(key), do: send(hub, {Vitrine.LiveView, :changed, version, by})
     :ok
   end
 
-  def changed({_plugin, pubsub, topic}, version) do
-    apply(Phoenix.PubSub, :broadcast, [pubsub, topic, {Vitrine.LiveView, :changed, version}])
+  def changed({_plugin, pubsub, topic}, version, by) do
+    apply(Phoenix.PubSub, :broadcast, [pubsub, topic, {Vitrine.LiveView, :changed, version, by}])
     :ok
   end
 
@@ -110,10 +115,10 @@ defmodule Vitrine.LiveView.Hub do
   end
 
   @impl true
-  def handle_info({Vitrine.LiveView, :changed, version}, state) do
+  def handle_info({Vitrine.LiveView, :changed, version, by}, state) do
     if version != nil and version == state.version,
       do: {:noreply, state},
-      else: {:noreply, changed_to(state, version)}
+      else: {:noreply, changed_to(state, version, by)}
   end
 
   def handle_info({:slow, reference}, state) do
@@ -152,11 +157,11 @@ defmodule Vitrine.LiveView.Hub do
 
   def handle_info(_message, state), do: {:noreply, state}
 
-  defp changed_to(state, version),
-    do: start_renders(%{state | version: version, renders: Renders.change(state.renders)})
+  defp changed_to(state, version, by \\ nil),
+    do: start_renders(%{state | version: version, renders: Renders.change(state.renders)}, by)
 
-  defp start_renders(state) do
-    Enum.reduce(Renders.wanted(state.renders), state, fn class, state ->
+  defp start_renders(state, first \\ nil) do
+    Enum.reduce(Renders.wanted(state.renders, first), state, fn class, state ->
       %{plugin: plugin, renders: %{table: table, generation: generation}} = state
 
       {_pid, reference} =

@@ -58,11 +58,10 @@ defmodule Vitrine.LiveView.Renders do
   def join(renders, class, tag, pid) do
     renders = update(renders, class, &put_in(&1.viewers[tag], pid))
 
-    current? =
-      match?([{_, generation, _}] when generation == renders.generation, row(renders, class))
-
     slow? = renders.classes[class].slow
-    {if(current?, do: :ready, else: if(slow?, do: :slow, else: :rendering)), renders}
+
+    {if(current?(renders, class), do: :ready, else: if(slow?, do: :slow, else: :rendering)),
+     renders}
   end
 
   @doc "Removes a viewer. The last of a class leaves its render behind: a browser that reconnects finds it."
@@ -80,15 +79,15 @@ defmodule Vitrine.LiveView.Renders do
     %{renders | generation: renders.generation + 1, classes: Map.new(seen ++ running)}
   end
 
-  @doc "The classes that have viewers, no current render, and none under way."
-  @spec wanted(t()) :: [class()]
-  def wanted(renders) do
-    for {class, %{running: nil, viewers: viewers}} when viewers != %{} <- renders.classes,
-        not match?(
-          [{_, generation, _}] when generation == renders.generation,
-          row(renders, class)
-        ),
-        do: class
+  @doc "The classes that have viewers, no current render, and none under way; `first` before the others."
+  @spec wanted(t(), class() | nil) :: [class()]
+  def wanted(renders, first \\ nil) do
+    wanted =
+      for {class, %{running: nil, viewers: viewers}} when viewers != %{} <- renders.classes,
+          not current?(renders, class),
+          do: class
+
+    Enum.sort_by(wanted, &(&1 != first))
   end
 
   @doc "A render of the present generation begins."
@@ -134,7 +133,9 @@ defmodule Vitrine.LiveView.Renders do
     end
   end
 
-  defp row(renders, class), do: :ets.lookup(renders.table, class)
+  # Only the generation: a lookup would copy the tree.
+  defp current?(%{table: table, generation: generation}, class),
+    do: :ets.member(table, class) and :ets.lookup_element(table, class, 2) == generation
 
   defp update(renders, class, change) do
     entry = Map.get(renders.classes, class, %{viewers: %{}, running: nil, slow: false})

@@ -156,24 +156,26 @@ defmodule Vitrine.LiveView.Session do
 
   defp next(session), do: session
 
-  defp start(%{options: options, key: key, tag: tag}, {name, value}) do
+  defp start(%{options: options, tag: tag} = session, {name, value}) do
     viewer = self()
     input = %{"player_id" => options.viewer, "event_name" => name, "value" => value}
     input = with_assigns(input, options)
 
     Runner.start(fn ->
       result = Runner.event(options.plugin, options.handle_event, input, options.timeout)
-      tell(key, result)
+      tell(session, result)
       send(viewer, {Vitrine.LiveView, tag, {:answered, result}})
     end)
   end
 
   # Also if the viewer is gone by now.
-  defp tell(key, {:ok, answer}), do: Hub.changed(key, answer["version"])
+  defp tell(session, {:ok, answer}), do: changed(session, answer["version"])
   # The plugin refused the event.
-  defp tell(_key, {:error, %Error{reason: :guest_error}}), do: :ok
+  defp tell(_session, {:error, %Error{reason: :guest_error}}), do: :ok
   # It may have changed before it failed.
-  defp tell(key, {:error, _error}), do: Hub.changed(key, nil)
+  defp tell(session, {:error, _error}), do: changed(session, nil)
+
+  defp changed(session, version), do: Hub.changed(session.key, version, session.class)
 
   defp with_assigns(input, %{assigns: assigns}) when assigns == %{}, do: input
   defp with_assigns(input, %{assigns: assigns}), do: Map.put(input, "assigns", assigns)

@@ -6,7 +6,7 @@
 //! a document may be nested, which any scheduler's stack can hold.
 //!
 //! The functions answer `{:ok, html}` or `{:ok, {part, shapes}}`, `{:error, message}`, or `{:more, document}`. A part
-//! is `{fingerprint, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil}`. The shapes are a
+//! is `{fingerprint, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil, roots}`. The shapes are a
 //! map from fingerprints to statics: few, for many parts, which share nothing once they are copied.
 
 use std::collections::HashMap;
@@ -199,9 +199,9 @@ impl<'a> Parts<'a> {
         match dynamic {
             Dynamic::Text(value) => text(self.env, value),
             Dynamic::Part(part) => self.part(part),
-            Dynamic::List(items, keys) => {
-                let items: Vec<_> = items.iter().map(|item| self.dynamic(item)).collect();
-                (items, keys).encode(self.env)
+            Dynamic::List(list) => {
+                let items: Vec<_> = list.items.iter().map(|item| self.dynamic(item)).collect();
+                (items, &list.keys, list.roots).encode(self.env)
             }
         }
     }

@@ -114,6 +114,24 @@ defmodule Vitrine.LiveView.HubTest do
   end
 
   describe "a viewer" do
+    test "whose doing a change was is rendered for before the others" do
+      classes = for name <- ~w(a b c d e f), do: elem(class(stage!(), viewer: name), 1)
+
+      renders =
+        Enum.reduce(classes, Renders.new(), fn class, renders ->
+          {:rendering, renders} = Renders.join(renders, class, make_ref(), self())
+          renders
+        end)
+
+      for class <- classes do
+        assert [^class | others] = Renders.wanted(renders, class)
+        assert length(others) == 5
+      end
+
+      # Nobody's, or that of one who has left.
+      for class <- [nil, %{}], do: assert(length(Renders.wanted(renders, class)) == 6)
+    end
+
     test "who comes later finds what is rendered" do
       plugin = stage!()
       seen!([viewer(plugin, viewer: "a")])

@@ -220,7 +220,7 @@ defmodule Vitrine.LiveView.SessionTest do
 
   describe "join/1" do
     test "finds another hub when the one before is lost" do
-      session = session!(Stage.start!(fn _ -> "<p></p>" end))
+      session = session!(Stage.start!(fn _ -> "<p></p>" end), patience: 5_000)
       Process.exit(session.hub, :kill)
       monitor = session.monitor
       assert_receive {:DOWN, ^monitor, :process, _, :killed}, 5_000

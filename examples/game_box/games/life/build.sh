@@ -1,7 +1,5 @@
 #!/usr/bin/env bash
-# Builds life.wasm with Zig's C compiler: pip install ziglang. Clang with lld does it as well:
-#
-#   clang --target=wasm32 -std=c11 -Os -nostdlib -Wl,--no-entry -o life.wasm life.c json.c page.c
+# Builds life.wasm with Zig's C compiler, which brings the memset and memcpy that compilers call: pip install ziglang.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -23,4 +23,4 @@ typedef struct {
 uint32_t page(const Life *life, bool player, char *to);
 
 // Bytes that no page exceeds.
-#define PAGE_SIZE (CELLS * 256 + 4096)
+#define PAGE_SIZE (CELLS * 128 + 4096)

@@ -55,4 +55,9 @@ defmodule GameBox.Game do
       log_level: :off
     ]
   end
+
+  @doc "The options of `Vitrine.HTML` for any game's page."
+  @spec html_options() :: keyword()
+  # Those of priv/static/app.css that are for games.
+  def html_options, do: [classes: ["game-grid", "game-button"]]
 end

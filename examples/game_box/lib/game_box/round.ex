@@ -24,6 +24,7 @@ defmodule GameBox.Round do
       viewer: viewer,
       pubsub: GameBox.PubSub,
       topic: topic(room),
+      html: Game.html_options(),
       timeout: Limits.get(:event_timeout_ms)
     ]
   end

@@ -33,6 +33,15 @@ defmodule GameBoxWeb.Layouts do
 
   def app(assigns) do
     ~H"""
+    <.top />
+    <.flashes flash={@flash} />
+    <p class="offline" role="status">The connection is lost. It comes back by itself.</p>
+    <main id="main" tabindex="-1"><%= @inner_content %></main>
+    """
+  end
+
+  defp top(assigns) do
+    ~H"""
     <header class="top">
       <.link navigate="/" class="brand">
         <span aria-hidden="true" class="logo"><i></i><i></i><i></i><i></i></span>GameBox
@@ -42,9 +51,6 @@ defmodule GameBoxWeb.Layouts do
         <.link navigate="/games/new">Upload</.link>
       </nav>
     </header>
-    <.flashes flash={@flash} />
-    <p class="offline" role="status">The connection is lost. It comes back by itself.</p>
-    <main id="main" tabindex="-1"><%= @inner_content %></main>
     """
   end
 end

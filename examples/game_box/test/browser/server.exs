@@ -3,6 +3,7 @@
 #   evil CODE    the game of this arena's round becomes the hostile plugin, with the game's variables
 #   good CODE    it becomes itself again
 #   kill CODE    its server is killed, and restarted by its supervisor
+#   move CODE NAME EVENT CELL   this player makes a move, without a browser
 #   renders      how often games were rendered since this was asked last
 
 Application.put_env(:game_box, :limits,
@@ -36,10 +37,18 @@ upgrade = fn code, source ->
   Vitrine.LiveView.changed(name, pubsub: GameBox.PubSub, topic: topic)
 end
 
+move = fn code, player, event, cell ->
+  {name, _game, topic} = round.(code)
+  input = %{"player_id" => player, "event_name" => event, "value" => %{"cell" => cell}}
+  {:ok, %{"version" => version}} = Vitrine.call(name, "handle_event", input, as: :json)
+  Vitrine.LiveView.changed(name, version: version, pubsub: GameBox.PubSub, topic: topic)
+end
+
 act = fn
   ["evil", code] -> upgrade.(code, GameBox.Mischief.plugin())
   ["good", code] -> upgrade.(code, elem(round.(code), 1).path)
   ["kill", code] -> code |> round.() |> elem(0) |> GenServer.whereis() |> Process.exit(:kill)
+  ["move", code, player, event, cell] -> move.(code, player, event, cell)
   ["renders"] -> :counters.get(renders, 1) |> tap(fn _ -> :counters.put(renders, 1, 0) end)
 end
 

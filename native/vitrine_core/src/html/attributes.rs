@@ -39,37 +39,20 @@ impl Attributes {
 
     /// The value that an allowed attribute gets; nothing drops it.
     pub fn filter<'v>(&self, element: &str, name: &str, value: &'v str) -> Option<Cow<'v, str>> {
-        // HTML lets almost everything be a name of an attribute.
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.');
-        if !name.chars().all(plain) || name.len() > MAX_NAME {
-            return None;
-        }
-        match name {
-            "id" | "for" | "form" | "headers" | "list" => self.ids(value),
-            "aria-activedescendant"
-            | "aria-controls"
-            | "aria-describedby"
-            | "aria-details"
-            | "aria-errormessage"
-            | "aria-flowto"
-            | "aria-labelledby"
-            | "aria-owns" => self.ids(value),
-            "class" => self.class(value),
-            "name" => self.name(value),
-            "style" => some(css::declarations(value, self.context())),
-            "href" => self.link(value),
-            "src" => self.image(value),
-            "type" if element == "input" => one_of(value, INPUT_TYPES),
-            "type" if element == "button" => one_of(value, &["button", "reset", "submit"]),
-            "tabindex" => one_of(value, &["0", "-1"]),
-            "phx-debounce" | "phx-throttle" => rate(value),
-            "phx-key" => (value.len() <= MAX_NAME).then_some(Cow::Borrowed(value)),
-            _ if name.starts_with("phx-value-") => Some(Cow::Borrowed(value)),
-            _ if name.starts_with("phx-") => self.event(value),
-            _ if PRESENTATION.contains(&name) || name == "gradientTransform" => {
-                css::attribute(value, self.context()).map(Cow::Owned)
-            }
-            _ => Some(Cow::Borrowed(value)),
+        match kind(element, name) {
+            Kind::Nothing => None,
+            Kind::Anything => Some(Cow::Borrowed(value)),
+            Kind::Ids => self.ids(value),
+            Kind::Classes => self.class(value),
+            Kind::Name => self.name(value),
+            Kind::Style => some(css::declarations(value, self.context())),
+            Kind::Css => css::attribute(value, self.context()).map(Cow::Owned),
+            Kind::Link => self.link(value),
+            Kind::Image => self.image(value),
+            Kind::OneOf(allowed) => one_of(value, allowed),
+            Kind::Rate => rate(value),
+            Kind::Key => (value.len() <= MAX_NAME).then_some(Cow::Borrowed(value)),
+            Kind::Event => self.event(value),
         }
     }
 
@@ -148,6 +131,60 @@ impl Attributes {
         let allowed = self.image_hosts.iter().any(|own| own == "*" || own == host);
         (allowed && url.scheme() == "https" && url.username().is_empty())
             .then(|| Cow::Owned(url.into()))
+    }
+}
+
+/// What the values of an attribute are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing that stays.
+    Nothing,
+    /// Whatever they are.
+    Anything,
+    Ids,
+    Classes,
+    Name,
+    Style,
+    Css,
+    Link,
+    Image,
+    OneOf(&'static [&'static str]),
+    Rate,
+    Key,
+    Event,
+}
+
+/// What the values of an attribute are, by its element and name.
+pub fn kind(element: &str, name: &str) -> Kind {
+    // HTML lets almost everything be a name of an attribute.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.');
+    if !name.bytes().all(plain) || name.len() > MAX_NAME {
+        return Kind::Nothing;
+    }
+    match name {
+        "id" | "for" | "form" | "headers" | "list" => Kind::Ids,
+        "aria-activedescendant"
+        | "aria-controls"
+        | "aria-describedby"
+        | "aria-details"
+        | "aria-errormessage"
+        | "aria-flowto"
+        | "aria-labelledby"
+        | "aria-owns" => Kind::Ids,
+        "class" => Kind::Classes,
+        "name" => Kind::Name,
+        "style" => Kind::Style,
+        "href" => Kind::Link,
+        "src" => Kind::Image,
+        "type" if element == "input" => Kind::OneOf(INPUT_TYPES),
+        "type" if element == "button" => Kind::OneOf(&["button", "reset", "submit"]),
+        "tabindex" => Kind::OneOf(&["0", "-1"]),
+        "phx-debounce" | "phx-throttle" => Kind::Rate,
+        "phx-key" => Kind::Key,
+        _ if name.starts_with("phx-value-") => Kind::Anything,
+        _ if name.starts_with("phx-") => Kind::Event,
+        _ if PRESENTATION.contains(&name) || name == "gradientTransform" => Kind::Css,
+        _ => Kind::Anything,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attributes that a document gets and that no plugin chooses.
 
-use super::EVENTS;
+use super::is_event;
 use super::read::{Element, Node};
 
 /// What completes elements.
@@ -23,6 +23,7 @@ impl Completion {
     }
 
     fn element<'t>(&'t self, element: &mut Element<'t>) {
+        let written = element.attributes.len();
         match element.name {
             "a" if element
                 .attribute("href")
@@ -44,14 +45,15 @@ impl Completion {
             "img" => element.attributes.push(("referrerpolicy", "no-referrer")),
             _ => {}
         }
-        let has_event = element
-            .attributes
-            .iter()
-            .any(|(name, _)| EVENTS.iter().any(|(_, attribute)| attribute == name));
-        if let Some(target) = self.target.as_deref().filter(|_| has_event) {
+        let is_event = |(name, _): &(&str, &str)| is_event(name);
+        if let Some(target) = &self.target
+            && element.attributes.iter().any(is_event)
+        {
             element.attributes.push(("phx-target", target));
         }
-        element.attributes.sort_unstable();
+        if element.attributes.len() > written {
+            element.attributes.sort_unstable();
+        }
     }
 }
 

@@ -22,7 +22,7 @@ mod write;
 
 pub use document::Document;
 pub use policy::Policy;
-pub use shape::{Dynamic, Part, Shape};
+pub use shape::{Dynamic, List, Part, Shape};
 
 /// Events that can be kept, and their attributes.
 pub const EVENTS: &[(&str, &str)] = &[
@@ -39,6 +39,12 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("window-keydown", "phx-window-keydown"),
     ("window-keyup", "phx-window-keyup"),
 ];
+
+/// Whether an attribute is that of an event.
+fn is_event(attribute: &str) -> bool {
+    let event = attribute.strip_prefix("phx-");
+    event.is_some_and(|own| EVENTS.iter().any(|(event, _)| *event == own))
+}
 
 /// Why a document cannot be made safe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -46,7 +46,7 @@ pub fn nodes(text: &str, max_depth: usize) -> Result<Vec<Node<'_>>, Error> {
     let mut rest = text;
     while !rest.is_empty() {
         if let Some(tag) = rest.strip_prefix("</") {
-            let (name, behind) = tag.split_once('>').ok_or(Error::Unreadable)?;
+            let (name, behind) = split_once(tag, b'>').ok_or(Error::Unreadable)?;
             let element = open.pop().filter(|element| element.name == name);
             push(
                 &mut open,
@@ -66,7 +66,7 @@ pub fn nodes(text: &str, max_depth: usize) -> Result<Vec<Node<'_>>, Error> {
             }
             rest = behind;
         } else {
-            let end = rest.find('<').unwrap_or(rest.len());
+            let end = rest.bytes().position(|b| b == b'<').unwrap_or(rest.len());
             let (text, behind) = rest.split_at(end);
             push(&mut open, &mut top, Node::Text(text));
             rest = behind;
@@ -88,19 +88,20 @@ fn push<'t>(open: &mut [Element<'t>], top: &mut Vec<Node<'t>>, node: Node<'t>) {
 
 /// Reads behind the `<`.
 fn start_tag(text: &str) -> Result<(Element<'_>, &str), Error> {
-    let end = text.find([' ', '>']).ok_or(Error::Unreadable)?;
+    let end = text.bytes().position(|b| matches!(b, b' ' | b'>'));
+    let end = end.ok_or(Error::Unreadable)?;
     let (name, mut rest) = text.split_at(end);
     if name.is_empty() || !name.bytes().all(is_name) {
         return Err(Error::Unreadable);
     }
     let mut attributes = Vec::new();
     while let Some(attribute) = rest.strip_prefix(' ') {
-        let (name, value) = attribute.split_once('=').ok_or(Error::Unreadable)?;
+        let (name, value) = split_once(attribute, b'=').ok_or(Error::Unreadable)?;
         let value = value.strip_prefix('"').ok_or(Error::Unreadable)?;
         if name.is_empty() || !name.bytes().all(is_name) {
             return Err(Error::Unreadable);
         }
-        let (value, behind) = value.split_once('"').ok_or(Error::Unreadable)?;
+        let (value, behind) = split_once(value, b'"').ok_or(Error::Unreadable)?;
         attributes.push((name, value));
         rest = behind;
     }
@@ -112,6 +113,13 @@ fn start_tag(text: &str) -> Result<(Element<'_>, &str), Error> {
         children: Vec::new(),
     };
     Ok((element, rest))
+}
+
+/// What is before and behind an ASCII character. Names and values are short: to look for a character takes longer by the
+/// means for long texts.
+pub fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|b| b == at)?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 fn is_name(byte: u8) -> bool {

@@ -1,9 +1,15 @@
 //! What of a document is always the same, and what changes: as Phoenix LiveView wants it.
 //!
-//! A [`Part`] is text with gaps. The text is tags and the names of attributes; in the gaps are values,
-//! texts, other parts, and lists of them. An element among siblings is a part of its own, so that it
-//! can change its shape without the others; one that is alone belongs to the part of its parent.
-//! What is in the gaps of a part is all that changes while its fingerprint stays.
+//! A [`Part`] is text with gaps. The text is tags, the names of attributes and the values of those that say
+//! what an element is ([`FIXED`]); in the gaps are other values, texts, other parts, and lists of them. An
+//! element among siblings is a part of its own, so that it can change its shape without the others; one that
+//! is alone belongs to the part of its parent. What is in the gaps of a part is all that changes while its
+//! fingerprint stays.
+//!
+//! A browser makes text of the whole document for each change, and compares elements with those that there
+//! are. It leaves out an element that is a root and has nothing new in it, but to find and to write a root takes it about
+//! as long as to compare two or three small elements. So elements are roots in pieces: where the piece around them
+//! has more than [`PIECE`] elements.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -11,7 +17,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use super::read::{Element, Node};
-use super::write;
+use super::{is_event, write};
 
 /// Text with gaps, and what is in them.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,28 +45,66 @@ pub enum Dynamic<'t> {
     Text(&'t str),
     /// A part.
     Part(Part<'t>),
-    /// Siblings, and for many their keys.
-    List(Vec<Dynamic<'t>>, Option<Vec<String>>),
+    /// Siblings.
+    List(List<'t>),
+}
+
+/// Siblings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct List<'t> {
+    /// Texts and parts.
+    pub items: Vec<Dynamic<'t>>,
+    /// For many, their keys.
+    pub keys: Option<Vec<String>>,
+    /// Whether each part is a root, which a browser leaves alone where nothing in it is new.
+    pub roots: bool,
 }
 
 /// Siblings that are worth finding again by key when others come or go before them.
 const KEYED: usize = 16;
+
+/// Elements that a browser compares sooner than it finds out that it need not.
+const PIECE: usize = 32;
+
+/// Attributes that say what an element is rather than how: they seldom change while it is there.
+const FIXED: &[&str] = &["phx-target", "role", "type"];
+
+fn is_fixed(attribute: &str) -> bool {
+    FIXED.contains(&attribute) || is_event(attribute)
+}
 
 /// Where a gap is in a text that is written. No document has this character.
 const GAP: char = '\0';
 
 /// The whole document.
 pub fn document<'t>(nodes: &[Node<'t>]) -> Part<'t> {
-    let mut writer = Writer::default();
+    let mut writer = Writer {
+        text: String::new(),
+        shapes: HashMap::new(),
+        last: None,
+        piece: elements(nodes),
+    };
     writer.part(|writer, dynamics| writer.children(nodes, dynamics))
 }
 
-#[derive(Default)]
+/// Elements among these nodes and in them.
+fn elements(nodes: &[Node<'_>]) -> usize {
+    let count = |node: &Node<'_>| match node {
+        Node::Text(_) => 0,
+        Node::Element(element) => 1 + elements(&element.children),
+    };
+    nodes.iter().map(count).sum()
+}
+
 struct Writer {
     /// The text of the part that is written, behind those of the parts around it.
     text: String,
     /// The shapes so far, by their text: few, for many parts.
     shapes: HashMap<String, Rc<Shape>>,
+    /// The last of them.
+    last: Option<(String, Rc<Shape>)>,
+    /// Elements of the innermost root, or of the document where there is none.
+    piece: usize,
 }
 
 impl Writer {
@@ -68,7 +112,20 @@ impl Writer {
         let start = self.text.len();
         let mut dynamics = Vec::new();
         write(self, &mut dynamics);
+        let shape = self.shape(start);
+        self.text.truncate(start);
+        Part { shape, dynamics }
+    }
+
+    /// The shape of the text from there on.
+    fn shape(&mut self, start: usize) -> Rc<Shape> {
         let text = &self.text[start..];
+        // Siblings are often of one shape.
+        if let Some((last, shape)) = &self.last
+            && last == text
+        {
+            return Rc::clone(shape);
+        }
         let shape = match self.shapes.get(text) {
             Some(shape) => Rc::clone(shape),
             None => {
@@ -77,8 +134,8 @@ impl Writer {
                 shape
             }
         };
-        self.text.truncate(start);
-        Part { shape, dynamics }
+        self.last = Some((text.into(), Rc::clone(&shape)));
+        shape
     }
 
     fn gap<'t>(&mut self, dynamics: &mut Vec<Dynamic<'t>>, dynamic: Dynamic<'t>) {
@@ -87,9 +144,13 @@ impl Writer {
     }
 
     fn element<'t>(&mut self, element: &Element<'t>, dynamics: &mut Vec<Dynamic<'t>>) {
-        write::start_tag(&mut self.text, element, |text, value| {
-            text.push(GAP);
-            dynamics.push(Dynamic::Text(value));
+        write::start_tag(&mut self.text, element, |text, name, value| {
+            if is_fixed(name) {
+                text.push_str(value);
+            } else {
+                text.push(GAP);
+                dynamics.push(Dynamic::Text(value));
+            }
         });
         if !element.is_void() {
             self.children(&element.children, dynamics);
@@ -108,13 +169,15 @@ impl Writer {
             }),
             _ => {
                 let list = self.list(nodes);
-                self.gap(dynamics, list);
+                self.gap(dynamics, Dynamic::List(list));
             }
         }
     }
 
-    fn list<'t>(&mut self, nodes: &[Node<'t>]) -> Dynamic<'t> {
-        let mut items = Vec::new();
+    fn list<'t>(&mut self, nodes: &[Node<'t>]) -> List<'t> {
+        let piece = self.piece;
+        let roots = piece > PIECE;
+        let mut items = Vec::with_capacity(nodes.len());
         let mut blank = "";
         for node in nodes {
             match node {
@@ -123,6 +186,9 @@ impl Writer {
                 Node::Text(text) => items.push(Dynamic::Text(text)),
                 Node::Element(element) => {
                     let blank = std::mem::take(&mut blank);
+                    if roots {
+                        self.piece = 1 + elements(&element.children);
+                    }
                     items.push(Dynamic::Part(self.part(|writer, dynamics| {
                         writer.text.push_str(blank);
                         writer.element(element, dynamics);
@@ -133,8 +199,9 @@ impl Writer {
         if !blank.is_empty() {
             items.push(Dynamic::Text(blank));
         }
+        self.piece = piece;
         let keys = (items.len() >= KEYED).then(|| keys(nodes, items.len()));
-        Dynamic::List(items, keys)
+        List { items, keys, roots }
     }
 }
 

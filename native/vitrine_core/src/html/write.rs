@@ -15,7 +15,7 @@ fn write(out: &mut String, node: &Node<'_>) {
     match node {
         Node::Text(text) => out.push_str(text),
         Node::Element(element) => {
-            start_tag(out, element, |out, value| out.push_str(value));
+            start_tag(out, element, |out, _, value| out.push_str(value));
             for child in &element.children {
                 write(out, child);
             }
@@ -24,11 +24,11 @@ fn write(out: &mut String, node: &Node<'_>) {
     }
 }
 
-/// The start tag, whose values `value` writes.
+/// The start tag, whose values `value` writes, by the names of their attributes.
 pub fn start_tag<'t>(
     out: &mut String,
     element: &Element<'t>,
-    mut value: impl FnMut(&mut String, &'t str),
+    mut value: impl FnMut(&mut String, &'t str, &'t str),
 ) {
     out.push('<');
     out.push_str(element.name);
@@ -36,7 +36,7 @@ pub fn start_tag<'t>(
         out.push(' ');
         out.push_str(name);
         out.push_str("=\"");
-        value(out, attribute);
+        value(out, name, attribute);
         out.push('"');
     }
     out.push('>');

@@ -26,6 +26,68 @@ fn texts_and_values_are_in_the_gaps() {
 }
 
 #[test]
+fn what_an_element_is_belongs_to_its_shape() {
+    let html = |event: &str| {
+        format!("<button type=button role=switch phx-click={event} title=a>b</button>")
+    };
+    with(&html("move"), |part| {
+        let tag = r#"<button phx-click="vitrine:game:move" role="switch" title=""#;
+        assert_eq!(
+            part.shape.statics,
+            [tag, r#"" type="button">"#, "</button>"]
+        );
+        assert_eq!(part.dynamics, ["a", "b"].map(Dynamic::Text));
+    });
+    assert_ne!(fingerprint(&html("move")), fingerprint(&html("stay")));
+    // A value that would end its quotes is written as it is in any tag.
+    let quotes = statics(r#"<p role='"><b>'>x</p>"#);
+    assert_eq!(quotes, [r#"<p role="&quot;&gt;&lt;b&gt;">"#, "</p>"]);
+}
+
+/// The lists of a document, from the outside: whether their items are roots.
+fn roots(html: &str) -> Vec<bool> {
+    fn lists(part: &Part<'_>, found: &mut Vec<bool>) {
+        for dynamic in &part.dynamics {
+            if let Dynamic::List(list) = dynamic {
+                found.push(list.roots);
+                for item in &list.items {
+                    if let Dynamic::Part(part) = item {
+                        lists(part, found);
+                    }
+                }
+            }
+        }
+    }
+    with(html, |part| {
+        let mut found = Vec::new();
+        lists(part, &mut found);
+        found
+    })
+}
+
+#[test]
+fn elements_of_a_small_document_are_no_roots() {
+    let small = format!("<div>{}</div>", "<p>x</p>".repeat(31));
+    assert_eq!(roots(&small), [false]);
+    let larger = format!("<div>{}</div>", "<p>x</p>".repeat(32));
+    assert_eq!(roots(&larger), [true]);
+}
+
+#[test]
+fn elements_are_roots_in_pieces() {
+    let row = |cells| format!("<div>{}</div>", "<b>x</b>".repeat(cells));
+    // Rows are found to have nothing new in them, and cells are only compared.
+    let rows = format!("<div>{}</div>", row(4).repeat(8));
+    assert_eq!(roots(&rows), [&[true][..], &[false; 8]].concat());
+    // Rows that are long have pieces of their own.
+    let long = format!("<div>{}{}</div>", row(4), row(40));
+    assert_eq!(roots(&long), [true, false, true]);
+    // Each piece is counted alone.
+    let after = format!("<div>{}{}</div>", row(40), row(4));
+    assert_eq!(roots(&after), [true, true, false]);
+}
+
+#[test]
 fn an_element_without_text_has_a_gap_for_it() {
     assert_eq!(fingerprint("<p></p>"), fingerprint("<p>x</p>"));
     assert_eq!(statics("<p> </p>"), ["<p>", "</p>"]);
@@ -41,11 +103,12 @@ fn an_element_alone_belongs_to_its_parent() {
 fn siblings_are_parts_of_their_own() {
     with("<ul><li>1</li> <li>2</li></ul>", |part| {
         assert_eq!(part.shape.statics, ["<ul>", "</ul>"]);
-        let [Dynamic::List(items, None)] = &part.dynamics[..] else {
+        let [Dynamic::List(list)] = &part.dynamics[..] else {
             panic!("{part:?}")
         };
-        let [Dynamic::Part(one), Dynamic::Part(two)] = &items[..] else {
-            panic!("{items:?}")
+        assert_eq!((&list.keys, list.roots), (&None, false));
+        let [Dynamic::Part(one), Dynamic::Part(two)] = &list.items[..] else {
+            panic!("{list:?}")
         };
         assert_eq!(one.shape.statics, ["<li>", "</li>"]);
         assert_eq!(one.dynamics, [Dynamic::Text("1")]);
@@ -68,7 +131,7 @@ fn many_siblings_have_keys() {
     let list = |items: &str| {
         with(&format!("<ul>{items}</ul>"), |part| {
             match &part.dynamics[..] {
-                [Dynamic::List(_, keys)] => keys.clone(),
+                [Dynamic::List(list)] => list.keys.clone(),
                 _ => panic!("{part:?}"),
             }
         })

@@ -215,7 +215,7 @@ fn dynamic_text(dynamic: &Dynamic<'_>) -> String {
     match dynamic {
         Dynamic::Text(text) => (*text).to_string(),
         Dynamic::Part(part) => together(part),
-        Dynamic::List(items, _) => items.iter().map(dynamic_text).collect(),
+        Dynamic::List(list) => list.items.iter().map(dynamic_text).collect(),
     }
 }
 

@@ -138,20 +138,27 @@ defmodule GameBoxWeb.ArenaLive do
           host?={@host?}
         />
       </div>
-      <aside class="side">
-        <div class="card invite">
-          <p class="quiet">Arena</p>
-          <p class="code" aria-label={"Arena code " <> spelled(@code)}><%= @code %></p>
-          <button id="copy" type="button" phx-hook="Copy" data-text={@invitation}>
-            Copy invitation
-          </button>
-        </div>
-        <div class="card">
-          <h2>In the arena</h2>
-          <.people room={@room} me={@player_id} />
-        </div>
-      </aside>
+      <.side room={@room} code={@code} invitation={@invitation} me={@player_id} />
     </div>
+    """
+  end
+
+  # An element of its own, which browsers leave alone while the game goes on.
+  defp side(assigns) do
+    ~H"""
+    <aside class="side">
+      <div class="card invite">
+        <p class="quiet">Arena</p>
+        <p class="code" aria-label={"Arena code " <> spelled(@code)}><%= @code %></p>
+        <button id="copy" type="button" phx-hook="Copy" data-text={@invitation}>
+          Copy invitation
+        </button>
+      </div>
+      <div class="card">
+        <h2>In the arena</h2>
+        <.people room={@room} me={@me} />
+      </div>
+    </aside>
     """
   end
 

@@ -170,6 +170,7 @@ defmodule GameBoxWeb.UploadLive do
         id="preview"
         plugin={@server}
         viewer={@playing}
+        html={Game.html_options()}
         class="board card"
         pending="…"
       />

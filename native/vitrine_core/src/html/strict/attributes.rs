@@ -2,12 +2,14 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::characters;
 use super::elements::Rule;
 use crate::html::EVENTS;
-use crate::html::attributes::Attributes;
+use crate::html::attributes::{Attributes, Kind, kind};
 use crate::html::policy::{ATTRIBUTES, GENERIC, PREFIXES, PRESENTATION, Policy};
+use crate::html::read::split_once;
 
 /// More attributes than this has no element that a plugin writes.
 const MOST: usize = 64;
@@ -55,15 +57,23 @@ impl Allowed {
             || !self.added.is_empty() && self.added.contains(&(rule.name.into(), name.into()))
     }
 
+    /// What becomes of an attribute; nothing if that cannot be said here.
+    fn fate(&self, rule: &Rule, name: &str) -> Option<Fate> {
+        if self.has(rule, name) {
+            return Some(match kind(rule.name, name) {
+                Kind::Anything => Fate::Stays,
+                _ => Fate::Filtered,
+            });
+        }
+        // With other capitals it could be one that stays.
+        let capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let certain = !capitals && !rule.is_drawing() || name == "xmlns";
+        certain.then_some(Fate::Goes)
+    }
+
     /// What becomes of a value as it is written; nothing if that cannot be said here.
     fn value(&self, rule: &Rule, name: &str, written: &str) -> Option<Kept> {
         let value = characters::decode(written)?;
-        if !self.has(rule, name) {
-            // With other capitals it could be one that stays.
-            let capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
-            let certain = !capitals && !rule.is_drawing() || name == "xmlns";
-            return certain.then_some(None);
-        }
         let Some(value) = self.filter.filter(rule.name, name, &value) else {
             return Some(None);
         };
@@ -74,73 +84,134 @@ impl Allowed {
         }
         let mut escaped = String::with_capacity(value.len());
         characters::write_value(&mut escaped, &value);
-        Some(Some(escaped))
+        Some(Some(escaped.into()))
     }
 }
 
+/// What becomes of an attribute.
+#[derive(Clone, Copy)]
+enum Fate {
+    Goes,
+    /// With any value.
+    Stays,
+    /// With a value that depends on its own.
+    Filtered,
+}
+
 /// A value as it is written in the end, if the attribute stays.
-type Kept = Option<String>;
+type Kept = Option<Rc<str>>;
 
 /// An element, an attribute and its value as they are written.
 type Attribute<'t> = (&'static str, &'t str, &'t str);
 
-/// The values of a document, in which many are the same.
+/// The attributes of a document, in which many are the same.
 pub struct Values<'t> {
     allowed: &'t Allowed,
+    /// By element and name.
+    fates: HashMap<(&'static str, &'t str), Fate>,
     known: HashMap<Attribute<'t>, Kept>,
+    /// Those of the element before that had some: an element is often like that.
+    before: Vec<(Attribute<'t>, Fate, Kept)>,
+    /// Those of this one.
+    now: Vec<(Attribute<'t>, Fate, Kept)>,
 }
 
 impl<'t> Values<'t> {
     pub fn new(allowed: &'t Allowed) -> Self {
         Values {
             allowed,
+            fates: HashMap::new(),
             known: HashMap::new(),
+            before: Vec::new(),
+            now: Vec::new(),
         }
     }
 
     /// Writes the attributes of an element that stay, and gives what is behind all of them.
     pub fn write(&mut self, out: &mut String, rule: &Rule, text: &'t str) -> Option<&'t str> {
-        let mut seen: Vec<&str> = Vec::new();
         let mut rest = text;
         loop {
-            let behind = rest.trim_start_matches([' ', '\n', '\t']);
+            let behind = characters::trim_start(rest);
             if behind.starts_with(['>', '/']) {
-                return Some(behind);
+                break;
             }
             // Space is before each.
-            if behind.len() == rest.len() || seen.len() == MOST {
+            if behind.len() == rest.len() || self.now.len() == MOST {
                 return None;
             }
             let (name, value, behind) = attribute(behind)?;
             // A parser takes the first of two.
-            if seen.contains(&name) {
+            if self.now.iter().any(|((_, seen, _), ..)| *seen == name) {
                 return None;
             }
-            seen.push(name);
-            if let Some(value) = self.kept(rule, name, value)? {
-                out.push(' ');
-                out.push_str(name);
-                out.push_str("=\"");
-                out.push_str(value);
-                out.push('"');
-            }
+            self.write_one(out, (rule.name, name, value), rule)?;
             rest = behind;
         }
+        if !self.now.is_empty() {
+            std::mem::swap(&mut self.before, &mut self.now);
+            self.now.clear();
+        }
+        Some(characters::trim_start(rest))
     }
 
-    fn kept(&mut self, rule: &Rule, name: &'t str, value: &'t str) -> Option<Option<&str>> {
-        let kept = match self.known.entry((rule.name, name, value)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(self.allowed.value(rule, name, value)?),
+    fn write_one(&mut self, out: &mut String, attribute: Attribute<'t>, rule: &Rule) -> Option<()> {
+        let (element, name, value) = attribute;
+        let like = self.before.get(self.now.len());
+        let like = like.filter(|((own, before, _), ..)| (*own, *before) == (element, name));
+        let (fate, kept) = match like {
+            Some((before, fate, kept)) if *before == attribute => (*fate, kept.clone()),
+            Some((_, fate, _)) => (*fate, self.kept(*fate, attribute, rule)?),
+            None => {
+                let fate = self.fate(attribute, rule)?;
+                (fate, self.kept(fate, attribute, rule)?)
+            }
         };
-        Some(kept.as_deref())
+        if let Fate::Stays = fate {
+            begin(out, name);
+            characters::write_value(out, &characters::decode(value)?);
+            out.push('"');
+        } else if let Some(value) = &kept {
+            begin(out, name);
+            out.push_str(value);
+            out.push('"');
+        }
+        self.now.push((attribute, fate, kept));
+        Some(())
     }
+
+    fn fate(&mut self, (element, name, _): Attribute<'t>, rule: &Rule) -> Option<Fate> {
+        Some(match self.fates.entry((element, name)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(self.allowed.fate(rule, name)?),
+        })
+    }
+
+    /// The value of an attribute that is filtered.
+    fn kept(&mut self, fate: Fate, attribute: Attribute<'t>, rule: &Rule) -> Option<Kept> {
+        let (_, name, value) = attribute;
+        match fate {
+            Fate::Stays => Some(None),
+            // What cannot be decoded is not for a scan, whatever becomes of it.
+            Fate::Goes => characters::decode(value).map(|_| None),
+            Fate::Filtered => Some(match self.known.entry(attribute) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(self.allowed.value(rule, name, value)?).clone(),
+            }),
+        }
+    }
+}
+
+fn begin(out: &mut String, name: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
 }
 
 /// The name and the value that a text begins with, and what is behind them.
 fn attribute(text: &str) -> Option<(&str, &str, &str)> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let end = text.find(|c: char| !plain(c))?;
+    let end = text
+        .bytes()
+        .position(|b| !b.is_ascii_alphanumeric() && b != b'-')?;
     let (name, behind) = text.split_at(end);
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return None;
@@ -150,9 +221,7 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
             .starts_with([' ', '\n', '\t', '>', '/'])
             .then_some((name, "", behind));
     };
-    let (quote, value) = value
-        .split_at_checked(1)
-        .filter(|(quote, _)| matches!(*quote, "\"" | "'"))?;
-    let (value, behind) = value.split_once(quote)?;
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (value, behind) = split_once(&value[1..], quote as u8)?;
     Some((name, value, behind))
 }

@@ -70,6 +70,13 @@ pub fn write_value(out: &mut String, value: &str) {
     write(out, value, true);
 }
 
+/// The text without the space that it begins with.
+pub fn trim_start(text: &str) -> &str {
+    let space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t');
+    let end = text.bytes().take_while(space).count();
+    &text[end..]
+}
+
 fn write(out: &mut String, text: &str, quoted: bool) {
     let mut written = 0;
     for (place, byte) in text.bytes().enumerate() {

@@ -92,7 +92,7 @@ impl<'t> Scan<'t> {
     }
 
     fn start_tag(&mut self, tag: &'t str) -> Option<()> {
-        let end = tag.find(|c: char| !c.is_ascii_alphanumeric())?;
+        let end = tag.bytes().position(|b| !b.is_ascii_alphanumeric())?;
         let (name, behind) = tag.split_at(end);
         let rule = rule(name)?;
         if name == "tr" && self.open.innermost() == Some("table") {
