@@ -1,14 +1,14 @@
 //! Puts the module together again, with the kernel's memory as its last import.
 
 use anyhow::{Context, Result};
-use wasm_encoder::{
-    CodeSection, Encode, EntityType, Function, MemoryType, Module, RawSection, SectionId,
-};
+use wasm_encoder::{CodeSection, Encode, EntityType, MemoryType, Module, RawSection, SectionId};
 use wasmparser::{BinaryReader, Parser, Payload};
 
+use super::body::rewrite;
 use super::helpers::Helpers;
 use super::names::Custom;
 use super::shift::Shift;
+use super::sites::Sites;
 use super::survey::Survey;
 use super::{MEMORY, NAMESPACE};
 
@@ -23,15 +23,14 @@ const CUSTOM: u8 = SectionId::Custom as u8;
 /// The largest body that every engine accepts.
 const MAX_BODY: usize = 7_654_321;
 
-/// The new module; `None` if a function becomes too large. `bodies` has those bodies that are not
-/// the old ones.
+/// The new module; `None` if a function becomes too large.
 pub(super) fn assemble(
     wasm: &[u8],
     survey: &Survey<'_>,
-    bodies: Vec<Option<Function>>,
+    sites: &Sites,
     helpers: &Helpers<'_, '_>,
 ) -> Result<Option<Vec<u8>>> {
-    let Some(code) = code(survey, bodies, helpers)? else {
+    let Some(code) = code(survey, sites, helpers)? else {
         return Ok(None);
     };
     let (mut module, mut shift) = (Module::new(), Shift::of(survey));
@@ -118,20 +117,16 @@ fn imports(contents: &[u8]) -> Result<Vec<u8>> {
 
 fn code(
     survey: &Survey<'_>,
-    bodies: Vec<Option<Function>>,
+    sites: &Sites,
     helpers: &Helpers<'_, '_>,
 ) -> Result<Option<CodeSection>> {
-    let (mut code, mut shift) = (CodeSection::new(), Shift::of(survey));
-    for (old, new) in survey.bodies.iter().zip(bodies) {
+    let mut code = CodeSection::new();
+    for (body, there) in survey.bodies.iter().zip(&sites.bodies) {
         let before = code.byte_len();
-        match new {
-            Some(new) => {
-                code.function(&new);
-            }
-            None if survey.has_own_memory() => shift.body(old, &mut code)?,
-            None => {
-                code.raw(old.as_bytes());
-            }
+        if there.is_some() || survey.has_own_memory() {
+            code.function(&rewrite(body, there.as_ref(), survey, sites, helpers)?);
+        } else {
+            code.raw(body.as_bytes());
         }
         if code.byte_len() - before > MAX_BODY {
             return Ok(None);

@@ -1,126 +1,88 @@
-//! The body of one function, with its calls of accessors replaced.
-
-use std::collections::HashSet;
+//! The body of one function, with its calls of accessors replaced and the indices of memories moved. All else
+//! is copied as it is.
 
 use anyhow::{Context, Result};
+use wasm_encoder::Function;
 use wasm_encoder::reencode::Reencode;
-use wasm_encoder::{Function, ValType};
-use wasmparser::{FuncType, FunctionBody, Operator};
+use wasmparser::{FunctionBody, Operator};
 
-use super::copy_loop::{self, Transfer};
 use super::helpers::Helpers;
 use super::inline::{Scratch, inline};
-use super::piece::head;
+use super::piece;
 use super::shift::Shift;
+use super::sites::{BodySites, Sites};
 use super::survey::Survey;
 
-/// As many locals, parameters included, as every engine accepts.
-const MAX_LOCALS: usize = 50_000;
-
-const CALL: u8 = 0x10;
-
-/// The new body, if the old one calls accessors. The function is of type `ty`.
+/// The new body of one that calls accessors there, or of any.
 pub(super) fn rewrite(
     body: &FunctionBody<'_>,
-    ty: &FuncType,
+    there: Option<&BodySites>,
     survey: &Survey<'_>,
-    helpers: &mut Helpers<'_, '_>,
-    copy_loops: bool,
-) -> Result<Option<Function>> {
-    if !may_call(body, survey) {
-        return Ok(None);
+    sites: &Sites,
+    helpers: &Helpers<'_, '_>,
+) -> Result<Function> {
+    let (mut shift, kernel) = (Shift::of(survey), survey.kernel_memory());
+    let mut declared = Vec::new();
+    for group in body.get_locals_reader()? {
+        let (count, ty) = group?;
+        declared.push((count, shift.val_type(ty)?));
     }
-    let mut shift = Shift::of(survey);
-    let Some(Locals { declared, types }) = locals(body, ty, &mut shift)? else {
-        return Ok(None);
-    };
-    let scratch = Scratch::from(types.len() as u32);
+    declared.extend(there.map(|_| Scratch::TYPES).into_iter().flatten());
     let mut function = Function::new(declared);
-    let (mut operators, mut found) = (body.get_operators_reader()?, false);
-    // What the copy loops so far transfer, each kind once, and the calls in them.
-    let (mut copied, mut left) = (Vec::new(), HashSet::new());
+
+    let nothing = BodySites::default();
+    let there = there.unwrap_or(&nothing);
+    let scratch = Scratch::from(there.locals);
+    let mut loops = there.loops.iter().peekable();
+    let mut operators = body.get_operators_reader()?;
+    let mut copied = operators.original_position();
     while !operators.eof() {
         let at = operators.original_position();
+        if let Some(site) = loops.next_if(|site| site.at == at) {
+            function.raw(bytes(body, copied, at)?);
+            copied = at;
+            let (form, sink) = (&sites.forms[site.form], &mut function.instructions());
+            match helpers.turns(site.form) {
+                Some(turns) => piece::call(&form.copy, turns, &site.locals, sink),
+                None => piece::inline(&form.copy, kernel, &site.locals, scratch, sink),
+            }
+        }
         match operators.read()? {
             Operator::Call { function_index }
-                if survey.accessor(function_index).is_some() && !left.contains(&at) =>
+                if survey.accessor(function_index).is_some() && !there.left.contains(&at) =>
             {
                 let accessor = survey.accessor(function_index).context("no accessor")?;
-                let (kernel, sink) = (survey.kernel_memory(), &mut function.instructions());
-                match helpers.access(accessor, function_index) {
+                function.raw(bytes(body, copied, at)?);
+                let sink = &mut function.instructions();
+                match helpers.access(function_index) {
                     Some(access) => {
                         sink.call(access);
                     }
                     None => inline(accessor, function_index, kernel, scratch, sink),
                 }
-                found = true;
             }
-            operator => {
-                let copy = match operator {
-                    Operator::Loop { blockty } if copy_loops && copy_loop::may_be(blockty) => {
-                        copy_loop::recognise(operators.clone(), survey, &types)
-                            .filter(|copy| !is_for_the_rest(copy.copy.transfer, &copied))
-                    }
-                    _ => None,
-                };
+            operator if survey.has_own_memory() && may_name_memory(body, at) => {
+                function.raw(bytes(body, copied, at)?);
                 function.instruction(&shift.instruction(operator)?);
-                if let Some(copy) = copy
-                    && let Some(turns) = helpers.turns(&copy.copy)
-                {
-                    head(&copy, turns, &mut function.instructions());
-                    if !copied.contains(&copy.copy.transfer) {
-                        copied.push(copy.copy.transfer);
-                    }
-                    left.insert(copy.call);
-                    found = true;
-                }
             }
+            _ => continue,
         }
+        copied = operators.original_position();
     }
-    Ok(found.then_some(function))
+    function.raw(bytes(body, copied, body.range().end)?);
+    Ok(function)
 }
 
-/// Whether a loop certainly has few turns: it copies the bytes that are left by one for words.
-fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
-    let words = Transfer {
-        width: 8,
-        ..transfer
-    };
-    transfer.width == 1 && copied.contains(&words)
+/// The bytes of a body from and to a place in the module.
+fn bytes(body: &FunctionBody<'_>, from: usize, to: usize) -> Result<impl Iterator<Item = u8>> {
+    let start = body.range().start;
+    let bytes = body.as_bytes().get(from - start..to - start);
+    Ok(bytes.context("a place beyond the body")?.iter().copied())
 }
 
-/// The locals of a function.
-struct Locals {
-    /// What the body declares, and the scratch ones.
-    declared: Vec<(u32, ValType)>,
-    /// The types of all but the scratch ones, parameters included.
-    types: Vec<ValType>,
-}
-
-/// The locals of a body in a function of a type, unless they become too many.
-fn locals(body: &FunctionBody<'_>, ty: &FuncType, shift: &mut Shift) -> Result<Option<Locals>> {
-    let mut types = Vec::new();
-    for ty in ty.params() {
-        types.push(shift.val_type(*ty)?);
-    }
-    let mut declared = Vec::new();
-    for group in body.get_locals_reader()? {
-        let (more, ty) = group?;
-        let ty = shift.val_type(ty)?;
-        if types.len() + more as usize > MAX_LOCALS {
-            return Ok(None);
-        }
-        declared.push((more, ty));
-        types.resize(types.len() + more as usize, ty);
-    }
-    declared.extend(Scratch::TYPES.map(|ty| (1, ty)));
-    let fit = types.len() + Scratch::TYPES.len() <= MAX_LOCALS;
-    Ok(fit.then_some(Locals { declared, types }))
-}
-
-/// Whether there are bytes in the body that may be a call of an accessor. Few bodies have any, and the
-/// others need not be looked into.
-pub(super) fn may_call(body: &FunctionBody<'_>, survey: &Survey<'_>) -> bool {
-    let mut pairs = body.as_bytes().windows(2);
-    pairs.any(|pair| pair[0] == CALL && survey.accessor_begins_with(pair[1]))
+/// Whether the instruction there begins as those do that name a memory: loads and stores, the size and
+/// growing of a memory, and what has a prefix.
+fn may_name_memory(body: &FunctionBody<'_>, at: usize) -> bool {
+    let first = body.as_bytes().get(at - body.range().start);
+    matches!(first, Some(0x28..=0x40 | 0xFB..=0xFF))
 }

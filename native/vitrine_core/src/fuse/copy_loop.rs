@@ -64,6 +64,20 @@ pub(super) struct CopyLoop {
     pub(super) steps: Vec<i64>,
 }
 
+impl CopyLoop {
+    /// The same of other locals.
+    pub(super) fn renamed(&self, rename: &mut impl FnMut(u32) -> u32) -> Self {
+        let mut conditions = |condition: &Condition| condition.renamed(rename);
+        CopyLoop {
+            within: self.within.iter().map(&mut conditions).collect(),
+            again: self.again.as_ref().map(conditions),
+            kernel: self.kernel.renamed(rename),
+            guest: self.guest.renamed(rename),
+            ..self.clone()
+        }
+    }
+}
+
 /// A loop that was found.
 pub(super) struct Found {
     pub(super) copy: CopyLoop,

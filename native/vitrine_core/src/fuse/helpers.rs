@@ -1,15 +1,13 @@
-//! Functions that are added to the module: an accessor with its check where inlining that in many
-//! places would take long to compile, and the copying of the copy loops.
+//! Functions that are added to the module: an accessor with its check, and the copying of copy loops of a
+//! form, where inlining that in many places would take long to compile.
 
-use anyhow::Result;
 use wasm_encoder::{Encode, Function, ValType};
-use wasmparser::Operator;
 
 use super::accessor::Accessor;
-use super::body::may_call;
 use super::copy_loop::{CopyLoop, Direction};
 use super::inline::{Scratch, inline};
-use super::piece::turns;
+use super::piece;
+use super::sites::Sites;
 use super::survey::Survey;
 
 /// What every engine accepts of types and of functions.
@@ -17,77 +15,71 @@ const MAX_TYPES: usize = 1_000_000;
 const MAX_FUNCTIONS: usize = 1_000_000;
 
 /// In so many places an accessor is inlined. PDKs whose compilers inline nothing call it from one;
-/// where it is called from many, they are in copy loops or for what those leave.
-const MAX_INLINED: u32 = 4;
+/// where it is called from many, they are for what copy loops leave.
+const MAX_INLINED: u32 = 2;
 
-/// As many functions are added. A module of a compiler's needs a handful; one that is made to need very
-/// many is compiled no slower for that.
-const MAX_HELPERS: usize = 256;
+/// As many imports get a function that is called instead. There are seven accessors; who imports them again and
+/// again has the others inlined.
+const MAX_ACCESS: usize = 256;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Helper {
+pub(super) enum Helper<'s> {
     /// What is called instead of the accessor that is imported as the function.
     Access { accessor: Accessor, function: u32 },
     /// Does turns of copy loops of a form.
-    Turns(Box<CopyLoop>),
+    Turns(&'s CopyLoop),
 }
 
 pub(super) struct Helpers<'s, 'a> {
     survey: &'s Survey<'a>,
-    /// How often each imported function that is an accessor is called.
-    calls: Vec<u32>,
-    list: Vec<Helper>,
+    /// For each imported function the helper that is called instead, by its place in the list, if there is one.
+    access: Vec<Option<u32>>,
+    /// And for each form of copy loops the one that does turns.
+    turns: Vec<Option<u32>>,
+    list: Vec<Helper<'s>>,
 }
 
 impl<'s, 'a> Helpers<'s, 'a> {
-    pub(super) fn of(survey: &'s Survey<'a>) -> Result<Self> {
-        let mut calls = vec![0; survey.imported()];
-        for body in &survey.bodies {
-            if !may_call(body, survey) {
-                continue;
-            }
-            for operator in body.get_operators_reader()? {
-                if let Operator::Call { function_index } = operator?
-                    && survey.accessor(function_index).is_some()
-                {
-                    calls[function_index as usize] += 1;
-                }
-            }
-        }
-        Ok(Helpers {
+    pub(super) fn of(survey: &'s Survey<'a>, sites: &'s Sites) -> Self {
+        let mut list = Vec::new();
+        let mut add = |helper| {
+            list.push(helper);
+            list.len() as u32 - 1
+        };
+        let mut room = MAX_ACCESS;
+        let access = (0..).zip(&sites.calls).map(|(function, calls)| {
+            let many = *calls > MAX_INLINED && room > 0;
+            let accessor = survey.accessor(function).filter(|_| many)?;
+            room -= 1;
+            Some(add(Helper::Access { accessor, function }))
+        });
+        let access = access.collect();
+        let forms = sites.forms.iter();
+        let turns = forms.map(|form| (form.loops > 1).then(|| add(Helper::Turns(&form.copy))));
+        let turns = turns.collect();
+        Helpers {
             survey,
-            calls,
-            list: Vec::new(),
-        })
+            turns,
+            access,
+            list,
+        }
     }
 
     /// The index of the function that is called instead of an imported one that is an accessor, unless
     /// it is inlined.
-    pub(super) fn access(&mut self, accessor: Accessor, function: u32) -> Option<u32> {
-        if self.calls[function as usize] <= MAX_INLINED {
-            return None;
-        }
-        self.function(Helper::Access { accessor, function })
+    pub(super) fn access(&self, function: u32) -> Option<u32> {
+        self.index(*self.access.get(function as usize)?)
     }
 
-    /// The index of the function that does turns of a copy loop, if there can be one.
-    pub(super) fn turns(&mut self, copy: &CopyLoop) -> Option<u32> {
-        self.function(Helper::Turns(Box::new(copy.clone())))
+    /// The index of the function that does turns of copy loops of a form, unless that is inlined.
+    pub(super) fn turns(&self, form: usize) -> Option<u32> {
+        self.index(*self.turns.get(form)?)
     }
 
-    fn function(&mut self, helper: Helper) -> Option<u32> {
-        let known = self.list.iter().position(|known| *known == helper);
-        let at = known.unwrap_or(self.list.len());
-        if known.is_none() {
-            if at == MAX_HELPERS {
-                return None;
-            }
-            self.list.push(helper);
-        }
-        Some((self.survey.functions() + at) as u32)
+    fn index(&self, at: Option<u32>) -> Option<u32> {
+        Some(self.survey.functions() as u32 + at?)
     }
 
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Helper> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Helper<'s>> {
         self.list.iter()
     }
 
@@ -122,12 +114,12 @@ impl<'s, 'a> Helpers<'s, 'a> {
         }
     }
 
-    pub(super) fn code(&self, helper: &Helper) -> Function {
+    pub(super) fn code(&self, helper: &Helper<'_>) -> Function {
         let kernel = self.survey.kernel_memory();
         match helper {
             Helper::Access { accessor, function } => {
                 let (params, _) = helper.signature();
-                let mut code = Function::new(Scratch::TYPES.map(|ty| (1, ty)));
+                let mut code = Function::new(Scratch::TYPES);
                 let mut sink = code.instructions();
                 for param in 0..params.len() as u32 {
                     sink.local_get(param);
@@ -137,12 +129,12 @@ impl<'s, 'a> Helpers<'s, 'a> {
                 sink.end();
                 code
             }
-            Helper::Turns(copy) => turns(copy, kernel),
+            Helper::Turns(copy) => piece::function(copy, kernel),
         }
     }
 }
 
-impl Helper {
+impl Helper<'_> {
     fn signature(&self) -> (&[ValType], &[ValType]) {
         match self {
             Helper::Access { accessor, .. } => accessor.signature(),

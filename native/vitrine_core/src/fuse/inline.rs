@@ -35,20 +35,26 @@ pub(super) struct Scratch {
     pub(super) offset: u32,
     /// An `i64`.
     pub(super) wide: u32,
+    /// Two more.
+    pub(super) address: u32,
+    pub(super) bytes: u32,
     /// An `i32`.
     pub(super) narrow: u32,
 }
 
 impl Scratch {
-    /// The types of the locals, in the order of their indices.
-    pub(super) const TYPES: [ValType; 3] = [ValType::I64, ValType::I64, ValType::I32];
+    /// How many there are, and how many of which type, in the order of their indices.
+    pub(super) const COUNT: usize = 5;
+    pub(super) const TYPES: [(u32, ValType); 2] = [(4, ValType::I64), (1, ValType::I32)];
 
     /// The locals from an index on.
     pub(super) fn from(first: u32) -> Self {
         Scratch {
             offset: first,
             wide: first + 1,
-            narrow: first + 2,
+            address: first + 2,
+            bytes: first + 3,
+            narrow: first + 4,
         }
     }
 }
@@ -74,6 +80,7 @@ pub(super) fn inline(
         offset,
         wide,
         narrow,
+        ..
     } = scratch;
     match accessor {
         Accessor::LoadU8 | Accessor::LoadU64 => {

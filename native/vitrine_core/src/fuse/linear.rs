@@ -80,6 +80,13 @@ impl Linear {
         self.add(other)
     }
 
+    pub(super) fn plus(self, more: i64) -> Self {
+        Linear {
+            plus: self.plus.wrapping_add(more),
+            ..self
+        }
+    }
+
     /// The same of other locals.
     pub(super) fn renamed(mut self, rename: &mut impl FnMut(u32) -> u32) -> Self {
         for term in self.terms.iter_mut().flatten() {

@@ -31,6 +31,7 @@ mod linear;
 mod names;
 mod piece;
 mod shift;
+mod sites;
 mod survey;
 mod turn;
 
@@ -40,6 +41,7 @@ mod tests;
 use anyhow::Result;
 
 use helpers::Helpers;
+use sites::Sites;
 use survey::Survey;
 
 /// The namespace and the name of the import that is added, for errors: it is known by its place.
@@ -62,14 +64,10 @@ pub(crate) fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
     let Some(survey) = Survey::of(wasm)? else {
         return Ok(None);
     };
-    let mut helpers = Helpers::of(&survey)?;
-    let mut bodies = Vec::with_capacity(survey.bodies.len());
-    for (index, body) in survey.bodies.iter().enumerate() {
-        let ty = survey.function_type(index)?;
-        bodies.push(body::rewrite(body, ty, &survey, &mut helpers, copy_loops)?);
-    }
-    if bodies.iter().all(Option::is_none) || !helpers.fit() {
+    let sites = Sites::of(&survey, copy_loops)?;
+    let helpers = Helpers::of(&survey, &sites);
+    if sites.bodies.iter().all(Option::is_none) || !helpers.fit() {
         return Ok(None);
     }
-    assemble::assemble(wasm, &survey, bodies, &helpers)
+    assemble::assemble(wasm, &survey, &sites, &helpers)
 }

@@ -12,182 +12,213 @@
 use vitrine_kernel::layout::{HEAP_START, INPUT_LENGTH, INPUT_OFFSET, LOADABLE, PAGE_SHIFT, entry};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
-use super::copy_loop::{CopyLoop, Direction, Found};
-use super::inline::{left_in_page, load_control, storable};
+use super::copy_loop::{CopyLoop, Direction};
+use super::inline::{Scratch, left_in_page, load_control, storable};
+use super::linear::Linear;
 use super::shift::shifted;
 
 /// The most that is loaded at once, in bytes: some microseconds. What is stored at once ends with a
 /// page of the kernel's memory.
 const PIECE: i64 = 32 << 10;
 
-/// Writes what comes first in the loop. `turns` is the index of the function that does turns.
-pub(super) fn head(found: &Found, turns: u32, sink: &mut InstructionSink<'_>) {
-    for local in &found.locals {
+/// Writes the call of the function that does turns of a loop with these locals.
+pub(super) fn call(copy: &CopyLoop, turns: u32, locals: &[u32], sink: &mut InstructionSink<'_>) {
+    for local in locals {
         sink.local_get(*local);
     }
     sink.call(turns);
-    let changed = found.locals.iter().take(found.copy.steps.len());
-    for local in changed.rev() {
+    for local in locals.iter().take(copy.steps.len()).rev() {
         sink.local_set(*local);
     }
 }
 
-/// The function that does turns of such loops.
-pub(super) fn turns(copy: &CopyLoop, kernel: u32) -> Function {
-    let piece = Piece::of(copy, kernel);
-    let mut function = Function::new([(4, ValType::I64)]);
-    let mut sink = function.instructions();
-    piece.measure(&mut sink);
-    piece.check(&mut sink);
+/// Writes what does turns of a loop with these locals.
+pub(super) fn inline(
+    copy: &CopyLoop,
+    kernel: u32,
+    locals: &[u32],
+    scratch: Scratch,
+    sink: &mut InstructionSink<'_>,
+) {
+    let piece = Piece {
+        copy: &copy.renamed(&mut |local| locals[local as usize]),
+        locals,
+        kernel,
+        memory: shifted(copy.transfer.memory, kernel),
+        scratch,
+    };
+    piece.measure(sink);
+    piece.check(sink);
     sink.if_(BlockType::Empty);
-    piece.copy(&mut sink);
-    piece.step(&mut sink);
+    piece.copy(sink);
+    piece.step(sink);
     sink.end();
-    for param in 0..copy.steps.len() as u32 {
-        sink.local_get(param);
+}
+
+/// The function that does turns of such loops.
+pub(super) fn function(copy: &CopyLoop, kernel: u32) -> Function {
+    let mut function = Function::new(Scratch::TYPES);
+    let locals: Vec<u32> = (0..copy.params.len() as u32).collect();
+    let (scratch, mut sink) = (Scratch::from(locals.len() as u32), function.instructions());
+    inline(copy, kernel, &locals, scratch, &mut sink);
+    for local in locals.iter().take(copy.steps.len()) {
+        sink.local_get(*local);
     }
     sink.end();
     function
 }
 
-/// A function that does turns, and its locals behind the parameters, all of them `i64`.
+/// What does turns.
 struct Piece<'a> {
-    loop_: &'a CopyLoop,
+    copy: &'a CopyLoop,
+    locals: &'a [u32],
     kernel: u32,
     /// The index of the guest's memory.
     memory: u32,
-    /// Where the copying begins in the kernel.
-    offset: u32,
-    /// And in the guest's memory.
-    address: u32,
-    /// How many bytes are copied.
-    bytes: u32,
-    scratch: u32,
+    scratch: Scratch,
 }
 
-impl<'a> Piece<'a> {
-    fn of(loop_: &'a CopyLoop, kernel: u32) -> Self {
-        let first = loop_.params.len() as u32;
-        Piece {
-            loop_,
-            kernel,
-            memory: shifted(loop_.transfer.memory, kernel),
-            offset: first,
-            address: first + 1,
-            bytes: first + 2,
-            scratch: first + 3,
-        }
-    }
-
+impl Piece<'_> {
     /// Computes from where to where, and how much, so that only the bounds are to be checked. What is
-    /// left of the page in which a store begins stays in the scratch local.
+    /// left of the page in which a store begins stays in a scratch local.
     fn measure(&self, sink: &mut InstructionSink<'_>) {
-        let (width, direction) = (self.loop_.transfer.width, self.loop_.transfer.direction);
+        let Scratch {
+            offset,
+            wide,
+            address,
+            bytes,
+            ..
+        } = self.scratch;
+        let width = self.copy.transfer.width;
         // What must hold within a turn must let the next one through, too: it sets the locals that
         // are only used within turns.
-        let within = self.loop_.within.iter().map(|within| (within, true));
-        let again = self.loop_.again.iter().map(|again| (again, false));
+        let within = self.copy.within.iter().map(|within| (within, true));
+        let again = self.copy.again.iter().map(|again| (again, false));
         for (nth, (condition, is_within)) in within.chain(again).enumerate() {
-            condition.bytes(width, self.scratch, sink);
+            condition.bytes(width, wide, sink);
             if is_within {
                 sink.i64_const(width.into()).i64_sub();
             }
             if nth > 0 {
-                sink.local_set(self.scratch);
                 self.least(sink);
             }
-            sink.local_set(self.bytes);
+            sink.local_set(bytes);
         }
-        self.loop_.kernel.emit(ValType::I64, sink);
-        sink.local_set(self.offset);
-        self.loop_.guest.emit(ValType::I32, sink);
+        self.kernel_from().emit(ValType::I64, sink);
+        sink.local_set(offset);
+        self.copy.guest.emit(ValType::I32, sink);
         sink.i64_extend_i32_u();
-        let more = self.loop_.guest_offset.cast_signed();
-        sink.i64_const(more).i64_add().local_set(self.address);
-        match direction {
+        if self.copy.guest_offset > 0 {
+            let more = self.copy.guest_offset.cast_signed();
+            sink.i64_const(more).i64_add();
+        }
+        sink.local_set(address);
+        match self.copy.transfer.direction {
             Direction::Load | Direction::Input => sink.i64_const(PIECE),
             Direction::Store => {
-                sink.local_get(self.offset);
+                sink.local_get(offset);
                 left_in_page(sink);
                 sink.i64_const(1).i64_add()
             }
         };
-        sink.local_set(self.scratch);
         self.least(sink);
-        sink.i64_const(-i64::from(width)).i64_and();
-        sink.local_set(self.bytes);
+        if width > 1 {
+            sink.i64_const(-i64::from(width)).i64_and();
+        }
+        sink.local_set(bytes);
     }
 
-    /// Writes the lesser of the bytes and what is in the scratch local, as numbers with a sign.
+    /// Writes the lesser of the bytes and what is on the stack, as numbers with a sign.
     fn least(&self, sink: &mut InstructionSink<'_>) {
-        sink.local_get(self.bytes).local_get(self.scratch);
-        sink.local_get(self.bytes).local_get(self.scratch);
+        let Scratch { wide, bytes, .. } = self.scratch;
+        sink.local_tee(wide).local_get(bytes);
+        sink.local_get(wide).local_get(bytes);
         sink.i64_lt_s().select();
+    }
+
+    /// Where the copying begins in the kernel: in its memory, or behind what the loads of this
+    /// direction begin with.
+    fn kernel_from(&self) -> Linear {
+        match self.copy.transfer.direction {
+            Direction::Load => self.copy.kernel.plus(-i64::from(HEAP_START)),
+            Direction::Input | Direction::Store => self.copy.kernel,
+        }
     }
 
     /// Writes whether all of it can be copied, and is something.
     fn check(&self, sink: &mut InstructionSink<'_>) {
-        sink.local_get(self.bytes).i64_const(0).i64_gt_s();
-        sink.local_get(self.address).local_get(self.bytes).i64_add();
+        let Scratch {
+            offset,
+            wide,
+            address,
+            bytes,
+            ..
+        } = self.scratch;
+        sink.local_get(address).local_get(bytes).i64_add();
         sink.memory_size(self.memory).i64_extend_i32_u();
         sink.i64_const(PAGE_SHIFT.into()).i64_shl();
-        sink.i64_le_u().i32_and();
-        match self.loop_.transfer.direction {
-            // The two ends: what is added may wrap.
-            Direction::Load => {
-                sink.local_get(self.offset);
-                sink.i64_const(HEAP_START.into()).i64_sub();
-                sink.local_tee(self.scratch);
-                load_control(LOADABLE, self.kernel, sink);
-                sink.i64_lt_u().i32_and();
-                sink.local_get(self.scratch).local_get(self.bytes).i64_add();
-                load_control(LOADABLE, self.kernel, sink);
-                sink.i64_le_u().i32_and();
-            }
-            Direction::Input => {
-                sink.local_get(self.offset);
-                load_control(INPUT_LENGTH, self.kernel, sink);
-                sink.i64_lt_u().i32_and();
-                sink.local_get(self.offset).local_get(self.bytes).i64_add();
-                load_control(INPUT_LENGTH, self.kernel, sink);
-                sink.i64_le_u().i32_and();
-            }
+        sink.i64_le_u();
+        sink.local_get(bytes).i64_const(1).i64_sub();
+        let limit = match self.copy.transfer.direction {
+            Direction::Load => LOADABLE,
+            Direction::Input => INPUT_LENGTH,
             // As much as follows the first byte in the page, and that itself.
             Direction::Store => {
-                sink.local_get(self.scratch);
-                storable(self.offset, entry::STORABLE, self.kernel, sink);
+                sink.i64_const(0).i64_ge_s().i32_and();
+                sink.local_get(wide);
+                storable(offset, entry::STORABLE, self.kernel, sink);
                 sink.i64_le_u().i32_and();
+                return;
             }
-        }
+        };
+        // Neither is below 0, so that the sum does not wrap.
+        sink.local_get(offset).i64_or();
+        sink.i64_const(0).i64_ge_s().i32_and();
+        sink.local_get(offset).local_get(bytes).i64_add();
+        load_control(limit, self.kernel, sink);
+        sink.i64_le_u().i32_and();
     }
 
     fn copy(&self, sink: &mut InstructionSink<'_>) {
-        let (from, to) = match self.loop_.transfer.direction {
+        let Scratch {
+            offset,
+            address,
+            bytes,
+            ..
+        } = self.scratch;
+        let guest = |sink: &mut InstructionSink<'_>| {
+            sink.local_get(address).i32_wrap_i64();
+        };
+        let (from, to) = match self.copy.transfer.direction {
             Direction::Store => {
-                sink.local_get(self.offset).i32_wrap_i64();
-                sink.local_get(self.address).i32_wrap_i64();
+                sink.local_get(offset).i32_wrap_i64();
+                guest(sink);
                 (self.memory, self.kernel)
             }
-            direction => {
-                sink.local_get(self.address).i32_wrap_i64();
-                sink.local_get(self.offset);
-                if direction == Direction::Input {
-                    load_control(INPUT_OFFSET, self.kernel, sink);
-                    sink.i64_add();
-                }
-                sink.i32_wrap_i64();
+            Direction::Load => {
+                guest(sink);
+                sink.local_get(offset).i32_wrap_i64();
+                sink.i32_const(HEAP_START.cast_signed()).i32_add();
+                (self.kernel, self.memory)
+            }
+            Direction::Input => {
+                guest(sink);
+                sink.local_get(offset);
+                load_control(INPUT_OFFSET, self.kernel, sink);
+                sink.i64_add().i32_wrap_i64();
                 (self.kernel, self.memory)
             }
         };
-        sink.local_get(self.bytes).i32_wrap_i64();
+        sink.local_get(bytes).i32_wrap_i64();
         sink.memory_copy(to, from);
     }
 
-    /// Moves the parameters on.
+    /// Moves the locals on.
     fn step(&self, sink: &mut InstructionSink<'_>) {
-        let width = i64::from(self.loop_.transfer.width);
-        for (param, (step, ty)) in (0..).zip(self.loop_.steps.iter().zip(&self.loop_.params)) {
-            sink.local_get(param).local_get(self.bytes);
+        let width = i64::from(self.copy.transfer.width);
+        let steps = self.copy.steps.iter().zip(&self.copy.params);
+        for (local, (step, ty)) in self.locals.iter().zip(steps) {
+            sink.local_get(*local).local_get(self.scratch.bytes);
             if step.abs() != width {
                 sink.i64_const(width.trailing_zeros().into()).i64_shr_u();
                 sink.i64_const(step.abs()).i64_mul();
@@ -198,7 +229,7 @@ impl<'a> Piece<'a> {
                 (_, false) => sink.i64_add(),
                 (_, true) => sink.i64_sub(),
             };
-            sink.local_set(param);
+            sink.local_set(*local);
         }
     }
 }

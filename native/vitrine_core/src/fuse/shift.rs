@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use anyhow::Result;
 use wasm_encoder::reencode::{Error, Reencode};
-use wasm_encoder::{CodeSection, DataSection, ExportSection};
-use wasmparser::{BinaryReader, DataSectionReader, ExportSectionReader, FunctionBody};
+use wasm_encoder::{DataSection, ExportSection};
+use wasmparser::{BinaryReader, DataSectionReader, ExportSectionReader};
 
 use super::survey::Survey;
 
@@ -38,11 +38,6 @@ impl Shift {
         let (mut section, reader) = (DataSection::new(), BinaryReader::new(contents, 0));
         self.parse_data_section(&mut section, DataSectionReader::new(reader)?)?;
         Ok(section)
-    }
-
-    /// Adds a body.
-    pub(super) fn body(&mut self, body: &FunctionBody<'_>, code: &mut CodeSection) -> Result<()> {
-        Ok(self.parse_function_body(code, body.clone())?)
     }
 }
 

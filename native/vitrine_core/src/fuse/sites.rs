@@ -1,0 +1,177 @@
+//! Where a module calls accessors and copies, found before any of it is rewritten: how often a copy loop of a
+//! form or an accessor occurs says where its code goes.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use wasm_encoder::ValType;
+use wasm_encoder::reencode::Reencode;
+use wasmparser::{FuncType, FunctionBody, Operator};
+
+use super::copy_loop::{self, CopyLoop, Found, Transfer};
+use super::inline::Scratch;
+use super::shift::Shift;
+use super::survey::Survey;
+
+/// As many locals, parameters included, as every engine accepts.
+const MAX_LOCALS: usize = 50_000;
+
+/// As many forms of copy loops. A module of a compiler's has a handful; one that is made to have very many
+/// is compiled no slower for that.
+const MAX_FORMS: usize = 256;
+
+const CALL: u8 = 0x10;
+
+pub(super) struct Sites {
+    /// How often each imported function that is an accessor is called, but from copy loops.
+    pub(super) calls: Vec<u32>,
+    pub(super) forms: Vec<Form>,
+    /// Of each body, unless it stays as it is.
+    pub(super) bodies: Vec<Option<BodySites>>,
+}
+
+/// A form of copy loops.
+pub(super) struct Form {
+    pub(super) copy: CopyLoop,
+    /// How many loops are of this form.
+    pub(super) loops: u32,
+}
+
+#[derive(Default)]
+pub(super) struct BodySites {
+    /// How many locals there are, parameters included.
+    pub(super) locals: u32,
+    /// The copy loops, in their order.
+    pub(super) loops: Vec<LoopSite>,
+    /// The calls of accessors in copy loops, which stay.
+    pub(super) left: HashSet<usize>,
+}
+
+/// A copy loop.
+pub(super) struct LoopSite {
+    /// Where its body begins.
+    pub(super) at: usize,
+    /// Its form, by index.
+    pub(super) form: usize,
+    /// The locals that are the parameters of the form.
+    pub(super) locals: Vec<u32>,
+}
+
+impl Sites {
+    /// Those of a module. `copy_loops` says whether copy loops are looked for.
+    pub(super) fn of(survey: &Survey<'_>, copy_loops: bool) -> Result<Self> {
+        let mut sites = Sites {
+            calls: vec![0; survey.imported()],
+            forms: Vec::new(),
+            bodies: Vec::with_capacity(survey.bodies.len()),
+        };
+        for (index, body) in survey.bodies.iter().enumerate() {
+            let found = match may_call(body, survey) {
+                true => sites.find(body, survey.function_type(index)?, survey, copy_loops)?,
+                false => None,
+            };
+            sites.bodies.push(found);
+        }
+        Ok(sites)
+    }
+
+    /// Those of a body, if it has any, in a function of a type.
+    fn find(
+        &mut self,
+        body: &FunctionBody<'_>,
+        ty: &FuncType,
+        survey: &Survey<'_>,
+        copy_loops: bool,
+    ) -> Result<Option<BodySites>> {
+        let Some(locals) = locals(body, ty, survey)? else {
+            return Ok(None);
+        };
+        let mut found = BodySites {
+            locals: locals.len() as u32,
+            ..BodySites::default()
+        };
+        // What the copy loops so far transfer, each kind once.
+        let (mut copied, mut calls) = (Vec::new(), false);
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            let at = operators.original_position();
+            match operators.read()? {
+                Operator::Call { function_index }
+                    if survey.accessor(function_index).is_some() && !found.left.contains(&at) =>
+                {
+                    self.calls[function_index as usize] += 1;
+                    calls = true;
+                }
+                Operator::Loop { blockty } if copy_loops && copy_loop::may_be(blockty) => {
+                    let at = operators.original_position();
+                    if let Some(copy) = copy_loop::recognise(operators.clone(), survey, &locals)
+                        && !is_for_the_rest(copy.copy.transfer, &copied)
+                    {
+                        self.note(at, copy, &mut found, &mut copied);
+                    }
+                }
+                _ => (),
+            }
+        }
+        Ok((calls || !found.loops.is_empty()).then_some(found))
+    }
+
+    /// Notes a copy loop, unless there are too many forms.
+    fn note(
+        &mut self,
+        at: usize,
+        Found { copy, locals, call }: Found,
+        found: &mut BodySites,
+        copied: &mut Vec<Transfer>,
+    ) {
+        let transfer = copy.transfer;
+        let known = self.forms.iter().position(|form| form.copy == copy);
+        let form = known.unwrap_or(self.forms.len());
+        match known {
+            Some(_) => self.forms[form].loops += 1,
+            None if form == MAX_FORMS => return,
+            None => self.forms.push(Form { copy, loops: 1 }),
+        }
+        found.loops.push(LoopSite { at, form, locals });
+        found.left.insert(call);
+        if !copied.contains(&transfer) {
+            copied.push(transfer);
+        }
+    }
+}
+
+/// Whether a loop certainly has few turns: it copies the bytes that are left by one for words.
+fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
+    let words = Transfer {
+        width: 8,
+        ..transfer
+    };
+    transfer.width == 1 && copied.contains(&words)
+}
+
+/// The types of the locals of a body in a function of a type, unless there is no room for more.
+fn locals(
+    body: &FunctionBody<'_>,
+    ty: &FuncType,
+    survey: &Survey<'_>,
+) -> Result<Option<Vec<ValType>>> {
+    let (mut shift, mut types) = (Shift::of(survey), Vec::new());
+    for ty in ty.params() {
+        types.push(shift.val_type(*ty)?);
+    }
+    for group in body.get_locals_reader()? {
+        let (more, ty) = group?;
+        if types.len() + more as usize + Scratch::COUNT > MAX_LOCALS {
+            return Ok(None);
+        }
+        types.resize(types.len() + more as usize, shift.val_type(ty)?);
+    }
+    Ok(Some(types))
+}
+
+/// Whether there are bytes in the body that may be a call of an accessor. Few bodies have any, and the
+/// others need not be looked into.
+fn may_call(body: &FunctionBody<'_>, survey: &Survey<'_>) -> bool {
+    let mut pairs = body.as_bytes().windows(2);
+    pairs.any(|pair| pair[0] == CALL && survey.accessor_begins_with(pair[1]))
+}
