@@ -6,6 +6,7 @@ defmodule Vitrine.Application do
 
   @impl true
   def start(_type, _arguments) do
+    Vitrine.Telemetry.check_handler!()
     # The table belongs to this process, so it outlives whatever happens to the directory's own.
     Directory.create()
 
