@@ -26,14 +26,15 @@ defmodule Vitrine.Pool do
   each tenant. See the guide on pools.
   """
 
-  alias Vitrine.{Error, Server, Telemetry, Trace}
+  alias Vitrine.{Argument, Error, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
 
   @doc """
   Starts a pool.
 
   Its plugin is loaded, and one instance is made to see that this is possible. If not, that is
-  `{:error, %Vitrine.Error{}}`. The others are made when they are needed, by who needs them.
+  `{:error, %Vitrine.Error{}}`, and as with `GenServer.start_link/3` a caller that does not trap exits ends with
+  the process that could not load it. The others are made when they are needed, by who needs them.
 
   Options are those of `Vitrine.new/2` (but for `:on_trap`), and
 
@@ -71,7 +72,7 @@ defmodule Vitrine.Pool do
   """
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(options) do
-    {server_options, options} = Keyword.split(options, [:name])
+    {server_options, options} = options |> Argument.keyword!() |> Keyword.split([:name])
 
     options
     |> Keyword.delete(:id)
@@ -81,6 +82,8 @@ defmodule Vitrine.Pool do
 
   @doc false
   def child_spec(options) do
+    Argument.keyword!(options)
+
     %{
       id: options[:id] || options[:name] || __MODULE__,
       start: {__MODULE__, :start_link, [options]},
@@ -98,7 +101,7 @@ defmodule Vitrine.Pool do
           {:ok, binary()} | {:error, Error.t()}
   def call(pool, slots, function, input, options) do
     options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = options[:timeout] && Vitrine.Options.timeout!(options[:timeout])
+    timeout = Vitrine.Options.call_timeout!(options)
     trace = Trace.begin!(options[:trace])
     call = {function, options[:context], trace}
     run = fn -> Checkout.call(slots, call, input, timeout) end
@@ -131,6 +134,9 @@ defmodule Vitrine.Pool do
   """
   @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
   def upgrade(pool, source, options \\ []) do
+    Argument.process!(pool, "a pool")
+    Argument.keyword!(options)
+    Argument.local!(source, pool)
     at_home(pool, :upgrade, [pool, source, options], fn -> load(pool, source, options) end)
   end
 
@@ -139,7 +145,7 @@ defmodule Vitrine.Pool do
 
     Telemetry.measure([:vitrine, :pool, :upgrade], describe, fn ->
       with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
-           {plugin, vars} = Options.upgrade!(options, plugin, vars),
+           {plugin, vars} = Options.upgrade!(options, source, plugin, vars),
            {:ok, version} <- Version.load(source, plugin, vars) do
         Server.ask(pool, {:upgrade, version, plugin, vars})
       end
@@ -167,15 +173,20 @@ defmodule Vitrine.Pool do
   """
   @spec info(GenServer.server()) :: map() | {:error, Error.t()}
   def info(pool) do
+    Argument.process!(pool, "a pool")
+
     at_home(pool, :info, [pool], fn ->
       case Directory.find(pool) do
-        nil -> closed("there is no such process")
-        slots -> describe(slots)
+        nil -> closed(pool, absence(GenServer.whereis(pool)))
+        slots -> describe(pool, slots)
       end
     end)
   end
 
-  defp describe(slots) do
+  defp absence(nil), do: "there is no such process"
+  defp absence(_process), do: "the process is no pool, or has not started yet"
+
+  defp describe(pool, slots) do
     {number, version} = Slots.version(slots)
 
     %{
@@ -192,7 +203,7 @@ defmodule Vitrine.Pool do
     }
   catch
     # The table went with the pool while it was read.
-    :error, :badarg -> closed("it has just been stopped")
+    :error, :badarg -> closed(pool, "it has just been stopped")
   end
 
   # What a pool shares with its callers is of use on its own node.
@@ -204,20 +215,23 @@ defmodule Vitrine.Pool do
     end
   end
 
-  defp ask_node(node, function, arguments) do
+  defp ask_node(node, function, [pool | _] = arguments) do
     :erpc.call(node, __MODULE__, function, arguments)
   catch
-    :error, {:erpc, reason} -> closed("#{node} cannot be asked: #{inspect(reason)}")
+    :error, {:erpc, reason} -> closed(pool, "#{node} cannot be asked: #{inspect(reason)}")
+    # A wrong option, of which only the pool's node knows.
+    :error, {:exception, exception, _stack} when is_exception(exception) -> raise exception
   end
 
-  defp closed(why) do
-    {:error, %Error{reason: :closed, message: "the pool is not running: #{why}"}}
+  defp closed(pool, why) do
+    {:error, %Error{reason: :closed, message: "the pool #{inspect(pool)} is not running: #{why}"}}
   end
 
   @doc """
   Stops a pool: new calls are told `:closed`, those in flight and in the queue may go on for as long as
-  the option `:shutdown` says. What is not over then is cancelled. A supervisor does the same.
+  the option `:shutdown` says. What is not over then is cancelled. A supervisor does the same. `:ok` also if there
+  is no such pool.
   """
   @spec stop(GenServer.server()) :: :ok
-  def stop(pool), do: GenServer.stop(pool)
+  def stop(pool), do: pool |> Argument.process!("a pool") |> Server.close()
 end

@@ -56,7 +56,7 @@ defmodule Vitrine.Pool.Options do
     at_most_size!(options, :min_idle)
 
     plugin = plugin |> name(options.plugin_name)
-    Version.validate!(plugin, options.vars)
+    Version.validate!(options.source, plugin, options.vars)
 
     %__MODULE__{
       source: options.source,
@@ -79,13 +79,13 @@ defmodule Vitrine.Pool.Options do
   end
 
   @doc "The options of `Vitrine.Pool.upgrade/3`, put over those of the pool."
-  @spec upgrade!(keyword(), keyword(), map()) :: {keyword(), map()}
-  def upgrade!(changes, plugin, vars) do
+  @spec upgrade!(keyword(), Vitrine.source(), keyword(), map()) :: {keyword(), map()}
+  def upgrade!(changes, source, plugin, vars) do
     changes = Keyword.validate!(changes, [:vars, :plugin_name] ++ @plugin_options)
     {vars, changes} = Keyword.pop(changes, :vars, vars)
     {plugin_name, changes} = Keyword.pop(changes, :plugin_name)
     plugin = plugin |> Keyword.merge(changes) |> name(plugin_name)
-    Version.validate!(plugin, vars)
+    Version.validate!(source, plugin, vars)
     {plugin, vars}
   end
 

@@ -10,7 +10,7 @@ defmodule Vitrine.Server.Client do
           {:ok, binary()} | {:error, Error.t()}
   def call(server, function, input, options) do
     options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = options[:timeout] && Options.timeout!(options[:timeout])
+    timeout = Options.call_timeout!(options)
     trace = Trace.begin!(options[:trace])
     request = {:call, function, input, timeout, options[:context], trace}
     Trace.call(trace, function, input, fn -> observed(server, request) end)
@@ -30,8 +30,14 @@ defmodule Vitrine.Server.Client do
   # The server keeps the deadline: it answers when that has passed, too.
   defp request(server, request) do
     case ask(server, request) do
-      {:lease, tag, frame, work, saves?} -> Lease.work(server, tag, frame, work, saves?)
-      result -> result
+      {:lease, tag, frame, work, saves?} ->
+        Lease.work(server, tag, frame, work, saves?)
+
+      {:error, %{reason: :closed, function: nil} = error} ->
+        {:error, %{error | function: elem(request, 1)}}
+
+      result ->
+        result
     end
   end
 
@@ -44,13 +50,13 @@ defmodule Vitrine.Server.Client do
       answer -> answer
     end
   catch
-    :exit, reason -> {:error, closed(reason)}
+    :exit, reason -> {:error, closed(server, reason)}
   end
 
-  defp closed({reason, {GenServer, :call, _}}), do: closed(reason)
+  defp closed(server, {reason, {GenServer, :call, _}}), do: closed(server, reason)
 
-  defp closed(reason) do
-    message = "the server is not running: #{Exception.format_exit(reason)}"
+  defp closed(server, reason) do
+    message = "#{inspect(server)} is not running: #{Exception.format_exit(reason)}"
     %Error{reason: :closed, message: message}
   end
 end

@@ -2,7 +2,7 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Manifest, Options, Source}
+  alias Vitrine.{Argument, Loader, Options, Source}
 
   @server [
     :source,
@@ -33,7 +33,7 @@ defmodule Vitrine.Server.Options do
   @doc "What a server is to be, and the options of `GenServer.start_link/3`."
   @spec start!(keyword()) :: {t(), keyword()}
   def start!(options) do
-    {gen_server, options} = Keyword.split(options, @gen_server)
+    {gen_server, options} = options |> Argument.keyword!() |> Keyword.split(@gen_server)
     plugin_names = Options.plugin_options() -- [:name]
     options = Keyword.validate!(options, @server ++ plugin_names)
 
@@ -46,7 +46,7 @@ defmodule Vitrine.Server.Options do
     on_trap_of_plugin = if on_trap == :keep, do: :keep, else: :reset
     plugin = [name: options[:plugin_name], on_trap: on_trap_of_plugin] ++ plugin
     # Not first in the server's own process.
-    Options.plugin!(plugin, %Manifest{})
+    Loader.check_options!(options[:source], plugin)
     restart!(options[:restart])
 
     {%{
@@ -62,6 +62,8 @@ defmodule Vitrine.Server.Options do
   @doc "The child specification of a server."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
   def child_spec(options) do
+    Argument.keyword!(options)
+
     %{
       id: options[:id] || options[:name] || Vitrine.Server,
       start: {Vitrine.Server, :start_link, [options]},
