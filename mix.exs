@@ -21,7 +21,9 @@ defmodule Vitrine.MixProject do
       start_permanent: Mix.env() == :prod,
       test_ignore_filters: [&String.starts_with?(&1, "test/fixtures/")],
       # Phoenix is met at run time, and may be among the dependencies of an application or not.
-      xref: [exclude: [Phoenix.Component, Phoenix.HTML, Phoenix.LiveView]],
+      elixirc_options: [
+        no_warn_undefined: [Phoenix.Component, Phoenix.HTML, Phoenix.LiveView]
+      ],
       deps: [],
       package: package(),
       docs: docs()

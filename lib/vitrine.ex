@@ -34,8 +34,8 @@ defmodule Vitrine do
   and `run/4`.
   """
 
-  alias Vitrine.{Call, Codec, Compiled, Error, Inspection, Loader, Native, Options, Plugin}
-  alias Vitrine.{Pool, Server, Source, Trace}
+  alias Vitrine.{Argument, Call, Codec, Compiled, Error, Inspection, Loader, Native, Options}
+  alias Vitrine.{Plugin, Pool, Server, Source, Trace}
 
   @typedoc """
   A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave.
@@ -109,14 +109,25 @@ defmodule Vitrine do
   ## Errors
 
   `:manifest`, `:compile`, `:contract`, `:link`, `:snapshot`, and what a start function or initialiser may come to: `:trap`,
-  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:http`. Wrong options raise `ArgumentError`.
+  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:codec`, `:http`. The function of a `:snapshot` may
+  also be missing, `:function_not_found`, or end with `:guest_error`. Wrong options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
       iex> error.reason
       :link
   """
   @spec new(source(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def new(source, options \\ []), do: Loader.load(source, options)
+  def new(source, options \\ []), do: Loader.load(source, Argument.keyword!(options))
+
+  @doc """
+  Like `new/2`, but gives the plugin itself and raises a `Vitrine.Error`.
+
+      iex> plugin = Vitrine.new!(~S|(module (func (export "run")))|)
+      iex> Vitrine.call(plugin, "run")
+      {:ok, ""}
+  """
+  @spec new!(source(), keyword()) :: Plugin.t()
+  def new!(source, options \\ []), do: source |> new(options) |> value!()
 
   @doc """
   Compiles a plugin and links it, and runs nothing of it, but for a snapshot: what `new/2` and `run/4`
@@ -168,7 +179,16 @@ defmodule Vitrine do
       ~S|plugin "p": the plugin does not keep its contract: it lacks the plugin functions "run", "stop"|
   """
   @spec compile(source(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
-  def compile(source, options \\ []), do: Loader.compile(source, options)
+  def compile(source, options \\ []), do: Loader.compile(source, Argument.keyword!(options))
+
+  @doc """
+  Like `compile/2`, but gives the compiled plugin itself and raises a `Vitrine.Error`.
+
+      iex> Vitrine.compile!(~S|(module (func (export "run")))|, name: "empty").name
+      "empty"
+  """
+  @spec compile!(source(), keyword()) :: Compiled.t()
+  def compile!(source, options \\ []), do: source |> compile(options) |> value!()
 
   @doc """
   Calls a function of a compiled plugin in an instance of its own: makes that, initialises it, calls
@@ -177,7 +197,7 @@ defmodule Vitrine do
   No call can leave anything to another: memory, globals and variables are those of a plugin that is
   new.
 
-  Takes the options of `call/4`, and has its errors, besides `:busy` and `:closed`. What it prints with
+  Takes the options of `call/4`, and has its errors, except `:busy` and `:closed`. What it prints with
   `stdout: :capture`, which nobody can take later, the option `:trace` gets as events `:captured`, and
   `trace/4` gives beside the result.
 
@@ -191,12 +211,22 @@ defmodule Vitrine do
       iex> for _ <- 1..2, {:error, error} = Vitrine.run(compiled, "count"), do: error.code
       [1, 1]
   """
-  @spec run(Compiled.t(), String.t(), iodata() | term(), keyword()) ::
-          {:ok, binary() | term()} | {:error, Error.t()}
-  def run(%Compiled{} = compiled, function, input \\ "", options \\ [])
-      when is_binary(function) do
-    encoded(compiled, function, input, options, &run_raw/4)
+  @spec run(Compiled.t(), String.t(), input :: term(), keyword()) ::
+          {:ok, output :: term()} | {:error, Error.t()}
+  def run(compiled, function, input \\ "", options \\ []) do
+    encoded(Argument.compiled!(compiled), function, input, options, &run_raw/4)
   end
+
+  @doc """
+  Like `run/4`, but gives the output itself and raises a `Vitrine.Error`.
+
+      iex> compiled = Vitrine.compile!(~S|(module (func (export "run")))|)
+      iex> Vitrine.run!(compiled, "run")
+      ""
+  """
+  @spec run!(Compiled.t(), String.t(), input :: term(), keyword()) :: output :: term()
+  def run!(compiled, function, input \\ "", options \\ []),
+    do: compiled |> run(function, input, options) |> value!()
 
   defp run_raw(compiled, function, input, options) do
     {context, timeout, trace} = call_options!(options, compiled.settings.timeout)
@@ -261,14 +291,14 @@ defmodule Vitrine do
        "its memories begin with 17 pages, the limit is 16"]
   """
   @spec inspect_plugin(binary(), keyword()) :: {:ok, map()} | {:error, Error.t()}
-  def inspect_plugin(bytes, options \\ []) when is_binary(bytes),
-    do: Inspection.inspect_plugin(bytes, options)
+  def inspect_plugin(bytes, options \\ []),
+    do: Inspection.inspect_plugin(bytes, Argument.keyword!(options))
 
   @doc """
   Calls a function of a plugin with an input, and answers with its output.
 
-  The plugin runs in the calling process, as its host functions do. `input` is a binary or iodata,
-  and the output a binary, unless a codec says otherwise.
+  The plugin runs in the calling process, as its host functions do. `input` is a binary or iodata, and the
+  output a binary; with a codec, the option `:as`, they are terms that it has a form for.
 
   ## Options
 
@@ -282,7 +312,10 @@ defmodule Vitrine do
 
   ## Errors
 
-  All but `:manifest`, `:compile`, `:contract`, `:link` and `:snapshot`; see `t:Vitrine.Error.reason/0`.
+  Of the plugin: `:guest_error`, `:trap`, `:exit`, `:timeout`, `:cancelled`, `:out_of_memory`, `:fuel`,
+  `:output_too_large` and `:function_not_found`. Of what it asked of the host: `:host_function`, `:codec` and
+  `:http`. Of what was called: `:busy`, `:pool_full` and `:closed`, and where it makes an instance first, such as
+  a pool, those of `new/2`. See `t:Vitrine.Error.reason/0`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run") unreachable))|, name: "p")
       iex> {:error, error} = Vitrine.call(plugin, "run")
@@ -292,16 +325,16 @@ defmodule Vitrine do
       iex> error.reason
       :function_not_found
   """
-  @spec call(callable(), String.t(), iodata() | term(), keyword()) ::
-          {:ok, binary() | term()} | {:error, Error.t()}
+  @spec call(callable(), String.t(), input :: term(), keyword()) ::
+          {:ok, output :: term()} | {:error, Error.t()}
   def call(callable, function, input \\ "", options \\ [])
 
   def call(%Plugin{} = plugin, function, input, []) when is_binary(function) do
     Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
   end
 
-  def call(callable, function, input, options) when is_binary(function),
-    do: encoded(callable, function, input, options, &call_raw/4)
+  def call(callable, function, input, options),
+    do: encoded(Argument.callable!(callable), function, input, options, &call_raw/4)
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
     {context, timeout, trace} = call_options!(options, plugin.timeout)
@@ -323,7 +356,9 @@ defmodule Vitrine do
 
   # Encodes and decodes in the process that calls, also when a server runs the call.
   defp encoded(callable, function, input, options, call) do
-    case Keyword.pop(options, :as) do
+    Argument.function!(function)
+
+    case options |> Argument.keyword!() |> Keyword.pop(:as) do
       {nil, options} ->
         call.(callable, function, Options.input!(input), options)
 
@@ -351,13 +386,12 @@ defmodule Vitrine do
       iex> Vitrine.call!(plugin, "run")
       ""
   """
-  @spec call!(callable(), String.t(), iodata() | term(), keyword()) :: binary() | term()
-  def call!(callable, function, input \\ "", options \\ []) do
-    case call(callable, function, input, options) do
-      {:ok, output} -> output
-      {:error, error} -> raise error
-    end
-  end
+  @spec call!(callable(), String.t(), input :: term(), keyword()) :: output :: term()
+  def call!(callable, function, input \\ "", options \\ []),
+    do: callable |> call(function, input, options) |> value!()
+
+  defp value!({:ok, value}), do: value
+  defp value!({:error, error}), do: raise(error)
 
   @doc """
   Like `call/4`, and tells what happened meanwhile: the host functions that the plugin called, with
@@ -380,10 +414,16 @@ defmodule Vitrine do
       iex> {call.kind, greet.at + greet.us <= call.us}
       {:call, true}
   """
-  @spec trace(callable() | Compiled.t(), String.t(), iodata() | term(), keyword()) ::
-          {{:ok, binary() | term()} | {:error, Error.t()}, [Trace.event()]}
+  @spec trace(callable() | Compiled.t(), String.t(), input :: term(), keyword()) ::
+          {{:ok, output :: term()} | {:error, Error.t()}, [Trace.event()]}
   def trace(callable, function, input \\ "", options \\ []) do
-    {max, options} = Keyword.pop(options, :max_events)
+    {max, options} = options |> Argument.keyword!() |> Keyword.pop(:max_events)
+
+    if Keyword.has_key?(options, :trace) do
+      raise ArgumentError,
+            "the option :trace is for Vitrine.call/4: Vitrine.trace/4 gives the events itself"
+    end
+
     call = if is_struct(callable, Compiled), do: &run/4, else: &call/4
     Trace.collect(max, &call.(callable, function, input, [trace: &1] ++ options))
   end
@@ -438,7 +478,7 @@ defmodule Vitrine do
   """
   @spec stats(callable()) :: stats() | {:error, Error.t()}
   def stats(%Plugin{ref: ref}), do: Native.plugin_stats(ref)
-  def stats(server), do: Server.ask(server, :stats)
+  def stats(server), do: ask(server, :stats)
 
   @doc """
   Whether the plugin has a function of this name: an export without parameters, and with no
@@ -449,14 +489,34 @@ defmodule Vitrine do
       {true, false}
   """
   @spec function_exists?(callable() | Compiled.t(), String.t()) :: boolean()
-  def function_exists?(%Compiled{interface: interface}, name) when is_binary(name),
-    do: name in interface.functions
+  def function_exists?(%Compiled{interface: interface}, name),
+    do: Argument.function!(name) in interface.functions
 
-  def function_exists?(%Plugin{ref: ref}, name) when is_binary(name),
-    do: Native.plugin_function(ref, name)
+  def function_exists?(%Plugin{ref: ref}, name),
+    do: Native.plugin_function(ref, Argument.function!(name))
 
-  def function_exists?(server, name) when is_binary(name),
-    do: Server.ask(server, {:function_exists?, name}) == true
+  def function_exists?(server, name),
+    do: ask(server, {:function_exists?, Argument.function!(name)}) == true
+
+  @doc """
+  The names of the plugin's functions, those that `call/4` can call, in alphabetical order. For a server
+  or a pool these are of the version that it has now; `:closed` if it is not running.
+
+      iex> {:ok, plugin} =
+      ...>   Vitrine.new(~S|
+      ...>     (module
+      ...>       (memory (export "memory") 1)
+      ...>       (func (export "walk"))
+      ...>       (func (export "run"))
+      ...>       (func (export "add") (param i32)))
+      ...>   |)
+      iex> Vitrine.functions(plugin)
+      {:ok, ["run", "walk"]}
+  """
+  @spec functions(callable() | Compiled.t()) :: {:ok, [String.t()]} | {:error, Error.t()}
+  def functions(%Compiled{interface: interface}), do: {:ok, interface.functions}
+  def functions(%Plugin{ref: ref}), do: {:ok, Native.plugin_functions(ref)}
+  def functions(server), do: ask(server, :functions)
 
   @doc """
   Stops the call that the plugin is in the middle of: its caller gets `:cancelled`. Without one
@@ -478,7 +538,7 @@ defmodule Vitrine do
   def cancel(%Plugin{ref: ref}), do: Native.plugin_cancel(ref)
 
   def cancel(server) do
-    _ = Server.ask(server, :cancel)
+    _ = ask(server, :cancel)
     :ok
   end
 
@@ -499,7 +559,7 @@ defmodule Vitrine do
     end
   end
 
-  def reset(server), do: Server.ask(server, :reset)
+  def reset(server), do: ask(server, :reset)
 
   @doc """
   The plugin's variables, a map from strings to binaries: what it keeps by its `var_set`.
@@ -515,7 +575,7 @@ defmodule Vitrine do
   """
   @spec vars(callable()) :: %{optional(String.t()) => binary()} | {:error, Error.t()}
   def vars(%Plugin{ref: ref}), do: Native.plugin_vars(ref)
-  def vars(server), do: Server.ask(server, :vars)
+  def vars(server), do: ask(server, :vars)
 
   @doc """
   Puts these variables in the place of all that the plugin has.
@@ -524,14 +584,14 @@ defmodule Vitrine do
   changed. A call that is under way sees the new ones.
   """
   @spec put_vars(callable(), %{optional(String.t()) => binary()}) :: :ok | {:error, Error.t()}
-  def put_vars(%Plugin{ref: ref, name: name}, vars) when is_map(vars) do
+  def put_vars(%Plugin{ref: ref, name: name}, vars) do
     with {:error, details} <- Native.plugin_put_vars(ref, Options.vars!(vars)) do
       {:error, Error.from_native(details, plugin: name)}
     end
   end
 
-  def put_vars(server, vars) when is_map(vars),
-    do: Server.ask(server, {:put_vars, Map.new(Options.vars!(vars))})
+  def put_vars(server, vars),
+    do: ask(server, {:put_vars, Map.new(Options.vars!(vars))})
 
   @doc """
   Changes the plugin's configuration: merges a map of strings into it, where `nil` deletes a key.
@@ -543,11 +603,11 @@ defmodule Vitrine do
   """
   @spec put_config(callable(), %{optional(String.t()) => String.t() | nil}) ::
           :ok | {:error, Error.t()}
-  def put_config(%Plugin{ref: ref}, changes) when is_map(changes),
+  def put_config(%Plugin{ref: ref}, changes),
     do: Native.plugin_put_config(ref, Options.config_changes!(changes))
 
-  def put_config(server, changes) when is_map(changes),
-    do: Server.ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
+  def put_config(server, changes),
+    do: ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
 
   @doc """
   What the plugin printed since it was last taken, where the option `:wasi` says `:capture`: at
@@ -561,7 +621,7 @@ defmodule Vitrine do
     %{stdout: stdout, stderr: stderr}
   end
 
-  def take_printed(server), do: Server.ask(server, :take_printed)
+  def take_printed(server), do: ask(server, :take_printed)
 
   @doc """
   The fuel that the plugin's last call used, or its initialisation if it was not called yet; 0 if
@@ -575,11 +635,12 @@ defmodule Vitrine do
   """
   @spec fuel_used(callable()) :: non_neg_integer() | {:error, Error.t()}
   def fuel_used(%Plugin{ref: ref}), do: Native.plugin_fuel_used(ref)
-  def fuel_used(server), do: Server.ask(server, :fuel_used)
+  def fuel_used(server), do: ask(server, :fuel_used)
 
   @doc """
   Closes a plugin: stops the call that it is in the middle of and releases its memory. Later calls
-  are told `:closed`. A server is stopped.
+  are told `:closed`. A server is stopped in the same way. A pool is stopped as by `Vitrine.Pool.stop/1`: calls
+  that are in it may go on for as long as its option `:shutdown` says, and this waits for them.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.close(plugin)
@@ -590,5 +651,7 @@ defmodule Vitrine do
   """
   @spec close(callable()) :: :ok
   def close(%Plugin{ref: ref}), do: Native.plugin_close(ref)
-  def close(server), do: Server.close(server)
+  def close(server), do: server |> Argument.callable!() |> Server.close()
+
+  defp ask(server, question), do: server |> Argument.callable!() |> Server.ask(question)
 end

@@ -56,13 +56,36 @@ defmodule VitrineTest do
             {[timeout: "5s"], "milliseconds"},
             {[timeout: 0x1_0000_0000], "from 0 to 4294967295"},
             {[name: 1], "a string"},
+            {[name: ""], "a string"},
+            {[name: <<255>>], "a string"},
+            {[coredump: ""], "the path of a file"},
             {[config: [1]], "a map"},
+            {[config: [token: "secret"]], "got: a keyword list with the keys [:token]"},
+            {[config: %URI{}], "got: a struct, %URI{}"},
+            {[config: %{"a" => 1}], "config.a must be a string, got: 1"},
+            {[config: %{"a" => nil}], "config.a must be a string, got: nil"},
+            {[config: %{"a" => [8364]}], "config.a must be a string"},
+            {[config: %{"a" => <<255>>}], "config.a must be a string"},
+            {[config: %{1 => "a"}], "must have strings as keys, got: 1"},
+            {[limits: %{output_bytes: 1}], ":limits to be a keyword list, got: a map"},
+            {[limits: nil], ":limits to be a keyword list, got: nil"},
+            {[limits: [output_bytes: 2 ** 64]], "from 0 to 18446744073709551615"},
+            {[allowed_hosts: ["a" | "b"]], ":allowed_hosts to be a list"},
             {[host_functions: :none], "a map of functions"},
-            {[host_functions: %{greet: & &1}], "map names to functions"},
-            {[host_functions: %{"greet" => "hello"}], "map names to functions"}
+            {[host_functions: [{"greet", & &1} | :none]], "a map of functions"},
+            {[host_functions: %{greet: & &1}], "map strings to functions"},
+            {[host_functions: %{<<255>> => & &1}], "map strings to functions"},
+            {[host_functions: %{"greet" => "hello"}], "map strings to functions"},
+            {%{name: "secret"},
+             "the options to be a keyword list, got: a map with the keys [:name]"},
+            {nil, "the options to be a keyword list, got: nil"},
+            {[:name], "the options to be a keyword list, got: a list with :name in it"},
+            {[{"name", "secret"}], "a list with the key \"name\" in it"},
+            {[{:name, 1} | :end], "an improper list"}
           ] do
         error = assert_raise ArgumentError, fn -> Vitrine.new(wat("spin"), options) end
         assert error.message =~ expected
+        refute error.message =~ "secret"
       end
     end
 
@@ -121,13 +144,104 @@ defmodule VitrineTest do
     end
   end
 
+  describe "new!/2" do
+    test "raises the error" do
+      assert_raise Vitrine.Error, ~r/cannot read "missing.wasm"/, fn ->
+        Vitrine.new!("missing.wasm")
+      end
+    end
+  end
+
+  describe "what is no plugin, server or pool" do
+    setup do
+      {:ok, plugin: guest!("rust_minimal"), compiled: Vitrine.compile!(wasm("rust_minimal"))}
+    end
+
+    test "is refused by all that take one", %{plugin: plugin} do
+      for function <- [
+            &Vitrine.call(&1, "echo"),
+            &Vitrine.call(&1, "echo", "", timeout: 10),
+            &Vitrine.call!(&1, "echo"),
+            &Vitrine.trace(&1, "echo"),
+            &Vitrine.stats/1,
+            &Vitrine.functions/1,
+            &Vitrine.function_exists?(&1, "echo"),
+            &Vitrine.cancel/1,
+            &Vitrine.reset/1,
+            &Vitrine.vars/1,
+            &Vitrine.put_vars(&1, %{}),
+            &Vitrine.put_config(&1, %{}),
+            &Vitrine.take_printed/1,
+            &Vitrine.fuel_used/1,
+            &Vitrine.close/1
+          ],
+          wrong <- [{:ok, plugin}, nil, true, "game", 1, [], %{}, make_ref()] do
+        assert_raise ArgumentError, ~r/expected a plugin, a server or a pool, got: /, fn ->
+          function.(wrong)
+        end
+      end
+    end
+
+    test "is told what to do with it", %{plugin: plugin, compiled: compiled} do
+      for {wrong, advice} <- [
+            {{:ok, plugin}, "match on {:ok, plugin} first"},
+            {{:ok, compiled}, "match on {:ok, compiled} first, and use Vitrine.run/4"},
+            {compiled, "use Vitrine.run/4, or make a plugin of it by Vitrine.new/2"},
+            {"game.wasm", "Vitrine.new/2 makes a plugin of a source"}
+          ] do
+        error = assert_raise ArgumentError, fn -> Vitrine.call(wrong, "echo") end
+        assert String.ends_with?(error.message, ": " <> advice)
+      end
+    end
+  end
+
   describe "call/4" do
     test "takes iodata, and nothing else" do
       plugin = guest!("rust_minimal")
       assert Vitrine.call(plugin, "echo", ["a", ?b, ["c"]]) == {:ok, "abc"}
-      assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", %{}) end
       assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", colour: 1) end
       assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", timeout: 1.5) end
+
+      for wrong <- [%{}, nil, :atom, [256], ["a" | :b]], options <- [[], [context: 1]] do
+        assert_raise ArgumentError, ~r/the input to be a binary or iodata, got: .* codec/, fn ->
+          Vitrine.call(plugin, "echo", wrong, options)
+        end
+      end
+    end
+
+    test "says so if the input was forgotten" do
+      plugin = guest!("rust_minimal")
+      server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
+
+      for callable <- [plugin, server] do
+        assert_raise ArgumentError, ~r/got: \[timeout: 100\]: options come after the input/, fn ->
+          Vitrine.call(callable, "echo", timeout: 100)
+        end
+      end
+    end
+
+    test "takes the name of a function as a string only" do
+      plugin = guest!("rust_minimal")
+
+      for wrong <- [:echo, ~c"echo", nil], options <- [[], [timeout: 10]] do
+        assert_raise ArgumentError, ~r/the name of a function .*, a string, got: /, fn ->
+          Vitrine.call(plugin, wrong, "", options)
+        end
+      end
+
+      assert_raise ArgumentError, ~r/name of a function/, fn ->
+        Vitrine.function_exists?(plugin, :echo)
+      end
+    end
+
+    test "takes options as a keyword list only" do
+      plugin = guest!("rust_minimal")
+
+      for wrong <- [%{timeout: 1}, 100, [:timeout]] do
+        assert_raise ArgumentError, ~r/the options to be a keyword list, got: /, fn ->
+          Vitrine.call(plugin, "echo", "", wrong)
+        end
+      end
     end
 
     test "passes a hundred megabytes in and out" do
@@ -277,6 +391,25 @@ defmodule VitrineTest do
       others = ~w(missing takes_params two_results i64_result)
       assert Enum.all?(existing, &Vitrine.function_exists?(plugin, &1))
       refute Enum.any?(others, &Vitrine.function_exists?(plugin, &1))
+    end
+  end
+
+  describe "functions/1" do
+    test "of a server or pool that is not there is :closed" do
+      assert reason(Vitrine.functions(:nobody)) == :closed
+    end
+
+    test "are the names of plugin functions, in order, of whatever has some" do
+      names = ~w(no_result rc_0 rc_1 rc_42 rc_minus_1)
+      server = start_supervised!({Vitrine.Server, source: wat("rc")})
+      pool = start_supervised!({Vitrine.Pool, source: wat("rc")})
+
+      for callable <- [new!(wat("rc")), Vitrine.compile!(wat("rc")), server, pool] do
+        assert Vitrine.functions(callable) == {:ok, names}
+      end
+
+      :ok = Vitrine.Server.upgrade(server, ~S|(module (func (export "new")))|)
+      assert Vitrine.functions(server) == {:ok, ["new"]}
     end
   end
 

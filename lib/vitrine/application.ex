@@ -16,6 +16,7 @@ defmodule Vitrine.Application do
   end
 
   defp supervise do
+    Vitrine.Telemetry.check_handler!()
     # The tables belong to this process, so they outlive whatever happens to those that use them.
     Directory.create()
     Keeper.create()

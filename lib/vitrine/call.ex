@@ -86,20 +86,20 @@ defmodule Vitrine.Call do
     call |> Native.call_resume_dirty(:go) |> continue(frame, failure)
   end
 
-  def continue({:log, call, level, message, scheduler}, {plugin, _, _} = frame, failure) do
+  def continue({:log, call, level, message, scheduler}, {plugin, function, _} = frame, failure) do
     guard(call, fn ->
       Trace.note(plugin, :log, %{level: Log.name(level), message: message}, fn ->
-        Log.write(plugin, level, message)
+        Log.write(plugin, function, level, message)
       end)
     end)
 
     call |> resume({:values, []}, scheduler) |> continue(frame, failure)
   end
 
-  def continue({:print, call, stream, text, scheduler}, {plugin, _, _} = frame, failure) do
+  def continue({:print, call, stream, text, scheduler}, {plugin, function, _} = frame, failure) do
     guard(call, fn ->
       Trace.note(plugin, :print, %{stream: stream, text: text}, fn ->
-        Log.print(plugin, stream, text)
+        Log.print(plugin, function, stream, text)
       end)
     end)
 

@@ -56,6 +56,7 @@ defmodule Vitrine.Codec do
   @typedoc "A codec, or a module with the behaviour, and perhaps options."
   @type t :: name() | module() | {name() | module(), keyword()}
 
+  @typedoc "A codec that Vitrine has, see the table above."
   @type name ::
           :raw
           | :string
@@ -160,18 +161,45 @@ defmodule Vitrine.Codec do
   @spec write(resolved(), term(), String.t()) :: {:ok, binary()} | {:error, Error.t()}
   def write({module, options, shown}, term, what) do
     case module.encode(term, options) do
-      {:ok, bytes} when is_binary(bytes) -> {:ok, bytes}
-      {:ok, iodata} -> {:ok, IO.iodata_to_binary(iodata)}
-      {:error, reason} -> error("#{what} cannot be encoded as #{inspect(shown)}: #{text(reason)}")
+      {:ok, bytes} when is_binary(bytes) ->
+        {:ok, bytes}
+
+      {:ok, iodata} ->
+        {:ok, iodata!(module, iodata)}
+
+      {:error, reason} ->
+        error("#{what} cannot be encoded as #{inspect(shown)}: #{text(reason)}")
+
+      other ->
+        broken!("#{inspect(module)}.encode/2", "{:ok, iodata}", other)
     end
+  end
+
+  defp iodata!(module, iodata) do
+    IO.iodata_to_binary(iodata)
+  rescue
+    ArgumentError -> broken!("#{inspect(module)}.encode/2", "{:ok, iodata}", {:ok, iodata})
+  end
+
+  defp broken!(callback, expected, got) do
+    raise ArgumentError,
+          "expected #{callback} to return #{expected} or {:error, reason}, got: " <>
+            inspect(got, limit: 5, printable_limit: 80)
   end
 
   @doc false
   @spec read(resolved(), binary(), String.t()) :: {:ok, term()} | {:error, Error.t()}
   def read({module, options, shown}, bytes, what) do
-    with {:error, reason} <- module.decode(bytes, options) do
-      raw = if byte_size(bytes) <= @small, do: bytes
-      error("#{what} cannot be decoded as #{inspect(shown)}: #{text(reason)}", raw)
+    case module.decode(bytes, options) do
+      {:ok, _term} = ok ->
+        ok
+
+      {:error, reason} ->
+        raw = if byte_size(bytes) <= @small, do: bytes
+        error("#{what} cannot be decoded as #{inspect(shown)}: #{text(reason)}", raw)
+
+      other ->
+        broken!("#{inspect(module)}.decode/2", "{:ok, term}", other)
     end
   end
 

@@ -2,7 +2,7 @@ defmodule Vitrine.Compiled do
   @moduledoc """
   A plugin that is compiled and linked, with its options, and of which nothing has run: what
   `Vitrine.compile/2` gives. `Vitrine.new/2`, `Vitrine.run/4` and `Vitrine.Server` take it as a
-  source, and make instances of it in microseconds.
+  source, and make instances of it in a fraction of a millisecond.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "p")
       iex> {:ok, plugin} = Vitrine.new(compiled)
@@ -13,7 +13,7 @@ defmodule Vitrine.Compiled do
   released when nobody holds the compiled plugin or an instance any more.
   """
 
-  alias Vitrine.{Contract, Error, Interface, Manifest, Options, Wasi}
+  alias Vitrine.{Contract, Error, HostFunction, Interface, Manifest, Options, Wasi}
 
   @typedoc "A compiled plugin. Its fields are private, but for `name` and `hash`, of its main module."
   @type t :: %__MODULE__{
@@ -45,7 +45,8 @@ defmodule Vitrine.Compiled do
     same_imports!(compiled, settings)
     same_snapshot!(compiled, settings)
 
-    with :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name) do
+    with :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name),
+         :ok <- HostFunction.check(settings.host_functions, compiled.interface, name) do
       {:ok, %{compiled | name: name, options: merged, settings: settings}}
     end
   end

@@ -2,7 +2,9 @@ defmodule Vitrine.Contract do
   @moduledoc false
   # What a plugin must export and may import, the option `:requires`.
 
-  alias Vitrine.{Error, Interface}
+  import Vitrine.Argument, only: [list_of?: 2]
+
+  alias Vitrine.{Argument, Error, Interface}
 
   @type t :: %{
           exports: [String.t()],
@@ -18,11 +20,11 @@ defmodule Vitrine.Contract do
   def options!(nil), do: nil
 
   def options!(options) do
-    unless Keyword.keyword?(options) do
-      raise ArgumentError, "expected :requires to be a keyword list, got: #{inspect(options)}"
-    end
-
-    contract = options |> Keyword.validate!(exports: [], imports: :any, abi: nil) |> Map.new()
+    contract =
+      options
+      |> Argument.keyword!(":requires")
+      |> Keyword.validate!(exports: [], imports: :any, abi: nil)
+      |> Map.new()
 
     unless list_of?(contract.exports, &is_binary/1) do
       wrong!(:exports, "a list of the names of plugin functions", contract.exports)
@@ -38,8 +40,6 @@ defmodule Vitrine.Contract do
 
     contract
   end
-
-  defp list_of?(list, check), do: is_list(list) and Enum.all?(list, check)
 
   defp import?({namespace, name}), do: is_binary(namespace) and is_binary(name)
   defp import?(namespace), do: is_binary(namespace)

@@ -48,6 +48,7 @@ defmodule Vitrine.Error do
       ~s(plugin "users", function "find": no such user)
   """
 
+  @typedoc "What kind of failure it was, see above."
   @type reason ::
           :guest_error
           | :trap
@@ -88,6 +89,10 @@ defmodule Vitrine.Error do
           line: pos_integer() | nil
         }
 
+  @typedoc """
+  An error. `reason` and `message` are always there, `plugin` and `function` where they are known, the other
+  fields as the reasons above say.
+  """
   @type t :: %__MODULE__{
           reason: reason(),
           message: String.t(),
@@ -118,8 +123,13 @@ defmodule Vitrine.Error do
 
   @impl true
   def message(%__MODULE__{} = error) do
-    Enum.join([where(error), error.message, cause(error), backtrace(error.backtrace)])
+    Enum.join([where(error), text(error), cause(error), backtrace(error.backtrace)])
   end
+
+  # One that somebody else made may have no message.
+  defp text(%{message: nil, reason: nil}), do: "unknown error"
+  defp text(%{message: nil, reason: reason}), do: inspect(reason)
+  defp text(%{message: message}), do: message
 
   defp where(%{plugin: nil, function: nil}), do: ""
   defp where(%{plugin: nil, function: function}), do: "function #{inspect(function)}: "

@@ -46,11 +46,15 @@ defmodule Vitrine.HostFunction do
   is not called, the guest is stopped and the reason is `:codec`.
   """
 
+  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
+
+  alias Vitrine.{Argument, Error, Interface}
   alias Vitrine.HostFunction.Types
 
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
   @type type :: :i32 | :i64 | :f32 | :f64 | :binary | Vitrine.Codec.t()
 
+  @typedoc "A host function, made by `new/5`. Its fields are private, but for those that `new/5` takes."
   @type t :: %__MODULE__{
           name: String.t(),
           namespace: String.t(),
@@ -80,9 +84,17 @@ defmodule Vitrine.HostFunction do
   Raises `ArgumentError` if a type is unknown or the arity does not fit.
   """
   @spec new(String.t(), [type()], type() | [type()] | nil, function(), keyword()) :: t()
-  def new(name, params, results, function, options \\ []) when is_binary(name) do
-    options = Keyword.validate!(options, namespace: @default_namespace)
+  def new(name, params, results, function, options \\ []) do
+    options = options |> Argument.keyword!() |> Keyword.validate!(namespace: @default_namespace)
+    names!(name, options[:namespace])
     results = List.wrap(results)
+
+    for {what, types} <- [parameters: params, results: results], not proper_list?(types) do
+      raise ArgumentError,
+            "host function #{inspect(name)}: expected its #{what} to be a list of types, got: " <>
+              inspect(types)
+    end
+
     types = {Types.resolve!(name, params), Types.resolve!(name, results)}
 
     unless is_function(function, length(params)) or is_function(function, length(params) + 1) do
@@ -101,6 +113,13 @@ defmodule Vitrine.HostFunction do
     }
   end
 
+  defp names!(name, namespace) do
+    for {what, text} <- [name: name, namespace: namespace], not text?(text) do
+      raise ArgumentError,
+            "expected the #{what} of a host function to be a string, got: #{inspect(text)}"
+    end
+  end
+
   @doc false
   # The option `host_functions` as a list of structs. In the same order for the same names, however
   # they were given; of two with the same name the first counts.
@@ -113,9 +132,9 @@ defmodule Vitrine.HostFunction do
 
   defp structs(functions) when is_map(functions) and not is_struct(functions) do
     for {name, function} <- functions do
-      unless is_binary(name) and is_function(function) do
+      unless text?(name) and is_function(function) do
         raise ArgumentError,
-              "expected host_functions to map names to functions, got: " <>
+              "expected host_functions to map strings to functions, got: " <>
                 inspect({name, function})
       end
 
@@ -123,20 +142,52 @@ defmodule Vitrine.HostFunction do
     end
   end
 
-  defp structs(functions) when is_list(functions) do
-    Enum.flat_map(functions, fn
-      %__MODULE__{} = function -> [function]
-      {name, function} -> structs(%{name => function})
-      other -> invalid(other)
-    end)
+  defp structs(functions) do
+    if proper_list?(functions), do: Enum.flat_map(functions, &listed/1), else: invalid(functions)
   end
 
-  defp structs(other), do: invalid(other)
+  defp listed(%__MODULE__{} = function) do
+    names!(function.name, function.namespace)
+    [function]
+  end
+
+  defp listed({name, function}), do: structs(%{name => function})
+  defp listed(other), do: invalid(other)
 
   defp invalid(other) do
     raise ArgumentError,
           "expected host_functions to be a map of functions or a list of " <>
             "Vitrine.HostFunction structs, got: #{inspect(other)}"
+  end
+
+  @doc false
+  # Whether each of a plugin's imports has a function of its arity, or of one more for the context. Those with
+  # declared types are known to fit.
+  @spec check([t()], Interface.t(), String.t()) :: :ok | {:error, Error.t()}
+  def check(functions, interface, plugin) do
+    untyped = for %{types: nil} = f <- functions, into: %{}, do: {{f.namespace, f.name}, f}
+
+    faults =
+      for {import, params} <- interface.arities,
+          function = untyped[import],
+          fault = arity_fault(function, params),
+          do: fault
+
+    case faults do
+      [] -> :ok
+      [fault | _] -> {:error, %Error{reason: :link, message: fault, plugin: plugin}}
+    end
+  end
+
+  @doc false
+  # Why a function cannot be called for an import with so many parameters, or `nil`.
+  def arity_fault(%__MODULE__{function: function, name: name}, params) do
+    unless is_function(function, params) or is_function(function, params + 1) do
+      {:arity, arity} = Function.info(function, :arity)
+
+      "the plugin imports the host function #{inspect(name)} with #{params} parameters: expected a function " <>
+        "of as many arguments, or one more for the context, got one of #{arity}"
+    end
   end
 
   @doc false

@@ -2,7 +2,8 @@ defmodule Vitrine.Inspection do
   @moduledoc false
   # What a module says of itself, and whether it would be refused; see Vitrine.inspect_plugin/2.
 
-  alias Vitrine.{Contract, Error, Interface, Manifest, Native, Options}
+  alias Vitrine.{Contract, Error, HostFunction, Interface, Manifest, Native, Options}
+  alias Vitrine.Manifest.{Fault, Text}
 
   # For each module; the kernel has a memory as well.
   @max_memories 15
@@ -13,8 +14,25 @@ defmodule Vitrine.Inspection do
   @doc "See `Vitrine.inspect_plugin/2`."
   @spec inspect_plugin(binary(), keyword()) :: {:ok, map()} | {:error, Error.t()}
   def inspect_plugin(bytes, options) do
-    settings = Options.plugin!(options, %Manifest{})
+    unless is_binary(bytes) do
+      raise ArgumentError,
+            "expected the bytes of a module or its text, got: #{Fault.show(bytes)}"
+    end
 
+    settings = Options.plugin!(options, %Manifest{})
+    if Text.module?(bytes), do: inspect_module(bytes, settings), else: no_module(bytes, settings)
+  end
+
+  # Most often it is the name of a file.
+  defp no_module(bytes, settings) do
+    message =
+      "the bytes of a module or its text are inspected, and this is neither: " <>
+        "#{Fault.show(bytes)}. Read a file first"
+
+    {:error, %Error{reason: :compile, message: message, plugin: settings.name}}
+  end
+
+  defp inspect_module(bytes, settings) do
     case Native.await(&Native.inspect_module(bytes, &1)) do
       {:ok, found} -> {:ok, describe(bytes, found, settings)}
       {:error, details} -> {:error, Error.from_native(details, plugin: settings.name)}
@@ -105,7 +123,7 @@ defmodule Vitrine.Inspection do
         []
 
       {function, _kind} ->
-        typed(import, type, Options.types(function))
+        typed(import, type, Options.types(function)) ++ arity(type, function)
     end
   end
 
@@ -143,6 +161,11 @@ defmodule Vitrine.Inspection do
 
   defp typed(import, type, _types),
     do: ["it imports #{Interface.show(import)} as a #{type.kind}, and that is a host function"]
+
+  defp arity(%{kind: :function, params: params}, %{types: nil} = function),
+    do: function |> HostFunction.arity_fault(length(params)) |> List.wrap()
+
+  defp arity(_type, _function), do: []
 
   defp handles(types), do: Enum.map(types, &if(&1 == :binary, do: :i64, else: &1))
 

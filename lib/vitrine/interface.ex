@@ -8,12 +8,23 @@ defmodule Vitrine.Interface do
 
   @type import :: {namespace :: String.t(), name :: String.t()}
 
-  @type t :: %__MODULE__{functions: [String.t()], imports: [import()], logs?: boolean()}
+  @type t :: %__MODULE__{
+          functions: [String.t()],
+          imports: [import()],
+          # How many parameters host functions are wanted with.
+          arities: [{import(), non_neg_integer()}],
+          logs?: boolean()
+        }
 
-  defstruct functions: [], imports: [], logs?: false
+  defstruct functions: [], imports: [], arities: [], logs?: false
 
-  @typedoc "A module's plugin functions, all of its exports, and its imports."
-  @type module_interface :: {[String.t()], [String.t()], [import()]}
+  @typedoc """
+  A module's plugin functions, all of its exports, and its imports with their number of parameters, which is
+  `nil` for what is no function.
+  """
+  @type module_interface ::
+          {[String.t()], [String.t()],
+           [{namespace :: String.t(), name :: String.t(), non_neg_integer() | nil}]}
 
   @doc "The interface of linked modules, `{name, interface}` each, of which one is the main one."
   @spec new([{String.t(), module_interface()}], non_neg_integer(), boolean()) :: t()
@@ -30,10 +41,20 @@ defmodule Vitrine.Interface do
       is_map_key(exports, namespace) and name in exports[namespace]
     end
 
-    imports =
-      for {_, {_, _, imports}} <- modules, import <- imports, not inner?.(import), do: import
+    wanted =
+      for {_, {_, _, imports}} <- modules,
+          {namespace, name, params} <- imports,
+          import = {namespace, name},
+          not inner?.(import),
+          uniq: true,
+          do: {import, params}
 
-    %__MODULE__{functions: functions, imports: Enum.uniq(imports), logs?: logs?}
+    %__MODULE__{
+      functions: functions,
+      imports: Enum.uniq(for {import, _} <- wanted, do: import),
+      arities: for({import, n} when n != nil <- wanted, kind(import) == :host, do: {import, n}),
+      logs?: logs?
+    }
   end
 
   @doc """

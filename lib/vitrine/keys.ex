@@ -3,22 +3,14 @@ defmodule Vitrine.Keys do
   # The names of options. `Keyword.validate!/2` shows all that was given when one is wrong, and that may
   # be a module or a secret of the configuration.
 
+  alias Vitrine.Argument
+
   @doc "The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known."
   @spec validate!(keyword(), [atom() | {atom(), term()}]) :: keyword()
   def validate!(options, known) do
-    case options |> keyword!() |> Keyword.validate(known) do
+    case options |> Argument.keyword!() |> Keyword.validate(known) do
       {:ok, options} -> options
       {:error, wrong} -> raise ArgumentError, describe(wrong, names(known))
-    end
-  end
-
-  @doc "Raises if these are no options at all."
-  @spec keyword!(term()) :: keyword()
-  def keyword!(options) do
-    if Keyword.keyword?(options) do
-      options
-    else
-      raise ArgumentError, "expected a keyword list of options, got: #{kind(options)}"
     end
   end
 
@@ -49,8 +41,4 @@ defmodule Vitrine.Keys do
   end
 
   defp alike(one, other), do: String.jaro_distance(to_string(one), to_string(other))
-
-  defp kind(map) when is_map(map), do: "a map"
-  defp kind(list) when is_list(list), do: "a list of something else"
-  defp kind(other), do: inspect(other)
 end

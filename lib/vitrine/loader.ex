@@ -9,7 +9,9 @@ defmodule Vitrine.Loader do
     Compiled,
     Contract,
     Error,
+    HostFunction,
     Interface,
+    Manifest,
     Native,
     Options,
     Plugin,
@@ -34,7 +36,8 @@ defmodule Vitrine.Loader do
            name = name || String.slice(hash, 0, 12),
            interface = interface(modules, main),
            :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
-           {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name) do
+           {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name),
+           :ok <- HostFunction.check(settings.host_functions, interface, name) do
         snapshot(%Compiled{
           name: name,
           hash: hash,
@@ -60,6 +63,13 @@ defmodule Vitrine.Loader do
       {:ok, %{compiled | ref: ref, vars: vars}}
     end
   end
+
+  @doc "Checks the options for a source that is loaded later."
+  @spec check_options!(Source.t() | Compiled.t(), keyword()) :: map()
+  def check_options!(%Compiled{options: own, manifest: manifest}, options),
+    do: own |> Keyword.merge(options) |> Options.plugin!(manifest)
+
+  def check_options!(_source, options), do: Options.plugin!(options, %Manifest{})
 
   @doc "A plugin with its instance."
   @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}

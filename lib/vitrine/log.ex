@@ -63,29 +63,33 @@ defmodule Vitrine.Log do
   @spec name(0..4) :: level()
   def name(number), do: elem({:trace, :debug, :info, :warning, :error}, number)
 
-  @doc "Logs a line of a plugin."
-  @spec write(Vitrine.Plugin.t(), 0..4, binary()) :: :ok
-  def write(plugin, level, message) do
+  @doc "Logs a line of a plugin, which is in this function of its own, or is being initialised."
+  @spec write(Vitrine.Plugin.t(), String.t() | nil, 0..4, binary()) :: :ok
+  def write(plugin, function, level, message) do
     if plugin.trace == nil or level >= taken(plugin) do
-      Logger.bare_log(elem(@levels, level), text(message), plugin: plugin.name)
+      Logger.bare_log(elem(@levels, level), text(message), metadata(plugin, function))
     end
 
     :ok
   end
 
   @doc "Logs the lines that a plugin printed."
-  @spec print(Vitrine.Plugin.t(), :stdout | :stderr, binary()) :: :ok
-  def print(plugin, stream, text) do
+  @spec print(Vitrine.Plugin.t(), String.t() | nil, :stdout | :stderr, binary()) :: :ok
+  def print(plugin, function, stream, text) do
     level = Map.fetch!(plugin.print_levels, stream)
 
     if number(level) >= number(plugin.log_level) do
       for line <- text |> String.replace_suffix("\n", "") |> String.split("\n") do
-        Logger.bare_log(level, text(line), plugin: plugin.name, stream: stream)
+        Logger.bare_log(level, text(line), [stream: stream] ++ metadata(plugin, function))
       end
     end
 
     :ok
   end
+
+  # Not `function`, which Logger takes for one of Elixir.
+  defp metadata(plugin, nil), do: [plugin: plugin.name]
+  defp metadata(plugin, function), do: [plugin: plugin.name, plugin_function: function]
 
   defp text(message) do
     if String.valid?(message), do: message, else: inspect(message)

@@ -87,6 +87,7 @@ defmodule Vitrine.Manifest do
               optional(:name | :hash) => String.t()
             }
 
+  @typedoc "A manifest, checked. Its keys are described above; `timeout_ms` is `nil` for the default."
   @type t :: %__MODULE__{
           wasm: [source()],
           config: %{String.t() => String.t()},

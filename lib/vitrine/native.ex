@@ -31,6 +31,7 @@ defmodule Vitrine.Native do
   def plugin_new(_links, _options), do: error()
   def plugin_initialise(_plugin, _timeout, _log_level), do: error()
   def plugin_function(_plugin, _name), do: error()
+  def plugin_functions(_plugin), do: error()
   def plugin_idle(_plugin), do: error()
   def plugin_cancel(_plugin), do: error()
   def plugin_reset(_plugin), do: error()
@@ -74,7 +75,9 @@ defmodule Vitrine.Native do
   @doc false
   # Runs `ask`, one of the functions above that answer by message, and waits for its answer.
   def await(ask) do
-    id = System.unique_integer([:positive])
+    # Made here, so that no message from before is looked at: see "Fetching Received Messages" in
+    # Erlang's Efficiency Guide.
+    id = make_ref()
     ask.(id)
 
     receive do

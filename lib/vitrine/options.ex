@@ -2,7 +2,9 @@ defmodule Vitrine.Options do
   @moduledoc false
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
-  alias Vitrine.{Contract, HostFunction, Keys, Log, Snapshot, Wasi}
+  import Vitrine.Argument, only: [text?: 1]
+
+  alias Vitrine.{Argument, Contract, HostFunction, Keys, Log, Snapshot, Wasi}
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
@@ -46,7 +48,8 @@ defmodule Vitrine.Options do
 
   @page 65_536
 
-  @max_fuel 0xFFFF_FFFF_FFFF_FFFF
+  # The largest number that the core takes.
+  @max 0xFFFF_FFFF_FFFF_FFFF
 
   @doc "The names of the options of `Vitrine.new/2`."
   def plugin_options, do: @plugin_options
@@ -160,11 +163,12 @@ defmodule Vitrine.Options do
     do: {Enum.map(params, &Types.wasm/1), Enum.map(results, &Types.wasm/1)}
 
   defp limits!(limits) do
-    limits = limits |> Keyword.validate!(@limits) |> Map.new()
+    limits = limits |> Argument.keyword!(":limits") |> Keyword.validate!(@limits) |> Map.new()
 
-    for {name, value} <- limits, not (is_integer(value) and value >= 0) do
+    for {name, value} <- limits, not (is_integer(value) and value in 0..@max) do
       raise ArgumentError,
-            "expected #{inspect(name)} of :limits to be a number from 0 on, got: #{inspect(value)}"
+            "expected #{inspect(name)} of :limits to be a number from 0 to #{@max}, got: " <>
+              inspect(value)
     end
 
     limits
@@ -178,9 +182,9 @@ defmodule Vitrine.Options do
 
   defp fuel!(call, init) do
     for {name, value} <- [fuel: call, init_fuel: init || call],
-        not (is_integer(value) and value in 0..@max_fuel) do
+        not (is_integer(value) and value in 0..@max) do
       raise ArgumentError,
-            "expected #{inspect(name)} to be units of fuel, from 0 to #{@max_fuel}, got: " <>
+            "expected #{inspect(name)} to be units of fuel, from 0 to #{@max}, got: " <>
               inspect(value)
     end
 
@@ -188,16 +192,19 @@ defmodule Vitrine.Options do
   end
 
   defp coredump!(nil), do: nil
-  defp coredump!(path) when is_binary(path), do: Path.expand(path)
 
-  defp coredump!(other) do
-    raise ArgumentError, "expected :coredump to be the path of a file, got: #{inspect(other)}"
+  defp coredump!(path) do
+    unless text?(path) and path != "" do
+      raise ArgumentError, "expected :coredump to be the path of a file, got: #{inspect(path)}"
+    end
+
+    Path.expand(path)
   end
 
   defp http(options, manifest, memory) do
     %Policy{
       client: Policy.client!(options.http),
-      hosts: Policy.hosts!(options.allowed_hosts || manifest.allowed_hosts),
+      hosts: Policy.hosts!(options.allowed_hosts, manifest.allowed_hosts),
       max_response_bytes: memory.max_http_response_bytes,
       response_headers?: options.http_response_headers
     }
@@ -214,10 +221,19 @@ defmodule Vitrine.Options do
             inspect(other)
   end
 
+  @doc "The timeout among the options of a call, or `nil` if it is to be the plugin's."
+  @spec call_timeout!(keyword()) :: timeout() | nil
+  def call_timeout!(options) do
+    case Keyword.fetch(options, :timeout) do
+      {:ok, timeout} -> timeout!(timeout)
+      :error -> nil
+    end
+  end
+
   @doc "Variables, as pairs."
-  @spec vars!(map()) :: [{String.t(), binary()}]
+  @spec vars!(term()) :: [{String.t(), binary()}]
   def vars!(vars) do
-    for {key, value} <- vars do
+    for {key, value} <- Argument.pairs!(vars, "variables to be a map of strings to binaries") do
       unless text?(key) and is_binary(value) do
         raise ArgumentError,
               "expected variables to map strings to binaries, got: #{inspect({key, value})}"
@@ -228,9 +244,11 @@ defmodule Vitrine.Options do
   end
 
   @doc "Changes of the configuration, as pairs."
-  @spec config_changes!(map()) :: [{String.t(), String.t() | nil}]
+  @spec config_changes!(term()) :: [{String.t(), String.t() | nil}]
   def config_changes!(changes) do
-    for {key, value} <- changes do
+    what = "the configuration to be a map of strings to strings or nil"
+
+    for {key, value} <- Argument.pairs!(changes, what) do
       unless text?(key) and (value == nil or text?(value)) do
         raise ArgumentError,
               "expected the configuration to map strings to strings or nil, got: " <>
@@ -241,15 +259,26 @@ defmodule Vitrine.Options do
     end
   end
 
-  defp text?(value), do: is_binary(value) and String.valid?(value)
-
   @doc "The input of a call."
   @spec input!(term()) :: binary()
   def input!(input) when is_binary(input), do: input
-  def input!(input) when is_list(input), do: IO.iodata_to_binary(input)
 
-  def input!(other) do
-    raise ArgumentError, "expected the input to be a binary or iodata, got: #{inspect(other)}"
+  def input!(input) when is_list(input) do
+    IO.iodata_to_binary(input)
+  rescue
+    ArgumentError -> no_input!(input)
+  end
+
+  def input!(other), do: no_input!(other)
+
+  defp no_input!(other) do
+    hint =
+      if Keyword.keyword?(other),
+        do: ~s|: options come after the input, as in call(plugin, "run", "", timeout: 100)|,
+        else: ~s|; other terms need a codec, such as as: :json|
+
+    raise ArgumentError,
+          "expected the input to be a binary or iodata, got: #{Fault.show(other)}#{hint}"
   end
 
   defp one_of!(options, key, allowed) do
@@ -261,19 +290,18 @@ defmodule Vitrine.Options do
   end
 
   defp name!(nil), do: nil
-  defp name!(name) when is_binary(name), do: name
   defp name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
 
-  defp name!(other) do
-    raise ArgumentError, "expected :name to be a string, got: #{inspect(other)}"
+  defp name!(name) do
+    if text?(name) and name != "",
+      do: name,
+      else:
+        raise(ArgumentError, "expected :name to be a string or an atom, got: #{inspect(name)}")
   end
 
-  defp config!(config) when is_map(config) do
-    Map.new(config, fn {key, value} -> {to_string(key), to_string(value)} end)
-  end
-
-  defp config!(other) do
-    raise ArgumentError, "expected :config to be a map of strings, got: #{inspect(other)}"
+  defp config!(config) do
+    pairs = Argument.pairs!(config, ":config to be a map of strings")
+    checked!(Check.config(Map.new(pairs)))
   end
 
   defp memory!(limits, base) do

@@ -26,7 +26,7 @@ defmodule Vitrine.Pool do
   each tenant. See the guide on pools.
   """
 
-  alias Vitrine.{Error, Keys, Server, Telemetry, Trace}
+  alias Vitrine.{Argument, Error, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
 
   # How long another node may take to tell of a pool, in milliseconds.
@@ -36,7 +36,8 @@ defmodule Vitrine.Pool do
   Starts a pool.
 
   Its plugin is loaded, and one instance is made to see that this is possible. If not, that is
-  `{:error, %Vitrine.Error{}}`. The others are made when they are needed, by who needs them.
+  `{:error, %Vitrine.Error{}}`, and as with `GenServer.start_link/3` a caller that does not trap exits ends with
+  the process that could not load it. The others are made when they are needed, by who needs them.
 
   Options are those of `Vitrine.new/2` (but for `:on_trap`), and
 
@@ -76,7 +77,7 @@ defmodule Vitrine.Pool do
   """
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(options) do
-    {server_options, options} = options |> Keys.keyword!() |> Keyword.split([:name])
+    {server_options, options} = options |> Argument.keyword!() |> Keyword.split([:name])
 
     options
     |> Options.new!()
@@ -93,7 +94,7 @@ defmodule Vitrine.Pool do
           {:ok, binary()} | {:error, Error.t()}
   def call(pool, slots, function, input, options) do
     options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = options[:timeout] && Vitrine.Options.timeout!(options[:timeout])
+    timeout = Vitrine.Options.call_timeout!(options)
     trace = Trace.begin!(options[:trace])
     call = {function, options[:context], trace}
     run = fn -> Checkout.call(slots, call, input, timeout) end
@@ -126,6 +127,9 @@ defmodule Vitrine.Pool do
   """
   @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
   def upgrade(pool, source, options \\ []) do
+    Argument.process!(pool, "a pool")
+    Argument.keyword!(options)
+    Argument.local!(source, pool)
     arguments = [pool, source, options]
     at_home(pool, :upgrade, arguments, :infinity, fn -> load(pool, source, options) end)
   end
@@ -135,7 +139,7 @@ defmodule Vitrine.Pool do
 
     Telemetry.measure([:vitrine, :pool, :upgrade], describe, fn ->
       with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
-           {plugin, vars} = Options.upgrade!(options, plugin, vars),
+           {plugin, vars} = Options.upgrade!(options, source, plugin, vars),
            {:ok, version} <- Version.load(source, plugin, vars) do
         Server.ask(pool, {:upgrade, version, plugin, vars})
       end
@@ -163,15 +167,20 @@ defmodule Vitrine.Pool do
   """
   @spec info(GenServer.server()) :: map() | {:error, Error.t()}
   def info(pool) do
+    Argument.process!(pool, "a pool")
+
     at_home(pool, :info, [pool], @patience, fn ->
       case Directory.find(pool) do
-        nil -> closed("there is no such process")
-        slots -> describe(slots)
+        nil -> closed(pool, absence(GenServer.whereis(pool)))
+        slots -> describe(pool, slots)
       end
     end)
   end
 
-  defp describe(slots) do
+  defp absence(nil), do: "there is no such process"
+  defp absence(_process), do: "the process is no pool, or has not started yet"
+
+  defp describe(pool, slots) do
     {number, version} = Slots.version(slots)
 
     %{
@@ -188,7 +197,7 @@ defmodule Vitrine.Pool do
     }
   catch
     # The table went with the pool while it was read.
-    :error, :badarg -> closed("it has just been stopped")
+    :error, :badarg -> closed(pool, "it has just been stopped")
   end
 
   # What a pool shares with its callers is of use on its own node.
@@ -201,22 +210,24 @@ defmodule Vitrine.Pool do
     end
   end
 
-  defp ask_node(node, function, arguments, patience) do
+  defp ask_node(node, function, [pool | _] = arguments, patience) do
     :erpc.call(node, __MODULE__, function, arguments, patience)
   catch
-    :error, {:exception, %ArgumentError{} = wrong, _stacktrace} -> raise wrong
-    :error, {:erpc, :timeout} -> closed("#{node} did not answer within #{patience} ms")
-    :error, {:erpc, reason} -> closed("#{node} cannot be asked: #{inspect(reason)}")
+    :error, {:erpc, :timeout} -> closed(pool, "#{node} did not answer within #{patience} ms")
+    :error, {:erpc, reason} -> closed(pool, "#{node} cannot be asked: #{inspect(reason)}")
+    # A wrong option, of which only the pool's node knows.
+    :error, {:exception, exception, _stack} when is_exception(exception) -> raise exception
   end
 
-  defp closed(why) do
-    {:error, %Error{reason: :closed, message: "the pool is not running: #{why}"}}
+  defp closed(pool, why) do
+    {:error, %Error{reason: :closed, message: "the pool #{inspect(pool)} is not running: #{why}"}}
   end
 
   @doc """
   Stops a pool: new calls are told `:closed`, those in flight and in the queue may go on for as long as
-  the option `:shutdown` says. What is not over then is cancelled. A supervisor does the same.
+  the option `:shutdown` says. What is not over then is cancelled. A supervisor does the same. `:ok` also if there
+  is no such pool.
   """
   @spec stop(GenServer.server()) :: :ok
-  def stop(pool), do: GenServer.stop(pool)
+  def stop(pool), do: pool |> Argument.process!("a pool") |> Server.close()
 end

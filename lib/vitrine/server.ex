@@ -25,7 +25,7 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.Status
+  alias Vitrine.{Argument, Status}
   alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
 
   # How long a server may take to tell of itself, in milliseconds.
@@ -79,7 +79,9 @@ defmodule Vitrine.Server do
     * `:id` - the id of the child specification, by default the name
     * `:hibernate_after`, `:spawn_opt`, `:debug` - those of `GenServer.start_link/3`
 
-  A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`, wrong options raise `ArgumentError`.
+  A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`, wrong options raise `ArgumentError`. As with
+  `GenServer.start_link/3`, a caller that does not trap exits ends with the process that could not load it: it is
+  the supervisor who sees the error.
 
       iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
       iex> Vitrine.call(server, "run")
@@ -105,7 +107,7 @@ defmodule Vitrine.Server do
       {:idle, 0, 1, 1, 0}
   """
   @spec info(server()) :: info() | {:error, Vitrine.Error.t()}
-  def info(server), do: ask(server, :info, @patience)
+  def info(server), do: server |> Argument.process!("a server") |> ask(:info, @patience)
 
   @doc """
   Puts another version of the plugin in the place of the one that a server has.
@@ -115,7 +117,8 @@ defmodule Vitrine.Server do
   as it began, those that wait go to the new version. Then the answer is `:ok`.
 
   A version that cannot be loaded, or take over the variables, leaves everything as it was. The error
-  is that of `Vitrine.new/2`, `:vars`, or `:busy` while another upgrade is under way.
+  is that of `Vitrine.new/2`, `:vars`, `:busy` while another upgrade is under way, `:cancelled` if loading it was
+  cut off, or `:closed` if the server is not running, or ends meanwhile.
 
   `options` are changes to the server's options, as far as they are those of `Vitrine.new/2`. A server
   that is restarted by its supervisor begins with the source and the options that it was started with.
@@ -132,6 +135,8 @@ defmodule Vitrine.Server do
   """
   @spec upgrade(server(), Vitrine.source(), keyword()) :: :ok | {:error, Vitrine.Error.t()}
   def upgrade(server, source, options \\ []) do
+    Argument.process!(server, "a server")
+    Argument.local!(source, server)
     options = Options.upgrade!(options)
 
     case ask(server, {:upgrade, source, options}) do
@@ -199,6 +204,9 @@ defmodule Vitrine.Server do
 
   def handle_call({:function_exists?, name}, _from, state),
     do: {:reply, Vitrine.function_exists?(state.plugin, name), state}
+
+  def handle_call(:functions, _from, state),
+    do: {:reply, Vitrine.functions(state.plugin), state}
 
   def handle_call(:cancel, _from, state), do: {:reply, Vitrine.cancel(state.plugin), state}
   # Whoever asks has released the plugin before.

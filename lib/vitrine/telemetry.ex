@@ -189,19 +189,33 @@ defmodule Vitrine.Telemetry do
   end
 
   defp run(handler, event, measurements, metadata) do
-    case handler do
-      {module, function} -> apply(module, function, [event, measurements, metadata])
-      function -> function.(event, measurements, metadata)
+    # It may have failed, or another one been attached, since the work began.
+    if attached?(handler) do
+      case handler do
+        {module, function} -> apply(module, function, [event, measurements, metadata])
+        function -> function.(event, measurements, metadata)
+      end
     end
   catch
     kind, reason ->
       # No other handler that was attached meanwhile.
-      if :persistent_term.get(@key, nil) == handler, do: :persistent_term.put(@key, false)
+      if attached?(handler), do: :persistent_term.put(@key, false)
 
       Logger.error(
         "the telemetry handler #{inspect(handler)} failed with #{inspect(event)} and was detached: " <>
           Exception.format(kind, reason, __STACKTRACE__)
       )
+  end
+
+  defp attached?(handler), do: :persistent_term.get(@key, nil) == handler
+
+  @doc false
+  # Checks the configured handler, when the application starts.
+  @spec check_handler!() :: :ok
+  def check_handler! do
+    handler = Application.get_env(:vitrine, :telemetry_handler)
+    unless handler in [nil, false], do: handler!(handler)
+    :ok
   end
 
   # Looked up once, unless :telemetry is there and has not been started yet.

@@ -49,6 +49,8 @@ defmodule Vitrine.Wasi do
           | {:stdout, output()}
           | {:stderr, output()}
 
+  alias Vitrine.Argument
+
   @default_levels %{stdout: :info, stderr: :warning}
   @levels [:debug, :info, :warning, :error]
 
@@ -59,7 +61,9 @@ defmodule Vitrine.Wasi do
 
   def options!(options, paths) when is_list(options) do
     options =
-      Keyword.validate!(options, args: [], env: %{}, stdin: "", stdout: :log, stderr: :log)
+      options
+      |> Argument.keyword!(":wasi")
+      |> Keyword.validate!(args: [], env: %{}, stdin: "", stdout: :log, stderr: :log)
 
     {stdout, stdout_level} = output!(:stdout, options[:stdout])
     {stderr, stderr_level} = output!(:stderr, options[:stderr])
@@ -103,7 +107,7 @@ defmodule Vitrine.Wasi do
   end
 
   defp args!(args) do
-    unless is_list(args) and Enum.all?(args, &string?/1) do
+    unless Argument.list_of?(args, &string?/1) do
       raise ArgumentError,
             "expected :args of :wasi to be a list of strings, got: #{inspect(args)}"
     end
@@ -111,19 +115,19 @@ defmodule Vitrine.Wasi do
     args
   end
 
-  defp env!(env) when is_map(env) or is_list(env) do
-    for pair <- env do
-      case pair do
-        {name, value} -> if string?(name) and string?(value), do: pair, else: wrong_env(env)
-        _ -> wrong_env(env)
-      end
-    end
+  defp env!(env) when is_map(env) and not is_struct(env), do: env |> Map.to_list() |> env!()
+
+  defp env!(env) do
+    unless Argument.proper_list?(env), do: wrong_env!(env)
+    for pair <- env, not variable?(pair), do: wrong_env!(pair)
+    env
   end
 
-  defp env!(other), do: wrong_env(other)
+  defp variable?({name, value}), do: string?(name) and string?(value)
+  defp variable?(_other), do: false
 
-  defp wrong_env(env) do
-    raise ArgumentError, "expected :env of :wasi to be a map of strings, got: #{inspect(env)}"
+  defp wrong_env!(got) do
+    raise ArgumentError, "expected :env of :wasi to map strings to strings, got: #{inspect(got)}"
   end
 
   # Programs get them as C strings.

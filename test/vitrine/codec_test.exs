@@ -131,6 +131,32 @@ defmodule Vitrine.CodecTest do
       end
     end
 
+    defmodule Broken do
+      @behaviour Vitrine.Codec
+
+      @impl true
+      def encode(answer, _options), do: answer
+
+      @impl true
+      def decode(_bytes, options), do: options[:answer]
+    end
+
+    test "raises if one's own does not do what a codec does" do
+      plugin = guest!("rust_minimal")
+
+      for answer <- [:oops, {:ok, 1}, {:ok, [256]}, nil] do
+        assert_raise ArgumentError,
+                     ~r/Broken.encode\/2 to return {:ok, iodata} or {:error, /,
+                     fn ->
+                       Vitrine.call(plugin, "echo", answer, as: Broken)
+                     end
+      end
+
+      assert_raise ArgumentError, ~r/Broken.decode\/2 to return .*, got: :oops/, fn ->
+        Vitrine.call(plugin, "echo", "", as: {:raw, {Broken, answer: :oops}})
+      end
+    end
+
     test "takes one's own" do
       plugin = guest!("rust_minimal")
       assert Vitrine.call(plugin, "echo", "abc", as: {Backwards, :raw}) == {:ok, "cba"}

@@ -222,6 +222,24 @@ defmodule Vitrine.CompiledTest do
       assert error!(Vitrine.call(server, "count")).plugin == "p"
       assert error!(Vitrine.call(server, "count")).code == 2
     end
+
+    test "has its own options under those of a server or pool" do
+      compiled = compile!(@counter, fuel: 1_000)
+      options = [source: compiled, init_fuel: 10]
+      server = start_supervised!({Vitrine.Server, options})
+      pool = start_supervised!({Vitrine.Pool, options})
+
+      for callable <- [server, pool],
+          do: assert(error!(Vitrine.call(callable, "count")).code == 1)
+
+      assert Vitrine.Pool.upgrade(pool, compiled, init_fuel: 20) == :ok
+
+      for start <- [&Vitrine.Server.start_link/1, &Vitrine.Pool.start_link/1] do
+        assert_raise ArgumentError, ~r/:init_fuel together with :fuel/, fn ->
+          start.(source: @counter, init_fuel: 10)
+        end
+      end
+    end
   end
 
   describe "function_exists?/2" do

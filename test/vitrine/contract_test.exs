@@ -102,6 +102,9 @@ defmodule Vitrine.ContractTest do
             [export: []],
             [exports: "run"],
             [exports: [:run]],
+            [exports: ["run" | "stop"]],
+            [imports: ["env" | :any]],
+            %{exports: ["run"]},
             [imports: [{"a", "b", "c"}]],
             [imports: nil],
             [abi: 2]

@@ -17,6 +17,8 @@ defmodule Vitrine.ErrorTest do
       assert message.([]) == "m"
       assert message.(function: "f") == ~s(function "f": m)
       assert message.(plugin: "p") == ~s(plugin "p": m)
+      assert message.(message: nil) == ":trap"
+      assert message.(message: nil, reason: nil) == "unknown error"
       frames = [%{function: "a", index: 1, offset: 16}, %{function: nil, index: 2, offset: nil}]
       assert message.(backtrace: frames) == "m\n    at a (0x10)\n    at function 2"
     end

@@ -320,6 +320,55 @@ defmodule Vitrine.HostFunctionTest do
       end
 
       assert_raise ArgumentError, fn -> HostFunction.new("f", [], nil, fn -> 1 end, colour: 1) end
+
+      for {make, message} <- [
+            {fn -> HostFunction.new(:f, [], nil, fn -> 1 end) end, "the name .* string, got: :f"},
+            {fn -> HostFunction.new(<<255>>, [], nil, fn -> 1 end) end, "the name of a host"},
+            {fn -> HostFunction.new("f", :i64, nil, & &1) end, "parameters .* a list .*: :i64"},
+            {fn -> HostFunction.new("f", nil, nil, & &1) end, "parameters to be a list"},
+            {fn -> HostFunction.new("f", [:i32 | :i32], nil, & &1) end,
+             "parameters to be a list"},
+            {fn -> HostFunction.new("f", [], [:i32 | :i32], fn -> 1 end) end, "results to be a"},
+            {fn -> HostFunction.new("f", [], nil, fn -> 1 end, namespace: :env) end,
+             "namespace of a host function to be a string, got: :env"},
+            {fn -> HostFunction.new("f", [], nil, fn -> 1 end, %{}) end, "keyword list"}
+          ] do
+        assert_raise ArgumentError, ~r/#{message}/, make
+      end
+    end
+  end
+
+  describe "a host function without declared types" do
+    @twice ~S"""
+    (module
+      (import "extism:host/user" "greet" (func (param i64) (result i64)))
+      (import "extism:host/user" "note" (func (param i64 i64))))
+    """
+
+    test "must take as many arguments as the import has parameters, or one more" do
+      note = fn _, _ -> :ok end
+
+      for {functions, name, params, arity} <- [
+            {%{"greet" => fn -> "" end, "note" => note}, "greet", 1, 0},
+            {%{"greet" => fn _, _, _ -> "" end, "note" => note}, "greet", 1, 3},
+            {%{"greet" => & &1, "note" => & &1}, "note", 2, 1}
+          ],
+          load <- [&Vitrine.new/2, &Vitrine.compile/2] do
+        error = error!(load.(@twice, host_functions: functions))
+        assert error.reason == :link
+
+        assert error.message =~
+                 "imports the host function #{inspect(name)} with #{params} parameters: expected a " <>
+                   "function of as many arguments, or one more for the context, got one of #{arity}"
+      end
+
+      {:ok, compiled} =
+        Vitrine.compile(@twice, host_functions: %{"greet" => & &1, "note" => note})
+
+      with_context = %{"greet" => fn a, _ -> a end, "note" => fn _, _, _ -> :ok end}
+      assert {:ok, _} = Vitrine.new(compiled, host_functions: with_context)
+      wrong = %{"greet" => & &1, "note" => & &1}
+      assert reason(Vitrine.new(compiled, host_functions: wrong)) == :link
     end
   end
 

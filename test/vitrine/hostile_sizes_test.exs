@@ -12,14 +12,14 @@ defmodule Vitrine.HostileSizesTest do
       (import "extism:host/env" "error_set" (func $error (param i64)))
       (import "extism:host/env" "output_set" (func $output (param i64 i64)))
       (import "extism:host/env" "http_request" (func $http (param i64 i64) (result i64)))
-      (import "extism:host/user" "f" (func $f #{String.duplicate("(param i64)", 100)}))
+      (import "extism:host/user" "f" (func $f (param i64 i64 i64 i64)))
       #{memory}
       #{body})
     """
   end
 
   defp load!(source, options \\ []) do
-    new!(source, Keyword.merge([host_functions: %{"f" => fn _ -> "" end}], options))
+    new!(source, Keyword.merge([host_functions: %{"f" => fn _, _, _, _ -> "" end}], options))
   end
 
   test "an error message is cut, and says by how much" do
@@ -68,16 +68,13 @@ defmodule Vitrine.HostileSizesTest do
   end
 
   test "the arguments of a host function are weighed together before they are copied" do
-    call = "(local.get $at) " |> String.duplicate(100)
-
     plugin =
       load!(
         module("""
         (func (export "run") (local $at i64)
-          (local.set $at (call $alloc (i64.const 20000)))
-          (call $f #{call}))
+          (local.set $at (call $alloc (i64.const 500000)))
+          (call $f (local.get $at) (local.get $at) (local.get $at) (local.get $at)))
         """),
-        host_functions: %{"f" => fn args -> args end},
         limits: [output_bytes: 1_000_000]
       )
 
@@ -92,7 +89,7 @@ defmodule Vitrine.HostileSizesTest do
       (func (export "run") (call $output (call $alloc (i64.const 500000)) (i64.const 500000)))
       """)
 
-    options = [source: source, host_functions: %{"f" => fn _ -> "" end}]
+    options = [source: source, host_functions: %{"f" => fn _, _, _, _ -> "" end}]
     server = start_supervised!({Vitrine.Server, options})
     test = self()
 

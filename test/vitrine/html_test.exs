@@ -40,12 +40,16 @@ defmodule Vitrine.HTMLTest do
       for {key, value} <- [
             events: ["hook"],
             events: "click",
+            events: ["click" | "focus"],
             target: :a,
             classes: [:a],
             schemes: ["HTTP"],
             images: "*",
+            schemes: ["https" | "http"],
             tags: [1],
+            tags: ["b" | "i"],
             attributes: ["x"],
+            attributes: [{"b", "x"} | {"b", "y"}],
             properties: nil,
             contained: nil,
             max_bytes: 0,
@@ -57,6 +61,10 @@ defmodule Vitrine.HTMLTest do
       end
 
       assert_raise ArgumentError, ~r/unknown keys \[:x\]/, fn -> clean!("x", x: 1) end
+
+      assert_raise ArgumentError, ~r/the options to be a keyword list/, fn ->
+        HTML.sanitize("x", %{namespace: "a"})
+      end
     end
 
     test "what runs cannot be allowed" do

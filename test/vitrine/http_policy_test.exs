@@ -65,6 +65,33 @@ defmodule Vitrine.HTTPPolicyTest do
       end
     end
 
+    test "that could never be reached are refused" do
+      for {host, fault} <- [
+            {"https://api.example.com/", "has a scheme"},
+            {"example.com/path", "has a path"},
+            {"example.com:80", "has a port"},
+            {"*:443", "has a port"},
+            {"[::1]:80", "has a port"},
+            {"", "is empty"}
+          ] do
+        assert_raise ArgumentError,
+                     ~r/path, but #{Regex.escape(inspect(host))} #{fault}/,
+                     fn ->
+                       plugin!(allowed_hosts: ["example.com", host])
+                     end
+      end
+
+      for host <- ["[::1]", "*.example.com", "10.0.0.[0-9]", "*"],
+          do: assert(plugin!(allowed_hosts: [host]))
+    end
+
+    test "are named by the refusal of another one" do
+      hosts = for n <- 1..7, do: "#{n}.example.com"
+      error = error!(get(plugin!(allowed_hosts: hosts), "https://example.com/"))
+      assert error.message =~ ", allowed are: 1.example.com, 2.example.com, "
+      assert error.message =~ "5.example.com and 2 more"
+    end
+
     test "are names and patterns of names" do
       for {pattern, host, allowed} <- [
             {"example.com", "example.com", true},
@@ -259,7 +286,10 @@ defmodule Vitrine.HTTPPolicyTest do
     test "to a host that is not allowed is refused" do
       pages = %{"http://a/" => redirect("http://b/x")}
       message = message(run(policy(["a"], pages), "http://a/"))
-      assert message == "HTTP request to http://b/x is not allowed, to which http://a/ redirects"
+
+      assert message ==
+               "HTTP request to http://b/x is not allowed, to which http://a/ redirects, allowed are: a"
+
       assert [%{url: "http://a/"}] = requested()
     end
 

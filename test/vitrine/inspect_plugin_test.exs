@@ -154,6 +154,10 @@ defmodule Vitrine.InspectPluginTest do
         assert reason(Vitrine.compile(source, options)) == :link
       end
 
+      handle = ~S|(module (import "extism:host/user" "f" (func (param i64) (result i64))))|
+      assert [arity] = refused(handle, host_functions: %{"f" => fn _, _, _ -> "" end})
+      assert arity =~ ~s("f" with 1 parameters: expected a function of as many arguments)
+
       global = ~S|(module (import "extism:host/user" "f" (global i32)))|
 
       assert refused(global, typed.([:i32])) == [
@@ -172,7 +176,16 @@ defmodule Vitrine.InspectPluginTest do
         assert reason(Vitrine.inspect_plugin(bytes)) == :compile
       end
 
+      assert error!(Vitrine.inspect_plugin("missing.wasm")).message =~
+               ~s(this is neither: "missing.wasm". Read a file first)
+
       assert_raise ArgumentError, fn -> Vitrine.inspect_plugin("(module)", nam: 1) end
+
+      for wrong <- [nil, %{}, Vitrine.compile!("(module)")] do
+        assert_raise ArgumentError, ~r/the bytes of a module/, fn ->
+          Vitrine.inspect_plugin(wrong)
+        end
+      end
     end
 
     test "runs nothing, and makes no atoms of what it finds" do

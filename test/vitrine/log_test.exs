@@ -11,7 +11,11 @@ defmodule Vitrine.LogTest do
     format = "$metadata[$level] $message\n"
 
     capture_log(
-      [format: format, metadata: [:plugin, :request, :pid], colors: [enabled: false]] ++ options,
+      [
+        format: format,
+        metadata: [:plugin, :plugin_function, :request, :pid],
+        colors: [enabled: false]
+      ] ++ options,
       function
     )
   end
@@ -31,10 +35,11 @@ defmodule Vitrine.LogTest do
              ~w(debug debug info warn error)
   end
 
-  test "lines come from the calling process, with its metadata and the plugin's name", ctx do
+  test "lines come from the calling process, with its metadata and the names of plugin and function",
+       ctx do
     Logger.metadata(request: "abc")
     log = captured(fn -> Vitrine.call!(ctx.plugin, "log_all", "a line") end)
-    assert log =~ "plugin=rust"
+    assert log =~ "plugin=rust plugin_function=log_all"
     assert log =~ "request=abc"
     assert log =~ "pid=#{inspect(self()) |> String.trim_leading("#PID")}"
   end

@@ -77,7 +77,7 @@ defmodule Vitrine.ManifestTest do
              ~s(must be keyed by paths of the host, got: "ro:")},
             {%{"wasm" => 1}, "wasm must be a list of sources, got: 1"},
             {%{"wasm" => nil}, "wasm must be a list of sources, got: nil"},
-            {%{"wasm" => []}, "No wasm files specified in Extism manifest"},
+            {%{"wasm" => []}, "wasm must be a list of at least one source, got: []"},
             {%{"wasm" => [1]}, "wasm[0] must be a map, got: 1"},
             {%{"wasm" => [%{}]}, "wasm[0] must have one of path, data and url, got: []"},
             {%{"wasm" => [%{"path" => 1}]}, "wasm[0].path must be a path of a file, got: 1"},
@@ -156,7 +156,7 @@ defmodule Vitrine.ManifestTest do
   describe "a manifest" do
     test "has its configuration read by the plugin, and options are merged over it" do
       manifest = %{wasm: [%{path: wasm("rust")}], config: %{"a" => "1", b: "2"}}
-      plugin = new!(manifest, host_functions: host_functions(), config: %{b: 3, c: "4"})
+      plugin = new!(manifest, host_functions: host_functions(), config: %{b: "3", c: "4"})
 
       for {key, value} <- [{"a", "1"}, {"b", "3"}, {"c", "4"}, {"d", ""}] do
         assert Vitrine.call(plugin, "config_value", key) == {:ok, value}
@@ -270,7 +270,7 @@ defmodule Vitrine.ManifestTest do
     end
 
     test "as a struct is checked like a map" do
-      assert message(%Manifest{wasm: []}) =~ "No wasm files"
+      assert message(%Manifest{wasm: []}) =~ "wasm must be a list of at least one"
       assert message(%Manifest{wasm: [%{data: @rc}], timeout_ms: :soon}) =~ "timeout_ms"
     end
 

@@ -97,6 +97,12 @@ defmodule Vitrine.PlugTest do
       refute conn.halted
     end
 
+    test "raises if the function makes no conn" do
+      assert_raise ArgumentError, ~r/:on_error to return a conn, got: :oops/, fn ->
+        request("GET", "/") |> run(answering("no json"), on_error: fn _, _ -> :oops end)
+      end
+    end
+
     test "with an answer that is too large" do
       large = %{"action" => "respond", "body" => String.duplicate("x", 1000)}
       request("GET", "/") |> run(answering(large), change: [:respond], max_answer_bytes: 1000)
@@ -817,6 +823,9 @@ defmodule Vitrine.PlugTest do
     test "refuses options that are wrong" do
       for {options, message} <- [
             {[plugin: nil], ":plugin"},
+            {[plugin: "filter.wasm"], ":plugin to be a pool or a server"},
+            {[plugin: {:ok, "pool"}], ~s(got: {:ok, "pool"}: match on {:ok, plugin} first)},
+            {[plugin: fn -> MyApp.Filter end], ":plugin"},
             {[unknown: 1], "unknown"},
             {[function: :on_request], ":function"},
             {[timeout: -1], ":timeout"},
@@ -830,6 +839,10 @@ defmodule Vitrine.PlugTest do
             {[read: [:everything]], "in :read: "},
             {[read: [headers: "accept"]], ":headers"},
             {[read: [headers: ["a b"]]], "no header"},
+            {[read: [headers: ["a" | "b"]]], ":headers to be a list"},
+            {[read: ["query"]], "in :read: "},
+            {[read: [:query | :peer]], "in :read: "},
+            {[read: [body: [:max_bytes]]], ":body to be a keyword list"},
             {[read: [body: :all]], ":body"},
             {[read: [body: [too_large: :skip]]], ":max_bytes"},
             {[read: [body: [max_bytes: 1, multipart: :parse]]], ":multipart"},
@@ -841,13 +854,13 @@ defmodule Vitrine.PlugTest do
             {[change: [request_headers: ["content-length"]]], "no header that can be granted"},
             {[change: [response_headers: ["Transfer-Encoding"]]], "no header that can be granted"}
           ] do
-        error = assert_raise ArgumentError, fn -> Vitrine.Plug.init([plugin: :p] ++ options) end
-
-        if options != [plugin: nil],
-          do: assert(error.message =~ message, inspect({options, error}))
+        options = Keyword.put_new(options, :plugin, :p)
+        error = assert_raise ArgumentError, fn -> Vitrine.Plug.init(options) end
+        assert error.message =~ message, inspect({options, error})
       end
 
       assert_raise ArgumentError, ~r/:plugin/, fn -> Vitrine.Plug.init([]) end
+      assert_raise ArgumentError, ~r/keyword list/, fn -> Vitrine.Plug.init(%{plugin: :p}) end
     end
 
     test "makes what a module can be compiled with" do

@@ -22,7 +22,8 @@ defmodule Vitrine.PoolTest do
              ~r/expected :min_idle to be at most :size, which is 2, got: 3/},
             {[partitions: 3, size: 2], ~r/:partitions to be at most :size/},
             {[reset: :yes], ~r/expected :reset to be true or false, got: :yes/},
-            {[vars: [a: "b"]], ~r/expected :vars to be a map, got: \[a: "b"\]/},
+            {[vars: [a: "b"]], ~r/variables to be a map .*, got: a keyword list/},
+            {[vars: %URI{}], ~r/variables to be a map .*, got: a struct/},
             {[vars: %{a: "b"}], ~r/variables/},
             {[on_trap: :keep], ~r/on_trap/},
             {[scheduler: :fast], ~r/:scheduler/},
@@ -32,6 +33,12 @@ defmodule Vitrine.PoolTest do
         assert_raise ArgumentError, message, fn ->
           Pool.start_link([source: "missing.wasm"] |> Keyword.merge(options))
         end
+      end
+    end
+
+    test "takes options as a keyword list only" do
+      for start <- [&Pool.start_link/1, &Pool.child_spec/1], wrong <- [%{source: "x"}, nil] do
+        assert_raise ArgumentError, ~r/the options to be a keyword list/, fn -> start.(wrong) end
       end
     end
 
@@ -181,11 +188,33 @@ defmodule Vitrine.PoolTest do
       assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
     end
 
+    test "refuses what is no timeout" do
+      pool = pool!(size: 1)
+
+      for timeout <- [nil, false] do
+        assert_raise ArgumentError, ~r/:timeout to be milliseconds/, fn ->
+          Vitrine.call(pool, "echo", "", timeout: timeout)
+        end
+      end
+    end
+
     test "leaves no message behind" do
       pool = pool!(size: 1)
       tasks = for _ <- 1..20, do: Task.async(fn -> messages_after(pool) end)
       assert Task.await_many(tasks) == List.duplicate(0, 20)
       assert Process.info(pool, :message_queue_len) == {:message_queue_len, 0}
+    end
+  end
+
+  describe "info/1" do
+    test "of a process that is no pool says so" do
+      server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
+      assert error!(Pool.info(server)).message =~ "the process is no pool"
+      assert error!(Pool.info(:nobody)).message =~ "the pool :nobody is not running: there is no"
+
+      for wrong <- [guest!("rust_minimal"), {:ok, server}, nil, "pool"] do
+        assert_raise ArgumentError, ~r/expected a pool, got: /, fn -> Pool.info(wrong) end
+      end
     end
   end
 

@@ -30,7 +30,37 @@ defmodule Vitrine.RunTest do
     {:ok, compiled: compiled}
   end
 
+  describe "run!/4 and compile!/2" do
+    test "raise the error", %{compiled: compiled} do
+      assert_raise Vitrine.Error, ~r/plugin "p", function "trap"/, fn ->
+        Vitrine.run!(compiled, "trap")
+      end
+
+      assert Vitrine.run!(compiled, "echo", "hi") == "hi"
+      assert_raise Vitrine.Error, ~r/missing.wasm/, fn -> Vitrine.compile!("missing.wasm") end
+    end
+  end
+
   describe "run/4" do
+    test "takes a compiled plugin only", %{compiled: compiled} do
+      for {wrong, advice} <- [
+            {{:ok, compiled}, ": match on {:ok, compiled} first"},
+            {new!("(module)"), ": use Vitrine.call/4"},
+            {"p.wasm", ": Vitrine.compile/2 makes one of a source"},
+            {nil, "got: nil"}
+          ] do
+        error = assert_raise ArgumentError, fn -> Vitrine.run(wrong, "echo") end
+        assert error.message =~ "expected a compiled plugin, got: "
+        assert String.ends_with?(error.message, advice)
+      end
+
+      assert_raise ArgumentError, ~r/name of a function/, fn -> Vitrine.run(compiled, :echo) end
+
+      assert_raise ArgumentError, ~r/keyword list/, fn ->
+        Vitrine.run(compiled, "echo", "", %{})
+      end
+    end
+
     test "answers with the output", %{compiled: compiled} do
       assert Vitrine.run(compiled, "echo", ["he", "llo"]) == {:ok, "hello"}
       assert Vitrine.run(compiled, "echo") == {:ok, ""}

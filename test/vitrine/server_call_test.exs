@@ -181,8 +181,20 @@ defmodule Vitrine.ServerCallTest do
       assert Process.info(server, :message_queue_len) == {:message_queue_len, 0}
     end
 
+    test "refuses what is no timeout" do
+      server = start!()
+
+      for timeout <- [nil, false, -1, "5"] do
+        assert_raise ArgumentError, ~r/:timeout to be milliseconds/, fn ->
+          Vitrine.call(server, "echo", "", timeout: timeout)
+        end
+      end
+    end
+
     test "of a server that is not there is closed" do
-      assert reason(Vitrine.call(:no_such_server, "echo")) == :closed
+      error = error!(Vitrine.call(:no_such_server, "echo"))
+      assert {error.reason, error.function} == {:closed, "echo"}
+      assert error.message =~ ":no_such_server is not running: no process"
       server = start!()
       assert Vitrine.close(server) == :ok
       assert reason(Vitrine.call(server, "echo")) == :closed

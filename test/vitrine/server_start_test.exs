@@ -39,6 +39,11 @@ defmodule Vitrine.ServerStartTest do
         end
       end
 
+      for start <- [&Server.start_link/1, &Server.child_spec/1],
+          wrong <- [%{source: "x"}, nil, "game.wasm"] do
+        assert_raise ArgumentError, ~r/the options to be a keyword list/, fn -> start.(wrong) end
+      end
+
       assert_raise ArgumentError, ~r/restore_vars: true .* :name/, fn ->
         Server.start_link(source: wasm("rust"), restore_vars: true)
       end
@@ -135,6 +140,13 @@ defmodule Vitrine.ServerStartTest do
     test "of a server that is not there is :closed" do
       assert reason(Server.info(:no_such_server)) == :closed
       assert Vitrine.close(:no_such_server) == :ok
+    end
+
+    test "takes a server only" do
+      for question <- [&Server.info/1, &Server.upgrade(&1, "(module)")],
+          wrong <- [new!("(module)"), {:ok, self()}, nil] do
+        assert_raise ArgumentError, ~r/expected a server, got: /, fn -> question.(wrong) end
+      end
     end
   end
 end

@@ -233,7 +233,8 @@ defmodule Vitrine.TelemetryTest do
       test = self()
       Telemetry.attach(fn _, _, _ -> if self() == test, do: raise("broken handler") end)
       log = capture_log(fn -> assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"} end)
-      assert log =~ "broken handler" and log =~ "was detached"
+      assert log =~ "broken handler"
+      assert [_before, _after] = String.split(log, "was detached")
       assert capture_log(fn -> assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"} end) == ""
     end
   end
@@ -263,6 +264,19 @@ defmodule Vitrine.TelemetryTest do
       assert Telemetry.handler() == false
       configure("M.f")
       assert_raise ArgumentError, ~r/telemetry handler/, fn -> Telemetry.handler() end
+    end
+
+    test "is looked at when the application starts" do
+      configure("M.f")
+
+      assert_raise ArgumentError, ~r/telemetry handler to be a function .*, got: "M.f"/, fn ->
+        Vitrine.Application.start(:normal, [])
+      end
+
+      for right <- [nil, false, {__MODULE__, :note}, fn _, _, _ -> :ok end] do
+        configure(right)
+        assert Telemetry.check_handler!() == :ok
+      end
     end
   end
 

@@ -122,6 +122,14 @@ defmodule Vitrine.TraceTest do
       assert_raise ArgumentError, ~r/:max_events/, fn ->
         Vitrine.trace(plugin, "echo", "", max_events: 0)
       end
+
+      assert_raise ArgumentError, ~r/:trace is for Vitrine.call/, fn ->
+        Vitrine.trace(plugin, "echo", "", trace: & &1)
+      end
+
+      assert_raise ArgumentError, ~r/keyword list/, fn ->
+        Vitrine.trace(plugin, "echo", "", %{})
+      end
     end
   end
 

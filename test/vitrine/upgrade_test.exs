@@ -117,6 +117,10 @@ defmodule Vitrine.UpgradeTest do
         Server.upgrade(server, version(2), colour: 1)
       end
 
+      assert_raise ArgumentError, ~r/the options to be a keyword list/, fn ->
+        Server.upgrade(server, version(2), %{timeout: 5})
+      end
+
       assert version!(server) == 1
       assert %{version: 1, upgrading: false} = Server.info(server)
       assert %{"a" => _} = Vitrine.vars(server)

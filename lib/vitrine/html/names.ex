@@ -6,12 +6,12 @@ defmodule Vitrine.HTML.Names do
   @spec event(String.t(), String.t()) :: {:ok, String.t()} | :error
   def event(namespace, event) when is_binary(namespace) and is_binary(event) do
     prefix = "vitrine:" <> namespace <> ":"
-    size = byte_size(prefix)
+    if String.starts_with?(event, prefix), do: {:ok, rest(event, prefix)}, else: :error
+  end
 
-    case event do
-      <<^prefix::binary-size(size), name::binary>> -> {:ok, name}
-      _other -> :error
-    end
+  defp rest(event, prefix) do
+    size = byte_size(prefix)
+    binary_part(event, size, byte_size(event) - size)
   end
 
   @doc "See `Vitrine.HTML.params/2`."

@@ -2,7 +2,9 @@ defmodule Vitrine.HTML.Options do
   @moduledoc false
   # The options of Vitrine.HTML, checked.
 
-  alias Vitrine.Native
+  import Vitrine.Argument, only: [list_of?: 2, text?: 1]
+
+  alias Vitrine.{Argument, Native}
 
   @namespace ~r/\A[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*\z/
 
@@ -30,7 +32,7 @@ defmodule Vitrine.HTML.Options do
   @doc "The options as the NIF takes them."
   @spec policy!(keyword()) :: map()
   def policy!(options) do
-    policy = options |> Keyword.validate!(@defaults) |> Map.new()
+    policy = options |> Argument.keyword!() |> Keyword.validate!(@defaults) |> Map.new()
     Enum.each(policy, &check!/1)
     policy = %{policy | target: policy.target && to_string(policy.target)}
 
@@ -61,17 +63,17 @@ defmodule Vitrine.HTML.Options do
   defp check!({:events, events}) do
     known = @events ++ @more_events
 
-    unless is_list(events) and Enum.all?(events, &(&1 in known)),
+    unless list_of?(events, &(&1 in known)),
       do: wrong!(:events, "a list of #{Enum.join(known, ", ")}", events)
   end
 
   defp check!({:target, target}) do
-    unless target == nil or is_integer(target) or (is_binary(target) and String.valid?(target)),
+    unless target == nil or is_integer(target) or text?(target),
       do: wrong!(:target, "an integer or a selector", target)
   end
 
   defp check!({:schemes, schemes}) do
-    unless texts?(schemes) and Enum.all?(schemes, &(&1 =~ ~r/\A[a-z][a-z0-9+.-]*\z/)),
+    unless list_of?(schemes, &(text?(&1) and &1 =~ ~r/\A[a-z][a-z0-9+.-]*\z/)),
       do: wrong!(:schemes, "a list of schemes in lower case", schemes)
 
     case Enum.filter(schemes, &(&1 in @bad_schemes)) do
@@ -81,13 +83,13 @@ defmodule Vitrine.HTML.Options do
   end
 
   defp check!({key, value}) when key in [:classes, :images, :tags, :properties] do
-    unless texts?(value), do: wrong!(key, "a list of strings", value)
+    unless list_of?(value, &text?/1), do: wrong!(key, "a list of strings", value)
   end
 
   defp check!({:attributes, attributes}) do
-    pair? = &match?({element, name} when is_binary(element) and is_binary(name), &1)
+    pair? = &(match?({_, _}, &1) and text?(elem(&1, 0)) and text?(elem(&1, 1)))
 
-    unless is_list(attributes) and Enum.all?(attributes, pair?),
+    unless list_of?(attributes, pair?),
       do: wrong!(:attributes, "a list of {element, attribute}", attributes)
   end
 
@@ -104,8 +106,6 @@ defmodule Vitrine.HTML.Options do
     unless is_integer(depth) and depth in 1..256,
       do: wrong!(:max_depth, "a number from 1 to 256", depth)
   end
-
-  defp texts?(list), do: is_list(list) and Enum.all?(list, &(is_binary(&1) and String.valid?(&1)))
 
   defp wrong!(key, expected, got) do
     raise ArgumentError, "expected #{inspect(key)} to be #{expected}, got: #{inspect(got)}"

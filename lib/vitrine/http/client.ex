@@ -28,6 +28,7 @@ defmodule Vitrine.HTTP.Client do
 
   @behaviour Vitrine.HTTP
 
+  alias Vitrine.Argument
   alias Vitrine.HTTP.Client.{Body, Connection, Head}
   alias Vitrine.HTTP.{Headers, Redirect, Request, Response, URL}
 
@@ -35,7 +36,7 @@ defmodule Vitrine.HTTP.Client do
 
   @impl true
   def init(options) do
-    options = Keyword.validate!(options, @defaults)
+    options = options |> Argument.keyword!() |> Keyword.validate!(@defaults)
     positive!(options, :max_header_bytes)
     unless options[:connect_timeout] == :infinity, do: positive!(options, :connect_timeout)
 

@@ -59,7 +59,7 @@ defmodule Vitrine.HTTP.Exchange do
   defp allowed(policy, url, how) do
     if Hosts.allowed?(policy.hosts, url.host),
       do: :ok,
-      else: error("HTTP request to #{shown(url)} is not allowed#{how}")
+      else: error("HTTP request to #{shown(url)} is not allowed#{how}#{Hosts.told(policy.hosts)}")
   end
 
   defp method(method, _url) when method in @methods, do: {:ok, method}

@@ -7,6 +7,9 @@ defmodule Vitrine.HTTP.Hosts do
   @type t :: :all | [{literal :: String.t(), pattern :: [token()] | nil}]
   @typep token :: :any | :one | {:set, boolean(), [{byte(), byte()}]} | byte()
 
+  # How many of them a refusal names.
+  @most_named 5
+
   @doc "Patterns, ready to be matched."
   @spec compile([String.t()]) :: t()
   def compile(patterns) do
@@ -17,12 +20,35 @@ defmodule Vitrine.HTTP.Hosts do
     end
   end
 
+  @doc "Why a pattern can never be that of a host, or `nil`."
+  @spec fault(String.t()) :: String.t() | nil
+  def fault(pattern) do
+    cond do
+      pattern == "" -> "is empty"
+      pattern =~ "://" -> "has a scheme"
+      pattern =~ "/" -> "has a path"
+      # In brackets there are addresses of IPv6, and sets of characters.
+      String.replace(pattern, ~r/\[[^\]]*\]/, "") =~ ":" -> "has a port"
+      true -> nil
+    end
+  end
+
   @doc "Whether a host, in lower case, is one of these."
   @spec allowed?(t(), String.t()) :: boolean()
   def allowed?(:all, _host), do: true
 
   def allowed?(hosts, host) do
     Enum.any?(hosts, fn {literal, tokens} -> literal == host or match(tokens, host) == :yes end)
+  end
+
+  @doc "What the refusal of another host says of these."
+  @spec told(t()) :: String.t()
+  def told([]), do: ""
+
+  def told(hosts) do
+    {named, more} = Enum.split(hosts, @most_named)
+    more = if more == [], do: "", else: " and #{length(more)} more"
+    ", allowed are: #{Enum.map_join(named, ", ", fn {literal, _} -> literal end)}#{more}"
   end
 
   defp tokens("", tokens), do: Enum.reverse(tokens)

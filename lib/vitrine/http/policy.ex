@@ -2,6 +2,7 @@ defmodule Vitrine.HTTP.Policy do
   @moduledoc false
   # What a plugin may request, and by which client.
 
+  alias Vitrine.Argument
   alias Vitrine.HTTP.Hosts
 
   @max_redirects 10
@@ -23,16 +24,24 @@ defmodule Vitrine.HTTP.Policy do
           max_redirects: non_neg_integer()
         }
 
-  @doc "The option `:allowed_hosts`, checked and ready to be matched."
-  @spec hosts!(term()) :: Hosts.t()
-  def hosts!(hosts) do
-    if is_list(hosts) and Enum.all?(hosts, &(is_binary(&1) and String.valid?(&1))) do
-      Hosts.compile(hosts)
-    else
+  @doc "The option `:allowed_hosts`, checked and ready to be matched; without it, what the manifest has."
+  @spec hosts!(term(), [String.t()]) :: Hosts.t()
+  def hosts!(nil, hosts), do: Hosts.compile(hosts)
+
+  def hosts!(hosts, _of_manifest) do
+    unless Argument.list_of?(hosts, &Argument.text?/1) do
       raise ArgumentError,
             "expected :allowed_hosts to be a list of names or patterns such as " <>
               ~s("*.example.com", got: #{inspect(hosts)})
     end
+
+    for host <- hosts, fault = Hosts.fault(host) do
+      raise ArgumentError,
+            "expected :allowed_hosts to be names or patterns such as " <>
+              ~s("*.example.com" or "[::1]", without scheme, port and path, but #{inspect(host)} #{fault})
+    end
+
+    Hosts.compile(hosts)
   end
 
   @doc "The option `:http`, a client or `false`."

@@ -2,7 +2,7 @@ defmodule Vitrine.LiveView.Options do
   @moduledoc false
   # The options of Vitrine.LiveView.attach/3, checked where they are given.
 
-  alias Vitrine.{HTML, Options}
+  alias Vitrine.{Argument, HTML, Options}
   alias __MODULE__, as: Checked
 
   defstruct [
@@ -42,7 +42,9 @@ defmodule Vitrine.LiveView.Options do
   @doc "The options of a view with this name."
   @spec check!(atom(), keyword()) :: t()
   def check!(name, options) do
-    options = struct!(Checked, Keyword.validate!(options, keys()))
+    options =
+      options |> Argument.keyword!() |> Keyword.validate!(keys()) |> then(&struct!(Checked, &1))
+
     options = %{options | namespace: options.namespace || to_string(name)}
     Enum.each(Map.from_struct(options), &check_one!/1)
     with_topic!(options)
@@ -61,11 +63,13 @@ defmodule Vitrine.LiveView.Options do
   defp with_topic!(%{pubsub: nil} = options), do: options
   defp with_topic!(options), do: %{options | topic: topic!(options.plugin, options.topic)}
 
-  defp check_one!({:plugin, nil}), do: wrong(:plugin, "a server or a pool", nil)
-
   # Events and renders are called by processes of their own, at the same time.
-  defp check_one!({:plugin, %Vitrine.Plugin{} = plugin}),
-    do: wrong(:plugin, "a Vitrine.Server or a Vitrine.Pool, which can be shared", plugin)
+  defp check_one!({:plugin, plugin}) do
+    Argument.process!(
+      plugin,
+      "the option :plugin to be a Vitrine.Server or a Vitrine.Pool, which can be shared"
+    )
+  end
 
   defp check_one!({:namespace, namespace}) do
     unless is_binary(namespace) and namespace?(namespace),
@@ -79,7 +83,7 @@ defmodule Vitrine.LiveView.Options do
   end
 
   defp check_one!({:take, keys}) do
-    unless is_list(keys) and Enum.all?(keys, &is_binary/1),
+    unless Argument.list_of?(keys, &is_binary/1),
       do: wrong(:take, "a list of strings", keys)
   end
 

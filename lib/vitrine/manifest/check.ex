@@ -2,6 +2,7 @@ defmodule Vitrine.Manifest.Check do
   @moduledoc false
   # The parts of a manifest but for its modules, checked and put into the form of the struct.
 
+  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
   alias Vitrine.Manifest.{Fault, Wasm}
@@ -141,6 +142,4 @@ defmodule Vitrine.Manifest.Check do
 
   def timeout(other),
     do: expected(["timeout_ms"], "milliseconds, from 0 to #{@max_timeout}", other)
-
-  defp proper_list?(list), do: is_list(list) and List.improper?(list) == false
 end

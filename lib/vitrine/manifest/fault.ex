@@ -79,8 +79,4 @@ defmodule Vitrine.Manifest.Fault do
 
     if is_list(checked), do: {:ok, Enum.reverse(checked)}, else: checked
   end
-
-  @doc "Whether a value is a text."
-  @spec text?(term()) :: boolean()
-  def text?(value), do: is_binary(value) and String.valid?(value)
 end

@@ -2,6 +2,7 @@ defmodule Vitrine.Manifest.Wasm do
   @moduledoc false
   # The modules of a manifest: where each comes from, and what it is called when they are linked.
 
+  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
   alias Vitrine.Manifest.{Check, Fault, Text}
@@ -19,10 +20,10 @@ defmodule Vitrine.Manifest.Wasm do
 
   @doc "The sources of a manifest, whose names do not clash."
   @spec sources(term()) :: checked([map()])
-  def sources([]), do: {:error, "No wasm files specified in Extism manifest"}
+  def sources([]), do: expected(["wasm"], "a list of at least one source", [])
 
   def sources(sources) do
-    if is_list(sources) and not List.improper?(sources) do
+    if proper_list?(sources) do
       with {:ok, sources} <- sources |> Enum.with_index() |> each(&source/1),
            {:ok, _} <- names(sources) do
         {:ok, sources}

@@ -92,8 +92,8 @@ defmodule Vitrine.Plug.Body do
     case conn.private do
       %{@kept => {bytes, _}} when byte_size(bytes) > length ->
         {kept, state} = conn.private[@kept]
-        <<first::binary-size(length), others::binary>> = kept
-        {:more, first, keep(conn, others, state)}
+        others = binary_part(kept, length, byte_size(kept) - length)
+        {:more, binary_part(kept, 0, length), keep(conn, others, state)}
 
       %{@kept => {bytes, :whole}} ->
         {:ok, bytes, keep(conn, "", :whole)}

@@ -37,7 +37,7 @@ defmodule Vitrine.Plug.Failure do
     Changes.respond(conn, status, [], body)
   end
 
-  def of_request(conn, error, function), do: function.(conn, error)
+  def of_request(conn, error, function), do: conn!(function.(conn, error), conn)
 
   @doc "The conn of a response on which the plugin failed."
   @spec of_response(conn, Error.t(), policy()) :: conn when conn: Vitrine.Plug.conn()
@@ -52,7 +52,14 @@ defmodule Vitrine.Plug.Failure do
     raise ResponseError, error: error, plug_status: status
   end
 
-  def of_response(conn, error, function), do: function.(conn, error)
+  def of_response(conn, error, function), do: conn!(function.(conn, error), conn)
+
+  defp conn!(%conn{} = result, %conn{}), do: result
+
+  defp conn!(other, _conn) do
+    raise ArgumentError,
+          "expected the function of :on_error to return a conn, got: #{inspect(other)}"
+  end
 
   @doc "The error with which a request went on."
   @spec error(Vitrine.Plug.conn()) :: Error.t() | nil

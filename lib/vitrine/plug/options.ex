@@ -3,6 +3,7 @@ defmodule Vitrine.Plug.Options do
   # The options of Vitrine.Plug, checked. What comes of them has no references in it, so that a
   # pipeline can keep it from when it was compiled.
 
+  alias Vitrine.{Argument, Compiled}
   alias Vitrine.HTTP.Headers
   alias Vitrine.Plug.Failure
 
@@ -54,6 +55,7 @@ defmodule Vitrine.Plug.Options do
   def new!(options) do
     options =
       options
+      |> Argument.keyword!()
       |> Keyword.validate!(
         plugin: nil,
         function: "on_request",
@@ -109,10 +111,17 @@ defmodule Vitrine.Plug.Options do
     end
   end
 
-  defp plugin!(nil),
-    do: raise(ArgumentError, "expected the option :plugin, what Vitrine.call/4 takes")
+  defp plugin!(%Compiled{}), do: :ok
+  defp plugin!(function) when is_function(function, 1), do: :ok
 
-  defp plugin!(_plugin), do: :ok
+  defp plugin!(%Vitrine.Plugin{}), do: :ok
+
+  defp plugin!(other) do
+    Argument.process!(
+      other,
+      "the option :plugin to be a pool or a server, a plugin, a compiled one, or a function of a conn"
+    )
+  end
 
   defp function!(options, key),
     do: check!(options, key, &(&1 == nil or is_binary(&1)), "the name of a function, or nil")
@@ -143,9 +152,14 @@ defmodule Vitrine.Plug.Options do
   end
 
   # Atoms in the list stand for themselves with true, as in [:query, headers: […]].
-  defp grants!(option, grants, known) when is_list(grants) do
+  defp grants!(option, grants, known) do
+    unless Argument.proper_list?(grants) do
+      raise ArgumentError, "expected it to be a list, got: #{inspect(grants)}"
+    end
+
     grants
     |> Enum.map(fn grant -> if is_atom(grant), do: {grant, true}, else: grant end)
+    |> Argument.keyword!("its elements")
     |> Keyword.validate!(known)
     |> Map.new()
   rescue
@@ -153,15 +167,13 @@ defmodule Vitrine.Plug.Options do
       reraise ArgumentError, "in #{inspect(option)}: #{Exception.message(error)}", __STACKTRACE__
   end
 
-  defp grants!(option, other, _known),
-    do: raise(ArgumentError, "expected #{inspect(option)} to be a list, got: #{inspect(other)}")
-
   defp body!(nil), do: nil
   defp body!(max_bytes) when is_integer(max_bytes), do: body!(max_bytes: max_bytes)
 
   defp body!(body) when is_list(body) do
     body =
       body
+      |> Argument.keyword!(":body")
       |> Keyword.validate!([
         :max_bytes,
         too_large: :refuse,
@@ -203,7 +215,7 @@ defmodule Vitrine.Plug.Options do
   defp list!(option, grants, key, valid?, what) do
     list = Map.fetch!(grants, key)
 
-    unless is_list(list) and Enum.all?(list, valid?) do
+    unless Argument.list_of?(list, valid?) do
       raise ArgumentError,
             "in #{inspect(option)}: expected #{inspect(key)} to be a list of #{what}, got: #{inspect(list)}"
     end

@@ -2,7 +2,7 @@ defmodule Vitrine.Pool.Options do
   @moduledoc false
   # The options of a pool, checked.
 
-  alias Vitrine.Keys
+  alias Vitrine.{Argument, Keys}
   alias Vitrine.Pool.{Policy, Version}
 
   # A pool never uses an instance again after a trap.
@@ -61,7 +61,7 @@ defmodule Vitrine.Pool.Options do
     at_most_size!(options, :min_idle)
 
     plugin = plugin |> name(options.plugin_name)
-    Version.validate!(plugin, options.vars)
+    Version.validate!(options.source, plugin, options.vars)
 
     %__MODULE__{
       source: options.source,
@@ -86,7 +86,7 @@ defmodule Vitrine.Pool.Options do
   @doc "The child specification of a pool."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
   def child_spec(options) do
-    options = Keys.keyword!(options)
+    options = Argument.keyword!(options)
     checked = %{shutdown: Keyword.get(options, :shutdown, @defaults[:shutdown])}
     integer!(checked, :shutdown, 0, :infinity)
 
@@ -103,13 +103,13 @@ defmodule Vitrine.Pool.Options do
   defp patience(shutdown), do: shutdown + 1_000
 
   @doc "The options of `Vitrine.Pool.upgrade/3`, put over those of the pool."
-  @spec upgrade!(keyword(), keyword(), map()) :: {keyword(), map()}
-  def upgrade!(changes, plugin, vars) do
+  @spec upgrade!(keyword(), Vitrine.source(), keyword(), map()) :: {keyword(), map()}
+  def upgrade!(changes, source, plugin, vars) do
     changes = Keys.validate!(changes, [:vars, :plugin_name] ++ @plugin_options)
     {vars, changes} = Keyword.pop(changes, :vars, vars)
     {plugin_name, changes} = Keyword.pop(changes, :plugin_name)
     plugin = plugin |> Keyword.merge(changes) |> name(plugin_name)
-    Version.validate!(plugin, vars)
+    Version.validate!(source, plugin, vars)
     {plugin, vars}
   end
 

@@ -23,7 +23,7 @@ defmodule Vitrine.Pool.Owner do
   defp parts(pid) do
     bytes = :erlang.term_to_binary(pid)
     head = byte_size(bytes) - 12
-    <<node::binary-size(head), number::64, creation::binary>> = bytes
-    {node, number, creation}
+    <<number::64, creation::binary>> = binary_part(bytes, head, 12)
+    {binary_part(bytes, 0, head), number, creation}
   end
 end

@@ -74,6 +74,9 @@ defmodule Vitrine.Pool.Server do
   def handle_call({:function_exists?, name}, _from, state),
     do: {:reply, Vitrine.function_exists?(current(state).compiled, name), state}
 
+  def handle_call(:functions, _from, state),
+    do: {:reply, Vitrine.functions(current(state).compiled), state}
+
   # From another node, or from a process that looked for the pool before it was there.
   def handle_call({:call, _id, function, input, timeout, context, _trace}, from, state) do
     slots = slots(state)

@@ -2,7 +2,7 @@ defmodule Vitrine.Pool.Version do
   @moduledoc false
   # What a pool makes its instances of: a compiled plugin, and the variables that each begins with.
 
-  alias Vitrine.{Compiled, Error, Manifest, Options, Plugin}
+  alias Vitrine.{Compiled, Error, Loader, Options, Plugin}
 
   @derive {Inspect, only: [:compiled]}
   @enforce_keys [:compiled, :vars]
@@ -45,13 +45,9 @@ defmodule Vitrine.Pool.Version do
   defp put_vars(_plugin, vars) when vars == %{}, do: :ok
   defp put_vars(plugin, vars), do: Vitrine.put_vars(plugin, Map.merge(Vitrine.vars(plugin), vars))
 
-  @doc "Checks what `load/3` takes besides the source."
-  def validate!(options, vars) do
-    Options.plugin!(options, %Manifest{wasm: []})
-
-    unless is_map(vars),
-      do: raise(ArgumentError, "expected :vars to be a map, got: #{inspect(vars)}")
-
+  @doc "Checks what `load/3` takes, but for the source."
+  def validate!(source, options, vars) do
+    Loader.check_options!(source, options)
     Options.vars!(vars)
     :ok
   end

@@ -14,7 +14,7 @@ defmodule Vitrine.Server.Client do
           {:ok, binary()} | {:error, Error.t()}
   def call(server, function, input, options) do
     options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = options[:timeout] && Options.timeout!(options[:timeout])
+    timeout = Options.call_timeout!(options)
     trace = Trace.begin!(options[:trace])
     request = {:call, make_ref(), function, input, timeout, options[:context], trace}
     Trace.call(trace, function, input, fn -> observed(server, request) end)
@@ -40,6 +40,9 @@ defmodule Vitrine.Server.Client do
         # It may be served yet, or be handed over at this moment.
         GenServer.cast(server, {:abandon, id})
         {:error, %{late(server, timeout) | function: function}}
+
+      {:error, %{reason: :closed, function: nil} = error} ->
+        {:error, %{error | function: function}}
 
       result ->
         result
@@ -76,7 +79,7 @@ defmodule Vitrine.Server.Client do
     end
   catch
     :exit, {:timeout, {GenServer, :call, _}} -> :late
-    :exit, reason -> {:error, closed(reason)}
+    :exit, reason -> {:error, closed(server, reason)}
   end
 
   defp late(server, patience) do
@@ -84,10 +87,10 @@ defmodule Vitrine.Server.Client do
     %Error{reason: :timeout, message: message}
   end
 
-  defp closed({reason, {GenServer, :call, _}}), do: closed(reason)
+  defp closed(server, {reason, {GenServer, :call, _}}), do: closed(server, reason)
 
-  defp closed(reason) do
-    message = "the server is not running: #{Exception.format_exit(reason)}"
+  defp closed(server, reason) do
+    message = "#{inspect(server)} is not running: #{Exception.format_exit(reason)}"
     %Error{reason: :closed, message: message}
   end
 end

@@ -2,7 +2,7 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Keys, Manifest, Options, Source}
+  alias Vitrine.{Argument, Keys, Loader, Options, Source}
 
   @server [
     :source,
@@ -47,7 +47,7 @@ defmodule Vitrine.Server.Options do
     on_trap_of_plugin = if on_trap == :keep, do: :keep, else: :reset
     plugin = [name: options[:plugin_name], on_trap: on_trap_of_plugin] ++ plugin
     # Not first in the server's own process.
-    Options.plugin!(plugin, %Manifest{})
+    Loader.check_options!(options[:source], plugin)
     restart!(options[:restart])
 
     {%{
@@ -68,7 +68,7 @@ defmodule Vitrine.Server.Options do
   @doc "The child specification of a server."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
   def child_spec(options) do
-    options = Keys.keyword!(options)
+    Argument.keyword!(options)
 
     %{
       id: options[:id] || options[:name] || Vitrine.Server,

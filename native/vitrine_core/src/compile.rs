@@ -94,10 +94,12 @@ impl Compiled {
         self.module.exports().map(|export| export.name())
     }
 
-    /// The namespaces and names of what is imported.
-    pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.own_imports()
-            .map(|import| (import.module(), import.name()))
+    /// The namespaces and names of what is imported, and how many parameters functions have.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, Option<usize>)> {
+        self.own_imports().map(|import| {
+            let params = import.ty().func().map(|ty| ty.params().len());
+            (import.module(), import.name(), params)
+        })
     }
 
     /// What the guest imports.

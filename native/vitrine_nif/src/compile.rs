@@ -6,7 +6,8 @@ use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term
 use vitrine_core::{Compiled, Origin, Reaped};
 
 use crate::options::{self, CompileTerm};
-use crate::{atoms, bytes, error, reply};
+use crate::reply::Asker;
+use crate::{atoms, bytes, error};
 
 pub struct CompiledModule(pub Reaped<Arc<Compiled>>);
 
@@ -16,10 +17,10 @@ impl Resource for CompiledModule {}
 /// Answers `{:vitrine_reply, id, {:ok, {compiled, from}} | {:error, details}}`, where `from` is
 /// `:memory`, `:disk` or `:compiler`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: u64) -> NifResult<Atom> {
-    let (to, (options, cache)) = (env.pid(), options.decode()?);
+fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: Term) -> NifResult<Atom> {
+    let (asker, (options, cache)) = (Asker::new(env, id), options.decode()?);
     vitrine_core::compile(bytes.as_slice().to_vec(), options, cache, move |outcome| {
-        reply::send(&to, id, |env| match outcome {
+        asker.answer(|env| match outcome {
             Ok((compiled, origin)) => {
                 let compiled = ResourceArc::new(CompiledModule(Reaped::new(compiled)));
                 (atoms::ok(), (compiled, from(origin))).encode(env)
@@ -57,7 +58,7 @@ fn compiled_logs(compiled: ResourceArc<CompiledModule>) -> bool {
 }
 
 /// `{functions, exports, imports}`: the names of plugin functions and of all exports, and
-/// `{namespace, name}` of each import.
+/// `{namespace, name, parameters}` of each import: how many it has, or `nil` if it is no function.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn compiled_interface(env: Env<'_>, compiled: ResourceArc<CompiledModule>) -> Term<'_> {
     let functions: Vec<_> = compiled.0.functions().collect();

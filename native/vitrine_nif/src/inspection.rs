@@ -3,14 +3,15 @@
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 use vitrine_core::{Extern, Inspection, inspect};
 
-use crate::{atoms, bytes, error, reply};
+use crate::reply::Asker;
+use crate::{atoms, bytes, error};
 
 /// Answers `{:vitrine_reply, id, {:ok, inspection} | {:error, details}}`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn inspect_module(env: Env<'_>, module: Binary, id: u64) -> Atom {
-    let to = env.pid();
+fn inspect_module(env: Env<'_>, module: Binary, id: Term) -> Atom {
+    let asker = Asker::new(env, id);
     inspect(module.as_slice().to_vec(), move |outcome| {
-        reply::send(&to, id, |env| match outcome {
+        asker.answer(|env| match outcome {
             Ok(inspection) => (atoms::ok(), encode(env, &inspection)).encode(env),
             Err(e) => error::encode(env, &e),
         });

@@ -94,6 +94,13 @@ fn plugin_function(plugin: ResourceArc<PluginResource>, name: Binary) -> bool {
     matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
 }
 
+/// The names of all plugin functions.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_functions(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+    let functions: Vec<_> = plugin.0.main().functions().collect();
+    functions.encode(env)
+}
+
 /// Whether no call runs.
 #[rustler::nif]
 fn plugin_idle(plugin: ResourceArc<PluginResource>) -> bool {

@@ -4,17 +4,35 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
+use rustler::env::SavedTerm;
 use rustler::{Encoder, Env, LocalPid, OwnedEnv, Term};
 
 use crate::atoms;
 
-/// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler.
-pub fn send(to: &LocalPid, id: u64, result: impl for<'a> FnOnce(Env<'a>) -> Term<'a>) {
-    // A process that is gone wants no answer.
-    let _ = OwnedEnv::new().send_and_clear(to, |env| {
-        let result = result(env);
-        (atoms::vitrine_reply(), id, result).encode(env)
-    });
+/// A process that waits for an answer, and the reference that it knows it by.
+pub struct Asker {
+    pid: LocalPid,
+    env: OwnedEnv,
+    id: SavedTerm,
+}
+
+impl Asker {
+    /// The process that runs this NIF.
+    pub fn new(env: Env<'_>, id: Term<'_>) -> Asker {
+        let (pid, env) = (env.pid(), OwnedEnv::new());
+        let id = env.save(id);
+        Asker { pid, env, id }
+    }
+
+    /// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler.
+    pub fn answer(self, result: impl for<'a> FnOnce(Env<'a>) -> Term<'a>) {
+        let Asker { pid, mut env, id } = self;
+        // A process that is gone wants no answer.
+        let _ = env.send_and_clear(&pid, |env| {
+            let result = result(env);
+            (atoms::vitrine_reply(), id.load(env), result).encode(env)
+        });
+    }
 }
 
 thread_local! {

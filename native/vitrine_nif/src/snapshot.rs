@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Encoder, Env, ResourceArc};
+use rustler::{Atom, Encoder, Env, ResourceArc, Term};
 
 use crate::plugin::PluginResource;
-use crate::{atoms, bytes, error, reply};
+use crate::reply::Asker;
+use crate::{atoms, bytes, error};
 
 /// Answers `{:vitrine_reply, id, {:ok, module} | {:error, details}}`, and the plugin has no
 /// instance any more.
 #[rustler::nif]
-fn plugin_snapshot(env: Env<'_>, plugin: ResourceArc<PluginResource>, id: u64) -> Atom {
-    let (to, plugin) = (env.pid(), Arc::clone(&plugin.0));
+fn plugin_snapshot(env: Env<'_>, plugin: ResourceArc<PluginResource>, id: Term) -> Atom {
+    let (asker, plugin) = (Asker::new(env, id), Arc::clone(&plugin.0));
     vitrine_core::submit(move || {
         let taken = plugin.take_snapshot();
-        reply::send(&to, id, |env| match taken {
+        asker.answer(|env| match taken {
             Ok(module) => (atoms::ok(), bytes::give(env, module)).encode(env),
             Err(e) => error::encode(env, &e),
         });

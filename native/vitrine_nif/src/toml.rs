@@ -5,18 +5,19 @@ use std::panic::catch_unwind;
 use rustler::{Atom, Binary, Encoder, Env, Term};
 use toml::{Table, Value};
 
-use crate::{atoms, reply, value};
+use crate::reply::Asker;
+use crate::{atoms, value};
 
 /// Answers `{:vitrine_reply, id, {:ok, term} | {:error, message}}`. Keys stay strings, dates
 /// become strings.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn decode_toml(env: Env<'_>, text: Binary, id: u64) -> Atom {
-    let (to, text) = (env.pid(), text.as_slice().to_vec());
+fn decode_toml(env: Env<'_>, text: Binary, id: Term) -> Atom {
+    let (asker, text) = (Asker::new(env, id), text.as_slice().to_vec());
     vitrine_core::submit(move || {
         // Whatever happens, somebody waits for the answer.
         let parsed =
             catch_unwind(|| parse(&text)).unwrap_or_else(|_| Err("the parser gave up".to_string()));
-        reply::send(&to, id, |env| match parsed {
+        asker.answer(|env| match parsed {
             Ok(table) => (atoms::ok(), encode_table(env, &table)).encode(env),
             Err(message) => (atoms::error(), message).encode(env),
         });

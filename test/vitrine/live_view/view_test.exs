@@ -47,13 +47,17 @@ defmodule Vitrine.LiveView.ViewTest do
 
   describe "the options" do
     for {options, message} <- [
-          {[], ":plugin to be a server or a pool"},
+          {[], ":plugin to be a Vitrine.Server or a Vitrine.Pool"},
           {[plugin: Some, viewers: 1], "unknown keys [:viewers]"},
           {[plugin: Some, namespace: "a:b"], ":namespace to be up to 32"},
           {[plugin: Some, namespace: "a--b"], ":namespace to be up to 32"},
           {[plugin: Some, html: [tag: "x"]], "unknown"},
           {[plugin: Some, namespace: "Board"], ":namespace to be up to 32"},
+          {[plugin: "game.wasm"], ":plugin to be a Vitrine.Server or a Vitrine.Pool"},
+          {[plugin: {:ok, "pid"}], "got: {:ok, \"pid\"}: match on {:ok, plugin} first"},
           {[plugin: Some, take: [:score]], ":take to be a list of strings"},
+          {[plugin: Some, take: ["a" | "b"]], ":take to be a list of strings"},
+          {%{plugin: Some}, "the options to be a keyword list, got: a map"},
           {[plugin: Some, assigns: []], ":assigns to be a map"},
           {[plugin: Some, patience: -1], ":patience to be an integer"},
           {[plugin: Some, max_events: 0], ":max_events to be a positive integer"},

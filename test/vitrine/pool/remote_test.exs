@@ -64,6 +64,26 @@ defmodule Vitrine.Pool.RemoteTest do
     assert reason(:peer.call(context.clients, Vitrine.Pool, :upgrade, missing)) == :manifest
   end
 
+  test "a wrong upgrade from another node raises what it raises on the pool's", context do
+    %{clients: clients, pool: pool} = context
+
+    assert_raise ArgumentError, ~r/unknown option: :colour/, fn ->
+      upgrade!(clients, [pool, wasm("rust"), [colour: 1]])
+    end
+
+    {:ok, compiled} = :peer.call(clients, Vitrine, :compile, ["(module)"])
+
+    assert_raise ArgumentError, ~r/a source that can be sent to .*, got: #Vitrine.Compiled/, fn ->
+      upgrade!(clients, [pool, compiled])
+    end
+  end
+
+  defp upgrade!(clients, arguments) do
+    :peer.call(clients, Vitrine.Pool, :upgrade, arguments)
+  catch
+    kind, {exception, _stacktrace} when kind in [:error, :exit] -> raise exception
+  end
+
   test "a node that is not there is a closed pool", context do
     nowhere = {:remote, :"nobody@127.0.0.1"}
     assert reason(:peer.call(context.clients, Vitrine.Pool, :info, [nowhere])) == :closed

@@ -79,6 +79,14 @@ defmodule Vitrine.Pool.ShutdownTest do
       assert Task.await(stopping) == :ok
     end
 
+    test "of a pool that is not there does nothing" do
+      assert Pool.stop(:nobody) == :ok
+      pool = start!([])
+      assert Pool.stop(pool) == :ok
+      assert Pool.stop(pool) == :ok
+      assert_raise ArgumentError, ~r/expected a pool/, fn -> Pool.stop(nil) end
+    end
+
     test "of a pool without calls is immediate" do
       pool = start!(shutdown: :infinity)
       assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}

@@ -141,14 +141,15 @@ defmodule Vitrine.HTTP.Client.Body do
 
   # Moves so many bytes from the connection to the sink.
   defp take(length, %{buffer: buffer} = connection, sink) do
-    case buffer do
-      <<bytes::binary-size(length), rest::binary>> ->
-        with {:ok, sink} <- Sink.put(sink, bytes), do: {:ok, sink, %{connection | buffer: rest}}
+    case byte_size(buffer) - length do
+      more when more >= 0 ->
+        with {:ok, sink} <- Sink.put(sink, binary_part(buffer, 0, length)),
+             do: {:ok, sink, %{connection | buffer: binary_part(buffer, length, more)}}
 
-      part ->
-        with {:ok, sink} <- Sink.put(sink, part),
+      less ->
+        with {:ok, sink} <- Sink.put(sink, buffer),
              {:ok, connection} <- more(%{connection | buffer: ""}),
-             do: take(length - byte_size(part), connection, sink)
+             do: take(-less, connection, sink)
     end
   end
 

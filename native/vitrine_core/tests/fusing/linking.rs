@@ -244,7 +244,7 @@ fn imports_are_told_without_the_one_that_is_added() {
     assert!(
         module
             .imports()
-            .all(|(namespace, _)| namespace == "extism:host/env")
+            .all(|(namespace, _, _)| namespace == "extism:host/env")
     );
 }
 
