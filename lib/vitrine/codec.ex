@@ -26,19 +26,25 @@ defmodule Vitrine.Codec do
   max_bytes: 1_000_000}`. So does one's own codec: a module with this behaviour, or
   `{module, options}`.
 
-      defmodule MyApp.Terms do
+      defmodule MyApp.CSV do
         @behaviour Vitrine.Codec
 
         @impl true
-        def encode(term, _options), do: {:ok, :erlang.term_to_binary(term)}
+        def encode(rows, _options), do: {:ok, Enum.map(rows, &[Enum.intersperse(&1, ","), "\n"])}
 
         @impl true
-        def decode(bytes, _options) do
-          {:ok, :erlang.binary_to_term(bytes, [:safe])}
-        rescue
-          ArgumentError -> {:error, "no external term"}
+        def decode(bytes, options) do
+          rows = for line <- String.split(bytes, "\n", trim: true), do: String.split(line, ",")
+          columns = options[:columns]
+
+          if columns == nil or Enum.all?(rows, &(length(&1) == columns)),
+            do: {:ok, rows},
+            else: {:error, "a line has not #{columns} fields"}
         end
       end
+
+  `decode/2` gets bytes of a plugin that may be hostile. `:erlang.binary_to_term/2` is not for these, also not with
+  `:safe`: some kilobytes can become a term of gigabytes, or a function.
 
   What cannot be encoded or decoded is an error with the reason `:codec`. An input that cannot be
   encoded never reaches the plugin.

@@ -26,7 +26,8 @@ defmodule Vitrine.Error do
     * `:http` - an HTTP request of the plugin was refused or failed; `exception` has what the client
       answered, or `kind`, `exception` and `stacktrace` how it failed
     * `:function_not_found` - the plugin has no such function, or it is no plugin function
-    * `:link` - an import of the plugin cannot be satisfied
+    * `:link` - an import of the plugin cannot be satisfied, or its host function takes another number of
+      arguments
     * `:contract` - the plugin does not export what it must, or imports what it must not, see the
       option `:requires` of `Vitrine.new/2`
     * `:manifest` - the source or the manifest is not as it must be

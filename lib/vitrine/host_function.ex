@@ -7,7 +7,8 @@ defmodule Vitrine.HostFunction do
 
       host_functions: %{"greet" => fn name -> "hello " <> name end}
 
-  A function with more than one argument is for an import with as many parameters. Structs made
+  A function with more than one argument is for an import with as many parameters; if the plugin imports it with
+  another number, it cannot be linked. Structs made
   by `new/5` declare types and the namespace:
 
       host_functions: [

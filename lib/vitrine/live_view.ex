@@ -28,7 +28,7 @@ defmodule Vitrine.LiveView do
 
   ## The plugin
 
-  is a `Vitrine.Server` or a `Vitrine.Pool`, and exports
+  A plugin in a page is a `Vitrine.Server` or a `Vitrine.Pool`, and exports
 
     * `render`, which gets `{"player_id": viewer}` as JSON and answers with HTML. What of that may
       stand in a page is a matter of `Vitrine.HTML`

@@ -73,7 +73,7 @@ defmodule Vitrine.Manifest do
   this name or none, else the last. A module that is alone is `main`, whatever it is named.
   """
 
-  alias Vitrine.Error
+  alias Vitrine.{Argument, Error}
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
 
   @typedoc "Where a module comes from."
@@ -210,19 +210,20 @@ defmodule Vitrine.Manifest do
   """
   @spec add_path(t(), Path.t(), keyword()) :: t()
   def add_path(%__MODULE__{} = manifest, path, options \\ []),
-    do: add(manifest, :path, path, Keyword.validate!(options, [:name, :hash]))
+    do: add(manifest, :path, path, options, [:name, :hash])
 
   @doc "Adds a module that is given as bytes, text or base64. Options are those of `from_data/2`."
   @spec add_data(t(), binary(), keyword()) :: t()
   def add_data(%__MODULE__{} = manifest, data, options \\ []),
-    do: add(manifest, :data, data, Keyword.validate!(options, [:name, :hash]))
+    do: add(manifest, :data, data, options, [:name, :hash])
 
   @doc "Adds a module that is downloaded. Options are those of `from_url/2`."
   @spec add_url(t(), String.t(), keyword()) :: t()
   def add_url(%__MODULE__{} = manifest, url, options \\ []),
-    do: add(manifest, :url, url, Keyword.validate!(options, [:method, :headers, :name, :hash]))
+    do: add(manifest, :url, url, options, [:method, :headers, :name, :hash])
 
-  defp add(manifest, origin, value, options) do
+  defp add(manifest, origin, value, options, allowed) do
+    options = options |> Argument.keyword!() |> Keyword.validate!(allowed)
     source = options |> Map.new() |> Map.put(origin, value)
     %{manifest | wasm: value!(Wasm.sources(manifest.wasm ++ [source]))}
   end
@@ -273,7 +274,7 @@ defmodule Vitrine.Manifest do
   """
   @spec allow_path(t(), Path.t(), Path.t(), keyword()) :: t()
   def allow_path(%__MODULE__{} = manifest, host_path, guest_path, options \\ []) do
-    options = Keyword.validate!(options, read_only: false)
+    options = options |> Argument.keyword!() |> Keyword.validate!(read_only: false)
 
     paths =
       case options[:read_only] do

@@ -196,7 +196,7 @@ defmodule Vitrine.Plug do
 
   @doc """
   Reads the body of a request as `Plug.Conn.read_body/2` does, also after a plugin has seen it: for the
-  option `:body_reader` of `Plug.Parsers`, and for whoever reads bodies himself.
+  option `:body_reader` of `Plug.Parsers`, and for code that reads bodies itself.
   """
   @spec read_body(conn(), keyword()) ::
           {:ok, binary(), conn()} | {:more, binary(), conn()} | {:error, term()}

@@ -16,8 +16,9 @@ defmodule Vitrine.PlugRequests do
         chunk when chunks == [] and byte_size(chunk) <= length ->
           {:ok, chunk, %{state | chunks: []}}
 
-        <<first::binary-size(length), rest::binary>> when rest != "" ->
-          {:more, first, %{state | chunks: [rest | chunks]}}
+        chunk when byte_size(chunk) > length ->
+          rest = binary_part(chunk, length, byte_size(chunk) - length)
+          {:more, binary_part(chunk, 0, length), %{state | chunks: [rest | chunks]}}
 
         chunk ->
           {:more, chunk, %{state | chunks: chunks}}

@@ -178,7 +178,8 @@ defmodule Vitrine.CodecPropertyTest do
 
   defp change(bytes) do
     at = :rand.uniform(byte_size(bytes)) - 1
-    <<before::binary-size(at), byte, rest::binary>> = bytes
+    before = binary_part(bytes, 0, at)
+    <<byte, rest::binary>> = binary_part(bytes, at, byte_size(bytes) - at)
 
     case :rand.uniform(4) do
       1 -> before

@@ -251,7 +251,8 @@ defmodule Vitrine.HostileTest do
 
   defp change(bytes) do
     at = :rand.uniform(byte_size(bytes)) - 1
-    <<before::binary-size(at), _, rest::binary>> = bytes
+    before = binary_part(bytes, 0, at)
+    <<_, rest::binary>> = binary_part(bytes, at, byte_size(bytes) - at)
     before <> <<:rand.uniform(256) - 1>> <> rest
   end
 end

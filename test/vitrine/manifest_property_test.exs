@@ -211,7 +211,8 @@ defmodule Vitrine.ManifestPropertyTest do
 
   defp change(text) do
     at = :rand.uniform(byte_size(text)) - 1
-    <<before::binary-size(at), byte, rest::binary>> = text
+    before = binary_part(text, 0, at)
+    <<byte, rest::binary>> = binary_part(text, at, byte_size(text) - at)
 
     case :rand.uniform(4) do
       1 -> before

@@ -7,6 +7,7 @@ defmodule Vitrine.HTML.Tree do
   @enforce_keys [:root, :shapes]
   defstruct [:root, :shapes]
 
+  @typedoc "A document that was parsed and made safe."
   @opaque t :: %__MODULE__{root: part(), shapes: %{fingerprint() => statics()}}
 
   @typep fingerprint :: <<_::256>>

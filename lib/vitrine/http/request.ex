@@ -12,6 +12,7 @@ defmodule Vitrine.HTTP.Request do
     * `body` - a binary, or `nil` if there is none
   """
 
+  @typedoc "A request, as a client gets it."
   @type t :: %__MODULE__{
           method: String.t(),
           url: String.t(),

@@ -8,6 +8,7 @@ defmodule Vitrine.HTTP.Response do
     * `body` - a binary or iodata; decoded, if the client asked for an encoding
   """
 
+  @typedoc "A response, as a client gives it."
   @type t :: %__MODULE__{
           status: 100..999,
           headers: Enumerable.t({name :: String.t(), value :: binary() | [binary()]}),

@@ -1,6 +1,7 @@
 defmodule Vitrine.Codec.MessagePack.Bin do
   @moduledoc "Bytes that are to be encoded as MessagePack's bin."
 
+  @typedoc "Bytes, wrapped."
   @type t :: %__MODULE__{data: binary()}
 
   @enforce_keys [:data]

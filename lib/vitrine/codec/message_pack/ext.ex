@@ -4,6 +4,7 @@ defmodule Vitrine.Codec.MessagePack.Ext do
   are MessagePack's own: -1 is a timestamp.
   """
 
+  @typedoc "A type of MessagePack's extensions, and its bytes."
   @type t :: %__MODULE__{type: -128..127, data: binary()}
 
   @enforce_keys [:type, :data]
