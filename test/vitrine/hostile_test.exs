@@ -230,6 +230,34 @@ defmodule Vitrine.HostileTest do
       assert {:ok, _} = Vitrine.new("(module (func (export \"f\") #{body}))")
     end
 
+    test "with loops within each other, refused before it is compiled or inspected" do
+      loops = fn n ->
+        ends = String.duplicate("local.get 0 br_if 0 end ", n)
+        "(module (func (param i32) #{String.duplicate("loop ", n)} #{ends}))"
+      end
+
+      assert {:ok, _} = Vitrine.new(loops.(64))
+
+      for refused <- [Vitrine.new(loops.(3_000)), Vitrine.inspect_plugin(loops.(3_000))] do
+        error = error!(refused)
+        assert error.reason == :compile
+        assert error.message =~ "function 0 has more than 64 loops"
+      end
+    end
+
+    test "with locals that live through many loops, and declared ones without end" do
+      locals = for n <- 1..3_000, do: "local.get #{n} drop "
+      loops = String.duplicate("loop local.get 0 br_if 0 end ", 400)
+      all = String.duplicate("i32 ", 3_000)
+
+      error = error!(Vitrine.new("(module (func (param i32) (local #{all}) #{loops} #{locals}))"))
+      assert {error.reason, error.message =~ "locals times loops"} == {:compile, true}
+
+      functions = String.duplicate("(func (local #{all}))", 100)
+      error = error!(Vitrine.new("(module #{functions})"))
+      assert {error.reason, error.message =~ "300000 locals"} == {:compile, true}
+    end
+
     test "with more memories or tables than an instance may have" do
       error = error!(Vitrine.new("(module #{String.duplicate("(memory 0)", 50)})"))
       assert error.reason in [:compile, :link, :trap, :out_of_memory]
