@@ -21,6 +21,7 @@ use crate::interruptible::make_interruptible;
 use crate::link::Needs;
 use crate::long_steps::has_long_steps;
 use crate::platform::Platform;
+use crate::reaper::Backlog;
 use crate::reusable::make_reusable;
 use crate::snapshot::{self, Stage};
 use crate::state_exports::{Start, export_state};
@@ -72,6 +73,8 @@ pub struct Compiled {
     pub(crate) source: Option<Vec<u8>>,
     /// Whether its last import is the kernel's memory, and no import of the guest's.
     pub(crate) fused: bool,
+    /// Its instances that wait to be dropped.
+    pub(crate) backlog: Arc<Backlog>,
 }
 
 impl Compiled {
@@ -283,6 +286,7 @@ fn finished(
         long_steps: built.flags.long_steps,
         command: built.flags.command,
         fused: built.flags.fused,
+        backlog: Arc::default(),
         initialised: stage == Some(Stage::Snapshot),
         source: (stage == Some(Stage::Draft)).then(|| bytes.to_vec()),
         module: built.module,
