@@ -338,6 +338,19 @@ fn functions_may_be_imported_in_a_circle() {
 }
 
 #[test]
+fn functions_that_are_imported_in_circles_are_bounded() {
+    let main = |n: usize| {
+        let imports = (0..n).map(|i| format!(r#"(import "main" "f{i}" (func))"#));
+        let functions = (0..n).map(|i| format!(r#"(func (export "f{i}"))"#));
+        let all: String = imports.chain(functions).collect();
+        format!("(module {all})")
+    };
+    assert!(load(&[("main", &main(1_000))]).is_ok());
+    let message = refused(&[("main", &main(1_001))]);
+    assert!(message.contains("more than 1000 functions"), "{message}");
+}
+
+#[test]
 fn a_module_may_import_its_own_functions_and_those_of_main() {
     let main = r#"(module (import "main" "one" (func $one (result i32)))
         (import "lib" "two" (func $two (result i32)))
