@@ -159,6 +159,50 @@ defmodule Vitrine.HostileTest do
     end
   end
 
+  describe "a plugin with a directory" do
+    @tag :tmp_dir
+    test "has 64 files open at most, and gets EMFILE for more", %{tmp_dir: directory} do
+      File.write!(Path.join(directory, "f"), "x")
+
+      text = ~S"""
+      (module
+        (import "wasi_snapshot_preview1" "path_open"
+          (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+        (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+        (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+        (import "extism:host/env" "store_u64" (func $store (param i64 i64)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "f")
+        (func $one (result i32)
+          (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0)
+            (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 100)))
+        (func $answer (param i64) (local $at i64)
+          (local.set $at (call $alloc (i64.const 8)))
+          (call $store (local.get $at) (local.get 0))
+          (call $output (local.get $at) (i64.const 8)))
+        (func (export "open_all") (local $n i64) (local $error i32)
+          (block $end
+            (loop $next
+              (br_if $end (local.tee $error (call $one)))
+              (local.set $n (i64.add (local.get $n) (i64.const 1)))
+              (br_if $next (i64.lt_u (local.get $n) (i64.const 1000)))))
+          (call $answer
+            (i64.or (local.get $n) (i64.shl (i64.extend_i32_u (local.get $error)) (i64.const 32)))))
+        (func (export "close_one")
+          (call $answer (i64.extend_i32_u (call $close (i32.load (i32.const 100)))))))
+      """
+
+      manifest = %{wasm: [%{data: text}], allowed_paths: %{directory => "/d"}}
+      plugin = new!(manifest, wasi: true)
+      assert Vitrine.call(plugin, "open_all") == {:ok, <<64::little-32, 33::little-32>>}
+      assert Vitrine.call(plugin, "open_all") == {:ok, <<0::little-32, 33::little-32>>}
+      # What is closed can be opened again.
+      assert Vitrine.call(plugin, "close_one") == {:ok, <<0::little-64>>}
+      assert Vitrine.call(plugin, "open_all") == {:ok, <<1::little-32, 33::little-32>>}
+    end
+  end
+
   describe "what is no module" do
     test "is a compile error, truncated anywhere" do
       bytes = File.read!(wasm("c"))
@@ -228,6 +272,34 @@ defmodule Vitrine.HostileTest do
       assert {:ok, _} = Vitrine.new(locals)
       body = String.duplicate("(drop (i32.add (i32.const 1) (i32.const 2)))", 50_000)
       assert {:ok, _} = Vitrine.new("(module (func (export \"f\") #{body}))")
+    end
+
+    test "with loops within each other, refused before it is compiled or inspected" do
+      loops = fn n ->
+        ends = String.duplicate("local.get 0 br_if 0 end ", n)
+        "(module (func (param i32) #{String.duplicate("loop ", n)} #{ends}))"
+      end
+
+      assert {:ok, _} = Vitrine.new(loops.(64))
+
+      for refused <- [Vitrine.new(loops.(3_000)), Vitrine.inspect_plugin(loops.(3_000))] do
+        error = error!(refused)
+        assert error.reason == :compile
+        assert error.message =~ "function 0 has more than 64 loops"
+      end
+    end
+
+    test "with locals that live through many loops, and declared ones without end" do
+      locals = for n <- 1..3_000, do: "local.get #{n} drop "
+      loops = String.duplicate("loop local.get 0 br_if 0 end ", 400)
+      all = String.duplicate("i32 ", 3_000)
+
+      error = error!(Vitrine.new("(module (func (param i32) (local #{all}) #{loops} #{locals}))"))
+      assert {error.reason, error.message =~ "locals times loops"} == {:compile, true}
+
+      functions = String.duplicate("(func (local #{all}))", 100)
+      error = error!(Vitrine.new("(module #{functions})"))
+      assert {error.reason, error.message =~ "300000 locals"} == {:compile, true}
     end
 
     test "with more memories or tables than an instance may have" do

@@ -119,8 +119,8 @@ impl Call {
         self.waiting = false;
         let budget = match slice {
             Slice::Dirty => {
-                if self.fresh {
-                    reaper::hold_back();
+                if self.fresh && !self.admitted() {
+                    return self.held_back();
                 }
                 dirty_budget()
             }
@@ -184,6 +184,19 @@ impl Call {
         normal.then_some(left.as_nanos() as u64)
     }
 
+    /// Whether an instance may be made now; if not, the waker is called when one may.
+    fn admitted(&self) -> bool {
+        let shared = &self.plugin.shared;
+        shared.call_waker.clear();
+        shared.main().backlog.admits(&shared.waker)
+    }
+
+    fn held_back(&mut self) -> Step {
+        self.demand.set(false);
+        self.waiting = true;
+        Step::Waiting(self.time_left())
+    }
+
     fn poll(&mut self) -> Result<(Poll<Ended>, Duration), Error> {
         let shared = &self.plugin.shared;
         let Some(running) = self.running.as_mut() else {
@@ -243,6 +256,11 @@ impl Call {
         })
     }
 
+    fn reap(&self, running: Running) {
+        let backlog = self.plugin.main().backlog.clone();
+        reaper::reap(running, Some(backlog));
+    }
+
     fn finish(&mut self, ended: Ended) -> Step {
         self.demand.set(false);
         self.plugin.shared.overruns.note(self.overran, self.ran);
@@ -252,7 +270,7 @@ impl Call {
         if let Some(running) = self.running.take()
             && ended.instance.is_none()
         {
-            reaper::reap(running);
+            self.reap(running);
         }
         Step::Done(Finished {
             plugin: self.plugin.clone(),
@@ -265,7 +283,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
             // Unwinding the guest's fiber is no work for whoever collects garbage.
-            reaper::reap(running);
+            self.reap(running);
             self.plugin.shared.counters.abandoned();
             self.plugin.put_back(None);
         }

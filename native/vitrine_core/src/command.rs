@@ -6,6 +6,7 @@ use wasmtime::{
     Caller, Extern, ExternType, Func, Global, Instance, Memory, Ref, Result, Table, Val,
 };
 
+use crate::clock;
 use crate::control::LARGE;
 use crate::error::Stop;
 use crate::state::HostState;
@@ -17,6 +18,10 @@ const MAX_DEPTH: usize = 16;
 
 /// A memory is kept without the parts of this size that are all zero.
 const CHUNK: usize = 4096;
+
+/// Elements of tables that are too many to be put back on a normal scheduler: each takes some tens of
+/// nanoseconds.
+const MANY: usize = 4096;
 
 /// An instance that can be put back to its beginning.
 pub(crate) struct CommandInstance {
@@ -66,8 +71,10 @@ pub(crate) async fn call(
 
 impl CommandInstance {
     async fn new(caller: &mut Caller<'_, HostState>, module: usize) -> Result<CommandInstance> {
-        let instance = instantiate_command(caller, module).await?;
         let shared = caller.data().shared.clone();
+        // Nobody knows yet how large it is.
+        shared.control.on_dirty().await;
+        let instance = instantiate_command(caller, module).await?;
         let mut made = CommandInstance {
             start: instance.get_func(&mut *caller, START),
             instance,
@@ -82,6 +89,7 @@ impl CommandInstance {
                 ExternType::Memory(_) => {
                     if let Some(memory) = instance.get_memory(&mut *caller, name) {
                         let image = MemoryImage::of(memory.data(&*caller));
+                        shared.control.check(clock::now())?;
                         made.memories.push((memory, image));
                     }
                 }
@@ -94,6 +102,7 @@ impl CommandInstance {
                 ExternType::Table(_) => {
                     if let Some(Extern::Table(table)) = instance.get_export(&mut *caller, name) {
                         let elements = elements(caller, &table)?;
+                        shared.control.check(clock::now())?;
                         made.tables.push((table, elements));
                     }
                 }
@@ -107,11 +116,15 @@ impl CommandInstance {
     /// and what is past its first end is zero.
     async fn put_back(&mut self, caller: &mut Caller<'_, HostState>) -> Result<()> {
         let shared = caller.data().shared.clone();
+        let memories = self.memories.iter();
+        let bytes: usize = memories.map(|(m, _)| m.data_size(&*caller)).sum();
+        let elements: usize = self.tables.iter().map(|(_, first)| first.len()).sum();
+        if bytes > 4 * LARGE || elements > MANY {
+            shared.control.on_dirty().await;
+        }
         for (memory, image) in &self.memories {
-            if memory.data_size(&*caller) > 4 * LARGE {
-                shared.control.on_dirty().await;
-            }
             image.put_back(memory.data_mut(&mut *caller));
+            shared.control.check(clock::now())?;
         }
         for (global, value) in &self.globals {
             global.set(&mut *caller, *value)?;
@@ -120,6 +133,7 @@ impl CommandInstance {
             for (index, element) in (0..).zip(elements) {
                 table.set(&mut *caller, index, element.clone())?;
             }
+            shared.control.check(clock::now())?;
         }
         Ok(())
     }

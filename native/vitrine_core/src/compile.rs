@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::{ImportType, Module};
 
 use crate::cache::{self, Cache};
+use crate::effort;
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
@@ -20,10 +21,11 @@ use crate::interruptible::make_interruptible;
 use crate::link::Needs;
 use crate::long_steps::has_long_steps;
 use crate::platform::Platform;
+use crate::reaper::Backlog;
 use crate::reusable::make_reusable;
 use crate::snapshot::{self, Stage};
 use crate::state_exports::{Start, export_state};
-use crate::workers::{on_deep_stack, submit};
+use crate::workers::{compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
@@ -71,6 +73,8 @@ pub struct Compiled {
     pub(crate) source: Option<Vec<u8>>,
     /// Whether its last import is the kernel's memory, and no import of the guest's.
     pub(crate) fused: bool,
+    /// Its instances that wait to be dropped.
+    pub(crate) backlog: Arc<Backlog>,
 }
 
 impl Compiled {
@@ -147,7 +151,7 @@ static REGISTRY: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::def
 
 /// Compiles `bytes`, a module or its text, and gives the result to `done` on a worker's thread.
 /// Those who want what is being compiled wait for the one compilation, and of all there are no more
-/// at a time than there are workers.
+/// at a time than there are workers for that. What is in use or kept on disk waits for none of them.
 pub fn compile(
     bytes: Vec<u8>,
     options: CompileOptions,
@@ -159,7 +163,7 @@ pub fn compile(
         match look_up(key, Box::new(done)) {
             Lookup::Found(compiled, done) => done(Ok((compiled, Origin::Memory))),
             Lookup::Waiting => (),
-            Lookup::Absent => finish(key, build(key, &bytes, cache.as_ref())),
+            Lookup::Absent => get(key, bytes, cache),
         }
     });
 }
@@ -210,36 +214,49 @@ fn finish(key: Key, outcome: Outcome) {
     }
 }
 
+/// Loads what is kept, or has it compiled when a worker for that is free.
+fn get(key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
+    match guarded(|| kept(key, &bytes, cache.as_ref())) {
+        Ok(Some(compiled)) => finish(key, Ok((compiled, Origin::Disk))),
+        Err(error) => finish(key, Err(error)),
+        Ok(None) => {
+            let built = move || finish(key, guarded(|| build(key, &bytes, cache.as_ref())));
+            if !submit_compilation(built) {
+                finish(key, Err(invalid("there is no thread to compile it")));
+            }
+        }
+    }
+}
+
 /// A panic while compiling is an error of this module, and must not leave others waiting for it.
-fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
-    // Not on the threads for Cranelift: one that waits there takes up other work, which would wait
-    // for the same platform.
-    let platform = Platform::get(key.1.settings)?;
-    let build = || load_or_build(platform, key, bytes, cache);
-    catch_unwind(AssertUnwindSafe(build))
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
 }
 
-fn load_or_build(
-    platform: &'static Platform,
-    key: Key,
-    bytes: &[u8],
-    cache: Option<&Cache>,
-) -> Outcome {
+fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Compiled>>, Error> {
+    let platform = Platform::get(key.1.settings)?;
+    let Some(cache) = cache else { return Ok(None) };
+    let place = cache::Key::new(&platform.engine, &key.0, key.1);
+    let built = load(platform, cache, &place);
+    built
+        .map(|built| finished(platform, key, bytes, built))
+        .transpose()
+}
+
+fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
     let (sha256, options) = key;
-    let cache = cache.map(|cache| (cache, cache::Key::new(&platform.engine, &sha256, options)));
-    if let Some((cache, place)) = &cache
-        && let Some(built) = load(platform, cache, place)
-    {
-        return finished(platform, key, bytes, built, Origin::Disk);
-    }
-    let built = on_deep_stack(|| build_module(platform, options, bytes))?;
-    if let Some((cache, place)) = &cache
+    // Not on the threads for Cranelift: one that waits there takes up other work, which would wait
+    // for the same platform.
+    let platform = Platform::get(options.settings)?;
+    let built = compile_on_deep_stack(|| build_module(platform, options, bytes))?;
+    if let Some(cache) = cache
         && let Ok(code) = built.module.serialize()
     {
-        cache.put(place, &cache::Entry::new(built.flags, code));
+        let place = cache::Key::new(&platform.engine, &sha256, options);
+        cache.put(&place, &cache::Entry::new(built.flags, code));
     }
-    finished(platform, key, bytes, built, Origin::Compiler)
+    Ok((finished(platform, key, bytes, built)?, Origin::Compiler))
 }
 
 /// A module, and what its bytes tell that it does not.
@@ -261,10 +278,9 @@ fn finished(
     key: Key,
     bytes: &[u8],
     built: Built,
-    origin: Origin,
-) -> Outcome {
+) -> Result<Arc<Compiled>, Error> {
     let (sha256, CompileOptions { stage, .. }) = key;
-    let compiled = Arc::new(Compiled {
+    Ok(Arc::new(Compiled {
         sha256,
         platform,
         exports: Exports::of(&built.module),
@@ -272,11 +288,11 @@ fn finished(
         long_steps: built.flags.long_steps,
         command: built.flags.command,
         fused: built.flags.fused,
+        backlog: Arc::default(),
         initialised: stage == Some(Stage::Snapshot),
         source: (stage == Some(Stage::Draft)).then(|| bytes.to_vec()),
         module: built.module,
-    });
-    Ok((compiled, origin))
+    }))
 }
 
 /// The module as it was kept, if it was.
@@ -305,6 +321,7 @@ fn build_module(
     bytes: &[u8],
 ) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
+    effort::check(&wasm)?;
     let (wasm, flags) = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
         Ok(error) => error,
         Err(e) => invalid(format!("{e:#}")),

@@ -132,7 +132,7 @@ fn new_store(shared: &Arc<Shared>) -> Result<Reaped<Store<HostState>>, Error> {
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|context| context.data().control().on_epoch());
     store.set_epoch_deadline(1);
-    Ok(Reaped::new(store))
+    Ok(Reaped::counted(store, shared.main().backlog.clone()))
 }
 
 impl Instance {

@@ -19,6 +19,7 @@ mod control;
 mod coredump;
 #[cfg(target_os = "linux")]
 mod dense_memory;
+mod effort;
 mod engine;
 mod error;
 mod exports;

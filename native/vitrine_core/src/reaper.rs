@@ -4,75 +4,218 @@
 use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
+use std::task::Waker;
 
 use crossbeam_channel::{Sender, unbounded};
+use parking_lot::Mutex;
 
-/// Instances that may wait to be dropped before new ones are held back: each may have as much
-/// memory as its limit allows.
-const BACKLOG: usize = 8;
+/// Instances of a module that may wait to be dropped before new ones are held back: each may have as
+/// much memory as its limit allows.
+const MOST: usize = 8;
 
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// What of one module waits to be dropped. Who makes instances and loses them in a loop waits for
+/// that, and nobody else does.
+#[derive(Default)]
+pub(crate) struct Backlog(Mutex<Waiting>);
 
-static REAPER: LazyLock<Option<Sender<Box<dyn Any + Send>>>> = LazyLock::new(|| {
-    let (bin, rubbish) = unbounded::<Box<dyn Any + Send>>();
+#[derive(Default)]
+struct Waiting {
+    items: usize,
+    /// Calls that are held back.
+    held: Vec<Waker>,
+}
+
+impl Backlog {
+    /// Whether another instance may be made now. If not, `waker` is called when one may.
+    pub(crate) fn admits(&self, waker: &Waker) -> bool {
+        let mut waiting = self.0.lock();
+        let admits = waiting.items <= MOST;
+        if !admits {
+            waiting.held.push(waker.clone());
+        }
+        admits
+    }
+
+    fn dropped(&self) {
+        let mut waiting = self.0.lock();
+        waiting.items -= 1;
+        if waiting.items <= MOST {
+            let held = std::mem::take(&mut waiting.held);
+            drop(waiting);
+            held.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// Something to be dropped, counted as long as it is there.
+struct Item {
+    value: Option<Box<dyn Any + Send>>,
+    backlog: Option<Arc<Backlog>>,
+}
+
+impl Item {
+    fn new(value: impl Any + Send, backlog: Option<Arc<Backlog>>) -> Item {
+        if let Some(backlog) = &backlog {
+            backlog.0.lock().items += 1;
+        }
+        Item {
+            value: Some(Box::new(value)),
+            backlog,
+        }
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        let value = self.value.take();
+        // The reaper outlives what panics when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+        if let Some(backlog) = &self.backlog {
+            backlog.dropped();
+        }
+    }
+}
+
+static REAPER: LazyLock<Option<Sender<Item>>> = LazyLock::new(|| {
+    let (bin, rubbish) = unbounded::<Item>();
     std::thread::Builder::new()
         .name("vitrine-reaper".into())
-        .spawn(move || {
-            for item in rubbish {
-                drop(item);
-                WAITING.fetch_sub(1, SeqCst);
-            }
-        })
+        .spawn(move || rubbish.into_iter().for_each(drop))
         .ok()
         .map(|_| bin)
 });
 
-/// Drops `item` on the reaper's thread.
-pub(crate) fn reap(item: impl Any + Send) {
+/// Drops `item` on the reaper's thread, and here if there is none.
+pub(crate) fn reap(item: impl Any + Send, backlog: Option<Arc<Backlog>>) {
+    let item = Item::new(item, backlog);
     if let Some(bin) = &*REAPER {
-        WAITING.fetch_add(1, SeqCst);
-        // The reaper never ends; were it gone, the item would be dropped here.
-        let _ = bin.send(Box::new(item));
-    }
-}
-
-/// Waits while too much is to be dropped, so that instances made and lost in a loop cannot pile
-/// up. Only for threads that may block.
-pub(crate) fn hold_back() {
-    while WAITING.load(SeqCst) > BACKLOG {
-        std::thread::sleep(Duration::from_micros(200));
+        let _ = bin.send(item);
     }
 }
 
 /// A value that is dropped by the reaper, wherever its owner is dropped.
-pub struct Reaped<T: Send + 'static>(ManuallyDrop<T>);
+pub struct Reaped<T: Send + 'static> {
+    value: ManuallyDrop<T>,
+    backlog: Option<Arc<Backlog>>,
+}
 
 impl<T: Send + 'static> Reaped<T> {
     /// Wraps a value.
     pub fn new(value: T) -> Self {
-        Reaped(ManuallyDrop::new(value))
+        Reaped {
+            value: ManuallyDrop::new(value),
+            backlog: None,
+        }
+    }
+
+    /// Wraps a value that is counted while it waits.
+    pub(crate) fn counted(value: T, backlog: Arc<Backlog>) -> Self {
+        Reaped {
+            value: ManuallyDrop::new(value),
+            backlog: Some(backlog),
+        }
     }
 }
 
 impl<T: Send + 'static> Drop for Reaped<T> {
     fn drop(&mut self) {
         // SAFETY: this is the drop of its owner, so the value is not used again.
-        reap(unsafe { ManuallyDrop::take(&mut self.0) });
+        let value = unsafe { ManuallyDrop::take(&mut self.value) };
+        reap(value, self.backlog.take());
     }
 }
 
 impl<T: Send + 'static> Deref for Reaped<T> {
     type Target = T;
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
 impl<T: Send + 'static> DerefMut for Reaped<T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
+        &mut self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::mpsc;
+    use std::task::Wake;
+    use std::time::Duration;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Holds the reaper until the other end is gone.
+    struct Slow(mpsc::Receiver<()>);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let _ = self.0.recv_timeout(LONG);
+        }
+    }
+
+    struct Bad;
+
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    /// Waits until all is dropped that was given before.
+    fn settle() {
+        struct Tell(mpsc::Sender<()>);
+        impl Drop for Tell {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        let (tell, told) = mpsc::channel();
+        reap(Tell(tell), None);
+        told.recv_timeout(LONG).unwrap();
+    }
+
+    #[test]
+    fn who_loses_instances_in_a_loop_is_held_back_and_woken_and_nobody_else() {
+        let (own, other) = (Arc::<Backlog>::default(), Arc::<Backlog>::default());
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(count.clone());
+        let (end, slow) = mpsc::channel();
+        reap(Slow(slow), None);
+        for _ in 0..=MOST {
+            assert!(own.admits(&waker));
+            drop(Reaped::counted((), own.clone()));
+        }
+        assert!(!own.admits(&waker));
+        assert!(other.admits(&waker));
+        assert_eq!(count.0.load(SeqCst), 0);
+        drop(end);
+        settle();
+        assert_eq!(count.0.load(SeqCst), 1);
+        assert!(own.admits(&waker));
+    }
+
+    #[test]
+    fn what_panics_when_it_is_dropped_neither_ends_the_reaper_nor_counts_for_ever() {
+        let backlog = Arc::<Backlog>::default();
+        for _ in 0..=2 * MOST {
+            drop(Reaped::counted(Bad, backlog.clone()));
+        }
+        settle();
+        assert!(backlog.admits(Waker::noop()));
     }
 }

@@ -4,20 +4,27 @@
 use std::sync::LazyLock;
 
 use crossbeam_channel::{Sender, unbounded};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Cranelift and the parsers recurse with the nesting of their input.
 const STACK: usize = 32 * 1024 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-static QUEUE: LazyLock<Sender<Job>> = LazyLock::new(|| {
+/// For what is done in milliseconds, and must not wait for compilations.
+static QUICK: LazyLock<Sender<Job>> = LazyLock::new(|| start("vitrine-worker"));
+
+/// For compilations, which nobody can interrupt.
+static COMPILERS: LazyLock<Sender<Job>> = LazyLock::new(|| start("vitrine-compiler"));
+
+fn start(name: &str) -> Sender<Job> {
     let (queue, jobs) = unbounded::<Job>();
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     for _ in 0..threads.max(2) {
         let jobs = jobs.clone();
         // Without any worker `submit` says so; with fewer than wanted the rest do the work.
         let _ = std::thread::Builder::new()
-            .name("vitrine-worker".into())
+            .name(name.into())
             .stack_size(STACK)
             .spawn(move || {
                 for job in jobs {
@@ -27,28 +34,50 @@ static QUEUE: LazyLock<Sender<Job>> = LazyLock::new(|| {
             });
     }
     queue
-});
+}
 
 /// Threads for Cranelift. Its work is spread over them by Wasmtime; their stack is deep.
-static POOL: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
+static CRANELIFT: LazyLock<Option<ThreadPool>> = LazyLock::new(|| pool("vitrine-compile", 0));
+
+/// A thread for Cranelift that is given nothing but modules of Vitrine's own, which are small.
+static CRANELIFT_QUICK: LazyLock<Option<ThreadPool>> = LazyLock::new(|| pool("vitrine-quick", 1));
+
+/// As many threads as there are processors for 0.
+fn pool(name: &'static str, threads: usize) -> Option<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
         .stack_size(STACK)
-        .thread_name(|n| format!("vitrine-compile-{n}"))
+        .thread_name(move |n| format!("{name}-{n}"))
         .build()
         .ok()
-});
+}
 
-/// Runs `work` on the threads for Cranelift while this one waits.
-pub(crate) fn on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    match &*POOL {
+fn install<R: Send>(pool: &Option<ThreadPool>, work: impl FnOnce() -> R + Send) -> R {
+    match pool {
         Some(pool) => pool.install(work),
         None => work(),
     }
 }
 
-/// Runs `job` on a worker. False if there is none, in which case `job` was dropped.
+/// Compiles what a guest consists of, while this thread waits.
+pub(crate) fn compile_on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    install(&CRANELIFT, work)
+}
+
+/// Compiles what is no guest's and small, while this thread waits, and never for a guest's.
+pub(crate) fn on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    install(&CRANELIFT_QUICK, work)
+}
+
+/// Runs `job`, which should be short, on a worker. False if there is none, in which case `job` was
+/// dropped.
 pub fn submit(job: impl FnOnce() + Send + 'static) -> bool {
-    QUEUE.send(Box::new(job)).is_ok()
+    QUICK.send(Box::new(job)).is_ok()
+}
+
+/// The same for a compilation, which may take long.
+pub(crate) fn submit_compilation(job: impl FnOnce() + Send + 'static) -> bool {
+    COMPILERS.send(Box::new(job)).is_ok()
 }
 
 #[cfg(test)]
@@ -79,5 +108,19 @@ mod tests {
             finished.recv_timeout(Duration::from_secs(30)).unwrap();
         }
         assert!((1..=workers.max(2)).contains(&most.load(SeqCst)));
+    }
+
+    #[test]
+    fn short_jobs_do_not_wait_for_compilations() {
+        let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let (end, ended) = crossbeam_channel::bounded::<()>(0);
+        for _ in 0..2 * workers.max(2) {
+            let ended = ended.clone();
+            submit_compilation(move || compile_on_deep_stack(|| ended.recv().unwrap_or(())));
+        }
+        let (done, finished) = mpsc::channel();
+        submit(move || done.send(on_deep_stack(|| 1)).unwrap());
+        assert_eq!(finished.recv_timeout(Duration::from_secs(30)), Ok(1));
+        drop(end);
     }
 }

@@ -78,7 +78,9 @@ fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
                 return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
             }
             Step::SliceOver => (),
-            _ => panic!("the guest asks for nothing"),
+            // Until instances that were lost have been dropped.
+            Step::Waiting(_) => std::thread::sleep(Duration::from_millis(1)),
+            Step::Parked(_) => panic!("the guest asks for nothing"),
         }
     }
 }

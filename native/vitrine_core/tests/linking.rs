@@ -140,6 +140,29 @@ fn a_command_library_lives_on_after_any_number_of_calls() {
 }
 
 #[test]
+fn a_commands_instance_is_made_and_a_large_one_put_back_on_dirty_schedulers() {
+    let main = r#"(module (import "library" "f" (func $f)) (func (export "go") (call $f)))"#;
+    let on_dirty = |state: &str, calls: usize| {
+        let library = format!(r#"(module {state} (func (export "_start")) (func (export "f")))"#);
+        let plugin = load(&[("main", main), ("library", &library)]).unwrap();
+        let call = || {
+            let mut call = plugin.start("go", b"", OPTIONS).unwrap();
+            let on_dirty = !matches!(call.resume(Slice::Normal, None), Step::Done(_));
+            finish(call).unwrap();
+            on_dirty
+        };
+        (0..calls).map(|_| call()).collect::<Vec<_>>()
+    };
+    assert_eq!(on_dirty("(memory 1)", 1), [true]);
+    assert_eq!(on_dirty("(table 5000 funcref)", 3), [true; 3]);
+    // Small memories add up.
+    assert_eq!(on_dirty(&"(memory 9)".repeat(2), 3), [true; 3]);
+    // Threads that the system holds up do not end their slices in time.
+    let small = |_| on_dirty("(memory 1) (table 9 funcref)", 2) == [true, false];
+    assert!((0..5).any(small));
+}
+
+#[test]
 fn a_commands_start_function_runs_before_each_call() {
     let library = format!(
         r#"(module {COUNTER} (func $s (global.set $n (i32.const 40))) (start $s)
@@ -312,6 +335,19 @@ fn functions_may_be_imported_in_a_circle() {
     // Each step takes stack, as with any calls.
     let error = failure(&plugin, "deep");
     assert_eq!(error.trap.as_deref(), Some("call stack exhausted"));
+}
+
+#[test]
+fn functions_that_are_imported_in_circles_are_bounded() {
+    let main = |n: usize| {
+        let imports = (0..n).map(|i| format!(r#"(import "main" "f{i}" (func))"#));
+        let functions = (0..n).map(|i| format!(r#"(func (export "f{i}"))"#));
+        let all: String = imports.chain(functions).collect();
+        format!("(module {all})")
+    };
+    assert!(load(&[("main", &main(1_000))]).is_ok());
+    let message = refused(&[("main", &main(1_001))]);
+    assert!(message.contains("more than 1000 functions"), "{message}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use wasmparser::{Encoding, FuncType, Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Module;
 
 use crate::compile::{binary, invalid};
+use crate::effort;
 use crate::engine::Settings;
 use crate::error::Error;
 use crate::link::is_unknown;
@@ -81,6 +82,7 @@ fn look_into(bytes: &[u8]) -> Result<Inspection, Error> {
         });
     }
     let wasm = binary(bytes)?;
+    effort::check(&wasm)?;
     let platform = Platform::get(Settings::default())?;
     Module::validate(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
     let mut inspection = survey::survey(&wasm).map_err(invalid)?;

@@ -23,6 +23,8 @@ use crate::wasi;
 
 /// More would only be an attack.
 const MAX_MODULES: usize = 32;
+/// Functions that are imported in circles. They are compiled while the process waits that links.
+const MAX_STAND_INS: usize = 1_000;
 
 /// Links the modules of a plugin, of which the one at `main` is called.
 pub(super) fn link(
@@ -61,6 +63,7 @@ pub(super) fn link(
         linker: platform.linker(has_wasi),
         host_types: HashMap::new(),
         stand_ins: Vec::new(),
+        slots: HashMap::new(),
     };
     let mut linked = Vec::new();
     for &module in &order {
@@ -154,7 +157,6 @@ struct StandIn {
     /// Its module's place in the order.
     module: usize,
     export: ModuleExport,
-    name: String,
     ty: FuncType,
 }
 
@@ -167,6 +169,8 @@ struct Linking<'a> {
     /// The types of the host functions that are defined.
     host_types: HashMap<usize, FuncType>,
     stand_ins: Vec<StandIn>,
+    /// Where they are, by module and name.
+    slots: HashMap<(usize, String), usize>,
 }
 
 impl Linking<'_> {
@@ -250,19 +254,24 @@ impl Linking<'_> {
         if lazy || from < place {
             return Ok(earlier);
         }
-        let known = self
-            .stand_ins
-            .iter()
-            .position(|known| known.module == from && known.name == import.name());
-        Ok(Source::Trampoline(known.unwrap_or_else(|| {
+        let next = self.stand_ins.len();
+        let slot = *self
+            .slots
+            .entry((from, import.name().into()))
+            .or_insert(next);
+        if slot == MAX_STAND_INS {
+            return Err(unlinkable(format!(
+                "more than {MAX_STAND_INS} functions are imported in circles"
+            )));
+        }
+        if slot == next {
             self.stand_ins.push(StandIn {
                 module: from,
                 export,
-                name: import.name().into(),
                 ty,
             });
-            self.stand_ins.len() - 1
-        })))
+        }
+        Ok(Source::Trampoline(slot))
     }
 
     /// A function of a command: each call of it has an instance of its own.

@@ -5,6 +5,7 @@
 //! wasmtime-wasi's own.
 
 mod clock;
+mod files;
 mod output;
 
 use std::path::PathBuf;
@@ -126,6 +127,7 @@ fn open(builder: &mut WasiCtxBuilder, directory: &Directory) -> std::result::Res
 
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     add_to_linker_async(linker, context)?;
+    files::link(linker)?;
     // wasmtime-wasi takes codes from 126 on for a crash, and loses them.
     linker.func_wrap(NAMESPACE, "proc_exit", |code: i32| -> Result<()> {
         Err(I32Exit(code).into())
