@@ -345,8 +345,10 @@ fn all_bounds(index: usize, company: Company) {
     let input = 3000;
     let ends: &[u64] = match name {
         "input_u8" | "input_u64" => &[40 + input as u64, u64::MAX, 1 << 32, 0],
-        // Of a page, of the block, of its pages, before a header, of the memory, and of all addresses.
+        // Of what is before the heap (the block begins with its second page), of a page, of the block, of its
+        // pages, before a header, of the memory, and of all addresses.
         _ => &[
+            u64::MAX - 65_535,
             65_536,
             200_000,
             262_144,
