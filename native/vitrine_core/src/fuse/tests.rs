@@ -278,6 +278,78 @@ fn the_kernels_memory_is_the_last_import_and_other_memories_shift() {
 }
 
 #[test]
+fn every_instruction_that_names_a_memory_names_the_same_one() {
+    let (mut code, mut count) = (String::new(), 0);
+    let mut add = |instruction: &str| {
+        code += instruction;
+        count += instruction.matches("$own").count();
+    };
+    for (ty, loads) in [
+        (
+            "i32",
+            "load load8_s load8_u load16_s load16_u atomic.load atomic.load8_u",
+        ),
+        (
+            "i64",
+            "load load8_s load8_u load16_s load16_u load32_s load32_u atomic.load atomic.load32_u",
+        ),
+        ("f32", "load"),
+        ("f64", "load"),
+        (
+            "v128",
+            "load load8x8_s load8x8_u load16x4_s load32x2_u load8_splat load64_splat load32_zero load64_zero",
+        ),
+    ] {
+        for load in loads.split(' ') {
+            add(&format!("(drop ({ty}.{load} $own (i32.const 0)))"));
+        }
+    }
+    for (value, stores) in [
+        (
+            "(i32.const 1)",
+            "i32.store i32.store8 i32.store16 i32.atomic.store i32.atomic.store8",
+        ),
+        (
+            "(i64.const 1)",
+            "i64.store i64.store8 i64.store16 i64.store32 i64.atomic.store",
+        ),
+        ("(f32.const 1)", "f32.store"),
+        ("(f64.const 1)", "f64.store"),
+        ("(v128.const i64x2 1 1)", "v128.store"),
+    ] {
+        for store in stores.split(' ') {
+            add(&format!("({store} $own (i32.const 0) {value})"));
+        }
+    }
+    add("(drop (memory.size $own)) (drop (memory.grow $own (i32.const 0)))");
+    add("(memory.fill $own (i32.const 0) (i32.const 0) (i32.const 0))");
+    add("(memory.copy $own $own (i32.const 0) (i32.const 0) (i32.const 0))");
+    add("(memory.init $own $data (i32.const 0) (i32.const 0) (i32.const 0))");
+    add("(drop (i32.atomic.rmw.add $own (i32.const 0) (i32.const 0)))");
+    add("(drop (memory.atomic.notify $own (i32.const 0) (i32.const 0)))");
+    add("(drop (v128.load8_lane $own 3 (i32.const 0) (v128.const i64x2 1 1)))");
+    add("(v128.store64_lane $own 1 (i32.const 0) (v128.const i64x2 1 1))");
+    let text = format!(
+        r#"(module {IMPORTS} (memory $own 1) (data $data "x")
+          (func {code}) (func (drop (call $load (i64.const 1))) {code}))"#
+    );
+    let wasm = fused(&wat::parse_str(text).unwrap(), true).unwrap();
+    let (mut own, mut kernel) = (0, 0);
+    for payload in Parser::new(0).parse_all(&wasm) {
+        let Payload::CodeSectionEntry(body) = payload.unwrap() else {
+            continue;
+        };
+        for operator in body.get_operators_reader().unwrap() {
+            let text = format!("{:?}", operator.unwrap());
+            own += text.matches("mem: 1").count() + text.matches("memory: 1").count();
+            kernel += text.matches("mem: 0").count() + text.matches("memory: 0").count();
+        }
+    }
+    // What is the kernel's is the comparison and the load of the one call.
+    assert_eq!((own, kernel), (2 * count, 2));
+}
+
+#[test]
 fn functions_keep_their_names_and_code_its_places_are_forgotten() {
     let text = format!(
         r#"(module {IMPORTS} (memory $named 1)

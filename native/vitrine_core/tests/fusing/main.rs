@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accessors;
+mod interruption;
 mod linking;
 mod loops;
 mod programs;
