@@ -47,9 +47,9 @@ struct Effort {
     values: u64,
     /// The handlers around each call.
     handlers: u64,
-    /// Locals that are used, times branches.
+    /// For each local the branches over which it is live.
     live: u64,
-    /// Locals that are used, times loops.
+    /// For each local the loops over which it is live.
     carried: u64,
 }
 
@@ -69,6 +69,12 @@ const fn bound(constant: u64, per_byte: (u64, u64), what: &'static str) -> Bound
 }
 
 impl Effort {
+    /// A local is live from one place to another.
+    fn note(&mut self, since: Place, until: Place) {
+        self.live += until.branches - since.branches;
+        self.carried += until.loops - since.loops;
+    }
+
     fn check(&self, whose: impl fmt::Display) -> Result<(), Error> {
         let counted = [
             (self.locals, LOCALS),
@@ -127,9 +133,10 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), Error> {
 #[derive(Default)]
 struct Meter {
     allocations: FuncValidatorAllocations,
-    /// For each local, the last function that used it.
-    used_by: Vec<u32>,
+    /// The last use of each local.
+    uses: Vec<Use>,
     nesting: Vec<Nested>,
+    loops: Vec<Loop>,
 }
 
 /// A control structure that a place is in.
@@ -137,6 +144,26 @@ enum Nested {
     Plain,
     Loop,
     Try(u64),
+}
+
+/// Where in a function: after how many branches and loops.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    branches: u64,
+    loops: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Use {
+    function: u32,
+    at: Place,
+}
+
+/// A loop that a place is in.
+struct Loop {
+    begin: Place,
+    /// Locals of before that are read in it, and so live as long as it goes around.
+    entering: u64,
 }
 
 impl Meter {
@@ -167,9 +194,10 @@ impl Meter {
             ..Effort::default()
         };
         let most_values = VALUES.of(effort.bytes);
-        let (mut used, mut branches) = (0, 0);
-        let (mut loops, mut tries, mut handlers) = (0, 0, 0);
+        let mut branches = 0;
+        let (mut tries, mut handlers) = (0, 0);
         self.nesting.clear();
+        self.loops.clear();
         let mut operators = body.get_operators_reader().map_err(invalid)?;
         while !operators.eof() {
             let (operator, at) = operators.read_with_offset().map_err(invalid)?;
@@ -178,15 +206,28 @@ impl Meter {
                 // Validating goes through all of them, too.
                 effort.check(format!("function {index}"))?;
             }
+            let place = Place {
+                branches,
+                loops: effort.loops,
+            };
+            let now = Use {
+                function: index,
+                at: place,
+            };
             match &operator {
-                Operator::LocalGet { local_index }
-                | Operator::LocalSet { local_index }
-                | Operator::LocalTee { local_index } => {
-                    used += u64::from(self.is_new(*local_index, index));
+                Operator::LocalGet { local_index } => {
+                    effort.note(self.live_since(*local_index, now, true), place);
+                }
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                    effort.note(self.live_since(*local_index, now, false), place);
                 }
                 Operator::Loop { .. } => {
                     self.nesting.push(Nested::Loop);
-                    (loops, effort.loops) = (loops + 1, effort.loops + 1);
+                    self.loops.push(Loop {
+                        begin: place,
+                        entering: 0,
+                    });
+                    effort.loops += 1;
                 }
                 Operator::TryTable { try_table } => {
                     let own = try_table.catches.len() as u64;
@@ -195,7 +236,12 @@ impl Meter {
                 }
                 Operator::Block { .. } | Operator::If { .. } => self.nesting.push(Nested::Plain),
                 Operator::End => match self.nesting.pop() {
-                    Some(Nested::Loop) => loops -= 1,
+                    Some(Nested::Loop) => {
+                        if let Some(Loop { begin, entering }) = self.loops.pop() {
+                            effort.live += entering * (place.branches - begin.branches);
+                            effort.carried += entering * (place.loops - begin.loops);
+                        }
+                    }
                     Some(Nested::Try(own)) => (tries, handlers) = (tries - 1, handlers - own),
                     _ => (),
                 },
@@ -203,7 +249,7 @@ impl Meter {
                 _ => (),
             }
             branches += u64::from(branches_at(&operator));
-            if loops > MAX_LOOP_DEPTH || tries > MAX_TRY_DEPTH {
+            if self.loops.len() > MAX_LOOP_DEPTH || tries > MAX_TRY_DEPTH {
                 return Err(invalid(format!(
                     "compiling it would take too long: function {index} has more than \
                      {MAX_LOOP_DEPTH} loops or {MAX_TRY_DEPTH} try_tables within each other"
@@ -212,25 +258,40 @@ impl Meter {
             validator.op(at, &operator).map_err(invalid)?;
         }
         operators.finish().map_err(invalid)?;
-        effort.live = used * branches;
-        effort.carried = used * effort.loops;
         let whose = format_args!("function {index}");
         effort.within(effort.loops, &LOOPS, whose)?;
         effort.check(whose)?;
         Ok(effort)
     }
 
-    /// Whether the function has not used the local before.
-    fn is_new(&mut self, local: u32, function: u32) -> bool {
+    /// Since when a local is live that is used now: since it was used last, or if it is read first,
+    /// since the function began.
+    fn live_since(&mut self, local: u32, now: Use, read: bool) -> Place {
         let place = local as usize;
         if place >= 50_000 + 1_000 {
             // No valid function has so many.
-            return false;
+            return now.at;
         }
-        if self.used_by.len() <= place {
-            self.used_by.resize(place + 1, u32::MAX);
+        if self.uses.len() <= place {
+            let never = Use {
+                function: u32::MAX,
+                at: Place::default(),
+            };
+            self.uses.resize(place + 1, never);
         }
-        std::mem::replace(&mut self.used_by[place], function) != function
+        let last = std::mem::replace(&mut self.uses[place], now);
+        let since = match (last.function == now.function, read) {
+            (true, _) => last.at,
+            (false, true) => Place::default(),
+            (false, false) => now.at,
+        };
+        if read {
+            let entered = self.loops.iter_mut().rev();
+            entered
+                .take_while(|inside| inside.begin.branches >= since.branches)
+                .for_each(|inside| inside.entering += 1);
+        }
+        since
     }
 }
 
@@ -330,6 +391,21 @@ mod tests {
         assert_eq!(verdict(&with(20, loops(400))), Ok(()));
         refused(&with(2_000, loops(400)), "locals times loops");
         assert_eq!(verdict(&with(200, ifs(1_000))), Ok(()));
+        // As compilers do it that do not optimise: each local is for the moment.
+        let moments =
+            (1..=5_000).map(|i| format!("local.get 0 local.set {i} local.get {i} if end "));
+        let moments = moments.collect::<String>() + &loops(40);
+        assert_eq!(verdict(&function(&locals(5_000), &moments)), Ok(()));
+        // A loop keeps what it reads for its next round.
+        let sets: String = (1..=2_000)
+            .map(|i| format!("local.get 0 local.set {i} "))
+            .collect();
+        let around = format!(
+            "{sets} loop {} {} local.get 0 br_if 0 end",
+            uses(2_000),
+            ifs(2_000)
+        );
+        refused(&function(&locals(2_000), &around), "locals times branches");
         refused(&with(2_000, ifs(2_000)), "locals times branches");
         // Those of a function are cheap, those of many add up: they take no bytes.
         let many = format!("(func (local {}))", "i32 ".repeat(20_000));
