@@ -56,7 +56,7 @@ struct Effort {
 const LOOPS: Bound = bound(500, (1, 128), "loops");
 const LOCALS: Bound = bound(100_000, (1, 1), "locals");
 const VALUES: Bound = bound(50_000, (2, 1), "values that its calls and branches pass on");
-const HANDLERS: Bound = bound(5_000, (2, 1), "handlers of exceptions around its calls");
+const HANDLERS: Bound = bound(5_000, (6, 1), "handlers of exceptions around its calls");
 const LIVE: Bound = bound(250_000, (64, 1), "locals times branches");
 const CARRIED: Bound = bound(50_000, (2, 1), "locals times loops");
 
