@@ -134,6 +134,26 @@ defmodule GameBoxWeb.ArenaLiveTest do
       assert render(bob) =~ "You play as BOB."
     end
 
+    test "of Life is a board of squares, each of which is pressed or not" do
+      life = Enum.find(GameBox.Gallery.list(), &(&1.title == "Life"))
+      code = arena!(["ann"])
+      ann = open!(code, "ann")
+      ann |> element("button[phx-value-game='#{life.id}']") |> render_click()
+      ann |> element("button", "Start the game") |> render_click()
+
+      # GameBox's own classes, under their own names.
+      eventually(fn -> has_element?(ann, ".board .game-grid") end)
+      assert has_element?(ann, ".board .game-button", "Run")
+      refute has_element?(ann, ".board [class*=board--]")
+      style = File.read!(Application.app_dir(:game_box, "priv/static/app.css"))
+      for class <- GameBox.Game.html_options()[:classes], do: assert(style =~ ".#{class} {")
+
+      cell = ".game-grid > :nth-child(20) > button[title='row 20, column 20']"
+      assert has_element?(ann, cell <> "[aria-pressed=false]")
+      ann |> element(cell) |> render_click()
+      eventually(fn -> has_element?(ann, cell <> "[aria-pressed=true]") end)
+    end
+
     test "goes on after a trap, a loop and a refusal, which are told to the one who caused them" do
       %{ann: ann, bob: bob} = playing!()
       click(ann, "Count")
