@@ -9,13 +9,14 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result};
 
 use crate::arena::{Arena, Space};
 use crate::outcome::NO_SPACE;
+use crate::wipe::wipe;
 
 /// A memory of this size at most is in a slot, and never moves.
 const SLOT: usize = 64 << 20;
 /// A larger one has its own mapping, in which one with addresses of 32 bits need not move again.
 const LARGE: usize = 4 << 30;
 
-static SLOTS: Arena = Arena::new(SLOT);
+static SLOTS: Arena = Arena::new(SLOT, wipe);
 
 pub(crate) struct Memories;
 
@@ -53,6 +54,12 @@ unsafe impl MemoryCreator for Memories {
 
 fn large(len: usize) -> usize {
     len.checked_next_power_of_two().unwrap_or(len).max(LARGE)
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.space.used_up_to(self.len);
+    }
 }
 
 // SAFETY: `as_ptr` is the start of `byte_capacity` bytes, of which `byte_size` were asked for. It

@@ -77,10 +77,14 @@ pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
     }
     #[cfg(target_os = "linux")]
     {
-        config.with_host_stack(std::sync::Arc::new(crate::stacks::Stacks));
-        if settings.dense {
-            config.with_host_memory(std::sync::Arc::new(crate::dense_memory::Memories));
-        }
+        use std::sync::Arc;
+        config
+            .memory_init_cow(false)
+            .with_host_stack(Arc::new(crate::stacks::Stacks));
+        match settings.dense {
+            true => config.with_host_memory(Arc::new(crate::dense_memory::Memories)),
+            false => config.with_host_memory(Arc::new(crate::reserved_memory::Memories)),
+        };
     }
     if let Some(profiler) = settings.profiler {
         config.profiler(match profiler {

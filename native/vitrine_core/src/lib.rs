@@ -36,11 +36,15 @@ mod limits;
 mod link;
 mod long_steps;
 mod mappings;
+#[cfg(target_os = "linux")]
+mod moved;
 mod outcome;
 mod overruns;
 mod platform;
 mod plugin;
 mod reaper;
+#[cfg(target_os = "linux")]
+mod reserved_memory;
 mod reusable;
 mod slice;
 mod snapshot;
@@ -54,7 +58,11 @@ mod ticker;
 mod trim;
 mod value;
 mod wake;
+#[cfg(target_os = "linux")]
+mod warm;
 mod wasi;
+#[cfg(target_os = "linux")]
+mod wipe;
 mod workers;
 mod world;
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use rustix::mm::{MprotectFlags, mprotect};
+use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 use rustix::param::page_size;
 use wasmtime::{Result, StackCreator, StackMemory, format_err};
 
@@ -14,45 +14,56 @@ use crate::arena::{Arena, Space};
 
 /// Bytes for a guard and a stack.
 const SLOT: usize = 1 << 20;
+/// Bytes at the top of a stack whose memory stays when it is used again: what most guests need.
+const TOP: usize = 16 << 10;
 
 /// Of Linux, not yet in libc.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-static SLOTS: Arena = Arena::new(SLOT);
+static SLOTS: Arena = Arena::new(SLOT, leave_top);
 /// Whether the system has guard regions.
 static REGIONS: OnceLock<bool> = OnceLock::new();
 
 pub(crate) struct Stacks;
 
-struct Stack {
-    space: Space,
-    size: usize,
-}
+struct Stack(Space);
 
 /// The mappings that a stack takes at most.
 pub(crate) fn mappings() -> u64 {
     if REGIONS.get() == Some(&true) { 0 } else { 2 }
 }
 
-// SAFETY: a stack is zero, page-aligned, has the size that is asked for, and the page below it
+// SAFETY: a stack is page-aligned, has at least the size that is asked for, and the page below it
 // cannot be touched.
 unsafe impl StackCreator for Stacks {
-    fn new_stack(&self, size: usize, _zeroed: bool) -> Result<Box<dyn StackMemory>> {
-        let size = size.next_multiple_of(page_size());
-        if size + page_size() > SLOT {
+    fn new_stack(&self, size: usize, zeroed: bool) -> Result<Box<dyn StackMemory>> {
+        if zeroed || size > SLOT - page_size() {
             return Err(format_err!(
-                "a stack of {size} bytes does not fit into {SLOT}"
+                "a stack has {SLOT} bytes with its guard, and is not zeroed; {size} were asked for"
             ));
         }
-        let space = SLOTS.take()?;
-        let stack = Stack { space, size };
-        guard(stack.guard_range().start)?;
+        let stack = Stack(SLOTS.take()?);
+        // That of a slot that was used before is still there.
+        if stack.0.is_new()
+            && let Err(error) = guard(stack.guard_range().start)
+        {
+            // Nor is it used again.
+            std::mem::forget(stack);
+            return Err(error);
+        }
         Ok(Box::new(stack))
     }
 }
 
-/// Makes the page at `at`, the one below a stack, untouchable. It stays so when the slot is used
-/// again, where this changes nothing.
+/// Gives back the memory of a stack but that at its top. What is in that is not seen by the next guest: a
+/// frame is written before it is read.
+unsafe fn leave_top(base: *mut u8, _used: usize) -> Option<usize> {
+    // SAFETY: private anonymous memory of a slot that nobody uses. Its guard stays.
+    let left = unsafe { madvise(base.cast(), SLOT - TOP, Advice::LinuxDontNeed) };
+    left.ok().map(|()| TOP / page_size())
+}
+
+/// Makes the page at `at`, the one below a stack, untouchable, for good.
 fn guard(at: *mut u8) -> Result<()> {
     if *REGIONS.get_or_init(|| install(at)) && install(at) {
         return Ok(());
@@ -74,17 +85,16 @@ fn install(at: *mut u8) -> bool {
 // SAFETY: the ranges are in the slot, whose end is the stack's.
 unsafe impl StackMemory for Stack {
     fn top(&self) -> *mut u8 {
-        self.space.base().wrapping_add(self.space.size())
+        self.0.base().wrapping_add(self.0.size())
     }
 
     fn range(&self) -> Range<usize> {
-        let top = self.top() as usize;
-        top - self.size..top
+        self.guard_range().end as usize..self.top() as usize
     }
 
     fn guard_range(&self) -> Range<*mut u8> {
-        let bottom = self.top().wrapping_sub(self.size);
-        bottom.wrapping_sub(page_size())..bottom
+        let base = self.0.base();
+        base..base.wrapping_add(page_size())
     }
 }
 
@@ -108,7 +118,7 @@ mod tests {
                 .map(|_| Stacks.new_stack(768 << 10, false).unwrap())
                 .collect();
             for stack in &stacks {
-                assert_eq!(stack.range().len(), 768 << 10);
+                assert!(stack.range().len() >= 768 << 10);
                 assert!(!readable(stack.guard_range().start));
                 assert!(!readable(stack.guard_range().end.wrapping_sub(1)));
                 assert!(readable(stack.range().start as *mut u8));
