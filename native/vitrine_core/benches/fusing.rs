@@ -15,7 +15,7 @@ use vitrine_core::{
 };
 
 const SIZES: [usize; 3] = [64, 64 << 10, 6_400_000];
-const GUESTS: [&str; 8] = [
+const GUESTS: [&str; 9] = [
     "rust_minimal",
     "rust",
     "c",
@@ -24,6 +24,7 @@ const GUESTS: [&str; 8] = [
     "zig",
     "assemblyscript",
     "javascript",
+    "go",
 ];
 /// As many bytes of modules are compiled, unfused and fused, but each module some times.
 const COMPILED_BYTES: usize = 2_000_000;

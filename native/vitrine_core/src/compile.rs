@@ -16,15 +16,12 @@ use crate::effort;
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::{ExportKind, Exports};
-use crate::fuse::{self, fuse};
-use crate::interruptible::make_interruptible;
 use crate::link::Needs;
-use crate::long_steps::has_long_steps;
+use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
+use crate::prepare::{prepare, shared_data};
 use crate::reaper::Backlog;
-use crate::reusable::make_reusable;
-use crate::snapshot::{self, Stage};
-use crate::state_exports::{Start, export_state};
+use crate::snapshot::Stage;
 use crate::workers::{compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
@@ -73,6 +70,8 @@ pub struct Compiled {
     pub(crate) source: Option<Vec<u8>>,
     /// Whether its last import is the kernel's memory, and no import of the guest's.
     pub(crate) fused: bool,
+    /// What the memory of an instance begins with, besides what is in the code.
+    pub(crate) image: Option<Arc<MemoryImage>>,
     /// Its instances that wait to be dropped.
     pub(crate) backlog: Arc<Backlog>,
 }
@@ -238,10 +237,16 @@ fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Comp
     let platform = Platform::get(key.1.settings)?;
     let Some(cache) = cache else { return Ok(None) };
     let place = cache::Key::new(&platform.engine, &key.0, key.1);
-    let built = load(platform, cache, &place);
-    built
-        .map(|built| finished(platform, key, bytes, built))
-        .transpose()
+    let Some((module, flags)) = load(platform, cache, &place) else {
+        return Ok(None);
+    };
+    let image = image(&binary(bytes)?, key.1)?;
+    let built = Built {
+        module,
+        flags,
+        image,
+    };
+    finished(platform, key, bytes, built).map(Some)
 }
 
 fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
@@ -263,6 +268,7 @@ fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
 struct Built {
     module: Module,
     flags: Flags,
+    image: Option<Arc<MemoryImage>>,
 }
 
 /// What is known of a module from its bytes.
@@ -288,6 +294,7 @@ fn finished(
         long_steps: built.flags.long_steps,
         command: built.flags.command,
         fused: built.flags.fused,
+        image: built.image,
         backlog: Arc::default(),
         initialised: stage == Some(Stage::Snapshot),
         source: (stage == Some(Stage::Draft)).then(|| bytes.to_vec()),
@@ -296,7 +303,7 @@ fn finished(
 }
 
 /// The module as it was kept, if it was.
-fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<Built> {
+fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<(Module, Flags)> {
     let entry = cache.get(key)?;
     // SAFETY: Wasmtime wants bytes that `Module::serialize` wrote. The cache gives what has the
     // checksum that `Cache::put` wrote with such bytes, from a directory and a memory that nobody
@@ -304,10 +311,7 @@ fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<Built> {
     // What another version or engine wrote has another key, and Wasmtime checks that itself.
     let module = unsafe { Module::deserialize(&platform.engine, entry.code()) };
     match module {
-        Ok(module) => Some(Built {
-            module,
-            flags: entry.flags,
-        }),
+        Ok(module) => Some((module, entry.flags)),
         Err(_) => {
             cache.remove(key);
             None
@@ -322,53 +326,31 @@ fn build_module(
 ) -> Result<Built, Error> {
     let wasm = binary(bytes)?;
     effort::check(&wasm)?;
+    let image = image(&wasm, options)?;
     let (wasm, flags) = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
         Ok(error) => error,
         Err(e) => invalid(format!("{e:#}")),
     })?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    Ok(Built { module, flags })
+    Ok(Built {
+        module,
+        flags,
+        image,
+    })
 }
 
-/// The module as it is compiled, and what is to be known of it.
-fn prepare<'a>(
-    platform: &Platform,
-    mut wasm: Cow<'a, [u8]>,
-    options: CompileOptions,
-) -> anyhow::Result<(Cow<'a, [u8]>, Flags)> {
-    Module::validate(&platform.engine, &wasm)?;
-    let mut flags = Flags::default();
-    if options.library
-        && let Some(reusable) = make_reusable(&wasm)?
-    {
-        (wasm, flags.command) = (Cow::Owned(reusable), true);
-    }
-    if options.stage == Some(Stage::Draft) {
-        snapshot::check(&wasm)?;
-        wasm = Cow::Owned(export_state(&wasm, Start::Run)?);
-    }
-    if options.settings.debug {
-        // The debug information speaks of the code as it is.
-        flags.long_steps = true;
-        return Ok((wasm, flags));
-    }
-    flags.long_steps = has_long_steps(&wasm)?;
-    if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
-        wasm = Cow::Owned(rewritten);
-    }
-    if fuses(&wasm, options)?
-        && let Some(fused) = fuse(&wasm, !options.settings.fuel)?
-    {
-        (wasm, flags.fused) = (Cow::Owned(fused), true);
-    }
-    Ok((wasm, flags))
-}
-
-/// Whether it pays to fuse a module: a draft runs once.
-fn fuses(wasm: &[u8], options: CompileOptions) -> anyhow::Result<bool> {
-    let wanted = options.fuse && options.stage != Some(Stage::Draft);
-    // Dense instances share no data in any case.
-    Ok(wanted && (options.settings.dense || !fuse::data::is_much(wasm)?))
+/// The image of the data of a module, if its instances share that.
+fn image(wasm: &[u8], options: CompileOptions) -> Result<Option<Arc<MemoryImage>>, Error> {
+    let Some(data) = shared_data(wasm, options).map_err(|e| invalid(format!("{e:#}")))? else {
+        return Ok(None);
+    };
+    let image = MemoryImage::new(&data).map(Arc::new).map(Some);
+    image.map_err(|e| {
+        Error::new(
+            Reason::OutOfMemory,
+            format!("the module's data cannot be shared: {e}"),
+        )
+    })
 }
 
 /// The binary form: text is parsed.

@@ -35,6 +35,14 @@ pub enum Profiler {
     VTune,
 }
 
+impl Settings {
+    /// Whether instances share a module's data until they write to it. Dense ones do not: an image is a
+    /// mapping of its own in each. What is debugged is left as it is.
+    pub(crate) fn shares_data(self) -> bool {
+        cfg!(target_os = "linux") && !self.dense && !self.debug
+    }
+}
+
 // Instances are allocated as they are made. Wasmtime's pooling allocator was measured beside that
 // (processor time of a fresh instance and a call: an empty module 46 to 64 µs, with a pool 48 to 51;
 // rust_minimal 82 to 91 µs, with a pool 65 to 67; with pages kept resident, more than without): not enough to
@@ -72,13 +80,13 @@ pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
             .memory_reservation_for_growth(0)
             .memory_guard_size(0)
             .guard_before_linear_memory(false)
-            // The image of a module's data would be a mapping of its own in each instance.
             .memory_init_cow(false);
     }
     #[cfg(target_os = "linux")]
     {
         use std::sync::Arc;
         config
+            // Of memories that it does not map itself Wasmtime makes no images.
             .memory_init_cow(false)
             .with_host_stack(Arc::new(crate::stacks::Stacks));
         match settings.dense {

@@ -17,6 +17,7 @@ mod command;
 mod compile;
 mod control;
 mod coredump;
+mod data_image;
 #[cfg(target_os = "linux")]
 mod dense_memory;
 mod effort;
@@ -36,12 +37,15 @@ mod limits;
 mod link;
 mod long_steps;
 mod mappings;
+#[cfg_attr(not(target_os = "linux"), path = "no_memory_image.rs")]
+mod memory_image;
 #[cfg(target_os = "linux")]
 mod moved;
 mod outcome;
 mod overruns;
 mod platform;
 mod plugin;
+mod prepare;
 mod reaper;
 #[cfg(target_os = "linux")]
 mod reserved_memory;

@@ -3,6 +3,8 @@
 
 /// How many pages all that is kept may have.
 const MOST: usize = 1024;
+/// As so many counts what has fewer: it also has addresses, and mappings.
+const LEAST: usize = 8;
 
 pub(crate) struct Warm<T> {
     items: Vec<(T, usize)>,
@@ -19,8 +21,7 @@ impl<T> Warm<T> {
 
     /// Keeps `item`, which has so many pages; gives it back if that would be too much.
     pub(crate) fn keep(&mut self, item: T, pages: usize) -> Result<(), T> {
-        // What has none is not free either: it has its addresses.
-        let pages = pages.max(1);
+        let pages = pages.max(LEAST);
         if self.pages + pages > MOST {
             return Err(item);
         }

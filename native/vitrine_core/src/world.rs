@@ -7,6 +7,7 @@ use crate::command::CommandInstance;
 use crate::error::Error;
 use crate::initialise::run_initialize;
 use crate::link::{LinkedModule, Links, Source, unknown_import, unlinkable};
+use crate::memory_image::with_image;
 use crate::plugin::Shared;
 use crate::state::HostState;
 
@@ -86,13 +87,17 @@ pub(crate) async fn instantiate(
     links: &Links,
     module: &LinkedModule,
 ) -> wasmtime::Result<Instance> {
-    let made = match &module.pre {
-        Some(pre) => pre.instantiate_async(&mut store).await,
-        None => {
-            let imports = imports(&mut store, links, module)?;
-            Instance::new_async(&mut store, &module.compiled.module, &imports).await
+    let compiled = &module.compiled;
+    let make = async {
+        match &module.pre {
+            Some(pre) => pre.instantiate_async(&mut store).await,
+            None => {
+                let imports = imports(&mut store, links, module)?;
+                Instance::new_async(&mut store, &compiled.module, &imports).await
+            }
         }
     };
+    let made = with_image(compiled.image.clone(), make).await;
     made.map_err(|e| {
         if ran(&e) {
             e

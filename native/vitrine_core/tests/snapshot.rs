@@ -111,6 +111,32 @@ fn without_an_instance_there_is_nothing_to_keep() {
 }
 
 #[test]
+fn what_has_much_data_begins_with_all_of_it() {
+    let text = format!(
+        r#"(module (import "extism:host/env" "input_length" (func $length (result i64)))
+          (memory 4) (data (i32.const 8) "{}")
+          (func (export "_initialize") (drop (call $length))
+            (i32.store8 (i32.const 20) (i32.const 7))
+            (memory.fill (i32.const 196608) (i32.const 9) (i32.const 65536)))
+          (func (export "first") (result i32) (i32.load8_u (i32.const 19)))
+          (func (export "second") (result i32) (i32.load8_u (i32.const 20)))
+          (func (export "third") (result i32) (i32.load8_u (i32.const 262143)))
+          (func (export "write") (i32.store8 (i32.const 20) (i32.const 8))))"#,
+        "x".repeat(150_000)
+    );
+    let module = snapshot(&text);
+    for _ in 0..2 {
+        let plugin = restored(&module);
+        assert!(plugin.main().is_fused());
+        initialise(&plugin);
+        let read = |function| code(&plugin, function);
+        assert_eq!(["first", "second", "third"].map(read), [120, 7, 9]);
+        assert_eq!(read("write"), 0);
+        assert_eq!(read("second"), 8);
+    }
+}
+
+#[test]
 fn a_plugin_that_is_busy_or_closed_says_so() {
     let plugin = draft(r#"(module (func (export "run")))"#);
     let call = plugin.start("run", b"", OPTIONS).unwrap();

@@ -24,7 +24,6 @@ mod assemble;
 mod body;
 mod condition;
 mod copy_loop;
-pub(crate) mod data;
 mod helpers;
 mod inline;
 mod linear;

@@ -247,25 +247,3 @@ fn imports_are_told_without_the_one_that_is_added() {
             .all(|(namespace, _, _)| namespace == "extism:host/env")
     );
 }
-
-#[test]
-fn a_module_with_much_data_is_not_fused_unless_it_could_not_share_it() {
-    let module = |bytes: usize| {
-        let data = format!(r#"(data (i32.const 0) "{}")"#, "x".repeat(bytes));
-        wat::parse_str(module().replace("1)\n", &format!("16) {data}\n"))).unwrap()
-    };
-    let is_fused = |bytes, dense| {
-        let settings = Settings {
-            dense,
-            ..Settings::default()
-        };
-        let options = CompileOptions {
-            settings,
-            ..CompileOptions::default()
-        };
-        compiled(&module(bytes), options).unwrap().is_fused()
-    };
-    assert!(is_fused(1000, false));
-    assert!(!is_fused(600_000, false));
-    assert!(is_fused(600_000, true));
-}

@@ -10,4 +10,5 @@ mod linking;
 mod loops;
 mod programs;
 mod random_modules;
+mod shared_data;
 mod support;

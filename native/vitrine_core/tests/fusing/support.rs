@@ -157,6 +157,11 @@ impl Both {
         })
     }
 
+    /// The unfused one and the fused one.
+    pub fn plugins(&self) -> &[Arc<Plugin>; 2] {
+        &self.0
+    }
+
     pub fn fuel_used(&self) -> [u64; 2] {
         [0, 1].map(|which| self.0[which].fuel_used())
     }

@@ -1,0 +1,70 @@
+//! What a module becomes before it is compiled.
+
+use std::borrow::Cow;
+
+use wasmtime::Module;
+
+use crate::compile::{CompileOptions, Flags};
+use crate::data_image::{DataImage, data_image, without_data};
+use crate::fuse::fuse;
+use crate::interruptible::make_interruptible;
+use crate::long_steps::has_long_steps;
+use crate::platform::Platform;
+use crate::reusable::make_reusable;
+use crate::snapshot::{self, Stage};
+use crate::state_exports::{Start, export_state};
+
+/// The module as it is compiled, and what is to be known of it.
+///
+/// # Errors
+///
+/// When it is not valid, or is to become a snapshot and cannot.
+pub(crate) fn prepare<'a>(
+    platform: &Platform,
+    mut wasm: Cow<'a, [u8]>,
+    options: CompileOptions,
+) -> anyhow::Result<(Cow<'a, [u8]>, Flags)> {
+    Module::validate(&platform.engine, &wasm)?;
+    let mut flags = Flags::default();
+    let image = shared_data(&wasm, options)?.is_some();
+    if options.library
+        && let Some(reusable) = make_reusable(&wasm)?
+    {
+        (wasm, flags.command) = (Cow::Owned(reusable), true);
+    }
+    if options.stage == Some(Stage::Draft) {
+        snapshot::check(&wasm)?;
+        wasm = Cow::Owned(export_state(&wasm, Start::Run)?);
+    }
+    if options.settings.debug {
+        // The debug information speaks of the code as it is.
+        flags.long_steps = true;
+        return Ok((wasm, flags));
+    }
+    flags.long_steps = has_long_steps(&wasm)?;
+    if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
+        wasm = Cow::Owned(rewritten);
+    }
+    // A draft runs once: to fuse it does not pay.
+    if options.fuse
+        && options.stage != Some(Stage::Draft)
+        && let Some(fused) = fuse(&wasm, !options.settings.fuel)?
+    {
+        (wasm, flags.fused) = (Cow::Owned(fused), true);
+    }
+    if image {
+        wasm = Cow::Owned(without_data(&wasm)?);
+    }
+    Ok((wasm, flags))
+}
+
+/// The data of a module, as it was given, if that becomes an image, and is not in the code.
+pub(crate) fn shared_data(
+    wasm: &[u8],
+    options: CompileOptions,
+) -> anyhow::Result<Option<DataImage>> {
+    match options.settings.shares_data() && options.stage != Some(Stage::Draft) {
+        true => data_image(wasm),
+        false => Ok(None),
+    }
+}

@@ -1,0 +1,351 @@
+//! Modules with much data, which their instances share until they write to it: fused ones as others.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use vitrine_core::{
+    Cache, CompileOptions, HostFunction, Limits, Links, Origin, Plugin, PluginOptions, Reason,
+    Settings, compile,
+};
+
+use crate::support::{Both, Failure, IMPORTS, OPTIONS, compiled, finish, word, words};
+
+/// More than is copied.
+const SIZE: usize = 150_000;
+const PAGES: usize = 3;
+
+/// The data, from address 8 on, and what imports and exports go with it.
+fn module(items: &str) -> String {
+    let data: String = (0..SIZE)
+        .map(|i| char::from(b'a' + (i % 23) as u8))
+        .collect();
+    format!(
+        r#"(module {IMPORTS} (memory $own (export "memory") {PAGES} 5)
+          (data $active (i32.const 8) "{data}") (data $passive "passive")
+          (func (export "sum") (local $at i32) (local $sum i64) (local $block i64)
+            (loop $next
+              (local.set $sum (i64.add (i64.mul (local.get $sum) (i64.const 31)) (i64.load8_u (local.get $at))))
+              (local.set $at (i32.add (local.get $at) (i32.const 1)))
+              (br_if $next (i32.ne (local.get $at) (i32.mul (memory.size) (i32.const 65536)))))
+            (local.set $block (call $alloc (i64.const 8)))
+            (call $store_u64 (local.get $block) (local.get $sum))
+            (call $output_set (local.get $block) (i64.const 8)))
+          (func (export "write")
+            (i64.store (i32.wrap_i64 (call $input_load_u64 (i64.const 0))) (call $input_load_u64 (i64.const 8))))
+          {items})"#
+    )
+}
+
+#[test]
+fn what_one_instance_writes_the_others_do_not_see() {
+    let [one, other] = [(); 2].map(|()| Both::new(&module("")));
+    let first = one.call("sum", b"").unwrap();
+    one.call("write", &words(&[5000, 7])).unwrap();
+    assert_ne!(one.call("sum", b"").unwrap(), first);
+    assert_eq!(other.call("sum", b"").unwrap(), first);
+    assert_eq!(Both::new(&module("")).call("sum", b"").unwrap(), first);
+}
+
+#[test]
+fn the_memory_has_its_bounds_and_grows() {
+    let text = module(
+        r#"(func (export "grow") (result i32)
+             (memory.grow (i32.wrap_i64 (call $input_load_u64 (i64.const 0)))))"#,
+    );
+    let both = Both::new(&text);
+    let end = PAGES as u64 * 65_536;
+    assert!(both.call("write", &words(&[end - 8, 1])).is_ok());
+    for address in [end - 7, end, 1 << 31] {
+        let failure = both.call("write", &words(&[address, 1])).unwrap_err();
+        assert_eq!(failure.reason, Reason::Trap);
+    }
+    // What it had is the code that it returns; -1 is what cannot be.
+    assert_eq!(both.call("grow", &words(&[2])).unwrap_err().code, Some(3));
+    both.call("sum", b"").unwrap();
+    assert_eq!(both.call("grow", &words(&[3])).unwrap_err().code, Some(-1));
+}
+
+#[test]
+fn segments_are_what_they_were_to_the_code() {
+    for (segment, length, works) in [
+        ("$passive", 7, true),
+        ("$passive", 8, false),
+        // It was dropped when the instance was made.
+        ("$active", 0, true),
+        ("$active", 1, false),
+    ] {
+        let text = module(&format!(
+            r#"(func (export "init")
+                 (memory.init {segment} (i32.const 3) (i32.const 0) (i32.const {length}))
+                 (data.drop {segment}))"#
+        ));
+        let both = Both::new(&text);
+        assert_eq!(both.call("init", b"").is_ok(), works, "{segment} {length}");
+        both.call("sum", b"").unwrap();
+    }
+}
+
+#[test]
+fn a_start_function_finds_the_data_and_changes_it() {
+    let write = "(i64.store (i32.const 5000) (i64.load (i32.const 20)))";
+    let started = Both::new(&module(&format!("(func $start {write}) (start $start)")));
+    let called = Both::new(&module(&format!(r#"(func (export "start") {write})"#)));
+    let untouched = called.call("sum", b"").unwrap();
+    called.call("start", b"").unwrap();
+    let sum = called.call("sum", b"").unwrap();
+    assert_eq!(started.call("sum", b"").unwrap(), sum);
+    assert_ne!(sum, untouched);
+}
+
+#[test]
+fn a_memory_of_64_bits_is_one_too() {
+    let data = "abcdefgh".repeat(SIZE / 8);
+    let text = format!(
+        r#"(module {IMPORTS} (memory i64 {PAGES} 5) (data (i64.const 8) "{data}")
+          (func (export "read") (local $block i64)
+            (local.set $block (call $alloc (i64.const 8)))
+            (call $store_u64 (local.get $block) (i64.load (call $input_load_u64 (i64.const 0))))
+            (call $output_set (local.get $block) (i64.const 8))))"#
+    );
+    let both = Both::new(&text);
+    let end = PAGES as u64 * 65_536;
+    let last = SIZE as u64;
+    for (address, expected) in [
+        (0, 0),
+        (last, u64::from_le_bytes(*b"abcdefgh")),
+        (end - 8, 0),
+    ] {
+        let read = both.call("read", &words(&[address])).unwrap();
+        assert_eq!(word(&read), expected, "{address}");
+    }
+    for address in [end - 7, 1 << 32, 1 << 63] {
+        let failure = both.call("read", &words(&[address])).unwrap_err();
+        assert_eq!(failure.reason, Reason::Trap);
+    }
+}
+
+/// What comes of making an instance.
+fn made(text: &str, fuse: bool) -> (bool, Result<(), Failure>) {
+    let options = CompileOptions {
+        fuse,
+        ..CompileOptions::default()
+    };
+    let module = compiled(text.as_bytes(), options).unwrap();
+    let is_fused = module.is_fused();
+    let make = || {
+        let links = Links::new(&vec![("main".into(), module)], 0, &[], false)?;
+        let plugin = Plugin::new(links, PluginOptions::default())?;
+        finish(plugin.initialise(OPTIONS)?).map(|_| ())
+    };
+    (is_fused, make().map_err(Failure::from))
+}
+
+#[test]
+fn what_traps_when_it_is_made_traps_as_before() {
+    let far = format!("(data (i32.const 196600) \"{}\")", "x".repeat(9));
+    let start = "(func $start unreachable) (start $start)";
+    let elements = "(table 1 funcref) (elem (i32.const 1) func 0)";
+    for items in [&*far, start, elements] {
+        let [unfused, fused] = [false, true].map(|fuse| made(&module(items), fuse));
+        assert!(fused.0 && !unfused.0);
+        assert_eq!(fused.1, unfused.1);
+        assert_eq!(fused.1.unwrap_err().reason, Reason::Trap, "{items}");
+    }
+}
+
+#[test]
+fn it_counts_against_the_limit_of_memory() {
+    let link = |pages: usize| {
+        let limits = Limits {
+            memory: pages as u64 * 65_536,
+            ..Limits::default()
+        };
+        let options = PluginOptions {
+            limits,
+            ..PluginOptions::default()
+        };
+        Both::link(&[("main", &module(""))], &[], &options).map(|_| ())
+    };
+    assert!(link(PAGES).is_ok());
+    assert_eq!(link(PAGES - 1).unwrap_err().reason, Reason::OutOfMemory);
+}
+
+#[test]
+fn it_is_counted_once() {
+    let both = Both::new(&module(""));
+    both.call("sum", b"").unwrap();
+    let [unfused, fused] = both
+        .plugins()
+        .each_ref()
+        .map(|plugin| plugin.stats().memory);
+    assert_eq!(fused, unfused);
+    assert!(fused >= PAGES as u64 * 65_536);
+}
+
+#[test]
+fn it_is_there_when_the_code_was_on_disk() {
+    let directory = std::env::temp_dir().join(format!("vitrine-parts-{}", std::process::id()));
+    let cache = Cache {
+        directory: directory.clone(),
+        max_bytes: 1 << 30,
+    };
+    let text = module(r#"(func (export "kept") (result i32) (i32.load8_u (i32.const 20)))"#);
+    for expected in [Origin::Compiler, Origin::Disk] {
+        let (done, outcome) = mpsc::channel();
+        let (bytes, cache) = (text.clone().into_bytes(), Some(cache.clone()));
+        compile(bytes, CompileOptions::default(), cache, move |outcome| {
+            done.send(outcome).unwrap();
+        });
+        let (main, origin) = outcome.recv().unwrap().unwrap();
+        assert_eq!(origin, expected);
+        assert!(main.is_fused());
+        let weak = Arc::downgrade(&main);
+        let links = Links::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+        let plugin = Plugin::new(links, PluginOptions::default()).unwrap();
+        finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
+        let kept = finish(plugin.start("kept", b"", OPTIONS).unwrap());
+        assert_eq!(kept.unwrap_err().code, Some(i32::from(b'm')));
+        drop(plugin);
+        // Until nobody has it, and it is looked for on disk.
+        while weak.strong_count() > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn it_is_in_coredumps() {
+    let settings = Settings {
+        coredump: true,
+        ..Settings::default()
+    };
+    let options = CompileOptions {
+        settings,
+        ..CompileOptions::default()
+    };
+    let text = module(
+        r#"(func (export "trap") (i64.store (i32.const 5000) (i64.const 0x21706d7564)) unreachable)"#,
+    );
+    let main = compiled(text.as_bytes(), options).unwrap();
+    assert!(main.is_fused());
+    let links = Links::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+    let file = std::env::temp_dir().join(format!("vitrine-shared-data-{}", std::process::id()));
+    let options = PluginOptions {
+        coredump: Some(file.clone()),
+        ..PluginOptions::default()
+    };
+    let plugin = Plugin::new(links, options).unwrap();
+    finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
+    finish(plugin.start("trap", b"", OPTIONS).unwrap()).unwrap_err();
+    let dump = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let place = dump.windows(5).filter(|bytes| bytes == b"dump!");
+    assert_eq!(place.count(), 1);
+}
+
+#[test]
+fn another_module_can_have_it() {
+    let main = r#"(module (import "library" "memory" (memory 1)) (import "library" "write" (func $write))
+      (import "extism:host/env" "input_length" (func $length (result i64)))
+      (func (export "read") (result i32)
+        (call $write) (drop (call $length)) (i32.load8_u (i32.const 20))))"#;
+    let modules = [("main", main), ("library", &*module(""))];
+    let both = Both::link(&modules, &[], &PluginOptions::default()).unwrap();
+    // 20 is the address of an `m`, and the writing changes it to 9.
+    let read = |address: u64| both.call("read", &words(&[address, 9])).unwrap_err().code;
+    assert_eq!(read(5000), Some(i32::from(b'm')));
+    assert_eq!(read(20), Some(9));
+}
+
+/// Each call of a command finds its memory as it was.
+#[test]
+fn a_library_that_is_a_command_can_have_much_data() {
+    let library = module(r#"(func (export "_start"))"#);
+    let main = r#"(module (import "library" "sum" (func $sum)) (import "library" "write" (func $write))
+      (func (export "run") (call $write) (call $sum)))"#;
+    let modules = [("main", main), ("library", &*library)];
+    let both = Both::link(&modules, &[], &PluginOptions::default()).unwrap();
+    let sum = Both::new(&module("")).call("sum", b"").unwrap();
+    for _ in 0..3 {
+        let input = words(&[5000, 7]);
+        assert_eq!(word(&both.call("run", &input).unwrap()), word(&sum));
+    }
+}
+
+/// Each of them has a memory of its own.
+#[test]
+fn commands_within_each_other_can_have_much_data() {
+    let library = module(
+        r#"(func (export "_start"))
+        (func (export "count") (param i32) (result i32)
+          (if (i32.eqz (local.get 0)) (then (return (i32.load8_u (i32.const 20)))))
+          (i32.store8 (i32.const 20) (i32.const 1))
+          (i32.add (i32.const 1) (call $count (i32.sub (local.get 0) (i32.const 1)))))"#,
+    );
+    let import = r#"(module (import "library" "count" (func $count (param i32) (result i32)))"#;
+    let library = library.replacen("(module", import, 1);
+    let main = r#"(module (import "library" "count" (func $count (param i32) (result i32)))
+      (import "extism:host/env" "input_load_u8" (func $input (param i64) (result i32)))
+      (func (export "run") (result i32) (call $count (call $input (i64.const 0)))))"#;
+    let modules = [("main", main), ("library", &*library)];
+    let both = Both::link(&modules, &[], &PluginOptions::default()).unwrap();
+    for _ in 0..3 {
+        let deepest = both.call("run", &[15]).unwrap_err();
+        assert_eq!(deepest.code, Some(15 + i32::from(b'm')));
+    }
+    let deeper = both.call("run", &[16]).unwrap_err();
+    assert!(
+        deeper.message.contains("within each other"),
+        "{}",
+        deeper.message
+    );
+}
+
+#[test]
+fn an_import_that_is_missing_or_of_another_type_is_named() {
+    let wrong = |import: &str| {
+        let text = module("").replacen("(module", &format!("(module {import}"), 1);
+        let error = Both::link(&[("main", &text)], &[], &PluginOptions::default());
+        error.err().unwrap().message
+    };
+    assert_eq!(
+        wrong(r#"(import "a" "b" (func))"#),
+        "unknown import: a::b; is a host function missing from host_functions?"
+    );
+    let mistyped = r#"(import "extism:host/env" "free" (func (param i32)))"#;
+    assert!(wrong(mistyped).contains("incompatible"));
+}
+
+#[test]
+fn a_host_function_takes_an_accessors_place() {
+    let length = HostFunction {
+        namespace: "extism:host/env".into(),
+        name: "input_length".into(),
+        signature: None,
+    };
+    let text =
+        module(r#"(func (export "length") (i64.store (i32.const 5000) (call $input_length)))"#);
+    let [own, hosts] = [&[] as &[_], &[length]].map(|functions| {
+        let both = Both::link(&[("main", &text)], functions, &PluginOptions::default()).unwrap();
+        both.call("length", b"input").unwrap();
+        both.call("sum", b"").unwrap()
+    });
+    assert_ne!(own, hosts);
+}
+
+#[test]
+fn what_is_added_to_its_imports_is_not_told() {
+    for dense in [false, true] {
+        let options = CompileOptions {
+            settings: Settings {
+                dense,
+                ..Settings::default()
+            },
+            ..CompileOptions::default()
+        };
+        let main = compiled(module("").as_bytes(), options).unwrap();
+        assert!(main.is_fused());
+        assert_eq!(main.imports().count(), IMPORTS.matches("(import").count());
+    }
+}
