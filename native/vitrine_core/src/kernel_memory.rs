@@ -1,6 +1,7 @@
 //! The host's way into the kernel's memory: the kernel's own code, run natively over its bytes.
 //! Nothing in that memory is believed: every range is checked against its size.
 
+use std::fmt::Display;
 use std::ops::Range;
 
 use vitrine_kernel::layout::{HEAP_START, PAGE_SIZE};
@@ -51,7 +52,7 @@ pub(crate) async fn copy(
     handle: i64,
     what: impl Fn() -> String,
 ) -> Result<Vec<u8>> {
-    let invalid = || Stop::Abi(format!("invalid handle offset for {}: {handle}", what()));
+    let invalid = || invalid_handle(handle, what());
     let bytes = read(caller, handle).ok_or_else(invalid)?;
     if bytes.len() <= LARGE {
         return Ok(bytes.to_vec());
@@ -59,6 +60,11 @@ pub(crate) async fn copy(
     let shared = caller.data().shared.clone();
     shared.control.on_dirty().await;
     Ok(read(caller, handle).ok_or_else(invalid)?.to_vec())
+}
+
+/// What the guest gave as `what` is no block.
+pub(crate) fn invalid_handle(handle: i64, what: impl Display) -> Stop {
+    Stop::Abi(format!("invalid handle offset for {what}: {handle}"))
 }
 
 /// Frees a block that the guest handed over; anything else is left alone. Before version 1.0 of the
