@@ -58,7 +58,7 @@ mod wasi;
 mod workers;
 mod world;
 
-pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, Vars};
+pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, VarValue, Vars};
 pub use cache::Cache;
 pub use call::{Call, Finished, Step};
 pub use compile::{CompileOptions, Compiled, MAX_MODULE_SIZE, Origin, compile};
