@@ -295,7 +295,7 @@ defmodule Vitrine.HostileTest do
       all = String.duplicate("i32 ", 3_000)
 
       error = error!(Vitrine.new("(module (func (param i32) (local #{all}) #{loops} #{locals}))"))
-      assert {error.reason, error.message =~ "locals times loops"} == {:compile, true}
+      assert {error.reason, error.message =~ "values times loops"} == {:compile, true}
 
       functions = String.duplicate("(func (local #{all}))", 100)
       error = error!(Vitrine.new("(module #{functions})"))

@@ -25,7 +25,7 @@ use crate::reaper::Backlog;
 use crate::reusable::make_reusable;
 use crate::snapshot::{self, Stage};
 use crate::state_exports::{Start, export_state};
-use crate::workers::{compile_on_deep_stack, submit, submit_compilation};
+use crate::workers::{Lane, compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
@@ -150,8 +150,9 @@ type Key = ([u8; 32], CompileOptions);
 static REGISTRY: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::default);
 
 /// Compiles `bytes`, a module or its text, and gives the result to `done` on a worker's thread.
-/// Those who want what is being compiled wait for the one compilation, and of all there are no more
-/// at a time than there are workers for that. What is in use or kept on disk waits for none of them.
+/// Those who want what is being compiled wait for the one compilation, and of those that take about as
+/// long there are no more at a time than there are workers for that. What is in use or kept on disk
+/// waits for none of them.
 pub fn compile(
     bytes: Vec<u8>,
     options: CompileOptions,
@@ -219,12 +220,20 @@ fn get(key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
     match guarded(|| kept(key, &bytes, cache.as_ref())) {
         Ok(Some(compiled)) => finish(key, Ok((compiled, Origin::Disk))),
         Err(error) => finish(key, Err(error)),
-        Ok(None) => {
-            let built = move || finish(key, guarded(|| build(key, &bytes, cache.as_ref())));
-            if !submit_compilation(built) {
-                finish(key, Err(invalid("there is no thread to compile it")));
-            }
-        }
+        // What is found in it tells more.
+        Ok(None) => queue(Lane::of(bytes.len() as u64), key, bytes, cache),
+    }
+}
+
+/// Has it compiled when a worker of the lane is free, or of a slower one if it turns out to need that.
+fn queue(lane: Lane, key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
+    let job = move || match guarded(|| build(lane, key, &bytes, cache.as_ref())) {
+        Ok(Turn::Built(compiled)) => finish(key, Ok((compiled, Origin::Compiler))),
+        Ok(Turn::Slower(lane)) => queue(lane, key, bytes, cache),
+        Err(error) => finish(key, Err(error)),
+    };
+    if !submit_compilation(lane, job) {
+        finish(key, Err(invalid("there is no thread to compile it")));
     }
 }
 
@@ -244,19 +253,35 @@ fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Comp
         .transpose()
 }
 
-fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
+/// What a turn in a lane comes to.
+enum Turn<T> {
+    Built(T),
+    /// It is one for this lane, which is slower.
+    Slower(Lane),
+}
+
+fn build(
+    lane: Lane,
+    key: Key,
+    bytes: &[u8],
+    cache: Option<&Cache>,
+) -> Result<Turn<Arc<Compiled>>, Error> {
     let (sha256, options) = key;
     // Not on the threads for Cranelift: one that waits there takes up other work, which would wait
     // for the same platform.
     let platform = Platform::get(options.settings)?;
-    let built = compile_on_deep_stack(|| build_module(platform, options, bytes))?;
+    let built = match compile_on_deep_stack(lane, || build_module(lane, platform, options, bytes))?
+    {
+        Turn::Built(built) => built,
+        Turn::Slower(lane) => return Ok(Turn::Slower(lane)),
+    };
     if let Some(cache) = cache
         && let Ok(code) = built.module.serialize()
     {
         let place = cache::Key::new(&platform.engine, &sha256, options);
         cache.put(&place, &cache::Entry::new(built.flags, code));
     }
-    Ok((finished(platform, key, bytes, built)?, Origin::Compiler))
+    Ok(Turn::Built(finished(platform, key, bytes, built)?))
 }
 
 /// A module, and what its bytes tell that it does not.
@@ -316,18 +341,22 @@ fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<Built> {
 }
 
 fn build_module(
+    lane: Lane,
     platform: &Platform,
     options: CompileOptions,
     bytes: &[u8],
-) -> Result<Built, Error> {
+) -> Result<Turn<Built>, Error> {
     let wasm = binary(bytes)?;
-    effort::check(&wasm)?;
+    let needed = Lane::of(effort::check(&wasm)?);
+    if needed > lane {
+        return Ok(Turn::Slower(needed));
+    }
     let (wasm, flags) = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
         Ok(error) => error,
         Err(e) => invalid(format!("{e:#}")),
     })?;
     let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    Ok(Built { module, flags })
+    Ok(Turn::Built(Built { module, flags }))
 }
 
 /// The module as it is compiled, and what is to be known of it.
