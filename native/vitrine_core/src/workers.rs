@@ -49,10 +49,12 @@ const MEDIUM: u64 = 3_000_000;
 impl Lane {
     /// The lane of what is estimated to take so long.
     pub(crate) fn of(microseconds: u64) -> Lane {
-        match microseconds {
-            0..=SHORT => Lane::Short,
-            ..=MEDIUM => Lane::Medium,
-            _ => Lane::Long,
+        if microseconds <= SHORT {
+            Lane::Short
+        } else if microseconds <= MEDIUM {
+            Lane::Medium
+        } else {
+            Lane::Long
         }
     }
 
