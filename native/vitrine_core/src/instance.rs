@@ -15,6 +15,7 @@ use crate::mappings::{self, Promised};
 use crate::outcome;
 use crate::plugin::Shared;
 use crate::reaper::Reaped;
+use crate::release;
 use crate::state::HostState;
 use crate::world::assemble;
 
@@ -100,6 +101,7 @@ fn memory_mappings(shared: &Shared) -> u64 {
 
 async fn make(store: &mut Store<HostState>, shared: &Shared) -> wasmtime::Result<WasmInstance> {
     let instance = assemble(store, shared).await?;
+    store.data_mut().instance = Some(instance);
     if !shared.main().initialised {
         initialise(store, &instance).await?;
     }
@@ -132,7 +134,8 @@ fn new_store(shared: &Arc<Shared>) -> Result<Reaped<Store<HostState>>, Error> {
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|context| context.data().control().on_epoch());
     store.set_epoch_deadline(1);
-    Ok(Reaped::counted(store, shared.main().backlog.clone()))
+    let backlog = shared.main().backlog.clone();
+    Ok(Reaped::counted(store, backlog, release::empty))
 }
 
 impl Instance {

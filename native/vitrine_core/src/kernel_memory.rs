@@ -10,6 +10,7 @@ use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 
 use crate::control::LARGE;
 use crate::error::Stop;
+use crate::release::give_back;
 use crate::state::HostState;
 use crate::text;
 
@@ -221,28 +222,9 @@ pub(crate) fn trim(context: &mut impl AsContextMut<Data = HostState>, pages: u32
         let bytes = kernel.memory_mut().bytes_mut();
         let end = at(pages).min(bytes.len());
         if let Some(unused) = bytes.get_mut(at(left)..end) {
+            // The kernel takes nothing from its heap that was not written since the last reset.
             give_back(unused);
         }
     });
     if left > KEPT { left } else { 0 }
 }
-
-/// Gives the memory behind these bytes, whose values nobody needs, back to the system.
-#[cfg(target_os = "linux")]
-fn give_back(bytes: &mut [u8]) {
-    use rustix::mm::{Advice, madvise};
-    // SAFETY: the bytes are borrowed for this alone, and are part of a private anonymous mapping:
-    // they stay readable and writable, and become zeros. The kernel takes nothing from its heap
-    // that was not written since the last reset. It fails if they do not start on a page, which
-    // changes nothing.
-    let _ = unsafe {
-        madvise(
-            bytes.as_mut_ptr().cast(),
-            bytes.len(),
-            Advice::LinuxDontNeed,
-        )
-    };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_back(_bytes: &mut [u8]) {}

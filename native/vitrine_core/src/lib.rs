@@ -41,6 +41,7 @@ mod overruns;
 mod platform;
 mod plugin;
 mod reaper;
+mod release;
 mod reusable;
 mod slice;
 mod snapshot;

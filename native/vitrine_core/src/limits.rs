@@ -65,6 +65,11 @@ impl Limiter {
     }
 
     /// From here on the plugin's own memories are counted.
+    /// The bytes of all memories.
+    pub(crate) fn memory(&self) -> u64 {
+        self.share.bytes()
+    }
+
     pub(crate) fn begin(&mut self) {
         self.phase = Phase::Instantiation;
     }

@@ -99,6 +99,20 @@ pub(crate) fn reap(item: impl Any + Send, backlog: Option<Arc<Backlog>>) {
 pub struct Reaped<T: Send + 'static> {
     value: ManuallyDrop<T>,
     backlog: Option<Arc<Backlog>>,
+    /// What the reaper does first.
+    before: fn(&mut T),
+}
+
+/// A value of which something is done before it is dropped.
+struct Last<T> {
+    value: T,
+    before: fn(&mut T),
+}
+
+impl<T> Drop for Last<T> {
+    fn drop(&mut self) {
+        (self.before)(&mut self.value);
+    }
 }
 
 impl<T: Send + 'static> Reaped<T> {
@@ -107,14 +121,16 @@ impl<T: Send + 'static> Reaped<T> {
         Reaped {
             value: ManuallyDrop::new(value),
             backlog: None,
+            before: |_| (),
         }
     }
 
-    /// Wraps a value that is counted while it waits.
-    pub(crate) fn counted(value: T, backlog: Arc<Backlog>) -> Self {
+    /// Wraps a value that is counted while it waits, and that the reaper drops after `before`.
+    pub(crate) fn counted(value: T, backlog: Arc<Backlog>, before: fn(&mut T)) -> Self {
         Reaped {
             value: ManuallyDrop::new(value),
             backlog: Some(backlog),
+            before,
         }
     }
 }
@@ -123,7 +139,8 @@ impl<T: Send + 'static> Drop for Reaped<T> {
     fn drop(&mut self) {
         // SAFETY: this is the drop of its owner, so the value is not used again.
         let value = unsafe { ManuallyDrop::take(&mut self.value) };
-        reap(value, self.backlog.take());
+        let before = self.before;
+        reap(Last { value, before }, self.backlog.take());
     }
 }
 
@@ -198,7 +215,7 @@ mod tests {
         reap(Slow(slow), None);
         for _ in 0..=MOST {
             assert!(own.admits(&waker));
-            drop(Reaped::counted((), own.clone()));
+            drop(Reaped::counted((), own.clone(), |_| ()));
         }
         assert!(!own.admits(&waker));
         assert!(other.admits(&waker));
@@ -213,9 +230,32 @@ mod tests {
     fn what_panics_when_it_is_dropped_neither_ends_the_reaper_nor_counts_for_ever() {
         let backlog = Arc::<Backlog>::default();
         for _ in 0..=2 * MOST {
-            drop(Reaped::counted(Bad, backlog.clone()));
+            drop(Reaped::counted(Bad, backlog.clone(), |_| ()));
         }
         settle();
         assert!(backlog.admits(Waker::noop()));
+    }
+
+    #[test]
+    fn what_is_to_be_done_before_is_done_by_the_reaper_and_while_the_value_is_whole() {
+        struct Noisy(mpsc::Sender<(&'static str, bool)>, std::thread::ThreadId);
+        impl Noisy {
+            fn say(&self, what: &'static str) {
+                let elsewhere = std::thread::current().id() != self.1;
+                let _ = self.0.send((what, elsewhere));
+            }
+        }
+        impl Drop for Noisy {
+            fn drop(&mut self) {
+                self.say("dropped");
+            }
+        }
+        let (said, heard) = mpsc::channel();
+        let noisy = Noisy(said, std::thread::current().id());
+        drop(Reaped::counted(noisy, Arc::default(), |noisy| {
+            noisy.say("before")
+        }));
+        let heard: Vec<_> = heard.iter().collect();
+        assert_eq!(heard, [("before", true), ("dropped", true)]);
     }
 }

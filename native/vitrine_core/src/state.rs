@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::Memory;
+use wasmtime::{Instance, Memory};
 
 use crate::control::Control;
 use crate::error::Error;
@@ -18,6 +18,8 @@ pub(crate) struct HostState {
     pub(crate) world: World,
     /// Absent only until the kernel is instantiated, before any guest code.
     pub(crate) kernel: Option<Memory>,
+    /// Absent until it is made.
+    pub(crate) instance: Option<Instance>,
     /// Absent also until a guest that has WASI uses it.
     pub(crate) wasi: Option<wasi::Context>,
     /// What is to be added to the message of an error.
@@ -35,6 +37,7 @@ impl HostState {
             ),
             world: World::default(),
             kernel: None,
+            instance: None,
             note: None,
             shared,
         })
