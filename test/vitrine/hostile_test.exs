@@ -127,7 +127,8 @@ defmodule Vitrine.HostileTest do
       for _ <- 1..98_000, do: trap.()
       eventually(fn -> mappings() < elem(before, 1) + 1_000 end)
       assert resident() < elem(before, 0) + 100_000
-      assert threads() <= elem(before, 2) + 4
+      # Others may begin to compile, which begins the threads of a lane.
+      assert threads() <= elem(before, 2) + 16
     end
 
     # Of this operating system process: resident kilobytes, memory mappings, threads.
@@ -295,7 +296,7 @@ defmodule Vitrine.HostileTest do
       all = String.duplicate("i32 ", 3_000)
 
       error = error!(Vitrine.new("(module (func (param i32) (local #{all}) #{loops} #{locals}))"))
-      assert {error.reason, error.message =~ "locals times loops"} == {:compile, true}
+      assert {error.reason, error.message =~ "values times loops"} == {:compile, true}
 
       functions = String.duplicate("(func (local #{all}))", 100)
       error = error!(Vitrine.new("(module #{functions})"))

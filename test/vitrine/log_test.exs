@@ -82,4 +82,49 @@ defmodule Vitrine.LogTest do
     assert {error.reason, error.message} ==
              {:trap, "invalid handle offset for log message: 12345"}
   end
+
+  test "of a very long line the beginning is logged, and how much more there was" do
+    plugin =
+      new!(~S"""
+      (module
+        (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+        (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+        (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+        (import "extism:host/env" "input_offset" (func $input (result i64)))
+        (import "extism:host/env" "log_error" (func $log (param i64)))
+        (func (export "log") (call $log (call $input)))
+        (func (export "huge") (local $i i32)
+          (loop $again
+            (call $log (call $alloc (i64.const 30000000)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 10))))))
+      """)
+
+    whole = String.duplicate("é", 32_768)
+    assert logged(plugin, "log", whole) == [whole]
+
+    assert logged(plugin, "log", "x" <> whole <> "the end") ==
+             ["x" <> String.duplicate("é", 32_767) <> "… (9 bytes more)"]
+
+    lines = logged(plugin, "huge", "")
+    assert length(lines) == 10
+
+    for line <- lines do
+      assert byte_size(line) < 66_000
+      assert line =~ ~r/… \(2993446\d bytes more\)\z/
+    end
+  end
+
+  # Logger itself cuts shorter, as it is configured here.
+  defp logged(plugin, function, input) do
+    parent = self()
+
+    captured(fn ->
+      {{:ok, ""}, events} = Vitrine.trace(plugin, function, input)
+      send(parent, {:logged, for(%{kind: :log, message: message} <- events, do: message)})
+    end)
+
+    assert_received {:logged, lines}
+    lines
+  end
 end

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 use crate::moved::moved;
+use crate::release::release;
 use crate::warm::Warm;
 
 /// Bytes of a mapping that slots are cut from.
@@ -113,7 +114,7 @@ impl Arena {
         }
         // SAFETY: a slot is private anonymous memory, of which nobody has a reference any more:
         // it reads as zeros after this.
-        let emptied = unsafe { madvise(base.0.as_ptr().cast(), self.slot, Advice::LinuxDontNeed) };
+        let emptied = unsafe { release(base.0.as_ptr(), self.slot) };
         // One that cannot be emptied (it may be locked in memory) is not used again.
         if emptied.is_ok() {
             self.free.lock().cold.push(base);
@@ -172,7 +173,10 @@ impl Drop for Space {
             None => {
                 // SAFETY: it was mapped with this size by `map`, and nobody has a reference to it.
                 // It can only fail for want of mappings, and then stays.
-                let _ = unsafe { munmap(self.base().cast(), self.size) };
+                unsafe {
+                    let _ = release(self.base(), self.used);
+                    let _ = munmap(self.base().cast(), self.size);
+                }
             }
         }
     }

@@ -9,20 +9,21 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use wasmtime::{ImportType, Module};
+use wasmtime::Module;
 
 use crate::cache::{self, Cache};
+use crate::compiled::Compiled;
+use crate::data_image::DataImage;
 use crate::effort;
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
-use crate::exports::{ExportKind, Exports};
+use crate::exports::Exports;
 use crate::link::Needs;
 use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
 use crate::prepare::{prepare, shared_data};
-use crate::reaper::Backlog;
 use crate::snapshot::Stage;
-use crate::workers::{compile_on_deep_stack, submit, submit_compilation};
+use crate::workers::{Lane, compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
@@ -53,77 +54,6 @@ impl Default for CompileOptions {
     }
 }
 
-/// A module ready to be instantiated any number of times.
-pub struct Compiled {
-    sha256: [u8; 32],
-    pub(crate) platform: &'static Platform,
-    pub(crate) module: Module,
-    pub(crate) exports: Exports,
-    pub(crate) needs: Needs,
-    /// Whether it is no work for normal schedulers.
-    pub(crate) long_steps: bool,
-    /// Whether it is a library of which each call wants a fresh instance.
-    pub(crate) command: bool,
-    /// Whether its instances are to be left as they begin.
-    pub(crate) initialised: bool,
-    /// What it was compiled from, if that is to become a snapshot.
-    pub(crate) source: Option<Vec<u8>>,
-    /// Whether its last import is the kernel's memory, and no import of the guest's.
-    pub(crate) fused: bool,
-    /// What the memory of an instance begins with, besides what is in the code.
-    pub(crate) image: Option<Arc<MemoryImage>>,
-    /// Its instances that wait to be dropped.
-    pub(crate) backlog: Arc<Backlog>,
-}
-
-impl Compiled {
-    /// The sha256 of the bytes the module was given as.
-    pub fn sha256(&self) -> &[u8; 32] {
-        &self.sha256
-    }
-
-    /// How the exported function can be called, if there is one of that name.
-    pub fn export(&self, name: &str) -> Option<ExportKind> {
-        self.exports.kind(name)
-    }
-
-    /// The names of the exported functions that can be called as plugin functions.
-    pub fn functions(&self) -> impl Iterator<Item = &str> {
-        self.exports.functions()
-    }
-
-    /// The names of all exports.
-    pub fn exports(&self) -> impl Iterator<Item = &str> {
-        self.module.exports().map(|export| export.name())
-    }
-
-    /// The namespaces and names of what is imported, and how many parameters functions have.
-    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, Option<usize>)> {
-        self.own_imports().map(|import| {
-            let params = import.ty().func().map(|ty| ty.params().len());
-            (import.module(), import.name(), params)
-        })
-    }
-
-    /// What the guest imports.
-    pub(crate) fn own_imports(&self) -> impl Iterator<Item = ImportType<'_>> {
-        let imports = self.module.imports();
-        let own = imports.len() - usize::from(self.fused);
-        imports.take(own)
-    }
-
-    /// Whether code of the module's own moves bytes from and to the kernel: see
-    /// [`CompileOptions::fuse`].
-    pub fn is_fused(&self) -> bool {
-        self.fused
-    }
-
-    /// Whether the module can log, or asks what is logged.
-    pub fn logs(&self) -> bool {
-        self.needs.logs
-    }
-}
-
 /// Where the native code of a module came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -149,8 +79,9 @@ type Key = ([u8; 32], CompileOptions);
 static REGISTRY: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::default);
 
 /// Compiles `bytes`, a module or its text, and gives the result to `done` on a worker's thread.
-/// Those who want what is being compiled wait for the one compilation, and of all there are no more
-/// at a time than there are workers for that. What is in use or kept on disk waits for none of them.
+/// Those who want what is being compiled wait for the one compilation, and of those that take about as
+/// long there are no more at a time than there are workers for that. What is in use or kept on disk
+/// waits for none of them.
 pub fn compile(
     bytes: Vec<u8>,
     options: CompileOptions,
@@ -218,12 +149,20 @@ fn get(key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
     match guarded(|| kept(key, &bytes, cache.as_ref())) {
         Ok(Some(compiled)) => finish(key, Ok((compiled, Origin::Disk))),
         Err(error) => finish(key, Err(error)),
-        Ok(None) => {
-            let built = move || finish(key, guarded(|| build(key, &bytes, cache.as_ref())));
-            if !submit_compilation(built) {
-                finish(key, Err(invalid("there is no thread to compile it")));
-            }
-        }
+        // What is found in it tells more.
+        Ok(None) => queue(Lane::of(bytes.len() as u64), key, bytes, cache),
+    }
+}
+
+/// Has it compiled when a worker of the lane is free, or of a slower one if it turns out to need that.
+fn queue(lane: Lane, key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
+    let job = move || match guarded(|| build(lane, key, &bytes, cache.as_ref())) {
+        Ok(Turn::Built(compiled)) => finish(key, Ok((compiled, Origin::Compiler))),
+        Ok(Turn::Slower(lane)) => queue(lane, key, bytes, cache),
+        Err(error) => finish(key, Err(error)),
+    };
+    if !submit_compilation(lane, job) {
+        finish(key, Err(invalid("there is no thread to compile it")));
     }
 }
 
@@ -240,28 +179,44 @@ fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Comp
     let Some((module, flags)) = load(platform, cache, &place) else {
         return Ok(None);
     };
-    let image = image(&binary(bytes)?, key.1)?;
+    let data = shared_data(&binary(bytes)?, key.1).map_err(invalid)?;
     let built = Built {
         module,
         flags,
-        image,
+        image: data.map(image).transpose()?,
     };
     finished(platform, key, bytes, built).map(Some)
 }
 
-fn build(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Outcome {
+/// What a turn in a lane comes to.
+enum Turn<T> {
+    Built(T),
+    /// It is one for this lane, which is slower.
+    Slower(Lane),
+}
+
+fn build(
+    lane: Lane,
+    key: Key,
+    bytes: &[u8],
+    cache: Option<&Cache>,
+) -> Result<Turn<Arc<Compiled>>, Error> {
     let (sha256, options) = key;
     // Not on the threads for Cranelift: one that waits there takes up other work, which would wait
     // for the same platform.
     let platform = Platform::get(options.settings)?;
-    let built = compile_on_deep_stack(|| build_module(platform, options, bytes))?;
+    let built = match compile_on_deep_stack(lane, || build_module(lane, platform, options, bytes))?
+    {
+        Turn::Built(built) => built,
+        Turn::Slower(lane) => return Ok(Turn::Slower(lane)),
+    };
     if let Some(cache) = cache
         && let Ok(code) = built.module.serialize()
     {
         let place = cache::Key::new(&platform.engine, &sha256, options);
         cache.put(&place, &cache::Entry::new(built.flags, code));
     }
-    Ok((finished(platform, key, bytes, built)?, Origin::Compiler))
+    Ok(Turn::Built(finished(platform, key, bytes, built)?))
 }
 
 /// A module, and what its bytes tell that it does not.
@@ -320,32 +275,31 @@ fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<(Module,
 }
 
 fn build_module(
+    lane: Lane,
     platform: &Platform,
     options: CompileOptions,
     bytes: &[u8],
-) -> Result<Built, Error> {
+) -> Result<Turn<Built>, Error> {
     let wasm = binary(bytes)?;
-    effort::check(&wasm)?;
-    let image = image(&wasm, options)?;
-    let (wasm, flags) = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
+    let needed = Lane::of(effort::check(&wasm)?);
+    if needed > lane {
+        return Ok(Turn::Slower(needed));
+    }
+    let prepared = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
         Ok(error) => error,
         Err(e) => invalid(format!("{e:#}")),
     })?;
-    let module = Module::new(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    Ok(Built {
+    let module = Module::new(&platform.engine, &prepared.wasm);
+    let module = module.map_err(|e| invalid(format!("{e:#}")))?;
+    Ok(Turn::Built(Built {
         module,
-        flags,
-        image,
-    })
+        flags: prepared.flags,
+        image: prepared.data.map(image).transpose()?,
+    }))
 }
 
-/// The image of the data of a module, if its instances share that.
-fn image(wasm: &[u8], options: CompileOptions) -> Result<Option<Arc<MemoryImage>>, Error> {
-    let Some(data) = shared_data(wasm, options).map_err(|e| invalid(format!("{e:#}")))? else {
-        return Ok(None);
-    };
-    let image = MemoryImage::new(&data).map(Arc::new).map(Some);
-    image.map_err(|e| {
+fn image(data: DataImage) -> Result<Arc<MemoryImage>, Error> {
+    MemoryImage::new(&data).map(Arc::new).map_err(|e| {
         Error::new(
             Reason::OutOfMemory,
             format!("the module's data cannot be shared: {e}"),

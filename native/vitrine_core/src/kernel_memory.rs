@@ -1,6 +1,7 @@
 //! The host's way into the kernel's memory: the kernel's own code, run natively over its bytes.
 //! Nothing in that memory is believed: every range is checked against its size.
 
+use std::fmt::Display;
 use std::ops::Range;
 
 use vitrine_kernel::layout::{HEAP_START, PAGE_SIZE};
@@ -9,6 +10,7 @@ use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 
 use crate::control::LARGE;
 use crate::error::Stop;
+use crate::release::give_back;
 use crate::state::HostState;
 use crate::text;
 
@@ -51,7 +53,7 @@ pub(crate) async fn copy(
     handle: i64,
     what: impl Fn() -> String,
 ) -> Result<Vec<u8>> {
-    let invalid = || Stop::Abi(format!("invalid handle offset for {}: {handle}", what()));
+    let invalid = || invalid_handle(handle, what());
     let bytes = read(caller, handle).ok_or_else(invalid)?;
     if bytes.len() <= LARGE {
         return Ok(bytes.to_vec());
@@ -59,6 +61,11 @@ pub(crate) async fn copy(
     let shared = caller.data().shared.clone();
     shared.control.on_dirty().await;
     Ok(read(caller, handle).ok_or_else(invalid)?.to_vec())
+}
+
+/// What the guest gave as `what` is no block.
+pub(crate) fn invalid_handle(handle: i64, what: impl Display) -> Stop {
+    Stop::Abi(format!("invalid handle offset for {what}: {handle}"))
 }
 
 /// Frees a block that the guest handed over; anything else is left alone. Before version 1.0 of the
@@ -215,28 +222,9 @@ pub(crate) fn trim(context: &mut impl AsContextMut<Data = HostState>, pages: u32
         let bytes = kernel.memory_mut().bytes_mut();
         let end = at(pages).min(bytes.len());
         if let Some(unused) = bytes.get_mut(at(left)..end) {
+            // The kernel takes nothing from its heap that was not written since the last reset.
             give_back(unused);
         }
     });
     if left > KEPT { left } else { 0 }
 }
-
-/// Gives the memory behind these bytes, whose values nobody needs, back to the system.
-#[cfg(target_os = "linux")]
-fn give_back(bytes: &mut [u8]) {
-    use rustix::mm::{Advice, madvise};
-    // SAFETY: the bytes are borrowed for this alone, and are part of a private anonymous mapping:
-    // they stay readable and writable, and become zeros. The kernel takes nothing from its heap
-    // that was not written since the last reset. It fails if they do not start on a page, which
-    // changes nothing.
-    let _ = unsafe {
-        madvise(
-            bytes.as_mut_ptr().cast(),
-            bytes.len(),
-            Advice::LinuxDontNeed,
-        )
-    };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_back(_bytes: &mut [u8]) {}

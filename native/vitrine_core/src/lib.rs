@@ -15,6 +15,7 @@ mod call;
 mod clock;
 mod command;
 mod compile;
+mod compiled;
 mod control;
 mod coredump;
 mod data_image;
@@ -47,6 +48,8 @@ mod platform;
 mod plugin;
 mod prepare;
 mod reaper;
+#[cfg_attr(not(target_os = "linux"), path = "no_release.rs")]
+mod release;
 #[cfg(target_os = "linux")]
 mod reserved_memory;
 mod reusable;
@@ -70,10 +73,11 @@ mod wipe;
 mod workers;
 mod world;
 
-pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, Vars};
+pub use abi::{Config, HttpRequest, HttpResponse, LOG_OFF, LogLevel, VarValue, Vars};
 pub use cache::Cache;
 pub use call::{Call, Finished, Step};
-pub use compile::{CompileOptions, Compiled, MAX_MODULE_SIZE, Origin, compile};
+pub use compile::{CompileOptions, MAX_MODULE_SIZE, Origin, compile};
+pub use compiled::Compiled;
 pub use control::{LARGE, Reply, Request};
 pub use engine::{Profiler, Settings};
 pub use error::{Error, Frame, Reason};

@@ -1,7 +1,6 @@
 //! A plugin: a compiled module bound to its host functions, configuration and limits, with at most
 //! one live instance, used by one call at a time.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
@@ -9,10 +8,10 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::abi::{Config, LastResponse, Vars};
+use crate::abi::{Config, LastResponse, VarValue, Vars};
 use crate::call::{Call, Work};
 use crate::clock;
-use crate::compile::Compiled;
+use crate::compiled::Compiled;
 use crate::control::Control;
 use crate::error::{Error, Reason, Stop};
 use crate::fuel::{FuelLimits, Used};
@@ -279,9 +278,9 @@ impl Plugin {
         }
     }
 
-    /// A copy of the variables.
-    pub fn vars(&self) -> BTreeMap<String, Vec<u8>> {
-        self.shared.vars.lock().all().clone()
+    /// The variables as they are now.
+    pub fn vars(&self) -> Vec<(Arc<str>, VarValue)> {
+        self.shared.vars.lock().all()
     }
 
     /// Another number after each change of the variables.
@@ -290,9 +289,12 @@ impl Plugin {
     }
 
     /// Puts these variables in the place of those that are there.
-    pub fn put_vars(&self, vars: BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+    pub fn put_vars(&self, vars: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        let vars = vars.into_iter().collect();
+        // What was there before is dropped when the lock is free again.
         let put = self.shared.vars.lock().replace(vars);
-        put.map_err(|stop| Error::new(Reason::Vars, stop.to_string()))
+        put.map(drop)
+            .map_err(|stop| Error::new(Reason::Vars, stop.to_string()))
     }
 
     /// Sets or, without a value, deletes keys of the configuration, from the next `config_get` on.

@@ -14,7 +14,15 @@ use crate::reusable::make_reusable;
 use crate::snapshot::{self, Stage};
 use crate::state_exports::{Start, export_state};
 
-/// The module as it is compiled, and what is to be known of it.
+/// A module as it is compiled.
+pub(crate) struct Prepared<'a> {
+    pub(crate) wasm: Cow<'a, [u8]>,
+    pub(crate) flags: Flags,
+    /// Its data, if that is not in it any more.
+    pub(crate) data: Option<DataImage>,
+}
+
+/// Rewrites the module.
 ///
 /// # Errors
 ///
@@ -23,10 +31,10 @@ pub(crate) fn prepare<'a>(
     platform: &Platform,
     mut wasm: Cow<'a, [u8]>,
     options: CompileOptions,
-) -> anyhow::Result<(Cow<'a, [u8]>, Flags)> {
+) -> anyhow::Result<Prepared<'a>> {
     Module::validate(&platform.engine, &wasm)?;
     let mut flags = Flags::default();
-    let image = shared_data(&wasm, options)?.is_some();
+    let data = shared_data(&wasm, options)?;
     if options.library
         && let Some(reusable) = make_reusable(&wasm)?
     {
@@ -39,7 +47,7 @@ pub(crate) fn prepare<'a>(
     if options.settings.debug {
         // The debug information speaks of the code as it is.
         flags.long_steps = true;
-        return Ok((wasm, flags));
+        return Ok(Prepared { wasm, flags, data });
     }
     flags.long_steps = has_long_steps(&wasm)?;
     if let Cow::Owned(rewritten) = make_interruptible(&wasm)? {
@@ -52,13 +60,13 @@ pub(crate) fn prepare<'a>(
     {
         (wasm, flags.fused) = (Cow::Owned(fused), true);
     }
-    if image {
+    if data.is_some() {
         wasm = Cow::Owned(without_data(&wasm)?);
     }
-    Ok((wasm, flags))
+    Ok(Prepared { wasm, flags, data })
 }
 
-/// The data of a module, as it was given, if that becomes an image, and is not in the code.
+/// The data of a module, as it was given, if that becomes an image and is taken out of the code.
 pub(crate) fn shared_data(
     wasm: &[u8],
     options: CompileOptions,

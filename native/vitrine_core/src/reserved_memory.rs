@@ -16,6 +16,7 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result};
 use crate::memory_image::{self, MemoryImage};
 use crate::moved::moved;
 use crate::outcome::NO_SPACE;
+use crate::release::release;
 use crate::warm::Warm;
 use crate::wipe::wipe;
 
@@ -163,6 +164,8 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        // SAFETY: nobody has a reference to what the mapping begins with.
+        let _ = unsafe { release(self.base.as_ptr(), self.accessible) };
         let size = self.guard * 2 + self.reserved;
         // SAFETY: it was mapped with this size by `map`, where this is its start, and nobody has a
         // reference to it. It can only fail for want of mappings, and then stays.

@@ -14,9 +14,6 @@ type Job = Box<dyn FnOnce() + Send>;
 /// For what is done in milliseconds, and must not wait for compilations.
 static QUICK: LazyLock<Sender<Job>> = LazyLock::new(|| start("vitrine-worker"));
 
-/// For compilations, which nobody can interrupt.
-static COMPILERS: LazyLock<Sender<Job>> = LazyLock::new(|| start("vitrine-compiler"));
-
 fn start(name: &str) -> Sender<Job> {
     let (queue, jobs) = unbounded::<Job>();
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -36,8 +33,58 @@ fn start(name: &str) -> Sender<Job> {
     queue
 }
 
-/// Threads for Cranelift. Its work is spread over them by Wasmtime; their stack is deep.
-static CRANELIFT: LazyLock<Option<ThreadPool>> = LazyLock::new(|| pool("vitrine-compile", 0));
+/// Compilations, which nobody can interrupt, by how long they take. Each lane has threads of its own,
+/// among which the system divides the processors: who compiles a small module waits for small ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    Short,
+    Medium,
+    Long,
+}
+
+/// The longest compilation of the lanes but the last, in microseconds of a processor's time.
+const SHORT: u64 = 300_000;
+const MEDIUM: u64 = 3_000_000;
+
+impl Lane {
+    /// The lane of what is estimated to take so long.
+    pub(crate) fn of(microseconds: u64) -> Lane {
+        if microseconds <= SHORT {
+            Lane::Short
+        } else if microseconds <= MEDIUM {
+            Lane::Medium
+        } else {
+            Lane::Long
+        }
+    }
+
+    fn threads(self) -> &'static LazyLock<Threads> {
+        &LANES[self as usize]
+    }
+}
+
+/// What the compilations of a lane run on.
+struct Threads {
+    /// Where they begin, and where who has to wait does.
+    jobs: Sender<Job>,
+    /// Threads for Cranelift. Its work is spread over them by Wasmtime; their stack is deep.
+    cranelift: Option<ThreadPool>,
+}
+
+static LANES: [LazyLock<Threads>; 3] = [
+    LazyLock::new(|| Threads::new("vitrine-short")),
+    LazyLock::new(|| Threads::new("vitrine-medium")),
+    LazyLock::new(|| Threads::new("vitrine-long")),
+];
+
+impl Threads {
+    fn new(name: &'static str) -> Threads {
+        Threads {
+            jobs: start(name),
+            cranelift: pool(name, 0),
+        }
+    }
+}
 
 /// A thread for Cranelift that is given nothing but modules of Vitrine's own, which are small.
 static CRANELIFT_QUICK: LazyLock<Option<ThreadPool>> = LazyLock::new(|| pool("vitrine-quick", 1));
@@ -60,8 +107,8 @@ fn install<R: Send>(pool: &Option<ThreadPool>, work: impl FnOnce() -> R + Send) 
 }
 
 /// Compiles what a guest consists of, while this thread waits.
-pub(crate) fn compile_on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    install(&CRANELIFT, work)
+pub(crate) fn compile_on_deep_stack<R: Send>(lane: Lane, work: impl FnOnce() -> R + Send) -> R {
+    install(&lane.threads().cranelift, work)
 }
 
 /// Compiles what is no guest's and small, while this thread waits, and never for a guest's.
@@ -75,9 +122,9 @@ pub fn submit(job: impl FnOnce() + Send + 'static) -> bool {
     QUICK.send(Box::new(job)).is_ok()
 }
 
-/// The same for a compilation, which may take long.
-pub(crate) fn submit_compilation(job: impl FnOnce() + Send + 'static) -> bool {
-    COMPILERS.send(Box::new(job)).is_ok()
+/// The same for a compilation, which may take as long as its lane says.
+pub(crate) fn submit_compilation(lane: Lane, job: impl FnOnce() + Send + 'static) -> bool {
+    lane.threads().jobs.send(Box::new(job)).is_ok()
 }
 
 #[cfg(test)]
@@ -85,6 +132,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
+
+    use crossbeam_channel::Receiver;
 
     use super::*;
 
@@ -110,17 +159,47 @@ mod tests {
         assert!((1..=workers.max(2)).contains(&most.load(SeqCst)));
     }
 
-    #[test]
-    fn short_jobs_do_not_wait_for_compilations() {
+    /// Keeps all threads of a lane busy, and as many wait, until the sender is dropped.
+    fn occupy(lane: Lane, ended: &Receiver<()>) {
         let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let (end, ended) = crossbeam_channel::bounded::<()>(0);
         for _ in 0..2 * workers.max(2) {
             let ended = ended.clone();
-            submit_compilation(move || compile_on_deep_stack(|| ended.recv().unwrap_or(())));
+            let wait = move || ended.recv().unwrap_or(());
+            submit_compilation(lane, move || compile_on_deep_stack(lane, wait));
         }
+    }
+
+    #[test]
+    fn what_takes_short_does_not_wait_for_what_takes_longer() {
+        let (end, ended) = crossbeam_channel::bounded::<()>(0);
         let (done, finished) = mpsc::channel();
-        submit(move || done.send(on_deep_stack(|| 1)).unwrap());
+        occupy(Lane::Long, &ended);
+        let medium = done.clone();
+        submit_compilation(Lane::Medium, move || {
+            medium
+                .send(compile_on_deep_stack(Lane::Medium, || 2))
+                .unwrap();
+        });
+        assert_eq!(finished.recv_timeout(Duration::from_secs(30)), Ok(2));
+        occupy(Lane::Medium, &ended);
+        let short = done.clone();
+        submit_compilation(Lane::Short, move || {
+            short
+                .send(compile_on_deep_stack(Lane::Short, || 1))
+                .unwrap();
+        });
         assert_eq!(finished.recv_timeout(Duration::from_secs(30)), Ok(1));
+        occupy(Lane::Short, &ended);
+        submit(move || done.send(on_deep_stack(|| 0)).unwrap());
+        assert_eq!(finished.recv_timeout(Duration::from_secs(30)), Ok(0));
         drop(end);
+    }
+
+    #[test]
+    fn the_lane_of_a_compilation_is_that_of_how_long_it_takes() {
+        assert_eq!(Lane::of(0), Lane::Short);
+        assert_eq!(Lane::of(SHORT + 1), Lane::Medium);
+        assert_eq!(Lane::of(MEDIUM + 1), Lane::Long);
+        assert!(Lane::Short < Lane::Medium && Lane::Medium < Lane::Long);
     }
 }

@@ -1,9 +1,11 @@
 //! Bytes of the core as binaries: small ones are copied, a large one is handed over.
 
+use std::sync::Arc;
+
 use rustler::{Env, NewBinary, Resource, ResourceArc, Term};
 use vitrine_core::LARGE;
 
-struct Bytes(Vec<u8>);
+struct Bytes(Arc<Vec<u8>>);
 
 #[rustler::resource_impl]
 impl Resource for Bytes {}
@@ -17,6 +19,14 @@ pub fn copy<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
 
 /// A binary with these bytes, which are not copied if they are many.
 pub fn give<'a>(env: Env<'a>, bytes: Vec<u8>) -> Term<'a> {
+    if bytes.len() <= LARGE {
+        return copy(env, &bytes);
+    }
+    share(env, Arc::new(bytes))
+}
+
+/// The same of bytes that others have, too.
+pub fn share<'a>(env: Env<'a>, bytes: Arc<Vec<u8>>) -> Term<'a> {
     if bytes.len() <= LARGE {
         return copy(env, &bytes);
     }

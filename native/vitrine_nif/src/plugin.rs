@@ -33,7 +33,7 @@ fn plugin_new<'a>(
 fn plugin_vars(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> NifResult<Term<'_>> {
     let vars = plugin.0.vars().into_iter();
     let pairs: Vec<_> = vars
-        .map(|(key, value)| (key.encode(env), bytes::give(env, value)))
+        .map(|(key, value)| ((*key).encode(env), bytes::share(env, value)))
         .collect();
     Term::map_from_pairs(env, &pairs)
 }

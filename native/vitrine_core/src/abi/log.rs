@@ -1,5 +1,6 @@
 //! The log functions. A line parks the guest until the embedder has logged it, so that it comes
-//! from the calling process, in order; one below the caller's level costs nothing of that.
+//! from the calling process, in order; one below the caller's level costs nothing of that. Of a very
+//! long one it is the beginning.
 
 use wasmtime::{Caller, Linker, Result};
 
@@ -7,6 +8,7 @@ use super::ENV;
 use crate::control::Request;
 use crate::kernel_memory as memory;
 use crate::state::HostState;
+use crate::text;
 
 /// The level at which nothing is logged.
 pub const LOG_OFF: i32 = i32::MAX;
@@ -62,7 +64,9 @@ async fn log(mut caller: Caller<'_, HostState>, level: LogLevel, handle: i64) ->
         memory::free(&mut caller, handle);
         return Ok(());
     }
-    let message = memory::copy(&mut caller, handle, || "log message".into()).await?;
+    let message = memory::read(&mut caller, handle)
+        .map(|message| text::cut(message, text::MESSAGE).into_owned())
+        .ok_or_else(|| memory::invalid_handle(handle, "log message"))?;
     memory::free(&mut caller, handle);
     let shared = caller.data().shared.clone();
     shared.control.ask(Request::Log { level, message }).await?;

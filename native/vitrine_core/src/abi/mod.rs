@@ -6,6 +6,7 @@ mod log;
 mod vars;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use wasmtime::{Caller, Linker, Result};
 
@@ -13,11 +14,12 @@ pub(crate) use http::LastResponse;
 pub use http::{HttpRequest, HttpResponse};
 pub(crate) use log::is_log_function;
 pub use log::{LOG_OFF, LogLevel};
-pub use vars::Vars;
+pub use vars::{Value as VarValue, Vars};
 
 use crate::control::LARGE;
 use crate::error::Stop;
 use crate::kernel_memory as memory;
+use crate::reaper::reap;
 use crate::state::HostState;
 
 /// The namespace of the kernel and of the functions here.
@@ -72,12 +74,14 @@ async fn config_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> 
 async fn var_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
     let name = text(&mut caller, key, "var key").await?;
     let shared = caller.data().shared.clone();
-    let length = shared.vars.lock().get(&name).map_or(0, <[u8]>::len);
-    if length > LARGE {
-        shared.control.on_dirty().await;
-    }
-    let value = match shared.vars.lock().get(&name) {
-        Some(value) => memory::alloc(&mut caller, value)?,
+    let found = shared.vars.lock().get(&name);
+    let value = match found {
+        Some(value) => {
+            if value.len() > LARGE {
+                shared.control.on_dirty().await;
+            }
+            memory::alloc(&mut caller, &value)?
+        }
         None => 0,
     };
     memory::free(&mut caller, key);
@@ -91,7 +95,10 @@ async fn var_set(mut caller: Caller<'_, HostState>, key: i64, value: i64) -> Res
     };
     let name = text(&mut caller, key, "var key").await?;
     let shared = caller.data().shared.clone();
-    shared.vars.lock().set(name, new)?;
+    let old = shared.vars.lock().set(name, new.map(Arc::new))?;
+    if let Some(old) = old.filter(|old| old.len() > LARGE) {
+        reap(old, None);
+    }
     memory::free(&mut caller, value);
     memory::free(&mut caller, key);
     Ok(())

@@ -1,6 +1,8 @@
-//! A plugin's variables: they outlive its instances.
+//! A plugin's variables: they outlive its instances. Who reads them takes shares of keys and values, and
+//! copies those when nobody waits for the lock any more.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::error::Stop;
 use crate::text;
@@ -8,12 +10,33 @@ use crate::text;
 /// What an entry is counted with, besides its key and value.
 const OVERHEAD: u64 = 48;
 
+/// A variable's value.
+pub type Value = Arc<Vec<u8>>;
+
+/// What variables there are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entries {
+    values: BTreeMap<Arc<str>, Value>,
+    /// The bytes that count against the limit.
+    used: u64,
+}
+
+impl FromIterator<(String, Vec<u8>)> for Entries {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(pairs: I) -> Entries {
+        let pairs = pairs.into_iter();
+        let values: BTreeMap<Arc<str>, Value> = pairs
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        let used = values.iter().map(|(key, value)| size(key, value)).sum();
+        Entries { values, used }
+    }
+}
+
 /// A plugin's variables, limited in total size.
 #[derive(Debug, Clone, Default)]
 pub struct Vars {
-    entries: BTreeMap<String, Vec<u8>>,
+    entries: Entries,
     max_bytes: u64,
-    used: u64,
     /// How often they were changed.
     version: u64,
 }
@@ -22,24 +45,26 @@ impl Vars {
     /// No variables; at most `max_bytes` in all, 0 for none.
     pub fn new(max_bytes: u64) -> Self {
         Vars {
-            entries: BTreeMap::new(),
+            entries: Entries::default(),
             max_bytes,
-            used: 0,
             version: 0,
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
-        self.entries.get(key).map(Vec::as_slice)
+    pub(crate) fn get(&self, key: &str) -> Option<Value> {
+        self.entries.values.get(key).cloned()
     }
 
-    pub(crate) fn all(&self) -> &BTreeMap<String, Vec<u8>> {
-        &self.entries
+    /// All names and values.
+    pub(crate) fn all(&self) -> Vec<(Arc<str>, Value)> {
+        let all = self.entries.values.iter();
+        all.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// The bytes that count against the limit.
     pub(crate) fn used(&self) -> u64 {
-        self.used
+        self.entries.used
     }
 
     /// Another number after each change.
@@ -47,46 +72,44 @@ impl Vars {
         self.version
     }
 
-    /// Puts others in the place of all.
-    pub(crate) fn replace(&mut self, entries: BTreeMap<String, Vec<u8>>) -> Result<(), Stop> {
-        if self.max_bytes == 0 && !entries.is_empty() {
+    /// Puts others in the place of all, which are given back.
+    pub(crate) fn replace(&mut self, entries: Entries) -> Result<Entries, Stop> {
+        if self.max_bytes == 0 && !entries.values.is_empty() {
             return Err(Stop::Abi("Vars are disabled by this host".into()));
         }
-        let used = entries.iter().map(|(key, value)| size(key, value)).sum();
-        if used > self.max_bytes {
+        if entries.used > self.max_bytes {
             return Err(Stop::Abi(format!(
-                "Variable store is full: it would be {used} bytes of at most {}",
-                self.max_bytes
+                "Variable store is full: it would be {} bytes of at most {}",
+                entries.used, self.max_bytes
             )));
         }
-        (self.entries, self.used) = (entries, used);
         self.version += 1;
-        Ok(())
+        Ok(std::mem::replace(&mut self.entries, entries))
     }
 
-    pub(crate) fn set(&mut self, key: String, value: Option<Vec<u8>>) -> Result<(), Stop> {
+    /// Sets a variable, or deletes it if there is no value; the old value is given back.
+    pub(crate) fn set(&mut self, key: String, value: Option<Value>) -> Result<Option<Value>, Stop> {
         if self.max_bytes == 0 {
             return Err(Stop::Abi("Vars are disabled by this host".into()));
         }
-        let freed = self.get(&key).map_or(0, |old| size(&key, old));
+        let Entries { values, used } = &mut self.entries;
+        let freed = values.get(&*key).map_or(0, |old| size(&key, old));
         let Some(value) = value else {
-            self.entries.remove(&key);
-            self.used -= freed;
+            *used -= freed;
             self.version += 1;
-            return Ok(());
+            return Ok(values.remove(&*key));
         };
-        let used = self.used - freed + size(&key, &value);
-        if used > self.max_bytes {
+        let wanted = *used - freed + size(&key, &value);
+        if wanted > self.max_bytes {
             let key = text::shown(key.as_bytes(), text::NAME);
             return Err(Stop::Abi(format!(
-                "Variable store is full: {key:?} would make it {used} bytes of at most {}",
+                "Variable store is full: {key:?} would make it {wanted} bytes of at most {}",
                 self.max_bytes
             )));
         }
-        self.used = used;
+        *used = wanted;
         self.version += 1;
-        self.entries.insert(key, value);
-        Ok(())
+        Ok(values.insert(key.into(), value))
     }
 }
 
@@ -102,27 +125,44 @@ mod tests {
     fn a_replaced_value_is_counted_once() {
         let mut vars = Vars::new(48 + 1 + 10);
         for _ in 0..3 {
-            vars.set("k".into(), Some(vec![0; 10])).expect("fits");
+            vars.set("k".into(), Some(vec![0; 10].into()))
+                .expect("fits");
         }
-        assert!(vars.set("k".into(), Some(vec![0; 11])).is_err());
-        assert_eq!(vars.get("k"), Some(&[0; 10][..]));
+        assert!(vars.set("k".into(), Some(vec![0; 11].into())).is_err());
+        assert_eq!(vars.get("k"), Some(vec![0; 10].into()));
     }
 
     #[test]
     fn deleting_makes_room() {
         let mut vars = Vars::new(60);
-        vars.set("a".into(), Some(vec![1])).expect("fits");
-        assert!(vars.set("b".into(), Some(vec![1])).is_err());
+        vars.set("a".into(), Some(vec![1].into())).expect("fits");
+        assert!(vars.set("b".into(), Some(vec![1].into())).is_err());
         vars.set("a".into(), None).expect("deletes");
         vars.set("missing".into(), None).expect("deletes nothing");
-        vars.set("b".into(), Some(vec![1])).expect("fits now");
+        vars.set("b".into(), Some(vec![1].into()))
+            .expect("fits now");
     }
 
     #[test]
     fn none_at_all_may_be_allowed() {
         let mut vars = Vars::new(0);
-        assert!(vars.set("a".into(), Some(vec![])).is_err());
+        assert!(vars.set("a".into(), Some(vec![].into())).is_err());
         assert!(vars.set("a".into(), None).is_err());
         assert_eq!(vars.get("a"), None);
+    }
+
+    #[test]
+    fn who_reads_shares_what_is_there_and_keeps_it() {
+        let mut vars = Vars::new(1_000);
+        vars.set("a".into(), Some(vec![1].into())).expect("fits");
+        let (read, all) = (vars.get("a").expect("is there"), vars.all());
+        assert!(Arc::ptr_eq(&read, &all[0].1));
+        let old = vars.set("a".into(), Some(vec![2].into())).expect("fits");
+        assert!(old.is_some_and(|old| Arc::ptr_eq(&old, &read)));
+        let others = [("b".into(), vec![3])].into_iter().collect();
+        let old = vars.replace(others).expect("fits");
+        assert_eq!((vars.get("a"), vars.used()), (None, 48 + 1 + 1));
+        assert_eq!(old.used, 48 + 1 + 1);
+        assert_eq!(all, [("a".into(), vec![1].into())]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::{Linker, Memory, MemoryType, Module, Store};
 
 use super::{LinkedModule, Links, Source};
-use crate::compile::Compiled;
+use crate::compiled::Compiled;
 use crate::fuse::{MEMORY, NAMESPACE, is_accessor};
 use crate::platform::Platform;
 use crate::plugin::{Plugin, PluginOptions};

@@ -14,7 +14,7 @@ pub(crate) use resolve::{unknown_import, unlinkable};
 pub(crate) use trampoline::Trampolines;
 
 use crate::abi::{self, ENV};
-use crate::compile::Compiled;
+use crate::compiled::Compiled;
 use crate::error::Error;
 use crate::host_function::HostFunction;
 use crate::platform::Platform;

@@ -13,7 +13,7 @@ use super::order::{Edges, order, path};
 use super::{LinkedModule, Links, Modules, Source, Trampolines, canonical, fits};
 use crate::abi::ENV;
 use crate::command;
-use crate::compile::Compiled;
+use crate::compiled::Compiled;
 use crate::error::{Error, Reason};
 use crate::host_function::{HostFunction, invoke};
 use crate::platform::Platform;

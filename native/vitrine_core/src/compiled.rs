@@ -1,0 +1,82 @@
+//! A compiled module, and what is known of it.
+
+use std::sync::Arc;
+
+use wasmtime::{ImportType, Module};
+
+use crate::exports::{ExportKind, Exports};
+use crate::link::Needs;
+use crate::memory_image::MemoryImage;
+use crate::platform::Platform;
+use crate::reaper::Backlog;
+
+/// A module ready to be instantiated any number of times.
+pub struct Compiled {
+    pub(crate) sha256: [u8; 32],
+    pub(crate) platform: &'static Platform,
+    pub(crate) module: Module,
+    pub(crate) exports: Exports,
+    pub(crate) needs: Needs,
+    /// Whether it is no work for normal schedulers.
+    pub(crate) long_steps: bool,
+    /// Whether it is a library of which each call wants a fresh instance.
+    pub(crate) command: bool,
+    /// Whether its instances are to be left as they begin.
+    pub(crate) initialised: bool,
+    /// What it was compiled from, if that is to become a snapshot.
+    pub(crate) source: Option<Vec<u8>>,
+    /// Whether its last import is the kernel's memory, and no import of the guest's.
+    pub(crate) fused: bool,
+    /// What the memory of an instance begins with, besides what is in the code.
+    pub(crate) image: Option<Arc<MemoryImage>>,
+    /// Its instances that wait to be dropped.
+    pub(crate) backlog: Arc<Backlog>,
+}
+
+impl Compiled {
+    /// The sha256 of the bytes the module was given as.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// How the exported function can be called, if there is one of that name.
+    pub fn export(&self, name: &str) -> Option<ExportKind> {
+        self.exports.kind(name)
+    }
+
+    /// The names of the exported functions that can be called as plugin functions.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.exports.functions()
+    }
+
+    /// The names of all exports.
+    pub fn exports(&self) -> impl Iterator<Item = &str> {
+        self.module.exports().map(|export| export.name())
+    }
+
+    /// The namespaces and names of what is imported, and how many parameters functions have.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, Option<usize>)> {
+        self.own_imports().map(|import| {
+            let params = import.ty().func().map(|ty| ty.params().len());
+            (import.module(), import.name(), params)
+        })
+    }
+
+    /// What the guest imports.
+    pub(crate) fn own_imports(&self) -> impl Iterator<Item = ImportType<'_>> {
+        let imports = self.module.imports();
+        let own = imports.len() - usize::from(self.fused);
+        imports.take(own)
+    }
+
+    /// Whether code of the module's own moves bytes from and to the kernel: see
+    /// [`crate::CompileOptions::fuse`].
+    pub fn is_fused(&self) -> bool {
+        self.fused
+    }
+
+    /// Whether the module can log, or asks what is logged.
+    pub fn logs(&self) -> bool {
+        self.needs.logs
+    }
+}

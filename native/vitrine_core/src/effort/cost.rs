@@ -1,0 +1,227 @@
+//! What one instruction asks of the compiler.
+
+use wasmparser::{
+    CompositeInnerType, FuncValidator, ModuleArity, Operator, StorageType, ValType,
+    WasmModuleResources,
+};
+
+/// What an instruction becomes, and what of it is counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cost {
+    /// Operands that it takes.
+    pub(super) takes: u64,
+    /// Values that it takes and gives; a table of branches for each of them.
+    pub(super) values: u64,
+    /// Branches of its code, the ends of blocks included.
+    pub(super) branches: u64,
+    /// 1 if it is no mere name of a value.
+    pub(super) instructions: u64,
+    /// 1 if it can call: a function of the guest or of the host.
+    pub(super) calls: u64,
+    /// 1 if it is a loop.
+    pub(super) loops: u64,
+}
+
+/// An access to what knows how large it is, by a path that is seldom taken.
+const CHECKED: u64 = 8;
+/// The same, and a call, whose type is compared.
+const INDIRECT: u64 = 12;
+/// What looks at the kind of a reference, or counts one that goes elsewhere.
+const TRACED: u64 = 16;
+/// What goes over many references.
+const MANY: u64 = 32;
+/// What goes over them in both directions, and counts those that are overwritten.
+const COPIED: u64 = 100;
+
+impl Cost {
+    pub(super) fn of<R: WasmModuleResources>(
+        operator: &Operator<'_>,
+        validator: &mut FuncValidator<R>,
+        resources: &R,
+        at: usize,
+    ) -> Cost {
+        let (takes, gives) = arity(operator, validator, at);
+        let branches = branches(operator, validator, resources);
+        let values = match operator {
+            Operator::BrTable { targets } => (takes + 1) * (u64::from(targets.len()) + 1),
+            Operator::StructNewDefault { struct_type_index } => {
+                fields(validator, *struct_type_index).count() as u64 + gives
+            }
+            _ => takes + gives,
+        };
+        let calls = can_throw(operator) || branches >= CHECKED && !is_branch(operator);
+        let is_loop = matches!(operator, Operator::Loop { .. });
+        Cost {
+            takes,
+            values,
+            branches,
+            instructions: u64::from(!is_name(operator)),
+            // Each round of a loop asks whether its time is up.
+            calls: u64::from(calls || is_loop),
+            loops: is_loop.into(),
+        }
+    }
+}
+
+fn arity<R: WasmModuleResources>(
+    operator: &Operator<'_>,
+    validator: &mut FuncValidator<R>,
+    at: usize,
+) -> (u64, u64) {
+    let arity = operator.operator_arity(&validator.visitor(at));
+    arity.map_or((0, 0), |(takes, gives)| (takes.into(), gives.into()))
+}
+
+/// What can throw.
+pub(super) fn can_throw(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+    )
+}
+
+/// What becomes no instruction, or one that can stand anywhere.
+fn is_name(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::LocalGet { .. }
+            | Operator::LocalSet { .. }
+            | Operator::LocalTee { .. }
+            | Operator::I32Const { .. }
+            | Operator::I64Const { .. }
+            | Operator::F32Const { .. }
+            | Operator::F64Const { .. }
+            | Operator::Drop
+            | Operator::Nop
+            | Operator::Block { .. }
+    )
+}
+
+fn is_branch(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Else
+            | Operator::End
+            | Operator::BrIf { .. }
+            | Operator::BrTable { .. }
+            | Operator::BrOnNull { .. }
+            | Operator::BrOnNonNull { .. }
+    )
+}
+
+/// As they were found by compiling a thousand of each with two thousand values alive.
+fn branches<R: WasmModuleResources>(
+    operator: &Operator<'_>,
+    validator: &FuncValidator<R>,
+    resources: &R,
+) -> u64 {
+    use Operator as Op;
+    let traced = |traced: bool| if traced { TRACED } else { 0 };
+    match operator {
+        Op::BrTable { targets } => u64::from(targets.len()) + 1,
+        branch if is_branch(branch) => 1,
+        Op::CallIndirect { .. } | Op::ReturnCallIndirect { .. } => INDIRECT,
+        Op::MemoryGrow { .. }
+        | Op::MemoryFill { .. }
+        | Op::MemoryCopy { .. }
+        | Op::MemoryInit { .. } => CHECKED,
+        Op::GlobalGet { global_index } | Op::GlobalSet { global_index } => {
+            let global = resources.global_at(*global_index);
+            traced(global.is_some_and(|global| is_traced(global.content_type)))
+        }
+        Op::TableGet { table } | Op::TableSet { table } => {
+            let table = resources.table_at(*table);
+            let of_functions = table.is_none_or(|table| table.element_type.is_func_ref());
+            if of_functions { CHECKED } else { TRACED }
+        }
+        Op::StructGet {
+            struct_type_index,
+            field_index,
+        }
+        | Op::StructSet {
+            struct_type_index,
+            field_index,
+        } => {
+            let mut fields = fields(validator, *struct_type_index);
+            traced(
+                fields
+                    .nth(*field_index as usize)
+                    .is_some_and(|traced| traced),
+            )
+        }
+        Op::StructNew { struct_type_index } => {
+            let references = fields(validator, *struct_type_index).filter(|traced| *traced);
+            CHECKED + CHECKED * references.count() as u64
+        }
+        Op::StructNewDefault { .. } => CHECKED,
+        Op::ArrayNewFixed {
+            array_type_index,
+            array_size,
+        } => {
+            let of_references = fields(validator, *array_type_index).any(|traced| traced);
+            let each = if of_references { TRACED } else { CHECKED };
+            CHECKED + each * u64::from(*array_size)
+        }
+        Op::ArrayGet { array_type_index }
+        | Op::ArrayGetS { array_type_index }
+        | Op::ArrayGetU { array_type_index }
+        | Op::ArraySet { array_type_index } => {
+            traced(fields(validator, *array_type_index).any(|traced| traced))
+        }
+        Op::ArrayNew { array_type_index } | Op::ArrayFill { array_type_index } => {
+            let of_references = fields(validator, *array_type_index).any(|traced| traced);
+            if of_references { MANY } else { TRACED }
+        }
+        Op::ArrayCopy {
+            array_type_index_dst,
+            ..
+        } => {
+            let of_references = fields(validator, *array_type_index_dst).any(|traced| traced);
+            if of_references { COPIED } else { TRACED }
+        }
+        Op::ArrayNewDefault { .. }
+        | Op::ArrayNewData { .. }
+        | Op::ArrayNewElem { .. }
+        | Op::ArrayInitData { .. }
+        | Op::ArrayInitElem { .. }
+        | Op::RefTestNonNull { .. }
+        | Op::RefTestNullable { .. }
+        | Op::RefCastNonNull { .. }
+        | Op::RefCastNullable { .. }
+        | Op::BrOnCast { .. }
+        | Op::BrOnCastFail { .. } => TRACED,
+        Op::TableGrow { .. } | Op::TableFill { .. } => MANY,
+        Op::TableCopy { .. } | Op::TableInit { .. } => COPIED,
+        _ => 0,
+    }
+}
+
+/// For each field of a struct, or those of an array, whether it is a reference that calls keep track
+/// of.
+fn fields<R: WasmModuleResources>(
+    validator: &FuncValidator<R>,
+    index: u32,
+) -> impl Iterator<Item = bool> {
+    let ty = validator.sub_type_at(index);
+    let fields = match ty.map(|ty| &ty.composite_type.inner) {
+        Some(CompositeInnerType::Struct(ty)) => &ty.fields[..],
+        Some(CompositeInnerType::Array(ty)) => std::slice::from_ref(&ty.0),
+        _ => &[],
+    };
+    fields.iter().map(|field| match field.element_type {
+        StorageType::Val(ty) => is_traced(ty),
+        _ => false,
+    })
+}
+
+/// Whether a value is one that calls keep track of, so that it is not collected: a reference to
+/// anything but a function.
+pub(super) fn is_traced(ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if !ty.is_func_ref())
+}
