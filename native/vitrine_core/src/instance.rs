@@ -93,8 +93,8 @@ fn memory_mappings(shared: &Shared) -> u64 {
     let links = &shared.links;
     match links.platform.dense {
         true => 0,
-        // What is used, its data, what is reserved, and the guards; the kernel's memory as well.
-        false => 4 * (links.modules.len() as u64 + 1),
+        // What is used around its data, that, what is reserved, and the guards; the kernel's memory as well.
+        false => 5 * (links.modules.len() as u64 + 1),
     }
 }
 

@@ -136,6 +136,7 @@ impl Region {
             moved(self.base.as_ptr(), self.accessible, || {
                 let mut region = Region::map(reserved, self.guard)?;
                 region.make_accessible(self.accessible)?;
+                region.blank = self.blank;
                 let to = region.base.as_ptr();
                 Ok((region, to))
             })
