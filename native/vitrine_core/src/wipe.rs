@@ -10,14 +10,14 @@ use rustix::param::page_size;
 
 /// More memory than this is not looked through, and more pages are not zeroed: to give them back is
 /// cheaper, and so is to have them for somebody else.
-const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 32 << 20;
 const MOST_PAGES: usize = 64;
 
 /// In the entry of a page: it is in memory, or was put elsewhere.
 const THERE: u64 = 0b11 << 62;
 const ENTRY: usize = size_of::<u64>();
 /// Entries that are read at a time.
-const CHUNK: usize = 512;
+const CHUNK: usize = 1024;
 
 /// A word for each page of this process. `None` where the system does not tell.
 static PAGES: LazyLock<Option<File>> = LazyLock::new(|| {
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn what_was_written_is_zero_again_and_still_there() {
-        let mut mapping = Mapping::new(900);
-        for written in [vec![], vec![0], vec![899], vec![0, 511, 512, 899]] {
+        let mut mapping = Mapping::new(1900);
+        for written in [vec![], vec![0], vec![1899], vec![0, 511, 512, 1023, 1024, 1899]] {
             for page in &written {
                 mapping.bytes()[page * page_size() + 77] = 1;
             }
             let before = mapping.wipe().unwrap();
             assert!(before >= written.len(), "{written:?}: {before}");
-            assert!(mapping.bytes()[899 * page_size()..].iter().all(|b| *b == 0));
+            assert!(mapping.bytes()[1899 * page_size()..].iter().all(|b| *b == 0));
             for page in &written {
                 let at = page * page_size();
                 assert!(
@@ -140,8 +140,8 @@ mod tests {
                 );
             }
         }
-        // The four that were written to, and no others that were only read.
-        assert_eq!(mapping.wipe(), Some(4));
+        // The six that were written to, and no others that were only read.
+        assert_eq!(mapping.wipe(), Some(6));
         assert!(mapping.bytes().iter().all(|b| *b == 0));
     }
 
