@@ -43,11 +43,9 @@ impl Settings {
     }
 }
 
-// Instances are allocated as they are made. Wasmtime's pooling allocator was measured beside that
-// (processor time of a fresh instance and a call: an empty module 46 to 64 µs, with a pool 48 to 51;
-// rust_minimal 82 to 91 µs, with a pool 65 to 67; with pages kept resident, more than without): not enough to
-// pay for a number of instances that is fixed for all plugins together, idle ones included. Dense memories
-// save as much, and fix nothing.
+// Instances are allocated as they are made, in memories and stacks that were used before, if there are some.
+// Wasmtime's pooling allocator does the same, but fixes how many instances there are for all plugins together, idle
+// ones included, and how large each is.
 pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
