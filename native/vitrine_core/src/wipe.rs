@@ -124,13 +124,22 @@ mod tests {
     #[test]
     fn what_was_written_is_zero_again_and_still_there() {
         let mut mapping = Mapping::new(1900);
-        for written in [vec![], vec![0], vec![1899], vec![0, 511, 512, 1023, 1024, 1899]] {
+        for written in [
+            vec![],
+            vec![0],
+            vec![1899],
+            vec![0, 511, 512, 1023, 1024, 1899],
+        ] {
             for page in &written {
                 mapping.bytes()[page * page_size() + 77] = 1;
             }
             let before = mapping.wipe().unwrap();
             assert!(before >= written.len(), "{written:?}: {before}");
-            assert!(mapping.bytes()[1899 * page_size()..].iter().all(|b| *b == 0));
+            assert!(
+                mapping.bytes()[1899 * page_size()..]
+                    .iter()
+                    .all(|b| *b == 0)
+            );
             for page in &written {
                 let at = page * page_size();
                 assert!(
