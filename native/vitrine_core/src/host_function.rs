@@ -7,6 +7,7 @@ use wasmtime::{Caller, Engine, FuncType, Result, Val};
 use crate::control::{LARGE, Reply, Request};
 use crate::error::{Error, Reason, Stop};
 use crate::kernel_memory as memory;
+use crate::plugin::Shared;
 use crate::state::HostState;
 use crate::value::{Value, ValueType};
 
@@ -79,17 +80,13 @@ pub(crate) async fn invoke(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<()> {
-    weigh(&mut caller, &import, params).await?;
-    let mut args = Vec::with_capacity(params.len());
-    for (at, (param, ty)) in params.iter().zip(&import.params).enumerate() {
-        args.push(read(&mut caller, &import, at, param, *ty).await?);
-    }
+    let shared = caller.data().shared.clone();
+    let args = arguments(&mut caller, &shared, &import, params).await?;
     let request = Request::HostFunction {
         index: import.index,
         args,
         results: import.results.len(),
     };
-    let shared = caller.data().shared.clone();
     match shared.control.ask(request).await? {
         Reply::Values(values) => {
             for (result, value) in results.iter_mut().zip(values) {
@@ -109,49 +106,50 @@ pub(crate) async fn invoke(
     Ok(())
 }
 
-/// Before they are copied: together the arguments must not be larger than an output may be. One block
-/// can be many of them.
-async fn weigh(caller: &mut Caller<'_, HostState>, import: &Import, params: &[Val]) -> Result<()> {
-    let mut bytes = 0;
-    for (param, ty) in params.iter().zip(&import.params) {
-        if let (Val::I64(handle), ValueType::Bytes) = (param, ty) {
-            bytes += memory::read(caller, *handle).map_or(0, <[u8]>::len);
-        }
+/// Copies of the arguments. Together they must not be larger than an output may be: one block can be many of
+/// them.
+async fn arguments(
+    caller: &mut Caller<'_, HostState>,
+    shared: &Shared,
+    import: &Import,
+    params: &[Val],
+) -> Result<Vec<Value>> {
+    let (mut args, mut bytes) = (Vec::with_capacity(params.len()), 0);
+    for (at, (param, ty)) in params.iter().zip(&import.params).enumerate() {
+        args.push(match (param, ty) {
+            (Val::I64(handle), ValueType::Bytes) => {
+                let what = || format!("argument {at} of {}", import.name);
+                let block = memory::block(caller, *handle, what)?;
+                bytes += block.len();
+                import.check(bytes, shared.limits.output)?;
+                if bytes > LARGE {
+                    shared.control.on_dirty().await;
+                }
+                // The guest waits: it is there still.
+                Value::Bytes(memory::bytes(caller, block).to_vec())
+            }
+            (Val::I32(v), _) => Value::I32(*v),
+            (Val::I64(v), _) => Value::I64(*v),
+            (Val::F32(bits), _) => Value::F32(f32::from_bits(*bits)),
+            (Val::F64(bits), _) => Value::F64(f64::from_bits(*bits)),
+            // Linking admits numbers alone.
+            _ => return Err(Stop::Abi(format!("{} takes numbers only", import.name)).into()),
+        });
     }
-    let shared = caller.data().shared.clone();
-    let limit = shared.limits.output;
-    if bytes as u64 > limit {
-        let name = &import.name;
-        return Err(Stop::Abi(format!(
-            "the arguments of {name} have {bytes} bytes together, the limit is {limit}, that of outputs"
-        ))
-        .into());
-    }
-    if bytes > LARGE {
-        shared.control.on_dirty().await;
-    }
-    Ok(())
+    Ok(args)
 }
 
-async fn read(
-    caller: &mut Caller<'_, HostState>,
-    import: &Import,
-    at: usize,
-    param: &Val,
-    ty: ValueType,
-) -> Result<Value> {
-    Ok(match (param, ty) {
-        (Val::I64(handle), ValueType::Bytes) => {
-            let what = || format!("argument {at} of {}", import.name);
-            Value::Bytes(memory::copy(caller, *handle, what).await?)
+impl Import {
+    fn check(&self, bytes: usize, limit: u64) -> Result<()> {
+        if bytes as u64 <= limit {
+            return Ok(());
         }
-        (Val::I32(v), _) => Value::I32(*v),
-        (Val::I64(v), _) => Value::I64(*v),
-        (Val::F32(bits), _) => Value::F32(f32::from_bits(*bits)),
-        (Val::F64(bits), _) => Value::F64(f64::from_bits(*bits)),
-        // Linking admits numbers alone.
-        _ => return Err(Stop::Abi(format!("{} takes numbers only", import.name)).into()),
-    })
+        let name = &self.name;
+        Err(Stop::Abi(format!(
+            "the arguments of {name} have more than {limit} bytes together, the limit, which is that of outputs"
+        ))
+        .into())
+    }
 }
 
 fn write(caller: &mut Caller<'_, HostState>, value: Value) -> Result<Val> {

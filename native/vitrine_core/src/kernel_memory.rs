@@ -47,20 +47,32 @@ pub(crate) fn read(
     bytes.get(range)
 }
 
+/// Where the block at `handle` is, which the guest gave as `what`: inside the memory, and the same as long as
+/// the guest waits.
+pub(crate) fn block(
+    context: &mut impl AsContextMut<Data = HostState>,
+    handle: i64,
+    what: impl FnOnce() -> String,
+) -> Result<Range<usize>> {
+    if handle == 0 {
+        return Ok(0..0);
+    }
+    let block = with_kernel(context, |kernel| kernel.block(handle as u64));
+    block.ok_or_else(|| invalid_handle(handle, what()).into())
+}
+
 /// A copy of the block at `handle`, which the guest gave as `what`.
 pub(crate) async fn copy(
     caller: &mut Caller<'_, HostState>,
     handle: i64,
-    what: impl Fn() -> String,
+    what: impl FnOnce() -> String,
 ) -> Result<Vec<u8>> {
-    let invalid = || invalid_handle(handle, what());
-    let bytes = read(caller, handle).ok_or_else(invalid)?;
-    if bytes.len() <= LARGE {
-        return Ok(bytes.to_vec());
+    let block = block(caller, handle, what)?;
+    if block.len() > LARGE {
+        let shared = caller.data().shared.clone();
+        shared.control.on_dirty().await;
     }
-    let shared = caller.data().shared.clone();
-    shared.control.on_dirty().await;
-    Ok(read(caller, handle).ok_or_else(invalid)?.to_vec())
+    Ok(bytes(caller, block).to_vec())
 }
 
 /// What the guest gave as `what` is no block.
