@@ -44,8 +44,8 @@ impl Compiled {
         self.exports.kind(name)
     }
 
-    /// The names of the exported functions that can be called as plugin functions.
-    pub fn functions(&self) -> impl Iterator<Item = &str> {
+    /// The names of the exported functions that can be called as plugin functions, sorted.
+    pub fn functions(&self) -> Vec<&str> {
         self.exports.functions()
     }
 

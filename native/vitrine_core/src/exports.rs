@@ -1,7 +1,5 @@
 //! What a plugin exports: which functions can be called, and how.
 
-use std::collections::BTreeMap;
-
 use wasmtime::{ExternType, FuncType, Module, ModuleExport, ValType};
 
 use crate::error::{Error, Reason};
@@ -36,17 +34,23 @@ impl Export {
 
 /// A module's exported functions.
 pub(crate) struct Exports {
-    by_name: BTreeMap<String, usize>,
+    /// In the order of their [`key`]s, for each call looks one up.
+    by_name: Vec<(Box<str>, usize)>,
     list: Vec<Export>,
+}
+
+/// Names of other lengths are told apart without a look at their bytes.
+fn key(name: &str) -> (usize, &str) {
+    (name.len(), name)
 }
 
 impl Exports {
     pub(crate) fn of(module: &Module) -> Exports {
-        let (mut by_name, mut list) = (BTreeMap::new(), Vec::new());
+        let (mut by_name, mut list) = (Vec::new(), Vec::new());
         for export in module.exports() {
             let name = export.name();
             if let (ExternType::Func(ty), Some(at)) = (export.ty(), module.get_export_index(name)) {
-                by_name.insert(name.to_owned(), list.len());
+                by_name.push((Box::from(name), list.len()));
                 list.push(Export {
                     kind: kind(&ty),
                     at,
@@ -54,7 +58,15 @@ impl Exports {
                 });
             }
         }
+        by_name.sort_unstable_by(|(one, _), (other, _)| key(one).cmp(&key(other)));
         Exports { by_name, list }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        let found = self
+            .by_name
+            .binary_search_by(|(other, _)| key(other).cmp(&key(name)));
+        self.by_name.get(found.ok()?).map(|(_, index)| *index)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -66,33 +78,35 @@ impl Exports {
     }
 
     pub(crate) fn kind(&self, name: &str) -> Option<ExportKind> {
-        self.at(*self.by_name.get(name)?).map(|export| export.kind)
+        self.at(self.find(name)?).map(|export| export.kind)
     }
 
-    /// The names of those that succeed or fail by what they return.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+    /// The names of those that succeed or fail by what they return, sorted.
+    pub(crate) fn functions(&self) -> Vec<&str> {
         let named = self.by_name.iter();
         let named = named.filter(|(_, index)| {
-            let kind = self.at(**index).map(|export| export.kind);
+            let kind = self.at(*index).map(|export| export.kind);
             matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
         });
-        named.map(|(name, _)| name.as_str())
+        let mut names: Vec<_> = named.map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        names
     }
 
     /// The index of an export that can be called as a plugin function.
     pub(crate) fn callable(&self, name: &str) -> Result<usize, Error> {
         let refuse = |why: String| Err(Error::new(Reason::FunctionNotFound, why));
-        let Some(index) = self.by_name.get(name) else {
+        let Some(index) = self.find(name) else {
             return refuse(format!("Function not found: {name}"));
         };
-        match self.at(*index).map(|export| export.kind) {
+        match self.at(index).map(|export| export.kind) {
             Some(ExportKind::TakesParameters) => refuse(format!(
                 "Function {name} takes parameters, a plugin function takes none"
             )),
             Some(ExportKind::ManyResults(n)) => {
                 refuse(format!("Function {name} has {n} results, expected 0 or 1"))
             }
-            _ => Ok(*index),
+            _ => Ok(index),
         }
     }
 }
@@ -107,5 +121,44 @@ fn kind(ty: &FuncType) -> ExportKind {
         (Some(ValType::I32), 0) => ExportKind::Code,
         (Some(_), 0) => ExportKind::Other,
         (Some(_), more) => ExportKind::ManyResults(more + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    #[test]
+    fn each_name_is_found_whatever_others_there_are() {
+        let names = [
+            "",
+            "a",
+            "b",
+            "ab",
+            "ba",
+            "aaa",
+            "longer",
+            "the longest",
+            "ä",
+        ];
+        let functions = names.map(|name| format!(r#"(func (export "{name}"))"#));
+        let text = format!(
+            r#"(module (memory (export "memory") 1) {})"#,
+            functions.concat()
+        );
+        let wasm = wat::parse_str(text).unwrap();
+        let exports = Exports::of(&Module::new(&Engine::default(), wasm).unwrap());
+        for (index, name) in names.into_iter().enumerate() {
+            assert_eq!(exports.callable(name).unwrap(), index, "{name}");
+        }
+        for other in ["c", "bb", "aa", "the longer", "memory"] {
+            let error = exports.callable(other).unwrap_err();
+            assert_eq!(error.reason, Reason::FunctionNotFound, "{other}");
+        }
+        let mut sorted = names;
+        sorted.sort_unstable();
+        assert_eq!(exports.functions(), sorted);
     }
 }

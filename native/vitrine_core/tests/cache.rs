@@ -77,7 +77,7 @@ fn compile_with(text: &str, options: CompileOptions, cache: &Cache) -> (Arc<Comp
 /// text must be nobody else's: what is in use is neither.
 fn load(text: &str, cache: &Cache) -> Origin {
     let (compiled, origin) = compile_with(text, CompileOptions::default(), cache);
-    assert_eq!(compiled.functions().collect::<Vec<_>>(), ["run"]);
+    assert_eq!(compiled.functions(), ["run"]);
     let weak = Arc::downgrade(&compiled);
     drop(compiled);
     while weak.strong_count() > 0 {

@@ -61,7 +61,7 @@ fn compiled_logs(compiled: ResourceArc<CompiledModule>) -> bool {
 /// `{namespace, name, parameters}` of each import: how many it has, or `nil` if it is no function.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn compiled_interface(env: Env<'_>, compiled: ResourceArc<CompiledModule>) -> Term<'_> {
-    let functions: Vec<_> = compiled.0.functions().collect();
+    let functions = compiled.0.functions();
     let exports: Vec<_> = compiled.0.exports().collect();
     let imports: Vec<_> = compiled.0.imports().collect();
     (functions, exports, imports).encode(env)

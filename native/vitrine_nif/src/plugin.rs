@@ -97,7 +97,7 @@ fn plugin_function(plugin: ResourceArc<PluginResource>, name: Binary) -> bool {
 /// The names of all plugin functions.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_functions(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
-    let functions: Vec<_> = plugin.0.main().functions().collect();
+    let functions = plugin.0.main().functions();
     functions.encode(env)
 }
 
