@@ -115,8 +115,14 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
     let plugin = load(text, options).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     let mut call = plugin.start("sleep", b"", within(5_000)).unwrap();
-    let Step::Waiting(Some(left)) = call.resume(Slice::Normal, None) else {
-        panic!("it should wait");
+    let mut slice = Slice::Normal;
+    let left = loop {
+        match call.resume(slice, None) {
+            Step::Waiting(Some(left)) => break left,
+            // The system held the thread up for longer than a slice.
+            Step::SliceOver => slice = Slice::Dirty,
+            _ => panic!("it should wait"),
+        }
     };
     assert!(left <= Duration::from_secs(5));
     let woken = Arc::new(AtomicBool::new(false));
