@@ -73,11 +73,12 @@ defmodule Vitrine.ServerEndTest do
 
     test "answers those that wait" do
       server =
-        start!(on_trap: :stop, host_functions: %{"greet" => fn _ -> Process.sleep(100) && 1 end})
+        start!(on_trap: :stop, host_functions: %{"greet" => fn _ -> receive(do: (:go -> 1)) end})
 
       failing = busy!(server, "greet")
       waiting = Task.async(fn -> Vitrine.call(server, "echo") end)
       eventually(fn -> Server.info(server).queue == 1 end)
+      send(failing.pid, :go)
       assert reason(Task.await(failing)) == :host_function
       assert reason(Task.await(waiting)) == :closed
     end
