@@ -1,5 +1,5 @@
 defmodule Vitrine.VarsTest do
-  # Not async: others measure memory while values go around here.
+  # Not async: hundreds of megabytes go around here.
   use ExUnit.Case, async: false
 
   import Vitrine.Guests

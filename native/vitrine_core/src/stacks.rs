@@ -126,6 +126,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn where_there_are_no_guard_regions_a_page_is_protected() {
         static OTHERS: Arena = Arena::new(SLOT, |_, _| None);

@@ -17,7 +17,7 @@ const OPTIONS: CallOptions = CallOptions {
 };
 
 /// `write` takes pairs of four bytes: to how many pages the memory is to grow, and where to write. `check`
-/// answers 1 if anything but the data is not zero; the stack is as deep as `write` is told to use.
+/// answers 1 if anything but the data is not zero, and 2 if the memory has another size than at first.
 fn guest(data: usize) -> String {
     let data = "x".repeat(data);
     format!(
