@@ -31,11 +31,6 @@ defmodule Vitrine.Log do
 
   def level(plugin), do: taken(plugin)
 
-  # Asked for every call: the plugin's own level first, then one after the other.
-  defp taken(plugin) do
-    if Logger.enabled?(self()), do: first_allowed(number(plugin.log_level)), else: @off
-  end
-
   defp first_allowed(number) when number > 4, do: @off
 
   defp first_allowed(number) do
@@ -48,7 +43,10 @@ defmodule Vitrine.Log do
 
   defp allowed?(level), do: :logger.allow(level, __MODULE__) and process_allows?(level)
 
+  # Asked for every call: the plugin's own level first, then one after the other.
   if function_exported?(Logger, :get_process_level, 1) do
+    defp taken(plugin), do: first_allowed(number(plugin.log_level))
+
     defp process_allows?(level) do
       case Logger.get_process_level(self()) do
         nil -> true
@@ -56,6 +54,11 @@ defmodule Vitrine.Log do
       end
     end
   else
+    # Elixir before 1.15.
+    defp taken(plugin) do
+      if Logger.enabled?(self()), do: first_allowed(number(plugin.log_level)), else: @off
+    end
+
     defp process_allows?(_level), do: true
   end
 

@@ -255,7 +255,8 @@ defmodule Vitrine.Server do
     Vitrine.close(state.plugin)
   end
 
-  # Not marked as a callback, which it is for newer versions of Elixir only.
+  # A callback of OTP's, and since 1.17 of Elixir's.
+  if {:format_status, 1} in GenServer.behaviour_info(:callbacks), do: @impl(true)
   @doc false
   def format_status(status), do: Status.redact(status)
 

@@ -27,6 +27,24 @@ defmodule Vitrine.Guests do
     new!(wasm(name), Keyword.put_new(options, :host_functions, host_functions()))
   end
 
+  @doc "Runs `body` while Logger takes nothing from this process."
+  if Code.ensure_loaded?(Logger) and function_exported?(Logger, :put_process_level, 2) do
+    def unlogged(body) do
+      Logger.put_process_level(self(), :none)
+      body.()
+    after
+      Logger.delete_process_level(self())
+    end
+  else
+    # Elixir before 1.15.
+    def unlogged(body) do
+      Logger.disable(self())
+      body.()
+    after
+      Logger.enable(self())
+    end
+  end
+
   @doc "The error that a call must end with."
   def error!(result) do
     assert {:error, %Vitrine.Error{} = error} = result

@@ -79,7 +79,12 @@ defmodule Vitrine.HostFunctionTest do
     end
 
     test "ends with the call's timeout once it returns" do
-      plugin = greeter(fn _ -> Process.sleep(60) && "late" end)
+      plugin =
+        greeter(fn _ ->
+          Process.sleep(60)
+          "late"
+        end)
+
       assert reason(Vitrine.call(plugin, "greet", "", timeout: 30)) == :timeout
       assert Vitrine.call(plugin, "greet", "") == {:ok, "late"}
     end
@@ -291,7 +296,10 @@ defmodule Vitrine.HostFunctionTest do
           host_functions: %{
             "none" => fn -> nil end,
             "quiet" => fn input -> send(me, {:quiet, input}) end,
-            "two" => fn a, b -> send(me, {:two, a, b}) && "" end
+            "two" => fn a, b ->
+              send(me, {:two, a, b})
+              ""
+            end
           }
         )
 
@@ -321,19 +329,18 @@ defmodule Vitrine.HostFunctionTest do
 
       assert_raise ArgumentError, fn -> HostFunction.new("f", [], nil, fn -> 1 end, colour: 1) end
 
-      for {make, message} <- [
-            {fn -> HostFunction.new(:f, [], nil, fn -> 1 end) end, "the name .* string, got: :f"},
-            {fn -> HostFunction.new(<<255>>, [], nil, fn -> 1 end) end, "the name of a host"},
-            {fn -> HostFunction.new("f", :i64, nil, & &1) end, "parameters .* a list .*: :i64"},
-            {fn -> HostFunction.new("f", nil, nil, & &1) end, "parameters to be a list"},
-            {fn -> HostFunction.new("f", [:i32 | :i32], nil, & &1) end,
-             "parameters to be a list"},
-            {fn -> HostFunction.new("f", [], [:i32 | :i32], fn -> 1 end) end, "results to be a"},
-            {fn -> HostFunction.new("f", [], nil, fn -> 1 end, namespace: :env) end,
+      for {arguments, message} <- [
+            {[:f, [], nil, fn -> 1 end], "the name .* string, got: :f"},
+            {[<<255>>, [], nil, fn -> 1 end], "the name of a host"},
+            {["f", :i64, nil, & &1], "parameters .* a list .*: :i64"},
+            {["f", nil, nil, & &1], "parameters to be a list"},
+            {["f", [:i32 | :i32], nil, & &1], "parameters to be a list"},
+            {["f", [], [:i32 | :i32], fn -> 1 end], "results to be a"},
+            {["f", [], nil, fn -> 1 end, [namespace: :env]],
              "namespace of a host function to be a string, got: :env"},
-            {fn -> HostFunction.new("f", [], nil, fn -> 1 end, %{}) end, "keyword list"}
+            {["f", [], nil, fn -> 1 end, %{}], "keyword list"}
           ] do
-        assert_raise ArgumentError, ~r/#{message}/, make
+        assert_raise ArgumentError, ~r/#{message}/, fn -> apply(HostFunction, :new, arguments) end
       end
     end
   end
@@ -375,7 +382,12 @@ defmodule Vitrine.HostFunctionTest do
   describe "a host function called by a start function" do
     test "runs in the process that loads the plugin, with the context" do
       me = self()
-      hello = fn text, context -> send(me, {text, self(), context}) && "12345" end
+
+      hello = fn text, context ->
+        send(me, {text, self(), context})
+        "12345"
+      end
+
       plugin = new!(wat("host_in_start"), host_functions: %{"hello" => hello}, context: :loading)
       assert_received {"starting", ^me, :loading}
       assert Vitrine.call(plugin, "value") == {:ok, "5"}

@@ -753,7 +753,11 @@ defmodule Vitrine.PlugTest do
     end
 
     test "may be a pool, for requests at the same time" do
-      slow = fn document -> Process.sleep(20) && document end
+      slow = fn document ->
+        Process.sleep(20)
+        document
+      end
+
       functions = %{"answer" => fn document -> slow.(document) && encode(@go) end}
 
       pool =

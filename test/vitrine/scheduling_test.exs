@@ -97,7 +97,11 @@ defmodule Vitrine.SchedulingTest do
 
   describe "a thousand processes whose host functions sleep" do
     test "sleep at the same time" do
-      greet = fn _ -> Process.sleep(50) && "x" end
+      greet = fn _ ->
+        Process.sleep(50)
+        "x"
+      end
+
       source = File.read!(wasm("zig"))
       plugins = for _ <- 1..1_000, do: new!(source, host_functions: %{"greet" => greet})
 

@@ -34,7 +34,16 @@ defmodule Vitrine.ServerCallTest do
     end
 
     test "goes on with the next caller while nobody waits for a host function" do
-      server = start!(host_functions: %{"greet" => fn _ -> Process.sleep(20) && "x" end})
+      server =
+        start!(
+          host_functions: %{
+            "greet" => fn _ ->
+              Process.sleep(20)
+              "x"
+            end
+          }
+        )
+
       tasks = for _ <- 1..10, do: Task.async(fn -> Vitrine.call(server, "greet") end)
       assert Task.await_many(tasks) == List.duplicate({:ok, "x"}, 10)
     end
@@ -223,7 +232,12 @@ defmodule Vitrine.ServerCallTest do
 
     test "in the queue has its call dropped" do
       me = self()
-      greet = fn name -> send(me, {:called, name}) && "x" end
+
+      greet = fn name ->
+        send(me, {:called, name})
+        "x"
+      end
+
       server = start!(host_functions: %{"greet" => greet})
       spinner = spawn(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
       eventually(fn -> leased?(server) end)

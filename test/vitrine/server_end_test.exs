@@ -98,7 +98,16 @@ defmodule Vitrine.ServerEndTest do
 
   describe "a supervisor's shutdown" do
     test "lets a running call end, and closes the door to others" do
-      server = start!(host_functions: %{"greet" => fn _ -> Process.sleep(200) && "done" end})
+      server =
+        start!(
+          host_functions: %{
+            "greet" => fn _ ->
+              Process.sleep(200)
+              "done"
+            end
+          }
+        )
+
       monitor = Process.monitor(server)
       running = busy!(server, "greet")
       waiting = Task.async(fn -> Vitrine.call(server, "echo") end)

@@ -29,7 +29,16 @@ defmodule Vitrine.StatsTest do
     end
 
     test "has the time in the guest, apart from that in host functions" do
-      plugin = guest!("rust", host_functions: %{"greet" => fn _ -> Process.sleep(30) && "x" end})
+      plugin =
+        guest!("rust",
+          host_functions: %{
+            "greet" => fn _ ->
+              Process.sleep(30)
+              "x"
+            end
+          }
+        )
+
       {:ok, _} = Vitrine.call(plugin, "greet")
       %{host_us: host, guest_us: guest, host_calls: 1} = Vitrine.stats(plugin)
       assert host in 30_000..1_000_000
@@ -90,7 +99,14 @@ defmodule Vitrine.StatsTest do
     end
 
     test "of a pool sums up its instances, those included that are gone" do
-      functions = %{"greet" => fn name -> Process.sleep(20) && name end, "tick" => & &1}
+      functions = %{
+        "greet" => fn name ->
+          Process.sleep(20)
+          name
+        end,
+        "tick" => & &1
+      }
+
       pool = pool!(size: 2, overflow: 1, host_functions: functions)
       assert %{calls: 0, errors: errors, memory_bytes: 0} = Vitrine.stats(pool)
       assert errors == %{}

@@ -74,7 +74,12 @@ defmodule Vitrine.TelemetryTest do
       plugin =
         guest!("rust",
           name: "p",
-          host_functions: %{"greet" => fn _ -> Process.sleep(5) && "x" end}
+          host_functions: %{
+            "greet" => fn _ ->
+              Process.sleep(5)
+              "x"
+            end
+          }
         )
 
       attach!()

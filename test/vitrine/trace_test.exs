@@ -22,7 +22,12 @@ defmodule Vitrine.TraceTest do
 
   describe "trace/4" do
     test "gives the result, and what happened in order, with times" do
-      plugin = greeter!(fn _ -> Process.sleep(10) && "hello" end)
+      plugin =
+        greeter!(fn _ ->
+          Process.sleep(10)
+          "hello"
+        end)
+
       {result, events} = Vitrine.trace(plugin, "greet_and_log", "Joe")
       assert result == {:ok, ""}
       assert [:host_function, :log, :call] == Enum.map(events, & &1.kind)
@@ -187,7 +192,13 @@ defmodule Vitrine.TraceTest do
   describe "the option :trace of call/4" do
     test "gets events while the call runs" do
       test = self()
-      plugin = greeter!(fn name -> send(test, {:greets, name}) && name end)
+
+      plugin =
+        greeter!(fn name ->
+          send(test, {:greets, name})
+          name
+        end)
+
       {:ok, ""} = Vitrine.call(plugin, "greet_and_log", "Joe", trace: &send(test, &1.kind))
 
       assert {:messages, [{:greets, "Joe"}, :host_function, :log, :call]} =

@@ -27,7 +27,7 @@ defmodule Vitrine.LiveView.Component do
     * `on_error` and `on_answer` get the component's socket. A flash message that they put there, and
       those that are put by default, stand in the component's element, with the class `vitrine-message`
       and `data-kind`. They go away by a click, or with the viewer's next event. `on_error` can tell the
-      page instead: `on_error={fn socket, error -> send(self(), {:game, error}) && socket end}`
+      page instead, with a function like `fn socket, error -> send(self(), {:game, error}); socket end`
     * a hook of the element sends events by `this.pushEventTo(this.el, "vitrine:game:drawn", …)`
 
   The element is a `div` with `data-vitrine-component`, the namespace. In it is the one of class `vitrine`

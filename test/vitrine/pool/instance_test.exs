@@ -156,7 +156,10 @@ defmodule Vitrine.Pool.InstanceTest do
 
   describe "an instance that takes longer to make than it may be idle" do
     test "is dropped all the same" do
-      greet = fn _ -> Process.sleep(200) && "" end
+      greet = fn _ ->
+        Process.sleep(200)
+        ""
+      end
 
       pool =
         pool!(source: @source, host_functions: %{"greet" => greet}, size: 1, idle_timeout: 50)
