@@ -36,11 +36,10 @@ defmodule Vitrine.Call do
 
   @doc "Calls a function of a plugin that has no instance, and leaves it without one."
   @spec run_fresh(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
-  def run_fresh({%{ref: ref} = plugin, function, _} = frame, input, timeout) do
-    # To make an instance is no work for a normal scheduler.
-    ref |> Native.call_start_dirty(function, input, timeout, Log.level(plugin)) |> continue(frame)
+  def run_fresh({plugin, _, _} = frame, input, timeout) do
+    drive(frame, input, timeout)
   after
-    Native.plugin_close(ref)
+    Native.plugin_close(plugin.ref)
   end
 
   @doc "Makes a plugin's instance."
@@ -49,9 +48,15 @@ defmodule Vitrine.Call do
     describe = &Map.put(Telemetry.outcome(&1), :plugin, plugin.name)
 
     Telemetry.measure([:vitrine, :instantiate, :stop], describe, fn ->
-      plugin.ref |> Native.plugin_initialise(timeout, Log.level(plugin)) |> continue(frame)
+      plugin |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
     end)
   end
+
+  defp start_instance(%{scheduler: :dirty, ref: ref}, timeout, log_level),
+    do: Native.plugin_initialise_dirty(ref, timeout, log_level)
+
+  defp start_instance(%{ref: ref}, timeout, log_level),
+    do: Native.plugin_initialise(ref, timeout, log_level)
 
   @doc "The first slice of a call: on a normal scheduler, unless that is known to be wrong."
   def start({%{scheduler: scheduler, ref: ref}, function, _}, input, timeout, log_level)
@@ -93,7 +98,7 @@ defmodule Vitrine.Call do
       end)
     end)
 
-    call |> resume({:values, []}, scheduler) |> continue(frame, failure)
+    call |> resume({:values, []}, scheduler, plugin) |> continue(frame, failure)
   end
 
   def continue({:print, call, stream, text, scheduler}, {plugin, function, _} = frame, failure) do
@@ -103,7 +108,7 @@ defmodule Vitrine.Call do
       end)
     end)
 
-    call |> resume({:values, []}, scheduler) |> continue(frame, failure)
+    call |> resume({:values, []}, scheduler, plugin) |> continue(frame, failure)
   end
 
   def continue({:host_function, call, index, args, results, scheduler}, frame, _failure) do
@@ -117,7 +122,7 @@ defmodule Vitrine.Call do
         end)
       end)
 
-    call |> resume(reply, scheduler) |> continue(frame, failure)
+    call |> resume(reply, scheduler, plugin) |> continue(frame, failure)
   end
 
   def continue({:http, call, wish, milliseconds, scheduler}, {plugin, _, _} = frame, _failure) do
@@ -136,17 +141,17 @@ defmodule Vitrine.Call do
         end)
       end)
 
-    call |> resume(reply, scheduler) |> continue(frame, failure)
+    call |> resume(reply, scheduler, plugin) |> continue(frame, failure)
   end
 
-  def continue({:wait, call, wake, milliseconds}, frame, failure) do
+  def continue({:wait, call, wake, milliseconds}, {plugin, _, _} = frame, failure) do
     receive do
       {:vitrine_wake, ^wake} -> :ok
     after
       milliseconds -> :ok
     end
 
-    step = resume(call, :go, :normal)
+    step = resume(call, :go, :normal, plugin)
     flush(wake)
     continue(step, frame, failure)
   end
@@ -161,7 +166,7 @@ defmodule Vitrine.Call do
       :erlang.raise(kind, reason, __STACKTRACE__)
   end
 
-  defp resume(call, reply, :normal) do
+  defp resume(call, reply, :normal, %{scheduler: :auto}) do
     if large?(reply) do
       Native.call_resume_dirty(call, reply)
     else
@@ -169,7 +174,7 @@ defmodule Vitrine.Call do
     end
   end
 
-  defp resume(call, reply, :dirty), do: Native.call_resume_dirty(call, reply)
+  defp resume(call, reply, _scheduler, _plugin), do: Native.call_resume_dirty(call, reply)
 
   defp large?({:values, [{:binary, bytes} | _]}) when is_large(bytes), do: true
   defp large?({:values, [_ | rest]}), do: large?({:values, rest})

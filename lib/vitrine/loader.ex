@@ -85,7 +85,7 @@ defmodule Vitrine.Loader do
   @doc "A plugin without an instance: its first call makes one."
   @spec plugin(Compiled.t()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def plugin(%Compiled{settings: settings, vars: vars} = compiled) do
-    with {:ok, ref} <- native(Native.plugin_new(compiled.ref, settings.terms), compiled.name),
+    with {:ok, ref} <- native(bind(compiled.ref, settings), compiled.name),
          :ok <- put_vars(ref, vars, compiled.name) do
       {:ok,
        %Plugin{
@@ -102,6 +102,9 @@ defmodule Vitrine.Loader do
        }}
     end
   end
+
+  defp bind(links, %{bulky?: true, terms: terms}), do: Native.plugin_new_dirty(links, terms)
+  defp bind(links, %{terms: terms}), do: Native.plugin_new(links, terms)
 
   defp put_vars(_ref, vars, _name) when vars == %{}, do: :ok
   defp put_vars(ref, vars, name), do: native(Native.plugin_put_vars(ref, Map.to_list(vars)), name)

@@ -29,7 +29,9 @@ defmodule Vitrine.Native do
   # Plugins
   def link(_modules, _main, _options), do: error()
   def plugin_new(_links, _options), do: error()
+  def plugin_new_dirty(_links, _options), do: error()
   def plugin_initialise(_plugin, _timeout, _log_level), do: error()
+  def plugin_initialise_dirty(_plugin, _timeout, _log_level), do: error()
   def plugin_function(_plugin, _name), do: error()
   def plugin_functions(_plugin), do: error()
   def plugin_idle(_plugin), do: error()

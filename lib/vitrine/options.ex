@@ -48,6 +48,9 @@ defmodule Vitrine.Options do
 
   @page 65_536
 
+  # Bytes of options that a normal scheduler copies in no time worth mentioning.
+  @bulky 16_384
+
   # The largest number that the core takes.
   @max 0xFFFF_FFFF_FFFF_FFFF
 
@@ -56,7 +59,7 @@ defmodule Vitrine.Options do
 
   @doc """
   The options of `Vitrine.new/2` as a map, with their defaults; `:terms` are those that the NIF takes
-  for a plugin, `:compile` those for a module.
+  for a plugin, `:bulky?` whether they are many, `:compile` those for a module.
   """
   @spec plugin!(keyword(), Vitrine.Manifest.t()) :: map()
   def plugin!(options, manifest) do
@@ -130,7 +133,8 @@ defmodule Vitrine.Options do
         }
       })
 
-    Map.put(settings, :terms, plugin_terms(settings))
+    terms = plugin_terms(settings)
+    Map.merge(settings, %{terms: terms, bulky?: :erlang.external_size(terms) > @bulky})
   end
 
   defp plugin_terms(settings) do

@@ -125,5 +125,54 @@ defmodule Vitrine.SchedulingTest do
       assert Vitrine.call(plugin, "greet", "Joe") == {:ok, "hello Joe"}
       assert reason(Vitrine.call(plugin, "recurse")) == :trap
     end
+
+    test "does so after a host function, too, and when it loads" do
+      {:ok, compiled} = Vitrine.compile(wasm("rust"), host_functions: host_functions())
+
+      greet = fn options ->
+        plugin = new!(compiled, options)
+        Vitrine.call!(plugin, "greet", "Joe")
+      end
+
+      # Where an instance is made for the first time depends on that.
+      greet.([])
+
+      assert entered(fn -> greet.(scheduler: :dirty) end) ==
+               [:plugin_initialise_dirty, :call_start_dirty, :call_resume_dirty]
+
+      assert [:plugin_initialise | _] = entered(fn -> greet.([]) end)
+    end
+
+    # The functions of the native library that run guests, in the order in which `body` calls them.
+    defp entered(body) do
+      test = self()
+      :erlang.trace_pattern({Vitrine.Native, :_, :_}, true, [])
+
+      task =
+        Task.async(fn ->
+          :erlang.trace(self(), true, [:call, tracer: test])
+          body.()
+        end)
+
+      Task.await(task)
+      :erlang.trace_pattern({Vitrine.Native, :_, :_}, false, [])
+      delivered = :erlang.trace_delivered(task.pid)
+      assert_receive {:trace_delivered, _, ^delivered}
+      entered_functions([])
+    end
+
+    defp entered_functions(names) do
+      receive do
+        {:trace, _pid, :call, {Vitrine.Native, name, _}}
+        when name in ~w(plugin_initialise plugin_initialise_dirty call_start call_start_dirty
+                        call_resume call_resume_dirty)a ->
+          entered_functions([name | names])
+
+        {:trace, _pid, :call, _} ->
+          entered_functions(names)
+      after
+        0 -> Enum.reverse(names)
+      end
+    end
   end
 end

@@ -61,7 +61,7 @@ pub struct Call {
     plugin: Arc<Plugin>,
     /// Present until the call has ended.
     running: Option<Running>,
-    /// Whether it begins by making an instance, which is no work for a normal scheduler.
+    /// Whether it makes an instance: then what its slices take is worth a look at the clock.
     fresh: bool,
     waiting: bool,
     /// The time of the start, until the first slice.
@@ -118,12 +118,7 @@ impl Call {
         }
         self.waiting = false;
         let budget = match slice {
-            Slice::Dirty => {
-                if self.fresh && !self.admitted() {
-                    return self.held_back();
-                }
-                dirty_budget()
-            }
+            Slice::Dirty => dirty_budget(),
             Slice::Normal => match self.normal_budget() {
                 Some(budget) => budget,
                 None => return self.slice_over(),
@@ -136,7 +131,10 @@ impl Call {
                 result: Err(error.into()),
                 returned: false,
             }),
-            Ok((polled, took)) => {
+            Ok((polled, mut took)) => {
+                if self.fresh {
+                    took = Duration::from_nanos(clock::now().saturating_sub(begin));
+                }
                 self.account(slice, took);
                 match polled {
                     Poll::Ready(ended) => self.finish(ended),
@@ -146,7 +144,7 @@ impl Call {
         }
     }
 
-    /// How long the last slice took, to about half a millisecond.
+    /// How long the last slice took, to about half a millisecond if no instance was made.
     pub fn last_slice(&self) -> Duration {
         self.slice
     }
@@ -180,21 +178,8 @@ impl Call {
     /// What is left of the call's time on normal schedulers, in nanoseconds.
     fn normal_budget(&self) -> Option<u64> {
         let left = NORMAL_BUDGET.saturating_sub(self.normal_used);
-        let normal = !left.is_zero() && !self.fresh && !self.plugin.shared.only_dirty();
+        let normal = !left.is_zero() && !self.plugin.shared.only_dirty();
         normal.then_some(left.as_nanos() as u64)
-    }
-
-    /// Whether an instance may be made now; if not, the waker is called when one may.
-    fn admitted(&self) -> bool {
-        let shared = &self.plugin.shared;
-        shared.call_waker.clear();
-        shared.main().backlog.admits(&shared.waker)
-    }
-
-    fn held_back(&mut self) -> Step {
-        self.demand.set(false);
-        self.waiting = true;
-        Step::Waiting(self.time_left())
     }
 
     fn poll(&mut self) -> Result<(Poll<Ended>, Duration), Error> {
@@ -213,7 +198,6 @@ impl Call {
 
     fn account(&mut self, slice: Slice, took: Duration) {
         self.slice = took;
-        self.fresh = false;
         if slice == Slice::Normal {
             self.normal_used += took;
         }

@@ -115,11 +115,16 @@ impl Control {
         self.dirty.store(slice == Slice::Dirty, Relaxed);
     }
 
+    /// Whether the slice that runs may take long over one step.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty.load(Relaxed)
+    }
+
     /// Runs on the fiber: waits until it runs on a dirty scheduler, which may take long over one
     /// step.
     pub(crate) async fn on_dirty(&self) {
         poll_fn(|context| {
-            if self.dirty.load(Relaxed) {
+            if self.is_dirty() {
                 return Poll::Ready(());
             }
             context.waker().wake_by_ref();

@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::{Func, Instance as WasmInstance, Store, TypedFunc, Val};
 
+use crate::clock;
 use crate::coredump;
 use crate::error::Error;
 use crate::exports::{Export, ExportKind};
 use crate::fuel;
 use crate::initialise::initialise;
 use crate::kernel_memory as memory;
+use crate::making;
 use crate::mappings::{self, Promised};
 use crate::outcome;
 use crate::plugin::Shared;
@@ -68,7 +71,9 @@ pub(crate) struct Instance {
 
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
-    let promised = mappings::take(memory_mappings(&shared))?;
+    making::turn(&shared).await;
+    let promised = take_mappings(&shared).await?;
+    let begin = clock::now();
     let mut store = new_store(&shared)?;
     shared.counters.instance();
     fuel::give(&mut store, |limits| limits.initialisation);
@@ -78,6 +83,8 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
         Ok(instance) => instance,
         Err(error) => return Err(fail(&mut store, &error).await),
     };
+    let took = Duration::from_nanos(clock::now().saturating_sub(begin));
+    shared.links.making.note(took);
     Ok(Box::new(Instance {
         callables: vec![None; shared.main().exports.len()],
         store,
@@ -86,6 +93,15 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
         touched: 0,
         promised: Some(promised),
     }))
+}
+
+async fn take_mappings(shared: &Shared) -> Result<Promised, Error> {
+    let count = memory_mappings(shared);
+    if let Some(promised) = mappings::take_counted(count) {
+        return Ok(promised);
+    }
+    shared.control.on_dirty().await;
+    mappings::take(count)
 }
 
 /// The mappings that an instance's memories take at most.
@@ -202,6 +218,13 @@ impl Instance {
     /// The store, and the main module's instance in it.
     pub(crate) fn parts(&mut self) -> (&mut Store<HostState>, &WasmInstance) {
         (&mut self.store, &self.instance)
+    }
+
+    /// Drops an instance that is closed.
+    pub(crate) fn end(self) {
+        if self.store.data().is_light() {
+            self.store.end();
+        }
     }
 
     /// Takes note of how much of the kernel's memory the last call used; whether it was much.

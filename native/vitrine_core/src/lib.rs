@@ -37,6 +37,7 @@ mod kernel_memory;
 mod limits;
 mod link;
 mod long_steps;
+mod making;
 mod mappings;
 #[cfg_attr(not(target_os = "linux"), path = "no_memory_image.rs")]
 mod memory_image;

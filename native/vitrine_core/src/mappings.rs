@@ -26,22 +26,36 @@ static BUDGET: LazyLock<Mutex<Budget>> = LazyLock::new(Mutex::default);
 /// Room for the stack of an instance's fiber, which its first call makes.
 pub(crate) struct Promised(u64);
 
+impl Promised {
+    fn new(mappings: u64) -> Promised {
+        PROMISED.fetch_add(mappings, Relaxed);
+        Promised(mappings)
+    }
+}
+
 impl Drop for Promised {
     fn drop(&mut self) {
         PROMISED.fetch_sub(self.0, Relaxed);
     }
 }
 
-/// Takes the mappings of an instance that is about to be made: so many, and a stack.
+/// The same as [`take`], if nothing has to be counted for it.
+pub(crate) fn take_counted(count: u64) -> Option<Promised> {
+    let stack = stack();
+    // Who counts holds the lock meanwhile.
+    let mut budget = BUDGET.try_lock()?;
+    budget.left = budget.left.checked_sub(count + stack)?;
+    Some(Promised::new(stack))
+}
+
+/// Takes the mappings of an instance that is about to be made: so many, and a stack. That can take
+/// milliseconds.
 pub(crate) fn take(count: u64) -> Result<Promised, Error> {
     let stack = stack();
     BUDGET
         .lock()
         .take(count + stack, Instant::now(), look)
-        .map(|()| {
-            PROMISED.fetch_add(stack, Relaxed);
-            Promised(stack)
-        })
+        .map(|()| Promised::new(stack))
         .map_err(|Full { mapped, limit }| {
             Error::new(
                 Reason::OutOfMemory,

@@ -108,6 +108,12 @@ impl Shared {
         self.links.main()
     }
 
+    /// Whether an instance begins by asking the operating system for directories.
+    pub(crate) fn opens_directories(&self) -> bool {
+        let wasi = self.wasi.as_ref();
+        wasi.is_some_and(|granted| !granted.directories.is_empty())
+    }
+
     /// Whether nothing of the plugin is to run on normal schedulers.
     pub(crate) fn only_dirty(&self) -> bool {
         self.links.long_steps || self.overruns.too_many()
@@ -262,8 +268,9 @@ impl Plugin {
 
     /// Drops the instance: the next call begins with a fresh one. Variables are kept.
     pub fn reset(&self) -> Result<(), Error> {
-        let instance = self.take_instance()?;
-        drop(instance);
+        if let Some(instance) = self.take_instance()? {
+            instance.end();
+        }
         self.put_back(None);
         Ok(())
     }
@@ -334,7 +341,9 @@ impl Plugin {
             self.shared.control.cancel();
         }
         drop(slot);
-        drop(before);
+        if let Slot::Ready(instance) = before {
+            instance.end();
+        }
         if busy {
             self.shared.waker.wake_by_ref();
         }

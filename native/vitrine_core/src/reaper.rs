@@ -38,6 +38,11 @@ impl Backlog {
         admits
     }
 
+    /// Whether anything waits to be dropped.
+    fn is_behind(&self) -> bool {
+        self.0.lock().items > 0
+    }
+
     fn dropped(&self) {
         let mut waiting = self.0.lock();
         waiting.items -= 1;
@@ -115,6 +120,19 @@ impl<T: Send + 'static> Reaped<T> {
         Reaped {
             value: ManuallyDrop::new(value),
             backlog: Some(backlog),
+        }
+    }
+}
+
+impl<T: Send + 'static> Reaped<T> {
+    /// Drops what is quickly dropped: here, if something waits for the reaper already. So who makes many
+    /// and loses them does not wait for a thread that others keep from running.
+    pub(crate) fn end(self) {
+        if self.backlog.as_ref().is_some_and(|b| b.is_behind()) {
+            let mut this = ManuallyDrop::new(self);
+            // SAFETY: nothing of it is used or dropped again.
+            let value = unsafe { ManuallyDrop::take(&mut this.value) };
+            drop(Item::new(value, this.backlog.take()));
         }
     }
 }
@@ -207,6 +225,31 @@ mod tests {
         settle();
         assert_eq!(count.0.load(SeqCst), 1);
         assert!(own.admits(&waker));
+    }
+
+    #[test]
+    fn what_ends_while_others_wait_for_the_reaper_is_dropped_at_once() {
+        struct Thread(mpsc::Sender<std::thread::ThreadId>);
+        impl Drop for Thread {
+            fn drop(&mut self) {
+                let _ = self.0.send(std::thread::current().id());
+            }
+        }
+        let own = std::thread::current().id();
+        let backlog = Arc::<Backlog>::default();
+        let (tell, told) = mpsc::channel();
+        let end = || Reaped::counted(Thread(tell.clone()), backlog.clone()).end();
+        let (free, slow) = mpsc::channel();
+        reap(Slow(slow), None);
+        // For the reaper, as long as that is not behind.
+        end();
+        end();
+        assert_eq!(told.recv_timeout(LONG).unwrap(), own);
+        assert!(told.try_recv().is_err());
+        drop(free);
+        assert_ne!(told.recv_timeout(LONG).unwrap(), own);
+        settle();
+        assert!(!backlog.is_behind());
     }
 
     #[test]

@@ -116,19 +116,38 @@ fn start<'a>(
 }
 
 /// Makes the plugin's instance.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif]
 fn plugin_initialise<'a>(
     env: Env<'a>,
     plugin: Plugin,
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
-    Ok(
-        match plugin.0.initialise(options::call(timeout, log_level)?) {
-            Ok(call) => step(env, call, None, Slice::Dirty, None),
-            Err(e) => error::encode(env, &e),
-        },
-    )
+    let options = options::call(timeout, log_level)?;
+    Ok(initialise(env, &plugin, options, Slice::Normal))
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_initialise_dirty<'a>(
+    env: Env<'a>,
+    plugin: Plugin,
+    timeout: Term<'a>,
+    log_level: i32,
+) -> NifResult<Term<'a>> {
+    let options = options::call(timeout, log_level)?;
+    Ok(initialise(env, &plugin, options, Slice::Dirty))
+}
+
+fn initialise<'a>(
+    env: Env<'a>,
+    plugin: &Plugin,
+    options: vitrine_core::CallOptions,
+    slice: Slice,
+) -> Term<'a> {
+    match plugin.0.initialise(options) {
+        Ok(call) => step(env, call, None, slice, None),
+        Err(e) => error::encode(env, &e),
+    }
 }
 
 #[rustler::nif]

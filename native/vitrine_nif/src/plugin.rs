@@ -16,12 +16,26 @@ pub struct PluginResource(pub Arc<Plugin>);
 impl Resource for PluginResource {}
 
 /// A plugin of linked modules.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif]
 fn plugin_new<'a>(
     env: Env<'a>,
     links: ResourceArc<LinksResource>,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
+    new(env, &links, options)
+}
+
+/// The same, with options that take long to copy.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plugin_new_dirty<'a>(
+    env: Env<'a>,
+    links: ResourceArc<LinksResource>,
+    options: PluginTerm<'a>,
+) -> NifResult<Term<'a>> {
+    new(env, &links, options)
+}
+
+fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifResult<Term<'a>> {
     Ok(match Plugin::new(Arc::clone(&links.0), options.decode()?) {
         Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
         Err(e) => error::encode(env, &e),

@@ -7,6 +7,7 @@ use wasmtime::{Linker, Memory, MemoryType, Module, Store};
 use super::{LinkedModule, Links, Source};
 use crate::compiled::Compiled;
 use crate::fuse::{MEMORY, NAMESPACE, is_accessor};
+use crate::making::Making;
 use crate::platform::Platform;
 use crate::plugin::{Plugin, PluginOptions};
 use crate::state::HostState;
@@ -59,5 +60,6 @@ fn nothing(platform: &'static Platform) -> Links {
         lends_blocks: false,
         long_steps: false,
         has_blank_memory: false,
+        making: Making::default(),
     }
 }

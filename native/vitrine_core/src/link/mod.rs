@@ -17,6 +17,7 @@ use crate::abi::{self, ENV};
 use crate::compiled::Compiled;
 use crate::error::Error;
 use crate::host_function::HostFunction;
+use crate::making::Making;
 use crate::platform::Platform;
 use crate::state::HostState;
 
@@ -43,6 +44,7 @@ pub struct Links {
     pub(crate) long_steps: bool,
     /// Whether one of the sources is [`Source::Blank`].
     pub(crate) has_blank_memory: bool,
+    pub(crate) making: Making,
 }
 
 impl Links {

@@ -16,6 +16,7 @@ use crate::command;
 use crate::compiled::Compiled;
 use crate::error::{Error, Reason};
 use crate::host_function::{HostFunction, invoke};
+use crate::making::Making;
 use crate::platform::Platform;
 use crate::state::HostState;
 use crate::state_exports;
@@ -92,6 +93,7 @@ pub(super) fn link(
     Ok(Links {
         platform,
         has_blank_memory: fused::wants_blank(&linked),
+        making: Making::default(),
         modules: linked,
         main: position(&order, main),
         linker,

@@ -5,6 +5,7 @@
 
 mod http;
 mod lifecycle;
+mod making;
 mod support;
 
 use std::time::{Duration, Instant};
@@ -24,15 +25,6 @@ fn a_short_call_is_done_in_its_first_slice() {
     });
     // Not always: the operating system may hold up a thread for longer than a slice.
     assert!(whole.count() > 5);
-}
-
-#[test]
-fn a_fresh_instance_is_no_work_for_a_normal_scheduler() {
-    let plugin = plugin();
-    plugin.reset().unwrap();
-    let mut call = plugin.start("echo", b"hello", OPTIONS).unwrap();
-    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
-    assert_eq!(finish(call).unwrap(), b"hello");
 }
 
 #[test]
