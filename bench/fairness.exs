@@ -5,10 +5,11 @@ Code.require_file("support.exs", __DIR__)
 defmodule Bench.Fairness do
   @spawned "spawn and reply"
   @echoed "2-byte echo of another plugin"
+  @made "the same of a fresh instance, for each call"
 
   def run do
     Bench.environment()
-    report("an idle machine", [])
+    report("an idle machine", echo: true)
     loops(100)
     hostile(20)
     payloads(4, 100_000_000)
@@ -16,7 +17,7 @@ defmodule Bench.Fairness do
     rows = Enum.reverse(Process.get(:rows))
     Bench.record("fairness", rows)
 
-    for {name, file} <- [{@spawned, "spawn"}, {@echoed, "echo"}] do
+    for {name, file} <- [{@spawned, "spawn"}, {@echoed, "echo"}, {@made, "fresh"}] do
       worst = for %{name: ^name} = row <- rows, do: {row.situation, row.p99_us}
       Bench.Plot.bars("fairness-#{file}", "#{name}, 99th percentile", {"µs, log", :log}, worst)
     end
@@ -77,7 +78,12 @@ defmodule Bench.Fairness do
   end
 
   defp sleepers(count) do
-    functions = %{"greet" => fn _ -> Process.sleep(50) && "x" end}
+    sleep = fn _ ->
+      Process.sleep(50)
+      "x"
+    end
+
+    functions = %{"greet" => sleep}
     plugins = for _ <- 1..count, do: new!(Bench.guest("zig"), host_functions: functions)
 
     all =
@@ -141,15 +147,17 @@ defmodule Bench.Fairness do
     line(@spawned, Bench.latencies(2_000))
 
     if options[:echo] do
-      echo = new!(Bench.guest("rust_minimal"))
+      {:ok, compiled} = Vitrine.compile(Bench.guest("rust_minimal"))
+      {:ok, echo} = Vitrine.new(compiled)
+      line(@echoed, times(fn -> {:ok, "hi"} = Vitrine.call(echo, "echo", "hi") end))
+      line(@made, times(fn -> {:ok, "hi"} = Vitrine.run(compiled, "echo", "hi") end))
+    end
+  end
 
-      times =
-        for _ <- 1..1_000 do
-          Process.sleep(1)
-          Bench.elapsed(fn -> {:ok, "hi"} = Vitrine.call(echo, "echo", "hi") end)
-        end
-
-      line(@echoed, times)
+  defp times(work) do
+    for _ <- 1..1_000 do
+      Process.sleep(1)
+      Bench.elapsed(work)
     end
   end
 

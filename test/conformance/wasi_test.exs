@@ -133,6 +133,26 @@ defmodule Vitrine.Conformance.WasiTest do
       assert Vitrine.take_printed(plugin) == %{stdout: "", stderr: ""}
     end
 
+    test "is told some lines at a time, so that many of them end with the call's time" do
+      source = ~S|
+        (module
+          (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 2)
+          (data (i32.const 0) "\10\00\00\00\00\fa\00\00")
+          (func (export "lines")
+            (memory.fill (i32.const 16) (i32.const 10) (i32.const 64000))
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+      |
+      plugin = new!(source, wasi: [stdout: {:log, :debug}], log_level: :off)
+      {{:ok, ""}, events} = Vitrine.trace(plugin, "lines", "", max_events: 2_000)
+      printed = for %{kind: :print, text: text} <- events, do: byte_size(text)
+      assert printed == List.duplicate(64, 1_000)
+
+      slow = fn event -> if event.kind == :print, do: Process.sleep(10) end
+      result = Vitrine.call(plugin, "lines", "", timeout: 100, trace: slow)
+      assert reason(result) == :timeout
+    end
+
     test "is logged before an exit, too" do
       plugin = wasi!()
       assert capture_log(fn -> call(plugin, "print", "last words") end) =~ "last words"

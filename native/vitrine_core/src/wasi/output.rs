@@ -36,6 +36,10 @@ pub enum Stream {
 /// A line that is longer is told in pieces.
 const LONGEST_LINE: usize = 8 * 1024;
 
+/// Lines that are told at once: after that it is seen whether the call's time is over. Each is an event of its
+/// own for who logs them.
+const LINES: usize = 64;
+
 /// Bytes that are captured of one stream; what comes after is dropped.
 const MAX_CAPTURED: usize = 1 << 20;
 
@@ -101,10 +105,17 @@ impl Printer {
         }
     }
 
-    async fn tell(&self, text: Vec<u8>) -> Result<(), Stop> {
+    async fn tell(&self, mut text: Vec<u8>) -> Result<(), Stop> {
         let stream = self.stream;
-        let request = Request::Print { stream, text };
-        self.shared.control.ask(request).await.map(|_| ())
+        loop {
+            let rest = text.split_off(end_of_lines(&text));
+            let request = Request::Print { stream, text };
+            self.shared.control.ask(request).await?;
+            if rest.is_empty() {
+                return Ok(());
+            }
+            text = rest;
+        }
     }
 
     /// Tells what is left of a line that the guest did not end.
@@ -115,6 +126,13 @@ impl Printer {
             let _ = self.tell(rest).await;
         }
     }
+}
+
+/// Where the last ends of as many lines as are told at once.
+fn end_of_lines(text: &[u8]) -> usize {
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let last = ends.map(|(at, _)| at + 1).nth(LINES - 1);
+    last.unwrap_or(text.len())
 }
 
 impl IsTerminal for Printer {
@@ -163,5 +181,22 @@ impl OutputStream for Printer {
             told.map_err(|stop| StreamError::Trap(stop.into()))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_told_by_the_dozen_and_what_is_no_line_with_the_last() {
+        let lines = "x\n".repeat(LINES);
+        for rest in ["", "y", "y\nz\n"] {
+            let text = format!("{lines}{rest}");
+            assert_eq!(end_of_lines(text.as_bytes()), lines.len(), "{rest:?}");
+        }
+        for text in ["", "x", "x\n", "x\ny", &lines[2..]] {
+            assert_eq!(end_of_lines(text.as_bytes()), text.len(), "{text:?}");
+        }
     }
 }
