@@ -46,6 +46,10 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn links(dense: bool) -> Arc<Links> {
+    links_of(GUEST, dense)
+}
+
+fn links_of(text: &str, dense: bool) -> Arc<Links> {
     let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         settings: Settings {
@@ -54,7 +58,7 @@ fn links(dense: bool) -> Arc<Links> {
         },
         ..CompileOptions::default()
     };
-    compile(GUEST.as_bytes().to_vec(), options, None, move |outcome| {
+    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
     let (compiled, _) = outcome.recv().unwrap().unwrap();
@@ -89,6 +93,12 @@ fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn addresses_gib() -> u64 {
+    let size = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = size.split_whitespace().next().unwrap().parse().unwrap();
+    (pages * rustix::param::page_size() as u64) >> 30
 }
 
 fn mappings() -> usize {
@@ -151,6 +161,30 @@ fn dense_memory_grows_beyond_its_slot() {
     assert_eq!(run(&plugin, "data", b""), Ok(vec![]));
     let large = vec![1; 70 << 20];
     assert!(run(&plugin, "echo", &large).unwrap() == large);
+}
+
+#[test]
+fn dense_memory_that_was_moved_takes_no_addresses_when_it_is_gone() {
+    let _alone = alone();
+    // To more than a slot has, from nothing and from something.
+    let links = [0, 1].map(|pages| {
+        let text = format!(
+            r#"(module (memory {pages})
+              (func (export "grow") (result i32)
+                (i32.ne (memory.grow (i32.const 1025)) (i32.const {pages}))))"#
+        );
+        links_of(&text, true)
+    });
+    let grow = || {
+        for links in &links {
+            assert_eq!(run(&plugin(links), "grow", b""), Ok(vec![]));
+        }
+    };
+    grow();
+    let before = addresses_gib();
+    (0..20).for_each(|_| grow());
+    // Each had 4 GiB.
+    assert!(eventually(|| addresses_gib() < before + 20));
 }
 
 #[test]
