@@ -68,7 +68,7 @@ pub(crate) struct Instance {
 
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
-    let promised = mappings::take(memory_mappings(&shared))?;
+    let promised = mappings::take(shared.links.mappings())?;
     let mut store = new_store(&shared)?;
     shared.counters.instance();
     fuel::give(&mut store, |limits| limits.initialisation);
@@ -86,16 +86,6 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
         touched: 0,
         promised: Some(promised),
     }))
-}
-
-/// The mappings that an instance's memories take at most.
-fn memory_mappings(shared: &Shared) -> u64 {
-    let links = &shared.links;
-    match links.platform.dense {
-        true => 0,
-        // What is used around its data, that, what is reserved, and the guards; the kernel's memory as well.
-        false => 5 * (links.modules.len() as u64 + 1),
-    }
 }
 
 async fn make(store: &mut Store<HostState>, shared: &Shared) -> wasmtime::Result<WasmInstance> {

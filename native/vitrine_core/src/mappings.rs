@@ -32,6 +32,11 @@ impl Drop for Promised {
     }
 }
 
+/// The mappings of so many memories at most, where each has its own: what is used, and what is around it.
+pub(crate) fn of_memories(count: u64) -> u64 {
+    3 * count
+}
+
 /// Takes the mappings of an instance that is about to be made: so many, and a stack.
 pub(crate) fn take(count: u64) -> Result<Promised, Error> {
     let stack = stack();
@@ -137,6 +142,14 @@ fn lines(path: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_os = "linux")]
+    use {
+        crate::{
+            CallOptions, CompileOptions, LOG_OFF, Links, Plugin, PluginOptions, Slice, Step,
+            compile,
+        },
+        std::sync::Arc,
+    };
 
     #[test]
     fn what_is_there_is_counted_when_what_was_left_is_taken() {
@@ -174,6 +187,62 @@ mod tests {
         let now = Instant::now();
         assert_eq!(budget.take(1 << 40, now, || None), Ok(()));
         assert_eq!(budget.take(1 << 40, now, || panic!("asked again")), Ok(()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_instance_takes_no_more_than_is_counted() {
+        // As many as there may be with the kernel's.
+        let own = 15;
+        let (much, memories) = ("x".repeat(150_000), "(memory 4)".repeat(own));
+        // What is dropped gives back some.
+        let mut all = Vec::new();
+        for (text, least) in [
+            (format!("(module {memories} (table 1 externref))"), 2 * own),
+            (
+                format!(r#"(module (memory 4) (data (i32.const 5000) "{much}"))"#),
+                3,
+            ),
+            ("(module)".into(), 1),
+        ] {
+            let links = links(&text);
+            let before = lines("/proc/self/maps").unwrap();
+            all.extend((0..100).map(|_| plugin(&links)));
+            // Others map something, too.
+            let each = (lines("/proc/self/maps").unwrap() - before) / 100;
+            assert!(each >= least as u64, "{each}");
+            assert!(each <= links.mappings(), "{each} of {}", links.mappings());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn links(text: &str) -> Arc<Links> {
+        let (done, outcome) = std::sync::mpsc::channel();
+        let options = CompileOptions::default();
+        compile(text.as_bytes().to_vec(), options, None, move |outcome| {
+            done.send(outcome).unwrap();
+        });
+        let (compiled, _) = outcome.recv().unwrap().unwrap();
+        Links::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+    }
+
+    /// One that has its instance.
+    #[cfg(target_os = "linux")]
+    fn plugin(links: &Arc<Links>) -> Arc<Plugin> {
+        let plugin = Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+        let options = CallOptions {
+            timeout: None,
+            log_level: LOG_OFF,
+        };
+        let mut call = plugin.initialise(options).unwrap();
+        loop {
+            match call.resume(Slice::Dirty, None) {
+                Step::Done(mut finished) => break finished.output().map(drop).unwrap(),
+                Step::Parked(_) => panic!("nothing is to be asked for"),
+                Step::SliceOver | Step::Waiting(_) => std::thread::yield_now(),
+            }
+        }
+        plugin
     }
 
     #[test]
