@@ -3,8 +3,11 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use vitrine_core::{
     Call, CallOptions, CompileOptions, Error, LOG_OFF, Links, Plugin, PluginOptions, Reason,
@@ -185,6 +188,56 @@ fn dense_memory_that_was_moved_takes_no_addresses_when_it_is_gone() {
     (0..20).for_each(|_| grow());
     // Each had 4 GiB.
     assert!(eventually(|| addresses_gib() < before + 20));
+}
+
+/// Runs this test again in a process of its own, and waits for it. False in that process.
+fn elsewhere(test: &str) -> bool {
+    const NAME: &str = "VITRINE_TEST_ALONE";
+    if std::env::var(NAME).is_ok() {
+        return false;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.args([test, "--exact"]).env(NAME, "1").output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    true
+}
+
+#[test]
+fn where_addresses_are_few_those_of_kept_memories_are_given_up() {
+    if elsewhere("where_addresses_are_few_those_of_kept_memories_are_given_up") {
+        return;
+    }
+    let limit = Some(60 << 30);
+    let limit = Rlimit {
+        current: limit,
+        maximum: limit,
+    };
+    setrlimit(Resource::As, limit).unwrap();
+    let few = links(false);
+    let plugins = || {
+        let made = (0..20).map_while(|_| {
+            let plugin = Plugin::new(few.clone(), PluginOptions::default()).unwrap();
+            run(&plugin, "write", b"").ok().map(|_| plugin)
+        });
+        made.collect::<Vec<_>>()
+    };
+    let made = plugins();
+    assert!((3..20).contains(&made.len()), "{}", made.len());
+    drop(made);
+    // One with much data takes none of those that are kept.
+    let much = links_of(
+        &format!(
+            r#"(module (memory 4) (data (i32.const 8) "{}") (func (export "run")))"#,
+            "x".repeat(150_000)
+        ),
+        false,
+    );
+    assert!(eventually(|| {
+        let plugin = Plugin::new(much.clone(), PluginOptions::default()).unwrap();
+        run(&plugin, "run", b"").is_ok()
+    }));
+    assert!(eventually(|| plugins().len() > 2));
 }
 
 #[test]
