@@ -38,8 +38,7 @@ impl MemoryImage {
         let page = page_size();
         let start = data.start / page * page;
         let len = (data.start + data.bytes.len() - start).next_multiple_of(page);
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = File::from(memfd_create("vitrine-image", flags)?);
+        let file = memory_file()?;
         file.set_len(len as u64)?;
         file.write_all_at(&data.bytes, (data.start - start) as u64)?;
         // For good: a page of a mapping that is not in its file any more would end the process.
@@ -76,6 +75,15 @@ impl MemoryImage {
         }
         Ok(())
     }
+}
+
+/// A file that can be sealed, and not be run: without that some systems give none. Before 6.3 Linux does not
+/// know of it.
+fn memory_file() -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = memfd_create("vitrine-image", flags | MemfdFlags::NOEXEC_SEAL);
+    let file = file.or_else(|_| memfd_create("vitrine-image", flags))?;
+    Ok(File::from(file))
 }
 
 /// Makes an instance whose own memory begins with this image. It has no other memory of that length: before its
