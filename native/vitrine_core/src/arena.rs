@@ -54,6 +54,8 @@ pub(crate) struct Space {
     used: usize,
     /// Whether nobody has had it before.
     new: bool,
+    /// Whether it is of one mapping.
+    whole: bool,
     /// Where it goes when it is dropped; it is unmapped if it is a mapping of its own.
     arena: Option<&'static Arena>,
 }
@@ -86,6 +88,7 @@ impl Arena {
             size: self.slot,
             used: self.slot,
             new: used.is_none(),
+            whole: true,
             arena: Some(self),
         })
     }
@@ -130,6 +133,7 @@ impl Space {
             size,
             used: size,
             new: true,
+            whole: true,
             arena: None,
         })
     }
@@ -157,8 +161,9 @@ impl Space {
         // SAFETY: `len` is a memory's length, which is not above either size, and both are mappings of
         // ours, or slots.
         unsafe {
-            moved(self.base(), len, || {
-                let larger = Space::new(size)?;
+            moved(self.base(), len, self.whole, || {
+                let mut larger = Space::new(size)?;
+                larger.whole = false;
                 let to = larger.base();
                 Ok((larger, to))
             })

@@ -6,6 +6,7 @@ use wasmtime::{ImportType, Module};
 
 use crate::exports::{ExportKind, Exports};
 use crate::link::Needs;
+use crate::mappings;
 use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
 use crate::reaper::Backlog;
@@ -73,6 +74,16 @@ impl Compiled {
     /// [`crate::CompileOptions::fuse`].
     pub fn is_fused(&self) -> bool {
         self.fused
+    }
+
+    /// The mappings that the memories of an instance take at most.
+    pub(crate) fn mappings(&self) -> u64 {
+        if self.platform.dense {
+            return 0;
+        }
+        let memories = u64::from(self.module.resources_required().num_memories);
+        // What is used around its data, and that.
+        mappings::of_memories(memories) + if self.image.is_some() { 2 } else { 0 }
     }
 
     /// Whether the module can log, or asks what is logged.

@@ -10,6 +10,9 @@ const FEW: usize = 128 * 1024;
 /// How much larger than the data an image may be: this, and the data again.
 const GAPS: usize = 1 << 20;
 
+/// What decides whether there is an image: code that was compiled with others goes without it, or with another.
+pub(crate) const LIMITS: [usize; 2] = [FEW, GAPS];
+
 /// What an instance's own memory has in it when it begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DataImage {

@@ -61,6 +61,8 @@ pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
         .wasm_function_references(true)
         .wasm_gc(true)
         .collector(Collector::DeferredReferenceCounting)
+        // Which is what an image of a memory relies on.
+        .gc_heap_initial_size(0)
         .wasm_exceptions(true)
         .consume_fuel(settings.fuel)
         .debug_info(settings.debug)

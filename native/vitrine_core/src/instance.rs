@@ -72,7 +72,7 @@ pub(crate) struct Instance {
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
     making::turn(&shared).await;
-    let promised = take_mappings(&shared).await?;
+    let promised = mappings::take(&shared.control, shared.links.mappings()).await?;
     let begin = clock::now();
     let mut store = new_store(&shared)?;
     shared.counters.instance();
@@ -93,25 +93,6 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
         touched: 0,
         promised: Some(promised),
     }))
-}
-
-async fn take_mappings(shared: &Shared) -> Result<Promised, Error> {
-    let count = memory_mappings(shared);
-    if let Some(promised) = mappings::take_counted(count) {
-        return Ok(promised);
-    }
-    shared.control.on_dirty().await;
-    mappings::take(count)
-}
-
-/// The mappings that an instance's memories take at most.
-fn memory_mappings(shared: &Shared) -> u64 {
-    let links = &shared.links;
-    match links.platform.dense {
-        true => 0,
-        // What is used around its data, that, what is reserved, and the guards; the kernel's memory as well.
-        false => 5 * (links.modules.len() as u64 + 1),
-    }
 }
 
 async fn make(store: &mut Store<HostState>, shared: &Shared) -> wasmtime::Result<WasmInstance> {

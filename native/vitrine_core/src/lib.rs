@@ -49,6 +49,8 @@ mod platform;
 mod plugin;
 mod prepare;
 mod reaper;
+#[cfg(target_os = "linux")]
+mod region;
 #[cfg_attr(not(target_os = "linux"), path = "no_release.rs")]
 mod release;
 #[cfg(target_os = "linux")]

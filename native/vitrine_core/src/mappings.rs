@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::control::Control;
 use crate::error::{Error, Reason};
 
 /// After it was refused, how soon it is looked at again.
@@ -39,8 +40,22 @@ impl Drop for Promised {
     }
 }
 
-/// The same as [`take`], if nothing has to be counted for it.
-pub(crate) fn take_counted(count: u64) -> Option<Promised> {
+/// The mappings of so many memories at most, where each has its own: what is used, and what is around it.
+pub(crate) fn of_memories(count: u64) -> u64 {
+    3 * count
+}
+
+/// Takes the mappings of an instance that is about to be made: so many, and a stack. If they have to be
+/// counted, that is done on a dirty scheduler.
+pub(crate) async fn take(control: &Control, count: u64) -> Result<Promised, Error> {
+    if let Some(promised) = take_counted(count) {
+        return Ok(promised);
+    }
+    control.on_dirty().await;
+    count_and_take(count)
+}
+
+fn take_counted(count: u64) -> Option<Promised> {
     let stack = stack();
     // Who counts holds the lock meanwhile.
     let mut budget = BUDGET.try_lock()?;
@@ -48,9 +63,7 @@ pub(crate) fn take_counted(count: u64) -> Option<Promised> {
     Some(Promised::new(stack))
 }
 
-/// Takes the mappings of an instance that is about to be made: so many, and a stack. That can take
-/// milliseconds.
-pub(crate) fn take(count: u64) -> Result<Promised, Error> {
+fn count_and_take(count: u64) -> Result<Promised, Error> {
     let stack = stack();
     BUDGET
         .lock()
@@ -151,6 +164,14 @@ fn lines(path: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_os = "linux")]
+    use {
+        crate::{
+            CallOptions, CompileOptions, LOG_OFF, Links, Plugin, PluginOptions, Slice, Step,
+            compile,
+        },
+        std::sync::Arc,
+    };
 
     #[test]
     fn what_is_there_is_counted_when_what_was_left_is_taken() {
@@ -188,6 +209,62 @@ mod tests {
         let now = Instant::now();
         assert_eq!(budget.take(1 << 40, now, || None), Ok(()));
         assert_eq!(budget.take(1 << 40, now, || panic!("asked again")), Ok(()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_instance_takes_no_more_than_is_counted() {
+        // As many as there may be with the kernel's.
+        let own = 15;
+        let (much, memories) = ("x".repeat(150_000), "(memory 4)".repeat(own));
+        // What is dropped gives back some.
+        let mut all = Vec::new();
+        for (text, least) in [
+            (format!("(module {memories} (table 1 externref))"), 2 * own),
+            (
+                format!(r#"(module (memory 4) (data (i32.const 5000) "{much}"))"#),
+                3,
+            ),
+            ("(module)".into(), 1),
+        ] {
+            let links = links(&text);
+            let before = lines("/proc/self/maps").unwrap();
+            all.extend((0..100).map(|_| plugin(&links)));
+            // Others map something, too.
+            let each = (lines("/proc/self/maps").unwrap() - before) / 100;
+            assert!(each >= least as u64, "{each}");
+            assert!(each <= links.mappings(), "{each} of {}", links.mappings());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn links(text: &str) -> Arc<Links> {
+        let (done, outcome) = std::sync::mpsc::channel();
+        let options = CompileOptions::default();
+        compile(text.as_bytes().to_vec(), options, None, move |outcome| {
+            done.send(outcome).unwrap();
+        });
+        let (compiled, _) = outcome.recv().unwrap().unwrap();
+        Links::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+    }
+
+    /// One that has its instance.
+    #[cfg(target_os = "linux")]
+    fn plugin(links: &Arc<Links>) -> Arc<Plugin> {
+        let plugin = Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+        let options = CallOptions {
+            timeout: None,
+            log_level: LOG_OFF,
+        };
+        let mut call = plugin.initialise(options).unwrap();
+        loop {
+            match call.resume(Slice::Dirty, None) {
+                Step::Done(mut finished) => break finished.output().map(drop).unwrap(),
+                Step::Parked(_) => panic!("nothing is to be asked for"),
+                Step::SliceOver | Step::Waiting(_) => std::thread::yield_now(),
+            }
+        }
+        plugin
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use wasmtime::Result;
+
 use crate::data_image::DataImage;
 
 pub(crate) enum MemoryImage {}
@@ -14,6 +16,9 @@ impl MemoryImage {
     }
 }
 
-pub(crate) async fn with_image<F: Future>(_image: Option<Arc<MemoryImage>>, make: F) -> F::Output {
+pub(crate) async fn with_image<T>(
+    _image: Option<Arc<MemoryImage>>,
+    make: impl Future<Output = Result<T>>,
+) -> Result<T> {
     make.await
 }

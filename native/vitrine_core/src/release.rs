@@ -6,6 +6,7 @@
 use std::io;
 
 use rustix::mm::{Advice, madvise};
+use rustix::param::page_size;
 
 /// What is given back at a time.
 const PIECE: usize = 512 << 10;
@@ -27,11 +28,16 @@ pub(crate) unsafe fn release(base: *mut u8, len: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the memory behind these bytes, whose values nobody needs, back to the system.
+/// Gives the memory behind these bytes, whose values nobody needs, back to the system, as far as it is of
+/// whole pages.
 pub(crate) fn give_back(bytes: &mut [u8]) {
+    let page = page_size();
+    let before = bytes.as_ptr().align_offset(page).min(bytes.len());
+    let whole = &mut bytes[before..];
+    let len = whole.len() / page * page;
     // SAFETY: the bytes are borrowed for this alone, and are part of a private mapping: they stay readable
-    // and writable. It fails if they do not start on a page, which changes nothing.
-    let _ = unsafe { release(bytes.as_mut_ptr(), bytes.len()) };
+    // and writable.
+    let _ = unsafe { release(whole.as_mut_ptr(), len) };
 }
 
 #[cfg(test)]
@@ -55,5 +61,34 @@ mod tests {
             assert!(rest.copied().all(|b| b == 7));
             munmap(base, len).unwrap();
         }
+    }
+
+    #[test]
+    fn of_bytes_anywhere_whole_pages_are_given_back_and_nothing_else() {
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        let page = page_size();
+        // SAFETY: a new mapping.
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), 4 * page, access, flags) }.unwrap();
+        // SAFETY: it is read and written to in its length, and unmapped after that.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(base.cast::<u8>(), 4 * page) };
+        for (given, zero) in [
+            (0..4 * page, 0..4 * page),
+            (page..3 * page, page..3 * page),
+            (1..4 * page - 1, page..3 * page),
+            (page..2 * page + 1, page..2 * page),
+            (page - 1..2 * page, page..2 * page),
+            (page + 1..2 * page + 1, 0..0),
+            (page..2 * page - 1, 0..0),
+            (5..7, 0..0),
+            (page..page, 0..0),
+        ] {
+            bytes.fill(7);
+            give_back(&mut bytes[given.clone()]);
+            let cleared = bytes.iter().enumerate().filter(|(_, byte)| **byte == 0);
+            assert!(cleared.map(|(at, _)| at).eq(zero), "{given:?}");
+        }
+        // SAFETY: see above.
+        unsafe { munmap(base, 4 * page) }.unwrap();
     }
 }

@@ -6,19 +6,15 @@
 
 use std::io;
 use std::mem::ManuallyDrop;
-use std::ptr::{NonNull, null_mut};
 
 use parking_lot::Mutex;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use rustix::param::page_size;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result};
 
-use crate::memory_image::{self, MemoryImage};
-use crate::moved::moved;
+use crate::memory_image;
 use crate::outcome::NO_SPACE;
-use crate::release::release;
+use crate::region::Region;
 use crate::warm::Warm;
-use crate::wipe::wipe;
 
 /// Addresses for a memory to grow in, when it has outgrown what was reserved. One with addresses of 32 bits
 /// does not.
@@ -31,28 +27,13 @@ pub(crate) struct Memories;
 struct Memory {
     region: ManuallyDrop<Region>,
     len: usize,
-    /// Its length when it was made.
-    minimum: usize,
+    /// What could be touched of it when it was made.
+    first: usize,
 }
 
-/// A mapping: a guard, what is reserved for a memory, and another guard. Nothing can be touched but the
-/// accessible bytes that the reserved ones begin with.
-struct Region {
-    base: NonNull<u8>,
-    reserved: usize,
-    guard: usize,
-    accessible: usize,
-    /// Whether nothing is mapped there.
-    blank: bool,
-}
-
-// SAFETY: it is the only owner of its mapping.
-unsafe impl Send for Region {}
-// SAFETY: what is shared gives addresses and lengths.
-unsafe impl Sync for Region {}
-
-// SAFETY: what `new_memory` gives is zero, of the length that is asked for, has what is to be reserved and
-// guarded around it, and belongs to this memory alone until it is dropped.
+// SAFETY: what `new_memory` gives is of the length that is asked for, has what is to be reserved and guarded
+// around it, belongs to this memory alone until it is dropped, and is zero, or has the data in it that was
+// taken out of the module.
 unsafe impl MemoryCreator for Memories {
     fn new_memory(
         &self,
@@ -62,130 +43,68 @@ unsafe impl MemoryCreator for Memories {
         reserved: Option<usize>,
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
-        let reserved = reserved.unwrap_or(0).max(pages_of(minimum));
-        let region = match memory_image::next() {
-            Some(image) if image.memory() != minimum => {
-                return Err("there is an image for this memory, but of another length".into());
-            }
-            Some(image) => with_image(&image, minimum, reserved, guard),
-            None => take(minimum, reserved, guard),
-        };
-        let region = region.map_err(|e| format!("{NO_SPACE}: {e}"))?;
-        Ok(Box::new(Memory {
-            region: ManuallyDrop::new(region),
-            len: minimum,
-            minimum,
-        }))
+        let memory = Memory::new(minimum, reserved.unwrap_or(0), guard);
+        Ok(Box::new(memory.map_err(|e| format!("{NO_SPACE}: {e}"))?))
     }
 }
 
 /// Bytes of the pages that `len` bytes take.
-fn pages_of(len: usize) -> usize {
-    len.next_multiple_of(page_size())
+fn pages_of(len: usize) -> io::Result<usize> {
+    len.checked_next_multiple_of(page_size())
+        .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-fn take(minimum: usize, reserved: usize, guard: usize) -> io::Result<Region> {
-    let accessible = pages_of(minimum);
-    let kept = KEPT.lock().take(|region| region.accessible == accessible);
+impl Memory {
+    fn new(len: usize, reserved: usize, guard: usize) -> io::Result<Memory> {
+        let first = pages_of(len)?;
+        let reserved = reserved.max(first);
+        let region = match memory_image::next(len) {
+            Some(image) => {
+                let mut region = new(reserved, guard)?;
+                region.make_accessible(first)?;
+                region.begin_with(&image)?;
+                region
+            }
+            None => blank(first, reserved, guard)?,
+        };
+        Ok(Memory {
+            region: ManuallyDrop::new(region),
+            len,
+            first,
+        })
+    }
+}
+
+/// A region of zeros: one that was kept, or a new one.
+fn blank(accessible: usize, reserved: usize, guard: usize) -> io::Result<Region> {
+    let kept = KEPT.lock().take(|region| region.accessible() == accessible);
     let mut region = match kept {
-        Some(region) if (region.reserved, region.guard) == (reserved, guard) => region,
-        _ => Region::map(reserved, guard)?,
+        Some(region) if region.layout() == (reserved, guard) => region,
+        _ => new(reserved, guard)?,
     };
     region.make_accessible(accessible)?;
     Ok(region)
 }
 
-fn with_image(
-    image: &MemoryImage,
-    minimum: usize,
-    reserved: usize,
-    guard: usize,
-) -> io::Result<Region> {
-    let mut region = Region::map(reserved, guard)?;
-    region.make_accessible(pages_of(minimum))?;
-    // SAFETY: these pages of a new mapping are for a memory of that length.
-    unsafe { image.map(region.base.as_ptr())? };
-    region.blank = false;
-    Ok(region)
-}
-
-impl Region {
-    fn map(reserved: usize, guard: usize) -> io::Result<Region> {
-        let size = guard.checked_mul(2).and_then(|g| g.checked_add(reserved));
-        let size = size.ok_or(io::ErrorKind::OutOfMemory)?;
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new mapping, at an address that the system chooses.
-        let start = unsafe { mmap_anonymous(null_mut(), size.max(1), ProtFlags::empty(), flags)? };
-        let base = NonNull::new(start.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Region {
-            // SAFETY: the guard is a part of the mapping.
-            base: unsafe { base.add(guard) },
-            reserved,
-            guard,
-            accessible: 0,
-            blank: true,
-        })
-    }
-
-    /// A region for so many bytes, and more, which begins with those of this one.
-    fn outgrown(&self, wanted: usize) -> io::Result<Region> {
-        let reserved = wanted.saturating_add(ROOM);
-        // SAFETY: both are mapped and can be touched in that length, and are different mappings. This one
-        // is not used any more.
-        unsafe {
-            moved(self.base.as_ptr(), self.accessible, || {
-                let mut region = Region::map(reserved, self.guard)?;
-                region.make_accessible(self.accessible)?;
-                region.blank = self.blank;
-                let to = region.base.as_ptr();
-                Ok((region, to))
-            })
-        }
-    }
-
-    /// Lets so many bytes be touched, whole pages inside what is reserved, and no others.
-    fn make_accessible(&mut self, wanted: usize) -> io::Result<()> {
-        let (from, to, flags) = match wanted > self.accessible {
-            true => (
-                self.accessible,
-                wanted,
-                MprotectFlags::READ | MprotectFlags::WRITE,
-            ),
-            false => (wanted, self.accessible, MprotectFlags::empty()),
-        };
-        if from < to {
-            // SAFETY: pages of the mapping that nobody has a reference to: a memory that has them becomes
-            // larger, or is not there yet.
-            unsafe { mprotect(self.base.as_ptr().add(from).cast(), to - from, flags)? };
-            self.accessible = wanted;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: nobody has a reference to what the mapping begins with.
-        let _ = unsafe { release(self.base.as_ptr(), self.accessible) };
-        let size = self.guard * 2 + self.reserved;
-        // SAFETY: it was mapped with this size by `map`, where this is its start, and nobody has a
-        // reference to it. It can only fail for want of mappings, and then stays.
-        let _ = unsafe { munmap(self.base.as_ptr().sub(self.guard).cast(), size.max(1)) };
-    }
+fn new(reserved: usize, guard: usize) -> io::Result<Region> {
+    Region::map(reserved, guard).or_else(|_| {
+        // Those that are kept may have all the addresses that there are, where the process is given few.
+        let kept = std::mem::replace(&mut *KEPT.lock(), Warm::new());
+        drop(kept);
+        Region::map(reserved, guard)
+    })
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: nobody has it after this.
         let mut region = unsafe { ManuallyDrop::take(&mut self.region) };
-        if !region.blank {
+        // SAFETY: the memory is dropped, and nobody else has a reference to what is in it.
+        let Some(pages) = (unsafe { region.wipe() }) else {
             return;
-        }
-        // SAFETY: private anonymous memory that can be written to, of a memory that is dropped.
-        let wiped = unsafe { wipe(region.base.as_ptr(), region.accessible) };
-        let Some(pages) = wiped else { return };
+        };
         // The next one may well be of the same module.
-        if region.make_accessible(pages_of(self.minimum)).is_ok() {
+        if region.make_accessible(self.first).is_ok() {
             let kept = KEPT.lock().keep(region, pages);
             // What is too much is unmapped, without the lock.
             drop(kept);
@@ -202,39 +121,48 @@ unsafe impl LinearMemory for Memory {
     }
 
     fn byte_capacity(&self) -> usize {
-        self.region.reserved
+        self.region.layout().0
     }
 
     fn grow_to(&mut self, len: usize) -> Result<()> {
-        let wanted = pages_of(len);
-        if wanted > self.region.reserved {
-            *self.region = self.region.outgrown(wanted)?;
+        let wanted = pages_of(len)?;
+        if wanted > self.byte_capacity() {
+            *self.region = self.region.outgrown(wanted, wanted.saturating_add(ROOM))?;
+        } else {
+            self.region.make_accessible(wanted)?;
         }
-        self.region.make_accessible(wanted)?;
         self.len = len;
         Ok(())
     }
 
     fn as_ptr(&self) -> *mut u8 {
-        self.region.base.as_ptr()
+        self.region.base()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
 
     use super::*;
     use crate::data_image::DataImage;
+    use crate::memory_image::{MemoryImage, with_image};
 
     const RESERVED: usize = 1 << 20;
     const GUARD: usize = 1 << 16;
 
     fn made(minimum: usize) -> Memory {
-        Memory {
-            region: ManuallyDrop::new(take(minimum, RESERVED, GUARD).unwrap()),
-            len: minimum,
-            minimum,
+        Memory::new(minimum, RESERVED, GUARD).unwrap()
+    }
+
+    fn made_with(image: &Arc<MemoryImage>, len: usize) -> Memory {
+        let made = with_image(Some(image.clone()), async { Ok(made(len)) });
+        match pin!(made).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(made) => made.unwrap(),
+            Poll::Pending => panic!("it waits for nothing"),
         }
     }
 
@@ -253,9 +181,9 @@ mod tests {
     fn assert_bounds(memory: &Memory) {
         let base = memory.as_ptr();
         assert!(readable(base) && readable(base.wrapping_add(memory.len - 1)));
-        let end = base.wrapping_add(pages_of(memory.len));
+        let end = base.wrapping_add(pages_of(memory.len).unwrap());
         assert!(!readable(end) && !readable(base.wrapping_sub(1)));
-        let last = base.wrapping_add(memory.region.reserved + GUARD - 1);
+        let last = base.wrapping_add(memory.byte_capacity() + GUARD - 1);
         assert!(!readable(last) && !readable(base.wrapping_sub(GUARD)));
     }
 
@@ -306,8 +234,31 @@ mod tests {
         assert!(memory.byte_capacity() > ROOM);
         assert!(bytes(&mut memory)[..65_536].iter().all(|b| *b == 7));
         assert!(bytes(&mut memory)[65_536..].iter().all(|b| *b == 0));
-        assert!(memory.grow_to(usize::MAX / 2).is_err());
-        assert!(bytes(&mut memory)[..65_536].iter().all(|b| *b == 7));
+    }
+
+    #[test]
+    fn a_memory_that_cannot_grow_stays_as_it_is() {
+        let mut memory = made(65_536);
+        bytes(&mut memory).fill(7);
+        let before = memory.as_ptr();
+        for much in [usize::MAX / 2, usize::MAX - page_size(), usize::MAX] {
+            assert!(memory.grow_to(much).is_err());
+            assert!(Memory::new(much, RESERVED, GUARD).is_err());
+        }
+        assert!(
+            memory
+                .region
+                .make_accessible(RESERVED + page_size())
+                .is_err()
+        );
+        assert_bounds(&memory);
+        assert_eq!(
+            (memory.as_ptr(), memory.byte_capacity()),
+            (before, RESERVED)
+        );
+        assert!(bytes(&mut memory).iter().all(|b| *b == 7));
+        memory.grow_to(131_072).unwrap();
+        assert!(bytes(&mut memory)[65_536..].iter().all(|b| *b == 0));
     }
 
     #[test]
@@ -318,14 +269,9 @@ mod tests {
                 start,
                 bytes: vec![9; 5536],
             });
-            let image = image.unwrap();
+            let image = Arc::new(image.unwrap());
             for _ in 0..3 {
-                let region = with_image(&image, 65_536, RESERVED, GUARD).unwrap();
-                let mut memory = Memory {
-                    region: ManuallyDrop::new(region),
-                    len: 65_536,
-                    minimum: 65_536,
-                };
+                let mut memory = made_with(&image, 65_536);
                 assert_bounds(&memory);
                 let (before, rest) = bytes(&mut memory).split_at_mut(start);
                 let (data, after) = rest.split_at_mut(5536);
@@ -335,6 +281,34 @@ mod tests {
                 memory.grow_to(131_072).unwrap();
                 assert!(bytes(&mut memory)[65_536..].iter().all(|b| *b == 0));
             }
+            // What was not touched is no page of its own.
+            drop(made_with(&image, 65_536));
+            assert!(bytes(&mut made(65_536)).iter().all(|b| *b == 0));
+        }
+    }
+
+    #[test]
+    fn a_memory_with_an_image_that_outgrows_what_was_reserved_keeps_its_bytes() {
+        let image = MemoryImage::new(&DataImage {
+            memory: 65_536,
+            start: 20_000,
+            bytes: vec![9; 9000],
+        });
+        let mut memory = made_with(&Arc::new(image.unwrap()), 65_536);
+        bytes(&mut memory)[25_000..60_000].fill(7);
+        memory.grow_to(RESERVED + 1).unwrap();
+        assert_bounds(&memory);
+        let parts = [
+            (0..20_000, 0),
+            (20_000..25_000, 9),
+            (25_000..60_000, 7),
+            (60_000..RESERVED + 1, 0),
+        ];
+        for (part, byte) in parts {
+            assert!(
+                bytes(&mut memory)[part].iter().all(|b| *b == byte),
+                "{byte}"
+            );
         }
     }
 }

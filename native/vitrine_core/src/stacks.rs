@@ -128,6 +128,23 @@ mod tests {
     }
 
     #[test]
+    fn the_guard_stays_whether_the_memory_is_kept_or_not() {
+        for _ in 0..2 {
+            // More than are kept with memory.
+            let stacks: Vec<_> = (0..200)
+                .map(|_| Stacks.new_stack(768 << 10, false).unwrap())
+                .collect();
+            for stack in &stacks {
+                assert!(!readable(stack.guard_range().start));
+                assert!(!readable(stack.guard_range().end.wrapping_sub(1)));
+                // SAFETY: a byte of a stack that nothing runs on.
+                unsafe { stack.top().sub(1).write(1) };
+                assert!(readable(stack.range().start as *mut u8));
+            }
+        }
+    }
+
+    #[test]
     fn where_there_are_no_guard_regions_a_page_is_protected() {
         static OTHERS: Arena = Arena::new(SLOT, |_, _| None);
         let space = OTHERS.take().unwrap();

@@ -3,9 +3,10 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::ptr::null_mut;
 use std::sync::LazyLock;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::param::page_size;
 
 /// More memory than this is not looked through, and more pages are not zeroed: to give them back is
@@ -19,7 +20,8 @@ const ENTRY: usize = size_of::<u64>();
 /// Entries that are read at a time.
 const CHUNK: usize = 1024;
 
-/// A word for each page of this process. `None` where the system does not tell.
+/// A word for each page of this process. `None` where the system does not tell. It is of this process alone:
+/// a child by `fork` would be told of its parent, but has no reaper that would drop a memory.
 static PAGES: LazyLock<Option<File>> = LazyLock::new(|| {
     let pages = File::open("/proc/self/pagemap").ok()?;
     tells(&pages).then_some(pages)
@@ -33,10 +35,21 @@ static PAGES: LazyLock<Option<File>> = LazyLock::new(|| {
 /// `base` begins a page of a private anonymous mapping, whose first `len` bytes can be written to, and to
 /// which nobody else has a reference.
 pub(crate) unsafe fn wipe(base: *mut u8, len: usize) -> Option<usize> {
+    // SAFETY: the caller's promise.
+    unsafe { wipe_as_told(PAGES.as_ref()?, base, len) }
+}
+
+/// # Safety
+///
+/// That of [`wipe`].
+unsafe fn wipe_as_told(pages: &File, base: *mut u8, len: usize) -> Option<usize> {
     if len > MOST_BYTES {
         return None;
     }
-    let pages = PAGES.as_ref()?;
+    if len > 0 {
+        // SAFETY: a byte of the caller's range.
+        unsafe { base.write_volatile(0) };
+    }
     let mut there = 0;
     let mut entries = [0; CHUNK * ENTRY];
     let (size, count) = (page_size(), len.div_ceil(page_size()));
@@ -44,20 +57,25 @@ pub(crate) unsafe fn wipe(base: *mut u8, len: usize) -> Option<usize> {
         let entries = &mut entries[..CHUNK.min(count - first) * ENTRY];
         let at = (base as usize / size + first) * ENTRY;
         pages.read_exact_at(entries, at as u64).ok()?;
-        for page in (first..).zip(entries.chunks_exact(ENTRY)).filter(is_there) {
-            there += 1;
-            if there > MOST_PAGES {
+        for (page, entry) in (first..).zip(entries.chunks_exact(ENTRY)) {
+            if is_there(entry) {
+                there += 1;
+                if there > MOST_PAGES {
+                    return None;
+                }
+                // SAFETY: a page of the caller's range: the mapping has whole ones.
+                unsafe { base.add(page * size).write_bytes(0, size) };
+            } else if page == 0 {
+                // It was written to just now: the file does not tell any more.
                 return None;
             }
-            // SAFETY: a page of the caller's range: the mapping has whole ones.
-            unsafe { base.add(page.0 * size).write_bytes(0, size) };
         }
     }
     Some(there)
 }
 
-fn is_there((_, entry): &(usize, &[u8])) -> bool {
-    let entry = <[u8; ENTRY]>::try_from(*entry).map_or(u64::MAX, u64::from_ne_bytes);
+fn is_there(entry: &[u8]) -> bool {
+    let entry = <[u8; ENTRY]>::try_from(entry).map_or(u64::MAX, u64::from_ne_bytes);
     entry & THERE != 0
 }
 
@@ -67,21 +85,21 @@ fn tells(pages: &File) -> bool {
     let size = page_size();
     let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
     // SAFETY: a new mapping, at an address that the system chooses.
-    let Ok(base) = (unsafe { mmap_anonymous(std::ptr::null_mut(), 2 * size, access, flags) })
-    else {
+    let Ok(base) = (unsafe { mmap_anonymous(null_mut(), 2 * size, access, flags) }) else {
         return false;
     };
-    // SAFETY: a byte of the mapping.
-    unsafe { base.cast::<u8>().write_volatile(1) };
     let mut entries = [0; 2 * ENTRY];
-    let read = pages.read_exact_at(&mut entries, (base as usize / size * ENTRY) as u64);
-    // SAFETY: the mapping was made above, and nobody has a reference to it.
-    let unmapped = unsafe { munmap(base, 2 * size) };
-    let mut there = entries
-        .chunks_exact(ENTRY)
-        .map(|entry| is_there(&(0, entry)));
-    let expected = there.next() == Some(true) && there.next() == Some(false);
-    expected && read.is_ok() && unmapped.is_ok()
+    // SAFETY: the mapping was made above; nobody has a reference to it when it is unmapped.
+    let (read, unmapped) = unsafe {
+        // Or both pages may be there for one. A system without huge ones says no.
+        let _ = madvise(base, 2 * size, Advice::LinuxNoHugepage);
+        base.cast::<u8>().write_volatile(1);
+        let at = base as usize / size * ENTRY;
+        let read = pages.read_exact_at(&mut entries, at as u64);
+        (read, munmap(base, 2 * size))
+    };
+    let (first, second) = entries.split_at(ENTRY);
+    read.is_ok() && unmapped.is_ok() && is_there(first) && !is_there(second)
 }
 
 #[cfg(test)]
@@ -95,11 +113,11 @@ mod tests {
             let len = pages * page_size();
             let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
             // SAFETY: a new mapping.
-            let base = unsafe { mmap_anonymous(std::ptr::null_mut(), len, access, flags) };
+            let base = unsafe { mmap_anonymous(null_mut(), len, access, flags) };
             // Otherwise 512 pages may be there for one.
             let base = base.unwrap();
             // SAFETY: of the mapping.
-            unsafe { rustix::mm::madvise(base, len, rustix::mm::Advice::LinuxNoHugepage) }.ok();
+            unsafe { madvise(base, len, Advice::LinuxNoHugepage) }.ok();
             Mapping(base.cast(), len)
         }
 
@@ -169,5 +187,38 @@ mod tests {
         assert!(tells(&File::open("/proc/self/pagemap").unwrap()));
         assert!(!tells(&File::open("/dev/zero").unwrap()));
         assert!(!tells(&File::open("/dev/null").unwrap()));
+    }
+
+    #[test]
+    fn a_file_that_tells_no_more_is_not_believed_either() {
+        let mut mapping = Mapping::new(4);
+        mapping.bytes().fill(1);
+        for file in ["/dev/zero", "/dev/null"] {
+            let pages = File::open(file).unwrap();
+            // SAFETY: a mapping as it is wanted.
+            let wiped = unsafe { wipe_as_told(&pages, mapping.0, mapping.1) };
+            assert_eq!(wiped, None, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_was_put_elsewhere_is_one() {
+        for (entry, there) in [
+            (1_u64 << 63, true),
+            // In swap, or on its way to another place.
+            (1 << 62, true),
+            (u64::MAX, true),
+            (u64::MAX >> 2, false),
+            (0, false),
+        ] {
+            assert_eq!(is_there(&entry.to_ne_bytes()), there, "{entry:x}");
+        }
+        assert!(is_there(&[]));
+    }
+
+    #[test]
+    fn no_bytes_have_no_pages() {
+        // SAFETY: nothing is touched.
+        assert_eq!(unsafe { wipe(null_mut(), 0) }, Some(0));
     }
 }

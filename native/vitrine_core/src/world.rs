@@ -7,6 +7,7 @@ use crate::command::CommandInstance;
 use crate::error::Error;
 use crate::initialise::run_initialize;
 use crate::link::{LinkedModule, Links, Source, unknown_import, unlinkable};
+use crate::mappings;
 use crate::memory_image::with_image;
 use crate::plugin::Shared;
 use crate::state::HostState;
@@ -196,5 +197,6 @@ pub(crate) async fn instantiate_command(
     let Some(linked) = shared.links.modules.get(module) else {
         wasmtime::bail!("there is no module {module}");
     };
+    mappings::take(&shared.control, linked.compiled.mappings()).await?;
     instantiate(&mut *caller, &shared.links, linked).await
 }

@@ -3,8 +3,11 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use vitrine_core::{
     Call, CallOptions, CompileOptions, Error, LOG_OFF, Links, Plugin, PluginOptions, Reason,
@@ -46,6 +49,10 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn links(dense: bool) -> Arc<Links> {
+    links_of(GUEST, dense)
+}
+
+fn links_of(text: &str, dense: bool) -> Arc<Links> {
     let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         settings: Settings {
@@ -54,7 +61,7 @@ fn links(dense: bool) -> Arc<Links> {
         },
         ..CompileOptions::default()
     };
-    compile(GUEST.as_bytes().to_vec(), options, None, move |outcome| {
+    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
     });
     let (compiled, _) = outcome.recv().unwrap().unwrap();
@@ -89,6 +96,12 @@ fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn addresses_gib() -> u64 {
+    let size = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = size.split_whitespace().next().unwrap().parse().unwrap();
+    (pages * rustix::param::page_size() as u64) >> 30
 }
 
 fn mappings() -> usize {
@@ -151,6 +164,80 @@ fn dense_memory_grows_beyond_its_slot() {
     assert_eq!(run(&plugin, "data", b""), Ok(vec![]));
     let large = vec![1; 70 << 20];
     assert!(run(&plugin, "echo", &large).unwrap() == large);
+}
+
+#[test]
+fn dense_memory_that_was_moved_takes_no_addresses_when_it_is_gone() {
+    let _alone = alone();
+    // To more than a slot has, from nothing and from something.
+    let links = [0, 1].map(|pages| {
+        let text = format!(
+            r#"(module (memory {pages})
+              (func (export "grow") (result i32)
+                (i32.ne (memory.grow (i32.const 1025)) (i32.const {pages}))))"#
+        );
+        links_of(&text, true)
+    });
+    let grow = || {
+        for links in &links {
+            assert_eq!(run(&plugin(links), "grow", b""), Ok(vec![]));
+        }
+    };
+    grow();
+    let before = addresses_gib();
+    (0..20).for_each(|_| grow());
+    // Each had 4 GiB.
+    assert!(eventually(|| addresses_gib() < before + 20));
+}
+
+/// Runs this test again in a process of its own, and waits for it. False in that process.
+fn elsewhere(test: &str) -> bool {
+    const NAME: &str = "VITRINE_TEST_ALONE";
+    if std::env::var(NAME).is_ok() {
+        return false;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.args([test, "--exact"]).env(NAME, "1").output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    true
+}
+
+#[test]
+fn where_addresses_are_few_those_of_kept_memories_are_given_up() {
+    if elsewhere("where_addresses_are_few_those_of_kept_memories_are_given_up") {
+        return;
+    }
+    let limit = Some(60 << 30);
+    let limit = Rlimit {
+        current: limit,
+        maximum: limit,
+    };
+    setrlimit(Resource::As, limit).unwrap();
+    let few = links(false);
+    let plugins = || {
+        let made = (0..20).map_while(|_| {
+            let plugin = Plugin::new(few.clone(), PluginOptions::default()).unwrap();
+            run(&plugin, "write", b"").ok().map(|_| plugin)
+        });
+        made.collect::<Vec<_>>()
+    };
+    let made = plugins();
+    assert!((3..20).contains(&made.len()), "{}", made.len());
+    drop(made);
+    // One with much data takes none of those that are kept.
+    let much = links_of(
+        &format!(
+            r#"(module (memory 4) (data (i32.const 8) "{}") (func (export "run")))"#,
+            "x".repeat(150_000)
+        ),
+        false,
+    );
+    assert!(eventually(|| {
+        let plugin = Plugin::new(much.clone(), PluginOptions::default()).unwrap();
+        run(&plugin, "run", b"").is_ok()
+    }));
+    assert!(eventually(|| plugins().len() > 2));
 }
 
 #[test]

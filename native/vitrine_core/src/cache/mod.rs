@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use crate::compile::CompileOptions;
+use crate::data_image;
 
 pub(crate) use entry::Entry;
 
@@ -49,6 +50,8 @@ impl Key {
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
         sha256.hash(&mut hasher);
         options.hash(&mut hasher);
+        // How much data is not in the code.
+        (options.settings.shares_data(), data_image::LIMITS).hash(&mut hasher);
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Key(hasher.0.finalize().into())
     }

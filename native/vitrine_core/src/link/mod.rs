@@ -18,6 +18,7 @@ use crate::compiled::Compiled;
 use crate::error::Error;
 use crate::host_function::HostFunction;
 use crate::making::Making;
+use crate::mappings;
 use crate::platform::Platform;
 use crate::state::HostState;
 
@@ -66,6 +67,17 @@ impl Links {
     /// The module whose functions are called.
     pub fn main(&self) -> &Arc<Compiled> {
         &self.modules[self.main].compiled
+    }
+
+    /// The mappings that the memories of an instance take at most, but for those of commands.
+    pub(crate) fn mappings(&self) -> u64 {
+        if self.platform.dense {
+            return 0;
+        }
+        let modules = self.modules.iter().map(|module| &module.compiled);
+        let instances = modules.filter(|compiled| !compiled.command);
+        // And the kernel's, the blank one, and the heap of the garbage collector.
+        mappings::of_memories(3) + instances.map(|m| m.mappings()).sum::<u64>()
     }
 }
 

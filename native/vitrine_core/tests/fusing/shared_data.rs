@@ -97,6 +97,24 @@ fn a_start_function_finds_the_data_and_changes_it() {
     assert_ne!(sum, untouched);
 }
 
+/// The heap of the garbage collector is made before the memory.
+#[test]
+fn what_uses_the_garbage_collector_has_its_data_too() {
+    let sum = Both::new(&module("")).call("sum", b"").unwrap();
+    for items in [
+        "(table 1 externref)",
+        r#"(type $s (struct (field i32)))
+           (func (export "use") (drop (struct.new $s (i32.const 7))))"#,
+        r#"(tag $t) (func (export "use") (block $b (try_table (catch $t $b) (throw $t))))"#,
+    ] {
+        let both = Both::new(&module(items));
+        if items.contains("use") {
+            both.call("use", b"").unwrap();
+        }
+        assert_eq!(both.call("sum", b"").unwrap(), sum, "{items}");
+    }
+}
+
 #[test]
 fn a_memory_of_64_bits_is_one_too() {
     let data = "abcdefgh".repeat(SIZE / 8);
