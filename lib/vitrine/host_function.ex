@@ -122,11 +122,10 @@ defmodule Vitrine.HostFunction do
   end
 
   @doc false
-  # The option `host_functions` as a list of structs. In the same order for the same names, however
-  # they were given; of two with the same name the first counts.
-  def normalize(functions) do
-    functions
-    |> structs()
+  # The option `host_functions`, and the plugin's `own`, as a list of structs. In the same order for the
+  # same names, however they were given; of two with the same name the first counts.
+  def normalize(functions, own \\ []) do
+    (own ++ structs(functions))
     |> Enum.uniq_by(&{&1.namespace, &1.name})
     |> Enum.sort_by(&{&1.namespace, &1.name})
   end
@@ -235,6 +234,8 @@ defmodule Vitrine.HostFunction do
     end
   end
 
+  # To guests, no text is no error.
+  defp reply(name, _types, {:error, ""}), do: {:error, "host function #{inspect(name)} failed"}
   defp reply(_name, _types, {:error, text}) when is_binary(text), do: {:error, text}
   defp reply(_name, [], _result), do: {:values, []}
   defp reply(name, [type], result), do: {:values, [Types.encode!(name, type, result)]}

@@ -107,7 +107,7 @@ defmodule Vitrine.Options do
 
     settings =
       Map.merge(options, %{
-        host_functions: HostFunction.normalize(options.host_functions),
+        host_functions: HostFunction.normalize(options.host_functions, manifest.host_functions),
         requires: Contract.options!(options.requires),
         snapshot: Snapshot.wish!(options.snapshot),
         config: Map.merge(manifest.config, config!(options.config)),
