@@ -50,6 +50,11 @@ defmodule Vitrine.HostFunctionTest do
       assert Vitrine.call!(top, "greet", "x") == "10 9 8 7 6 5 4 3 2 1 bottom x"
     end
 
+    test "that returns an error without a text is an error all the same" do
+      error = error!(Vitrine.call(greeter(fn _ -> {:error, ""} end), "greet", "Joe"))
+      assert {error.reason, error.message} == {:guest_error, ~s(host function "greet" failed)}
+    end
+
     test "that calls the plugin which is running is told :busy" do
       me = self()
 
