@@ -350,8 +350,8 @@ defmodule Vitrine do
   end
 
   defp call_options!(options, timeout) do
-    options = Keyword.validate!(options, [:context, :trace, timeout: timeout])
-    {options[:context], Options.timeout!(options[:timeout]), Trace.begin!(options[:trace])}
+    options = Options.call!(options)
+    {options[:context], options[:timeout] || timeout, Trace.begin!(options[:trace])}
   end
 
   # Encodes and decodes in the process that calls, also when a server runs the call.

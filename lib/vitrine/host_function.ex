@@ -49,7 +49,7 @@ defmodule Vitrine.HostFunction do
 
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Argument, Error, Interface}
+  alias Vitrine.{Error, Interface, Keys}
   alias Vitrine.HostFunction.Types
 
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
@@ -86,7 +86,7 @@ defmodule Vitrine.HostFunction do
   """
   @spec new(String.t(), [type()], type() | [type()] | nil, function(), keyword()) :: t()
   def new(name, params, results, function, options \\ []) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(namespace: @default_namespace)
+    options = Keys.validate!(options, namespace: @default_namespace)
     names!(name, options[:namespace])
     results = List.wrap(results)
 
@@ -100,7 +100,7 @@ defmodule Vitrine.HostFunction do
 
     unless is_function(function, length(params)) or is_function(function, length(params) + 1) do
       raise ArgumentError,
-            "host function #{inspect(name)} has #{length(params)} parameters: expected a function " <>
+            "host function #{inspect(name)} has #{parameters(length(params))}: expected a function " <>
               "of as many arguments, or one more for the context, got: #{inspect(function)}"
     end
 
@@ -185,10 +185,13 @@ defmodule Vitrine.HostFunction do
     unless is_function(function, params) or is_function(function, params + 1) do
       {:arity, arity} = Function.info(function, :arity)
 
-      "the plugin imports the host function #{inspect(name)} with #{params} parameters: expected a function " <>
+      "the plugin imports the host function #{inspect(name)} with #{parameters(params)}: expected a function " <>
         "of as many arguments, or one more for the context, got one of #{arity}"
     end
   end
+
+  defp parameters(1), do: "1 parameter"
+  defp parameters(count), do: "#{count} parameters"
 
   @doc false
   # Runs the function for an import with so many results: the reply for the guest, and what the

@@ -73,7 +73,7 @@ defmodule Vitrine.Manifest do
   this name or none, else the last. A module that is alone is `main`, whatever it is named.
   """
 
-  alias Vitrine.{Argument, Error}
+  alias Vitrine.{Error, Keys}
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
 
   @typedoc "Where a module comes from."
@@ -231,7 +231,7 @@ defmodule Vitrine.Manifest do
     do: add(manifest, :url, url, options, [:method, :headers, :name, :hash])
 
   defp add(manifest, origin, value, options, allowed) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(allowed)
+    options = Keys.validate!(options, allowed)
     source = options |> Map.new() |> Map.put(origin, value)
     %{manifest | wasm: value!(Wasm.sources(manifest.wasm ++ [source]))}
   end
@@ -282,7 +282,7 @@ defmodule Vitrine.Manifest do
   """
   @spec allow_path(t(), Path.t(), Path.t(), keyword()) :: t()
   def allow_path(%__MODULE__{} = manifest, host_path, guest_path, options \\ []) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(read_only: false)
+    options = Keys.validate!(options, read_only: false)
 
     paths =
       case options[:read_only] do

@@ -163,7 +163,7 @@ defmodule Vitrine.Options do
     do: {Enum.map(params, &Types.wasm/1), Enum.map(results, &Types.wasm/1)}
 
   defp limits!(limits) do
-    limits = limits |> Argument.keyword!(":limits") |> Keyword.validate!(@limits) |> Map.new()
+    limits = limits |> Keys.validate!(@limits, :limits) |> Map.new()
 
     for {name, value} <- limits, not (is_integer(value) and value in 0..@max) do
       raise ArgumentError,
@@ -221,13 +221,12 @@ defmodule Vitrine.Options do
             inspect(other)
   end
 
-  @doc "The timeout among the options of a call, or `nil` if it is to be the plugin's."
-  @spec call_timeout!(keyword()) :: timeout() | nil
-  def call_timeout!(options) do
-    case Keyword.fetch(options, :timeout) do
-      {:ok, timeout} -> timeout!(timeout)
-      :error -> nil
-    end
+  @doc "The options of a call, but for `:as`, which is taken out before. Without a `:timeout` it is the plugin's."
+  @spec call!(keyword()) :: keyword()
+  def call!(options) do
+    options = Keys.validate!(options, [:as, :context, :timeout, :trace])
+    if Keyword.has_key?(options, :timeout), do: timeout!(options[:timeout])
+    options
   end
 
   @doc "Variables, as pairs."
@@ -306,7 +305,8 @@ defmodule Vitrine.Options do
 
   defp memory!(limits, base) do
     limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
-    checked!(Check.memory(limits, base))
+    pairs = Argument.pairs!(limits, ":memory to be a map or a keyword list of limits")
+    checked!(Check.memory(Map.new(pairs), base))
   end
 
   defp allowed_paths!(paths), do: checked!(Check.allowed_paths(paths))

@@ -133,7 +133,9 @@ defmodule Vitrine.HostFunctionTest do
       error = error!(Vitrine.call(greeter(fn _ -> :atom end), "greet"))
       assert error.reason == :host_function
       assert %ArgumentError{message: message} = error.exception
-      assert message =~ ~s("greet" must return a binary, iodata or nil, returned: :atom)
+
+      assert message =~
+               ~s("greet" must return a binary, iodata or nil, or {:error, text}, returned: :atom)
     end
 
     test "by returning {:error, text} is a failed call to the guest" do
@@ -363,8 +365,8 @@ defmodule Vitrine.HostFunctionTest do
         assert error.reason == :link
 
         assert error.message =~
-                 "imports the host function #{inspect(name)} with #{params} parameters: expected a " <>
-                   "function of as many arguments, or one more for the context, got one of #{arity}"
+                 "imports the host function #{inspect(name)} with #{params} parameter#{if params > 1, do: "s"}: " <>
+                   "expected a function of as many arguments, or one more for the context, got one of #{arity}"
       end
 
       {:ok, compiled} =

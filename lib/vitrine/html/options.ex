@@ -4,7 +4,7 @@ defmodule Vitrine.HTML.Options do
 
   import Vitrine.Argument, only: [list_of?: 2, text?: 1]
 
-  alias Vitrine.{Argument, Native}
+  alias Vitrine.{Keys, Native}
 
   @namespace ~r/\A[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*\z/
 
@@ -32,7 +32,7 @@ defmodule Vitrine.HTML.Options do
   @doc "The options as the NIF takes them."
   @spec policy!(keyword()) :: map()
   def policy!(options) do
-    policy = options |> Argument.keyword!() |> Keyword.validate!(@defaults) |> Map.new()
+    policy = options |> Keys.validate!(@defaults) |> Map.new()
     Enum.each(policy, &check!/1)
     policy = %{policy | target: policy.target && to_string(policy.target)}
 

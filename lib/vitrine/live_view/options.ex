@@ -2,7 +2,7 @@ defmodule Vitrine.LiveView.Options do
   @moduledoc false
   # The options of Vitrine.LiveView.attach/3, checked where they are given.
 
-  alias Vitrine.{Argument, HTML, Options}
+  alias Vitrine.{Argument, HTML, Keys, Options}
   alias __MODULE__, as: Checked
 
   defstruct [
@@ -42,8 +42,7 @@ defmodule Vitrine.LiveView.Options do
   @doc "The options of a view with this name."
   @spec check!(atom(), keyword()) :: t()
   def check!(name, options) do
-    options =
-      options |> Argument.keyword!() |> Keyword.validate!(keys()) |> then(&struct!(Checked, &1))
+    options = options |> Keys.validate!(keys()) |> then(&struct!(Checked, &1))
 
     options = %{options | namespace: options.namespace || to_string(name)}
     Enum.each(Map.from_struct(options), &check_one!/1)
