@@ -33,7 +33,7 @@ defmodule Vitrine.Log do
 
   # Asked for every call: the plugin's own level first, then one after the other.
   defp taken(plugin) do
-    if Logger.enabled?(self()), do: first_allowed(number(plugin.log_level)), else: @off
+    if silent?(), do: @off, else: first_allowed(number(plugin.log_level))
   end
 
   defp first_allowed(number) when number > 4, do: @off
@@ -48,7 +48,10 @@ defmodule Vitrine.Log do
 
   defp allowed?(level), do: :logger.allow(level, __MODULE__) and process_allows?(level)
 
+  # Since Elixir 1.15, with which `Logger.enabled?/1` began to be deprecated.
   if function_exported?(Logger, :get_process_level, 1) do
+    defp silent?, do: Logger.get_process_level(self()) == :none
+
     defp process_allows?(level) do
       case Logger.get_process_level(self()) do
         nil -> true
@@ -56,6 +59,7 @@ defmodule Vitrine.Log do
       end
     end
   else
+    defp silent?, do: not Logger.enabled?(self())
     defp process_allows?(_level), do: true
   end
 

@@ -9,8 +9,6 @@ defmodule Vitrine.KitchenSinkTest do
 
   alias Vitrine.EchoServer
 
-  require Logger
-
   @unreachable "wasm `unreachable` instruction executed"
   @trap {:trap, @unreachable}
 
@@ -200,9 +198,8 @@ defmodule Vitrine.KitchenSinkTest do
           assert Vitrine.call(plugin, "log_level") == {:ok, number}
         end
 
-        Logger.disable(self())
+        silence()
         assert Vitrine.call(plugin, "log_level") == {:ok, "2147483647"}
-        Logger.enable(self())
       end
 
       @tag :http

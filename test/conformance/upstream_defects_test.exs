@@ -38,7 +38,12 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
 
   test "the main module is instantiated once" do
     test = self()
-    started = fn _ -> send(test, :started) && "" end
+
+    started = fn _ ->
+      send(test, :started)
+      ""
+    end
+
     new!(wat("host_in_start"), host_functions: hello(started))
     assert_received :started
     refute_received :started

@@ -11,7 +11,13 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
   describe "runtime.rs" do
     test "it_works: of two host functions of one name the namespace decides" do
       test = self()
-      tell = fn where -> &(send(test, {where, &1}) && "hello " <> &1) end
+
+      tell = fn where ->
+        fn name ->
+          send(test, {where, name})
+          "hello " <> name
+        end
+      end
 
       functions = [
         HostFunction.new("greet", [:binary], :binary, tell.(:user)),
@@ -105,7 +111,12 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
     test "userdata: a host function writes what it was given" do
       path = Path.join(System.tmp_dir!(), "vitrine-#{System.unique_integer([:positive])}")
       on_exit(fn -> File.rm(path) end)
-      write = fn bytes -> File.write!(path, bytes) && bytes end
+
+      write = fn bytes ->
+        File.write!(path, bytes)
+        bytes
+      end
+
       plugin = new!(wat("reflect"), host_functions: %{"host_reflect" => write})
       assert {:ok, output} = Vitrine.call(plugin, "reflect", "kept")
       assert File.read!(path) == output

@@ -6,7 +6,7 @@ defmodule Vitrine.Certificates do
   trust to accept it.
   """
   def make(names) do
-    key = [key: {:namedCurve, :secp256r1}]
+    key = [digest: :sha256, key: {:namedCurve, :secp256r1}]
     # The extension subjectAltName.
     extension = {:Extension, {2, 5, 29, 17}, false, Enum.map(names, &alternative/1)}
 

@@ -46,6 +46,14 @@ defmodule Vitrine.Guests do
     end
   end
 
+  @doc "Keeps what this process logs from Logger, from now on."
+  # Since Elixir 1.15; what was there before began to be deprecated with it.
+  if Code.ensure_loaded?(Logger) and function_exported?(Logger, :put_process_level, 2) do
+    def silence, do: Logger.put_process_level(self(), :none)
+  else
+    def silence, do: Logger.disable(self())
+  end
+
   @doc "A process that is in the middle of a call."
   def running!(plugin, function, input \\ "") do
     pid = spawn(fn -> Vitrine.call(plugin, function, input, timeout: :infinity) end)

@@ -5,8 +5,6 @@ defmodule Vitrine.LogTest do
   import ExUnit.CaptureLog
   import Vitrine.Guests
 
-  require Logger
-
   defp captured(function, options \\ []) do
     format = "$metadata[$level] $message\n"
 
@@ -57,9 +55,8 @@ defmodule Vitrine.LogTest do
   end
 
   test "a process that does not log costs the guest nothing", %{plugin: plugin} do
-    Logger.disable(self())
+    silence()
     assert Vitrine.call!(plugin, "log_level") == "2147483647"
-    Logger.enable(self())
   end
 
   test "a line that is no UTF-8 is shown all the same" do

@@ -239,7 +239,12 @@ defmodule Vitrine.ServerCallTest do
 
     test "in the queue has its call dropped" do
       me = self()
-      greet = fn name -> send(me, {:called, name}) && "x" end
+
+      greet = fn name ->
+        send(me, {:called, name})
+        "x"
+      end
+
       server = start!(host_functions: %{"greet" => greet})
       spinner = spawn(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
       eventually(fn -> leased?(server) end)

@@ -212,7 +212,11 @@ defmodule Vitrine.SnapshotTest do
 
       pid =
         spawn(fn ->
-          tick = fn n -> send(test, :tick) && n end
+          tick = fn n ->
+            send(test, :tick)
+            n
+          end
+
           options = [snapshot: "forever", host_functions: [tick(tick)], timeout: :infinity]
           Vitrine.compile(@asking, options)
         end)

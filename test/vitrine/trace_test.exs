@@ -187,7 +187,13 @@ defmodule Vitrine.TraceTest do
   describe "the option :trace of call/4" do
     test "gets events while the call runs" do
       test = self()
-      plugin = greeter!(fn name -> send(test, {:greets, name}) && name end)
+
+      plugin =
+        greeter!(fn name ->
+          send(test, {:greets, name})
+          name
+        end)
+
       {:ok, ""} = Vitrine.call(plugin, "greet_and_log", "Joe", trace: &send(test, &1.kind))
 
       assert {:messages, [{:greets, "Joe"}, :host_function, :log, :call]} =

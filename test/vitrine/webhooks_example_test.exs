@@ -61,7 +61,15 @@ defmodule Vitrine.WebhooksExampleTest do
 
   test "the last attempt's error is the job's" do
     test = self()
-    start!(%{"a" => poster(fn _, context -> send(test, context) && {:error, "503"} end)})
+
+    start!(%{
+      "a" =>
+        poster(fn _, context ->
+          send(test, context)
+          {:error, "503"}
+        end)
+    })
+
     {:ok, _} = Webhooks.deliver("a", @event)
     assert_receive {:done, "a", @event, {:error, %{reason: :guest_error} = error}}, 5_000
     assert error.message =~ "503"

@@ -15,11 +15,11 @@ defmodule Vitrine.HTML.Tree do
   # Text with gaps: one more piece of text than there are gaps, and the sha256 of it. Parts have only that,
   # because a term that is copied to another process shares nothing within itself.
   @typep statics :: [String.t()]
-  @typep part :: {fingerprint(), dynamics :: [dynamic()]}
+  @typep part :: {fingerprint(), dynamics :: [gap()]}
 
   # A text, escaped; a part; or siblings, for many their keys, and whether the browser is told of each that has
   # nothing new in it.
-  @typep dynamic :: String.t() | part() | {[dynamic()], [String.t()] | nil, roots :: boolean()}
+  @typep gap :: String.t() | part() | {[gap()], [String.t()] | nil, roots :: boolean()}
 
   @doc false
   @spec to_iodata(t()) :: iodata()

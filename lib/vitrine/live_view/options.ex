@@ -28,16 +28,14 @@ defmodule Vitrine.LiveView.Options do
 
   @type t :: %Checked{}
 
-  # It goes into the names of events, ids and classes, and is joined there by other characters.
-  @namespace ~r/\A(?=.{1,32}\z)[a-z][a-z0-9]*([-_][a-z0-9]+)*\z/
-
   @doc "The names of all options."
   @spec keys() :: [atom()]
   def keys, do: Map.keys(%Checked{}) -- [:__struct__]
 
+  # It goes into the names of events, ids and classes, and is joined there by other characters.
   @doc "Whether a text can be a namespace."
   @spec namespace?(String.t()) :: boolean()
-  def namespace?(text), do: text =~ @namespace
+  def namespace?(text), do: text =~ ~r/\A(?=.{1,32}\z)[a-z][a-z0-9]*([-_][a-z0-9]+)*\z/
 
   @doc "The options of a view with this name."
   @spec check!(atom(), keyword()) :: t()

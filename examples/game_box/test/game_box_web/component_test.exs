@@ -194,7 +194,11 @@ defmodule GameBoxWeb.ComponentTest do
       plugin =
         plugin!(fn _ -> ~s|<button phx-click="go">Go</button>| end, fn _ -> {:error, "no"} end)
 
-      on_error = fn socket, error -> send(test, {:failed, error.reason}) && socket end
+      on_error = fn socket, error ->
+        send(test, {:failed, error.reason})
+        socket
+      end
+
       {view, _} = open!([[id: "game", plugin: plugin, on_error: on_error]])
       click(view, "game")
       assert_receive {:failed, _reason}, 5_000
@@ -256,7 +260,13 @@ defmodule GameBoxWeb.ComponentTest do
 
   test "takes nothing of another namespace for its own" do
     test = self()
-    plugin = plugin!(fn _ -> "<p></p>" end, &(send(test, {:plugin, &1}) && %{}))
+
+    plugin =
+      plugin!(fn _ -> "<p></p>" end, fn event ->
+        send(test, {:plugin, event})
+        %{}
+      end)
+
     {view, _} = open!([[id: "game", plugin: plugin]])
 
     for event <- ["vitrine:other:go", "go", "vitrine:game:", "vitrine:nonsense"],
@@ -271,7 +281,12 @@ defmodule GameBoxWeb.ComponentTest do
     test = self()
     answer = %{"score" => 7, "view" => nil, "element" => %{}}
     plugin = plugin!(fn _ -> ~s|<button phx-click="go">Go</button>| end, fn _ -> answer end)
-    on_answer = fn socket, answer -> send(test, {:answer, answer}) && socket end
+
+    on_answer = fn socket, answer ->
+      send(test, {:answer, answer})
+      socket
+    end
+
     {view, _} = open!([[id: "game", plugin: plugin, take: ["score"], on_answer: on_answer]])
     click(view, "game")
     assert_receive {:answer, taken}, 5_000

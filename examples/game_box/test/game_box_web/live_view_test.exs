@@ -170,7 +170,13 @@ defmodule GameBoxWeb.LiveViewTest do
 
     test "can come from the host" do
       test = self()
-      plugin = plugin!(fn _ -> "<p></p>" end, &(send(test, {:plugin, &1}) && %{}))
+
+      plugin =
+        plugin!(fn _ -> "<p></p>" end, fn event ->
+          send(test, {:plugin, event})
+          %{}
+        end)
+
       {view, _} = open!(plugin: plugin)
       render_click(view, "dispatch", %{"path" => "a.png"})
       assert_receive {:plugin, %{"event_name" => "uploaded", "value" => %{"path" => "a.png"}}}
