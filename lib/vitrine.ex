@@ -31,7 +31,7 @@ defmodule Vitrine do
 
   For a plugin that several processes share, under a supervisor, see `Vitrine.Server` and
   `Vitrine.Pool`; for one that is compiled once and has a fresh instance for each call, `compile/2`
-  and `run/4`.
+  and `run/4`. For plugins in tests of applications see `Vitrine.Test`.
   """
 
   alias Vitrine.{Argument, Call, Codec, Compiled, Error, Inspection, Loader, Native, Options}

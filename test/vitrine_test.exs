@@ -236,6 +236,7 @@ defmodule VitrineTest do
             {{:ok, plugin}, "match on {:ok, plugin} first"},
             {{:ok, compiled}, "match on {:ok, compiled} first, and use Vitrine.run/4"},
             {compiled, "use Vitrine.run/4, or make a plugin of it by Vitrine.new/2"},
+            {Vitrine.Manifest.from_path("p"), "Vitrine.new/2 makes a plugin of a source"},
             {"game.wasm", "Vitrine.new/2 makes a plugin of a source"}
           ] do
         error = assert_raise ArgumentError, fn -> Vitrine.call(wrong, "echo") end

@@ -45,6 +45,8 @@ defmodule Vitrine.HostFunction do
   `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and
   `stacktrace`. What the guest passed and a codec cannot decode is the guest's fault: the function
   is not called, the guest is stopped and the reason is `:codec`.
+
+  `Vitrine.Test.call_host_function/4` calls one as a plugin does, for tests.
   """
 
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]

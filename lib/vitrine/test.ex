@@ -17,7 +17,7 @@ defmodule Vitrine.Test do
   See the guide [Testing](testing.md).
   """
 
-  import Vitrine.Argument, only: [text?: 1]
+  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
 
   alias Vitrine.{Argument, Codec, Error, HostFunction, Keys, Manifest}
   alias Vitrine.HostFunction.Types
@@ -203,6 +203,13 @@ defmodule Vitrine.Test do
   def call_host_function(functions, name, args, options \\ []) do
     known = [:context, :timeout, namespace: "extism:host/user", results: 1]
     {own, options} = options |> Keys.validate!(known) |> Keyword.split([:namespace, :results])
+
+    unless text?(name) and proper_list?(args) and count?(own[:results]) do
+      raise ArgumentError,
+            "expected the name of a host function, a list of arguments and a number of :results, got: " <>
+              inspect({name, args, own[:results]})
+    end
+
     functions = HostFunction.normalize(functions)
     import = {own[:namespace], name}
     {params, results} = types(functions, import, args, own[:results])
@@ -225,6 +232,8 @@ defmodule Vitrine.Test do
       end
     end
   end
+
+  defp count?(count), do: is_integer(count) and count >= 0
 
   defp types(functions, import, args, results) do
     case Enum.find(functions, &({&1.namespace, &1.name} == import)) do

@@ -65,6 +65,12 @@ defmodule Vitrine.HTMLTest do
       assert_raise ArgumentError, ~r/the options to be a keyword list/, fn ->
         HTML.sanitize("x", %{namespace: "a"})
       end
+
+      for html <- [nil, {:ok, "<p>"}, [:p]], function <- [&HTML.sanitize/2, &HTML.parse/2] do
+        assert_raise ArgumentError, ~r/expected the HTML to be a binary or iodata, got: /, fn ->
+          function.(html, namespace: "a")
+        end
+      end
     end
 
     test "what runs cannot be allowed" do

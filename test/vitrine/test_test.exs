@@ -291,6 +291,17 @@ defmodule Vitrine.TestTest do
         end
       end
 
+      for {name, args, options} <- [
+            {:f, [""], []},
+            {"f", "", []},
+            {"f", [""], [results: nil]},
+            {"f", [""], [results: -1]}
+          ] do
+        assert_raise ArgumentError, ~r/expected the name of a host function, a list of/, fn ->
+          call_host_function(%{"f" => & &1}, name, args, options)
+        end
+      end
+
       assert_raise ArgumentError, ~r/for the host function "f", got: \[1\]/, fn ->
         call_host_function(%{"f" => & &1}, "f", [1])
       end
