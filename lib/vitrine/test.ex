@@ -21,6 +21,7 @@ defmodule Vitrine.Test do
 
   alias Vitrine.{Argument, Codec, Error, HostFunction, Keys, Manifest}
   alias Vitrine.HostFunction.Types
+  alias __MODULE__.Text
 
   @typedoc """
   What a stub's function is: it takes nothing, the input, or the input and the call's `:context`, which is
@@ -34,10 +35,8 @@ defmodule Vitrine.Test do
   @typedoc "As the option `:as` of `Vitrine.call/4`."
   @type codec :: Codec.t() | {Codec.t(), Codec.t()}
 
-  @namespace "vitrine:test"
-
-  # How a guest can fail, as it is told.
-  @failures %{trap: 1, timeout: 2, out_of_memory: 3}
+  @namespace Text.namespace()
+  @failures Text.failures() |> Enum.with_index(1) |> Map.new()
 
   @doc ~S"""
   A plugin whose functions are Elixir's: a source for `Vitrine.new/2`, `Vitrine.compile/2`, `Vitrine.Server`,
@@ -94,7 +93,7 @@ defmodule Vitrine.Test do
     options = Keys.validate!(options, as: :raw, name: "stub")
     functions = Argument.pairs!(functions, "a map from names to a stub's functions")
     host_functions = for pair <- functions, do: host_function(pair, options[:as])
-    text = functions |> Enum.map(&elem(&1, 0)) |> stub_text()
+    text = functions |> Enum.map(&elem(&1, 0)) |> Text.stub()
     %{Manifest.from_data(text, name: options[:name]) | host_functions: host_functions}
   end
 
@@ -139,34 +138,6 @@ defmodule Vitrine.Test do
     end
   end
 
-  # Each export gives its input to the host function of its name, and fails or answers as that says.
-  defp stub_text(names) do
-    imports = for name <- names, do: import_text({@namespace, name}, [:binary], [:i32, :binary])
-
-    exports =
-      for {name, index} <- Enum.with_index(names) do
-        "(func (export #{quoted(name)}) (result i32) (call $end (call #{index} (call $input))))"
-      end
-
-    """
-    (module
-      #{imports}
-      (import "extism:host/env" "input_offset" (func $input (result i64)))
-      (import "extism:host/env" "length" (func $length (param i64) (result i64)))
-      (import "extism:host/env" "error_get" (func $error (result i64)))
-      (import "extism:host/env" "output_set" (func $output (param i64 i64)))
-      (memory 0)
-      (func $end (param $failure i32) (param $answer i64) (result i32)
-        (if (i32.eq (local.get $failure) (i32.const #{@failures.trap})) (then unreachable))
-        (if (i32.eq (local.get $failure) (i32.const #{@failures.timeout})) (then (loop (br 0))))
-        (if (i32.eq (local.get $failure) (i32.const #{@failures.out_of_memory}))
-          (then (drop (memory.grow (i32.const 65536)))))
-        (call $output (local.get $answer) (call $length (local.get $answer)))
-        (i64.ne (call $error) (i64.const 0)))
-      #{exports})
-    """
-  end
-
   @doc ~S"""
   Calls one of an application's host functions as a plugin does: one is made that imports it and passes
   `args` to it.
@@ -203,37 +174,32 @@ defmodule Vitrine.Test do
   def call_host_function(functions, name, args, options \\ []) do
     known = [:context, :timeout, namespace: "extism:host/user", results: 1]
     {own, options} = options |> Keys.validate!(known) |> Keyword.split([:namespace, :results])
-
-    unless text?(name) and proper_list?(args) and count?(own[:results]) do
-      raise ArgumentError,
-            "expected the name of a host function, a list of arguments and a number of :results, got: " <>
-              inspect({name, args, own[:results]})
-    end
-
+    check!(name, args, own[:results])
     functions = HostFunction.normalize(functions)
     import = {own[:namespace], name}
     {params, results} = types(functions, import, args, own[:results])
+    text = Text.caller(import, params, results)
+    functions = [passing(args, params) | functions]
 
-    pass =
-      HostFunction.new("arguments", [], params, fn -> unwrap(args) end, namespace: @namespace)
-
-    text = caller_text(import, params, results)
-
-    with {:ok, plugin} <- Vitrine.new(text, name: "test", host_functions: [pass | functions]) do
+    with {:ok, plugin} <- Vitrine.new(text, name: "test", host_functions: functions) do
       case Vitrine.trace(plugin, "call", "", options) do
-        {{:ok, _output}, [_pass, %{reply: {:ok, values}}, _call]} ->
-          {:ok, decode(results, values)}
-
-        {_failed, [%{reply: :failed}, _call]} ->
-          wrong_arguments!(name, params, args)
-
-        {error, _events} ->
-          error
+        {{:ok, _}, [_passed, %{reply: {:ok, values}}, _]} -> {:ok, decode(results, values)}
+        {_failed, [%{reply: :failed}, _]} -> wrong_arguments!(name, params, args)
+        {error, _events} -> error
       end
     end
   end
 
-  defp count?(count), do: is_integer(count) and count >= 0
+  defp check!(name, args, results) do
+    unless text?(name) and proper_list?(args) and is_integer(results) and results >= 0 do
+      raise ArgumentError,
+            "expected the name of a host function, a list of arguments and a number of :results, got: " <>
+              inspect({name, args, results})
+    end
+  end
+
+  defp passing(args, types),
+    do: HostFunction.new("arguments", [], types, fn -> unwrap(args) end, namespace: @namespace)
 
   defp types(functions, import, args, results) do
     case Enum.find(functions, &({&1.namespace, &1.name} == import)) do
@@ -254,15 +220,6 @@ defmodule Vitrine.Test do
             "#{inspect(name)}, got: #{inspect(args)}"
   end
 
-  defp caller_text(import, params, results) do
-    """
-    (module
-      #{import_text(import, params, results)}
-      #{import_text({@namespace, "arguments"}, [], params)}
-      (func (export "call") (call 0 (call 1)) #{for _ <- results, do: "drop "}))
-    """
-  end
-
   defp decode(types, values), do: types |> Enum.zip_with(values, &decode_one/2) |> unwrap()
 
   defp decode_one(type, value) do
@@ -272,23 +229,4 @@ defmodule Vitrine.Test do
   defp unwrap([]), do: nil
   defp unwrap([one]), do: one
   defp unwrap(several), do: several
-
-  defp import_text({namespace, name}, params, results) do
-    params = for type <- params, do: [" ", wasm(type)]
-    results = for type <- results, do: [" ", wasm(type)]
-    "(import #{quoted(namespace)} #{quoted(name)} (func (param#{params}) (result#{results})))\n  "
-  end
-
-  defp wasm(type) do
-    case Types.wasm(type) do
-      :binary -> "i64"
-      number -> Atom.to_string(number)
-    end
-  end
-
-  # A name in WebAssembly's text, byte by byte.
-  defp quoted(name) do
-    bytes = for <<byte <- name>>, do: ["\\", Base.encode16(<<byte>>)]
-    IO.iodata_to_binary([?", bytes, ?"])
-  end
 end
