@@ -639,8 +639,9 @@ defmodule Vitrine do
 
   @doc """
   Closes a plugin: stops the call that it is in the middle of and releases its memory. Later calls
-  are told `:closed`. A server is stopped in the same way. A pool is stopped as by `Vitrine.Pool.stop/1`: calls
-  that are in it may go on for as long as its option `:shutdown` says, and this waits for them.
+  are told `:closed`; its variables and statistics can still be asked for. A server is stopped in the
+  same way. A pool is stopped as by `Vitrine.Pool.stop/1`: calls that are in it may go on for as long
+  as its option `:shutdown` says, and this waits for them.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.close(plugin)

@@ -128,7 +128,16 @@ defmodule Vitrine.Source do
 
   defp read(path) do
     with {:error, reason} <- File.read(path) do
-      error("cannot read #{inspect(path)}: #{:file.format_error(reason)}")
+      error("cannot read #{inspect(path)}#{place(path)}: #{:file.format_error(reason)}")
+    end
+  end
+
+  # A release is started somewhere else than Mix is.
+  defp place(path) do
+    with :relative <- Path.type(path), {:ok, directory} <- File.cwd() do
+      " in #{directory}"
+    else
+      _absolute -> ""
     end
   end
 

@@ -144,10 +144,11 @@ defmodule Vitrine.ManifestTest do
     end
 
     test "a file that is not there" do
-      assert message("missing.wasm") == ~s(cannot read "missing.wasm": no such file or directory)
+      assert message("missing.wasm") ==
+               ~s(cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
 
       assert message(%{wasm: [%{data: @rc}, %{path: "missing.wasm", name: "lib"}]}) ==
-               ~s(the manifest's wasm[1].path: cannot read "missing.wasm": no such file or directory)
+               ~s(the manifest's wasm[1].path: cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
 
       assert message(System.tmp_dir!()) =~ "directory"
     end
