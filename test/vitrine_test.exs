@@ -162,6 +162,7 @@ defmodule VitrineTest do
         error = error!(Vitrine.new(wrong))
         assert error.reason == :manifest
         assert error.message =~ message
+        assert error!(Vitrine.new(wrong, name: "filter")).plugin == "filter"
       end
     end
 
@@ -172,6 +173,7 @@ defmodule VitrineTest do
       error = error!(Vitrine.new(path))
       assert {error.reason, error.plugin} == {:compile, "new"}
       assert error.message =~ "and a plugin is a core module"
+      assert error!(Vitrine.new(path, name: MyApp.Filter)).plugin == "MyApp.Filter"
     end
 
     @tag :tmp_dir

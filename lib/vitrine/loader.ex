@@ -25,7 +25,7 @@ defmodule Vitrine.Loader do
   def compile(%Compiled{} = compiled, options), do: Compiled.merge!(compiled, options)
 
   def compile(source, options) do
-    with {:ok, manifest, modules, name} <- Source.load(source, options) do
+    with {:ok, manifest, modules, name} <- read(source, options) do
       settings = Options.plugin!(options, manifest)
       main = Enum.find_index(modules, &match?({"main", _}, &1))
       name = settings.name || name
@@ -49,6 +49,13 @@ defmodule Vitrine.Loader do
         })
       end
     end
+  end
+
+  defp read(source, options) do
+    name = Options.name!(options[:name])
+
+    with {:error, error} <- Source.load(source, options),
+         do: {:error, %{error | plugin: name || error.plugin}}
   end
 
   # The same plugin, but for what it begins with.

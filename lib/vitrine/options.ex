@@ -293,10 +293,12 @@ defmodule Vitrine.Options do
     end
   end
 
-  defp name!(nil), do: nil
-  defp name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
+  @doc "The option `:name`, as errors show it."
+  @spec name!(term()) :: String.t() | nil
+  def name!(nil), do: nil
+  def name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
 
-  defp name!(name) do
+  def name!(name) do
     if text?(name) and name != "",
       do: name,
       else:
