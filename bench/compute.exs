@@ -42,7 +42,7 @@ defmodule Bench.Compute do
     String.to_integer(count)
   end
 
-  defp vowels(<<c, rest::binary>>, count) when c in 'aeiouAEIOU', do: vowels(rest, count + 1)
+  defp vowels(<<c, rest::binary>>, count) when c in ~c"aeiouAEIOU", do: vowels(rest, count + 1)
   defp vowels(<<_, rest::binary>>, count), do: vowels(rest, count)
   defp vowels(<<>>, count), do: count
 

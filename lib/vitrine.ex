@@ -31,7 +31,7 @@ defmodule Vitrine do
 
   For a plugin that several processes share, under a supervisor, see `Vitrine.Server` and
   `Vitrine.Pool`; for one that is compiled once and has a fresh instance for each call, `compile/2`
-  and `run/4`.
+  and `run/4`. For plugins in tests of applications see `Vitrine.Test`.
   """
 
   alias Vitrine.{Argument, Call, Codec, Compiled, Error, Inspection, Loader, Native, Options}
@@ -350,8 +350,8 @@ defmodule Vitrine do
   end
 
   defp call_options!(options, timeout) do
-    options = Keyword.validate!(options, [:context, :trace, timeout: timeout])
-    {options[:context], Options.timeout!(options[:timeout]), Trace.begin!(options[:trace])}
+    options = Options.call!(options)
+    {options[:context], options[:timeout] || timeout, Trace.begin!(options[:trace])}
   end
 
   # Encodes and decodes in the process that calls, also when a server runs the call.
@@ -639,8 +639,9 @@ defmodule Vitrine do
 
   @doc """
   Closes a plugin: stops the call that it is in the middle of and releases its memory. Later calls
-  are told `:closed`. A server is stopped in the same way. A pool is stopped as by `Vitrine.Pool.stop/1`: calls
-  that are in it may go on for as long as its option `:shutdown` says, and this waits for them.
+  are told `:closed`; its variables and statistics can still be asked for. A server is stopped in the
+  same way. A pool is stopped as by `Vitrine.Pool.stop/1`: calls that are in it may go on for as long
+  as its option `:shutdown` says, and this waits for them.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.close(plugin)

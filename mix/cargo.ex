@@ -18,20 +18,6 @@ defmodule Vitrine.Build.Cargo do
   Fedora: dnf install gcc; macOS: xcode-select --install.
   """
 
-  @hints [
-    {~r/linker `.*` not found|cannot find (crt1|Scrt1|crti)\.o|cannot find -lc\b/, @c_toolchain},
-    {~r/No space left on device|os error 28\b|Bus error|SIGBUS/,
-     "The disk is full: the build needs about 2 GB in the target directory. " <>
-       "CARGO_TARGET_DIR puts that elsewhere.\n"},
-    {~r/signal: 9, SIGKILL/,
-     "The system killed the Rust compiler, probably for lack of memory. " <>
-       "CARGO_BUILD_JOBS=1 makes it need less.\n"},
-    {~r/failed to (download|fetch|get)|Could not resolve host|spurious network error/,
-     "Cargo downloads Vitrine's Rust dependencies from crates.io; that did not work.\n"},
-    {~r/cannot produce cdylib/,
-     "Rust links statically for musl; RUSTFLAGS=\"-C target-feature=-crt-static\" changes that.\n"}
-  ]
-
   @doc "Builds the library of the working directory, Vitrine's root, and gives its path."
   @spec build() :: {:ok, Path.t()} | {:error, summary :: String.t(), output :: String.t()}
   def build do
@@ -183,10 +169,28 @@ defmodule Vitrine.Build.Cargo do
 
   defp failure(status, lines) do
     output = lines |> Enum.join("\n") |> String.replace(~r/\e\[[0-9;]*m/, "")
-    hints = for {pattern, hint} <- @hints, output =~ pattern, do: "\n" <> hint
+    hints = for {pattern, hint} <- hints(), output =~ pattern, do: "\n" <> hint
 
     {:error,
      "cargo could not compile Vitrine's native library (exit status #{status}).\n" <>
        Enum.join(hints), output}
+  end
+
+  # Not an attribute: Elixir before 1.18.4 cannot keep patterns there on OTP 28.
+  defp hints do
+    [
+      {~r/linker `.*` not found|cannot find (crt1|Scrt1|crti)\.o|cannot find -lc\b/,
+       @c_toolchain},
+      {~r/No space left on device|os error 28\b|Bus error|SIGBUS/,
+       "The disk is full: the build needs about 2 GB in the target directory. " <>
+         "CARGO_TARGET_DIR puts that elsewhere.\n"},
+      {~r/signal: 9, SIGKILL/,
+       "The system killed the Rust compiler, probably for lack of memory. " <>
+         "CARGO_BUILD_JOBS=1 makes it need less.\n"},
+      {~r/failed to (download|fetch|get)|Could not resolve host|spurious network error/,
+       "Cargo downloads Vitrine's Rust dependencies from crates.io; that did not work.\n"},
+      {~r/cannot produce cdylib/,
+       "Rust links statically for musl; RUSTFLAGS=\"-C target-feature=-crt-static\" changes that.\n"}
+    ]
   end
 end

@@ -68,6 +68,11 @@ defmodule VitrineTest do
             {[config: %{"a" => <<255>>}], "config.a must be a string"},
             {[config: %{1 => "a"}], "must have strings as keys, got: 1"},
             {[limits: %{output_bytes: 1}], ":limits to be a keyword list, got: a map"},
+            {[limits: [output: 1]],
+             "unknown option of :limits: :output (did you mean :output_bytes?)"},
+            {[wasi: [enviroment: "secret"]], "unknown option of :wasi: :enviroment"},
+            {[memory: 256], ":memory to be a map or a keyword list of limits, got: 256"},
+            {[memory: [max_page: 1]], ~s(unknown key "max_page", allowed are: max_pages)},
             {[limits: nil], ":limits to be a keyword list, got: nil"},
             {[limits: [output_bytes: 2 ** 64]], "from 0 to 18446744073709551615"},
             {[allowed_hosts: ["a" | "b"]], ":allowed_hosts to be a list"},
@@ -144,6 +149,51 @@ defmodule VitrineTest do
     end
   end
 
+  describe "what is no source" do
+    test "is an error that says what would be one" do
+      for {wrong, message} <- [
+            {nil, "a source is a path, a module's bytes or text, or a manifest, got: nil"},
+            {guest!("rust_minimal"), "or a manifest, got: #Vitrine.Plugin<rust_minimal>"},
+            {{:ok, "bytes"}, ~s(got: {:ok, "bytes"}: match on {:ok, source} first)},
+            {"(func)", ~s|no such file or directory. WebAssembly's text begins with (module|},
+            {"https://example.com/p",
+             ~s|by a manifest: %{wasm: [%{url: "https://example.com/p"}]}|}
+          ] do
+        error = error!(Vitrine.new(wrong))
+        assert error.reason == :manifest
+        assert error.message =~ message
+        assert error!(Vitrine.new(wrong, name: "filter")).plugin == "filter"
+      end
+    end
+
+    @tag :tmp_dir
+    test "is a component", %{tmp_dir: directory} do
+      path = Path.join(directory, "new.wasm")
+      File.write!(path, <<0, "asm", 0x0D, 0, 1, 0>>)
+      error = error!(Vitrine.new(path))
+      assert {error.reason, error.plugin} == {:compile, "new"}
+      assert error.message =~ "and a plugin is a core module"
+      assert error!(Vitrine.new(path, name: MyApp.Filter)).plugin == "MyApp.Filter"
+    end
+
+    @tag :tmp_dir
+    test "is a manifest that is wrong: the file is named", %{tmp_dir: directory} do
+      path = Path.join(directory, "plugin.json")
+
+      for {text, message} <- [
+            {~s({"wasm": [{"path": "p.wasm"}], "tiemout_ms": 1}),
+             ~s(has the unknown key "tiemout_ms")},
+            {~s({"wasm": ), "the manifest is no valid JSON: EOF"}
+          ] do
+        File.write!(path, text)
+        error = error!(Vitrine.new(path))
+        assert error.reason == :manifest
+        assert String.starts_with?(error.message, inspect(path) <> ": ")
+        assert error.message =~ message
+      end
+    end
+  end
+
   describe "new!/2" do
     test "raises the error" do
       assert_raise Vitrine.Error, ~r/cannot read "missing.wasm"/, fn ->
@@ -187,6 +237,7 @@ defmodule VitrineTest do
             {{:ok, plugin}, "match on {:ok, plugin} first"},
             {{:ok, compiled}, "match on {:ok, compiled} first, and use Vitrine.run/4"},
             {compiled, "use Vitrine.run/4, or make a plugin of it by Vitrine.new/2"},
+            {Vitrine.Manifest.from_path("p"), "Vitrine.new/2 makes a plugin of a source"},
             {"game.wasm", "Vitrine.new/2 makes a plugin of a source"}
           ] do
         error = assert_raise ArgumentError, fn -> Vitrine.call(wrong, "echo") end
@@ -199,7 +250,6 @@ defmodule VitrineTest do
     test "takes iodata, and nothing else" do
       plugin = guest!("rust_minimal")
       assert Vitrine.call(plugin, "echo", ["a", ?b, ["c"]]) == {:ok, "abc"}
-      assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", colour: 1) end
       assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", timeout: 1.5) end
 
       for wrong <- [%{}, nil, :atom, [256], ["a" | :b]], options <- [[], [context: 1]] do
@@ -241,6 +291,42 @@ defmodule VitrineTest do
         assert_raise ArgumentError, ~r/the options to be a keyword list, got: /, fn ->
           Vitrine.call(plugin, "echo", "", wrong)
         end
+      end
+    end
+
+    test "says which options there are, and shows none that were given" do
+      plugin = guest!("rust_minimal")
+      server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
+      pool = start_supervised!({Vitrine.Pool, source: wasm("rust_minimal")})
+      compiled = Vitrine.compile!(wasm("rust_minimal"))
+      wrong = [tiemout: 1, context: "secret"]
+
+      for call <- [
+            fn -> Vitrine.call(plugin, "echo", "", wrong) end,
+            fn -> Vitrine.call(server, "echo", "", wrong) end,
+            fn -> Vitrine.call(pool, "echo", "", [as: :raw] ++ wrong) end,
+            fn -> Vitrine.run(compiled, "echo", "", wrong) end,
+            fn -> Vitrine.trace(plugin, "echo", "", wrong) end
+          ] do
+        error = assert_raise ArgumentError, call
+
+        assert error.message ==
+                 "unknown option: :tiemout (did you mean :timeout?). The options are :as, :context, " <>
+                   ":timeout, :trace"
+      end
+    end
+
+    test "refuses a timeout that is none" do
+      plugin = guest!("rust_minimal")
+      server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
+      pool = start_supervised!({Vitrine.Pool, source: wasm("rust_minimal")})
+
+      for callable <- [plugin, server, pool], wrong <- [-1, 1.5, nil, "5", 0x1_0000_0000] do
+        assert_raise ArgumentError,
+                     ~r/:timeout to be milliseconds, .*, got: #{inspect(wrong)}/,
+                     fn ->
+                       Vitrine.call(callable, "echo", "", timeout: wrong)
+                     end
       end
     end
 

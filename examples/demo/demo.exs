@@ -241,7 +241,7 @@ defmodule Demo do
       "  ",
       String.pad_trailing(what, 26),
       :green,
-      String.pad_trailing(result, 52),
+      if(note == "", do: result, else: String.pad_trailing(result, 52)),
       :reset,
       :faint,
       note

@@ -3,7 +3,7 @@ defmodule Vitrine.Argument do
   # What callers give, checked where it comes in: what is no plugin, no name of a function or no
   # keyword list raises `ArgumentError` there, which says what would be right.
 
-  alias Vitrine.{Compiled, Plugin}
+  alias Vitrine.{Compiled, Manifest, Plugin}
   alias Vitrine.Manifest.Fault
 
   @doc """
@@ -22,6 +22,23 @@ defmodule Vitrine.Argument do
     if is_map(map) and not is_struct(map),
       do: Map.to_list(map),
       else: wrong!(what, shape(map))
+  end
+
+  @doc "Bytes, of a binary or iodata."
+  @spec bytes!(term(), String.t()) :: binary()
+  def bytes!(bytes, _what) when is_binary(bytes), do: bytes
+
+  def bytes!(list, what) when is_list(list) do
+    IO.iodata_to_binary(list)
+  rescue
+    ArgumentError -> no_bytes!(list, what)
+  end
+
+  def bytes!(other, what), do: no_bytes!(other, what)
+
+  defp no_bytes!(other, what) do
+    advice = if match?({:ok, _}, other), do: ": match on {:ok, bytes} first", else: ""
+    wrong!("#{what} to be a binary or iodata", Fault.show(other) <> advice)
   end
 
   @doc "What `Vitrine.call/4` takes."
@@ -97,6 +114,8 @@ defmodule Vitrine.Argument do
   defp advice({:ok, %Compiled{}}), do: ": match on {:ok, compiled} first, and use Vitrine.run/4"
   defp advice({:ok, _}), do: ": match on {:ok, plugin} first"
   defp advice(%Compiled{}), do: ": use Vitrine.run/4, or make a plugin of it by Vitrine.new/2"
+  # Not as a struct: what a manifest is checked with needs this module when it is compiled.
+  defp advice(%{__struct__: Manifest}), do: ": Vitrine.new/2 makes a plugin of a source"
   defp advice(source) when is_binary(source), do: ": Vitrine.new/2 makes a plugin of a source"
   defp advice(_other), do: ""
 

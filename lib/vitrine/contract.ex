@@ -4,7 +4,7 @@ defmodule Vitrine.Contract do
 
   import Vitrine.Argument, only: [list_of?: 2]
 
-  alias Vitrine.{Argument, Error, Interface}
+  alias Vitrine.{Error, Interface, Keys}
 
   @type t :: %{
           exports: [String.t()],
@@ -22,8 +22,7 @@ defmodule Vitrine.Contract do
   def options!(options) do
     contract =
       options
-      |> Argument.keyword!(":requires")
-      |> Keyword.validate!(exports: [], imports: :any, abi: nil)
+      |> Keys.validate!([exports: [], imports: :any, abi: nil], :requires)
       |> Map.new()
 
     unless list_of?(contract.exports, &is_binary/1) do

@@ -6,6 +6,7 @@ defmodule Vitrine.Download do
   alias Vitrine.Download.Cache
   alias Vitrine.Error
   alias Vitrine.HTTP.{Exchange, Policy}
+  alias Vitrine.Keys
 
   # As many as the core compiles.
   @max_bytes 128 * 1024 * 1024
@@ -40,7 +41,7 @@ defmodule Vitrine.Download do
   @spec fetch(source(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
   def fetch(%{url: _} = source, options \\ []) do
     options =
-      Keyword.validate!(options, [
+      Keys.validate!(options, [
         :cache_dir,
         http: Vitrine.HTTP.Client,
         timeout: @timeout,

@@ -45,11 +45,13 @@ defmodule Vitrine.HostFunction do
   `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and
   `stacktrace`. What the guest passed and a codec cannot decode is the guest's fault: the function
   is not called, the guest is stopped and the reason is `:codec`.
+
+  `Vitrine.Test.call_host_function/4` calls one as a plugin does, for tests.
   """
 
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Argument, Error, Interface}
+  alias Vitrine.{Error, Interface, Keys}
   alias Vitrine.HostFunction.Types
 
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
@@ -86,7 +88,7 @@ defmodule Vitrine.HostFunction do
   """
   @spec new(String.t(), [type()], type() | [type()] | nil, function(), keyword()) :: t()
   def new(name, params, results, function, options \\ []) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(namespace: @default_namespace)
+    options = Keys.validate!(options, namespace: @default_namespace)
     names!(name, options[:namespace])
     results = List.wrap(results)
 
@@ -100,7 +102,7 @@ defmodule Vitrine.HostFunction do
 
     unless is_function(function, length(params)) or is_function(function, length(params) + 1) do
       raise ArgumentError,
-            "host function #{inspect(name)} has #{length(params)} parameters: expected a function " <>
+            "host function #{inspect(name)} has #{parameters(length(params))}: expected a function " <>
               "of as many arguments, or one more for the context, got: #{inspect(function)}"
     end
 
@@ -122,11 +124,10 @@ defmodule Vitrine.HostFunction do
   end
 
   @doc false
-  # The option `host_functions` as a list of structs. In the same order for the same names, however
-  # they were given; of two with the same name the first counts.
-  def normalize(functions) do
-    functions
-    |> structs()
+  # The option `host_functions`, and the plugin's `own`, as a list of structs. In the same order for the
+  # same names, however they were given; of two with the same name the first counts.
+  def normalize(functions, own \\ []) do
+    (own ++ structs(functions))
     |> Enum.uniq_by(&{&1.namespace, &1.name})
     |> Enum.sort_by(&{&1.namespace, &1.name})
   end
@@ -186,10 +187,13 @@ defmodule Vitrine.HostFunction do
     unless is_function(function, params) or is_function(function, params + 1) do
       {:arity, arity} = Function.info(function, :arity)
 
-      "the plugin imports the host function #{inspect(name)} with #{params} parameters: expected a function " <>
+      "the plugin imports the host function #{inspect(name)} with #{parameters(params)}: expected a function " <>
         "of as many arguments, or one more for the context, got one of #{arity}"
     end
   end
+
+  defp parameters(1), do: "1 parameter"
+  defp parameters(count), do: "#{count} parameters"
 
   @doc false
   # Runs the function for an import with so many results: the reply for the guest, and what the
@@ -235,6 +239,8 @@ defmodule Vitrine.HostFunction do
     end
   end
 
+  # To guests, no text is no error.
+  defp reply(name, _types, {:error, ""}), do: {:error, "host function #{inspect(name)} failed"}
   defp reply(_name, _types, {:error, text}) when is_binary(text), do: {:error, text}
   defp reply(_name, [], _result), do: {:values, []}
   defp reply(name, [type], result), do: {:values, [Types.encode!(name, type, result)]}

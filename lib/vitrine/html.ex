@@ -54,7 +54,7 @@ defmodule Vitrine.HTML do
   scheduler is held for more than about a tenth of a second at a time, even by a hostile document.
   """
 
-  alias Vitrine.{Error, Native}
+  alias Vitrine.{Argument, Error, Native}
   alias Vitrine.HTML.{Names, Options, Renderer, Tree}
 
   # What is worth a try on the process's own scheduler, in bytes.
@@ -97,7 +97,7 @@ defmodule Vitrine.HTML do
   end
 
   defp run(html, policy, normal, dirty) do
-    html = IO.iodata_to_binary(html)
+    html = Argument.bytes!(html, "the HTML")
 
     with {:error, message} <- work(html, policy, normal, dirty) do
       {:error, %Error{reason: :html, message: "the plugin's HTML cannot be shown: " <> message}}

@@ -1,7 +1,7 @@
 defmodule Vitrine.Interface do
   @moduledoc false
   # What a plugin shows to its host: the functions that can be called, and what it wants from
-  # outside of its own modules.
+  # outside of its own modules and host functions.
 
   @abi "extism:host/env"
   @wasi "wasi_snapshot_preview1"
@@ -26,9 +26,12 @@ defmodule Vitrine.Interface do
           {[String.t()], [String.t()],
            [{namespace :: String.t(), name :: String.t(), non_neg_integer() | nil}]}
 
-  @doc "The interface of linked modules, `{name, interface}` each, of which one is the main one."
-  @spec new([{String.t(), module_interface()}], non_neg_integer(), boolean()) :: t()
-  def new(modules, main, logs?) do
+  @doc """
+  The interface of linked modules, `{name, interface}` each, of which one is the main one. They bring host functions of
+  their `own`.
+  """
+  @spec new([{String.t(), module_interface()}], non_neg_integer(), [import()], boolean()) :: t()
+  def new(modules, main, own, logs?) do
     {_, {functions, _, _}} = Enum.at(modules, main)
 
     # As the core links: of modules with the same name the first counts.
@@ -38,7 +41,7 @@ defmodule Vitrine.Interface do
       end
 
     inner? = fn {namespace, name} ->
-      is_map_key(exports, namespace) and name in exports[namespace]
+      (is_map_key(exports, namespace) and name in exports[namespace]) or {namespace, name} in own
     end
 
     wanted =

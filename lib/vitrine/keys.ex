@@ -5,12 +5,17 @@ defmodule Vitrine.Keys do
 
   alias Vitrine.Argument
 
-  @doc "The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known."
-  @spec validate!(keyword(), [atom() | {atom(), term()}]) :: keyword()
-  def validate!(options, known) do
-    case options |> Argument.keyword!() |> Keyword.validate(known) do
+  @doc """
+  The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known. `of` is the
+  option that these are in, if they are in one.
+  """
+  @spec validate!(keyword(), [atom() | {atom(), term()}], atom()) :: keyword()
+  def validate!(options, known, of \\ nil) do
+    what = if of, do: inspect(of), else: "the options"
+
+    case options |> Argument.keyword!(what) |> Keyword.validate(known) do
       {:ok, options} -> options
-      {:error, wrong} -> raise ArgumentError, describe(wrong, names(known))
+      {:error, wrong} -> raise ArgumentError, describe(wrong, names(known), of)
     end
   end
 
@@ -21,15 +26,17 @@ defmodule Vitrine.Keys do
     end)
   end
 
-  defp describe(wrong, known) do
+  defp describe(wrong, known, of) do
+    where = if of, do: " of #{inspect(of)}", else: ""
+
     case Enum.uniq(wrong) -- known do
       [] ->
-        "option given twice: #{list(Enum.uniq(wrong))}"
+        "option#{where} given twice: #{list(Enum.uniq(wrong))}"
 
       unknown ->
         known = known |> Enum.uniq() |> Enum.sort()
         hints = Enum.map_join(unknown, &hint(&1, known))
-        "unknown option: #{list(unknown)}#{hints}. The options are #{list(known)}"
+        "unknown option#{where}: #{list(unknown)}#{hints}. The options are #{list(known)}"
     end
   end
 

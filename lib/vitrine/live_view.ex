@@ -76,7 +76,7 @@ defmodule Vitrine.LiveView do
   need not stand there besides; where `use MyAppWeb, :live_view` stands before it, that is kept.
   """
 
-  alias Vitrine.Argument
+  alias Vitrine.Keys
   alias Vitrine.LiveView.{Element, Hub, Options, Socket}
 
   @typedoc "A `Phoenix.LiveView.Socket`."
@@ -225,7 +225,7 @@ defmodule Vitrine.LiveView do
   """
   @spec changed(term(), keyword()) :: :ok
   def changed(plugin, options \\ []) do
-    options = options |> Argument.keyword!() |> Keyword.validate!([:version, :pubsub, :topic])
+    options = Keys.validate!(options, [:version, :pubsub, :topic])
     topic = options[:topic]
     topic = if options[:pubsub], do: Options.topic!(plugin, topic), else: topic
     Hub.changed({plugin, options[:pubsub], topic}, options[:version])

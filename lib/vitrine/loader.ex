@@ -25,7 +25,7 @@ defmodule Vitrine.Loader do
   def compile(%Compiled{} = compiled, options), do: Compiled.merge!(compiled, options)
 
   def compile(source, options) do
-    with {:ok, manifest, modules, name} <- Source.load(source, options) do
+    with {:ok, manifest, modules, name} <- read(source, options) do
       settings = Options.plugin!(options, manifest)
       main = Enum.find_index(modules, &match?({"main", _}, &1))
       name = settings.name || name
@@ -34,7 +34,7 @@ defmodule Vitrine.Loader do
            {:ok, modules} <- compile_modules(modules, main, settings, name),
            hash = modules |> Enum.at(main) |> elem(1) |> Native.compiled_hash(),
            name = name || String.slice(hash, 0, 12),
-           interface = interface(modules, main),
+           interface = interface(modules, main, manifest.host_functions),
            :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
            {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name),
            :ok <- HostFunction.check(settings.host_functions, interface, name) do
@@ -49,6 +49,13 @@ defmodule Vitrine.Loader do
         })
       end
     end
+  end
+
+  defp read(source, options) do
+    name = Options.name!(options[:name])
+
+    with {:error, error} <- Source.load(source, options),
+         do: {:error, %{error | plugin: name || error.plugin}}
   end
 
   # The same plugin, but for what it begins with.
@@ -150,10 +157,10 @@ defmodule Vitrine.Loader do
     {:error, put_elem(details, 1, "module #{inspect(name)}: #{elem(details, 1)}")}
   end
 
-  defp interface(modules, main) do
+  defp interface(modules, main, own) do
     logs? = Enum.any?(modules, fn {_, module} -> Native.compiled_logs(module) end)
     interfaces = for {name, module} <- modules, do: {name, Native.compiled_interface(module)}
-    Interface.new(interfaces, main, logs?)
+    Interface.new(interfaces, main, Enum.map(own, &{&1.namespace, &1.name}), logs?)
   end
 
   defp native({:ok, _} = ok, _name), do: ok

@@ -73,7 +73,7 @@ defmodule Vitrine.Manifest do
   this name or none, else the last. A module that is alone is `main`, whatever it is named.
   """
 
-  alias Vitrine.{Argument, Error}
+  alias Vitrine.{Error, Keys}
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
 
   @typedoc "Where a module comes from."
@@ -87,7 +87,10 @@ defmodule Vitrine.Manifest do
               optional(:name | :hash) => String.t()
             }
 
-  @typedoc "A manifest, checked. Its keys are described above; `timeout_ms` is `nil` for the default."
+  @typedoc """
+  A manifest, checked. Its keys are described above; `timeout_ms` is `nil` for the default. Only the struct has
+  `host_functions`: what the modules bring along, beside the option of that name, as those of `Vitrine.Test.stub/2` do.
+  """
   @type t :: %__MODULE__{
           wasm: [source()],
           config: %{String.t() => String.t()},
@@ -98,7 +101,8 @@ defmodule Vitrine.Manifest do
           },
           allowed_hosts: [String.t()],
           allowed_paths: %{(host_path :: String.t()) => guest_path :: String.t()},
-          timeout_ms: non_neg_integer() | nil
+          timeout_ms: non_neg_integer() | nil,
+          host_functions: [Vitrine.HostFunction.t()]
         }
 
   defstruct wasm: [],
@@ -106,7 +110,8 @@ defmodule Vitrine.Manifest do
             memory: Check.default_memory(),
             allowed_hosts: [],
             allowed_paths: %{},
-            timeout_ms: nil
+            timeout_ms: nil,
+            host_functions: []
 
   @doc """
   A manifest from a map, from JSON or TOML text, or from a module's bytes.
@@ -126,7 +131,10 @@ defmodule Vitrine.Manifest do
       {:manifest, ~s(the manifest's timeout_ms must be milliseconds, from 0 to 4294967295, got: "1s")}
   """
   @spec new(map() | String.t() | t()) :: {:ok, t()} | {:error, Error.t()}
-  def new(%__MODULE__{} = manifest), do: manifest |> Map.from_struct() |> new()
+  def new(%__MODULE__{host_functions: functions} = manifest) do
+    with {:ok, manifest} <- manifest |> Map.from_struct() |> Map.delete(:host_functions) |> new(),
+         do: {:ok, %{manifest | host_functions: functions}}
+  end
 
   def new(map) when is_map(map) and not is_struct(map) do
     case Check.fields(map) do
@@ -223,7 +231,7 @@ defmodule Vitrine.Manifest do
     do: add(manifest, :url, url, options, [:method, :headers, :name, :hash])
 
   defp add(manifest, origin, value, options, allowed) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(allowed)
+    options = Keys.validate!(options, allowed)
     source = options |> Map.new() |> Map.put(origin, value)
     %{manifest | wasm: value!(Wasm.sources(manifest.wasm ++ [source]))}
   end
@@ -274,7 +282,7 @@ defmodule Vitrine.Manifest do
   """
   @spec allow_path(t(), Path.t(), Path.t(), keyword()) :: t()
   def allow_path(%__MODULE__{} = manifest, host_path, guest_path, options \\ []) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(read_only: false)
+    options = Keys.validate!(options, read_only: false)
 
     paths =
       case options[:read_only] do
@@ -310,7 +318,7 @@ defmodule Vitrine.Manifest do
 
   @doc """
   The manifest as a map that can be written as JSON or TOML and read again: with string keys,
-  without what has no value, and with data as base64.
+  without what has no value and without `host_functions`, and with data as base64.
 
       iex> manifest = Vitrine.Manifest.from_data("(module)", name: "empty")
       iex> map = Vitrine.Manifest.to_map(manifest)

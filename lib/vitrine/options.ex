@@ -110,7 +110,7 @@ defmodule Vitrine.Options do
 
     settings =
       Map.merge(options, %{
-        host_functions: HostFunction.normalize(options.host_functions),
+        host_functions: HostFunction.normalize(options.host_functions, manifest.host_functions),
         requires: Contract.options!(options.requires),
         snapshot: Snapshot.wish!(options.snapshot),
         config: Map.merge(manifest.config, config!(options.config)),
@@ -167,7 +167,7 @@ defmodule Vitrine.Options do
     do: {Enum.map(params, &Types.wasm/1), Enum.map(results, &Types.wasm/1)}
 
   defp limits!(limits) do
-    limits = limits |> Argument.keyword!(":limits") |> Keyword.validate!(@limits) |> Map.new()
+    limits = limits |> Keys.validate!(@limits, :limits) |> Map.new()
 
     for {name, value} <- limits, not (is_integer(value) and value in 0..@max) do
       raise ArgumentError,
@@ -225,13 +225,17 @@ defmodule Vitrine.Options do
             inspect(other)
   end
 
-  @doc "The timeout among the options of a call, or `nil` if it is to be the plugin's."
-  @spec call_timeout!(keyword()) :: timeout() | nil
-  def call_timeout!(options) do
-    case Keyword.fetch(options, :timeout) do
-      {:ok, timeout} -> timeout!(timeout)
-      :error -> nil
+  @doc "The options of a call, but for `:as`, which is taken out before. Without a `:timeout` it is the plugin's."
+  @spec call!(keyword()) :: keyword()
+  def call!(options) do
+    # Keys says what is wrong, and is slower: calls are short.
+    case Keyword.validate(options, [:context, :timeout, :trace]) do
+      {:ok, options} -> options
+      {:error, _wrong} -> Keys.validate!(options, [:as, :context, :timeout, :trace])
     end
+
+    with {:ok, timeout} <- Keyword.fetch(options, :timeout), do: timeout!(timeout)
+    options
   end
 
   @doc "Variables, as pairs."
@@ -293,10 +297,12 @@ defmodule Vitrine.Options do
     end
   end
 
-  defp name!(nil), do: nil
-  defp name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
+  @doc "The option `:name`, as errors show it."
+  @spec name!(term()) :: String.t() | nil
+  def name!(nil), do: nil
+  def name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
 
-  defp name!(name) do
+  def name!(name) do
     if text?(name) and name != "",
       do: name,
       else:
@@ -310,7 +316,8 @@ defmodule Vitrine.Options do
 
   defp memory!(limits, base) do
     limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
-    checked!(Check.memory(limits, base))
+    pairs = Argument.pairs!(limits, ":memory to be a map or a keyword list of limits")
+    checked!(Check.memory(Map.new(pairs), base))
   end
 
   defp allowed_paths!(paths), do: checked!(Check.allowed_paths(paths))

@@ -93,8 +93,8 @@ defmodule Vitrine.Pool do
   @spec call(GenServer.server(), Slots.t(), String.t(), binary(), keyword()) ::
           {:ok, binary()} | {:error, Error.t()}
   def call(pool, slots, function, input, options) do
-    options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = Vitrine.Options.call_timeout!(options)
+    options = Vitrine.Options.call!(options)
+    timeout = options[:timeout]
     trace = Trace.begin!(options[:trace])
     call = {function, options[:context], trace}
     run = fn -> Checkout.call(slots, call, input, timeout) end

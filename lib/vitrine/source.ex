@@ -50,15 +50,18 @@ defmodule Vitrine.Source do
   defp modules(source, []) when is_binary(source) or is_map(source), do: manifest(source)
   defp modules(_source, []), do: {:error, :none}
 
-  defp manifest(source) when is_map(source), do: Manifest.new(source)
+  defp manifest(%Manifest{} = manifest), do: Manifest.new(manifest)
+  defp manifest(source) when is_map(source) and not is_struct(source), do: Manifest.new(source)
 
   defp manifest(source) when is_binary(source) do
     if path?(source), do: from_file(source), else: from_bytes(source)
   end
 
   defp manifest(other) do
+    advice = if match?({:ok, _}, other), do: ": match on {:ok, source} first", else: ""
+
     error(
-      "a source is a path, a module's bytes or text, or a manifest, got: #{Fault.show(other)}"
+      "a source is a path, a module's bytes or text, or a manifest, got: #{Fault.show(other)}#{advice}"
     )
   end
 
@@ -87,14 +90,27 @@ defmodule Vitrine.Source do
           no_module("#{inspect(path)} holds neither a WebAssembly module nor a manifest")
 
         _manifest ->
-          Manifest.new(bytes)
+          with {:error, error} <- Manifest.new(bytes),
+               do: {:error, %{error | message: "#{inspect(path)}: #{error.message}"}}
       end
+    else
+      {:error, error} -> {:error, %{error | message: error.message <> no_path(path)}}
     end
+  end
+
+  # What is often given in the belief that it is a source.
+  defp no_path("(" <> _text), do: ". WebAssembly's text begins with (module"
+
+  defp no_path(path) do
+    if path =~ ~r"\Ahttps?://"i,
+      do: ". A module is downloaded by a manifest: %{wasm: [%{url: #{inspect(path)}}]}",
+      else: ""
   end
 
   defp module({{name, source}, index}, options) do
     with {:ok, bytes} <- bytes(source, index, options),
-         :ok <- verify(bytes, source[:hash], index) do
+         :ok <- verify(bytes, source[:hash], index),
+         :ok <- module_not_component(bytes, source) do
       {:ok, {name, bytes}}
     end
   end
@@ -112,7 +128,16 @@ defmodule Vitrine.Source do
 
   defp read(path) do
     with {:error, reason} <- File.read(path) do
-      error("cannot read #{inspect(path)}: #{:file.format_error(reason)}")
+      error("cannot read #{inspect(path)}#{place(path)}: #{:file.format_error(reason)}")
+    end
+  end
+
+  # A release is started somewhere else than Mix is.
+  defp place(path) do
+    with :relative <- Path.type(path), {:ok, directory} <- File.cwd() do
+      " in #{directory}"
+    else
+      _absolute -> ""
     end
   end
 
@@ -130,6 +155,18 @@ defmodule Vitrine.Source do
         )
     end
   end
+
+  # What newer toolchains build by default. The core would say only that it is one.
+  defp module_not_component(<<0, "asm", _version::16, 1, 0, _::binary>>, source) do
+    message =
+      "the source is a component of WebAssembly's component model, and a plugin is a core module, as the targets " <>
+        "wasm32-unknown-unknown and wasm32-wasip1 make it, and wasm32-wasip2 does not"
+
+    {:error,
+     %Error{reason: :compile, message: message, plugin: source[:name] || file_name(source)}}
+  end
+
+  defp module_not_component(_bytes, _source), do: :ok
 
   defp file_name(%{path: path}), do: Path.basename(path, Path.extname(path))
   defp file_name(_source), do: nil

@@ -49,7 +49,7 @@ defmodule Vitrine.Wasi do
           | {:stdout, output()}
           | {:stderr, output()}
 
-  alias Vitrine.Argument
+  alias Vitrine.{Argument, Keys}
 
   @default_levels %{stdout: :info, stderr: :warning}
   @levels [:debug, :info, :warning, :error]
@@ -61,9 +61,11 @@ defmodule Vitrine.Wasi do
 
   def options!(options, paths) when is_list(options) do
     options =
-      options
-      |> Argument.keyword!(":wasi")
-      |> Keyword.validate!(args: [], env: %{}, stdin: "", stdout: :log, stderr: :log)
+      Keys.validate!(
+        options,
+        [args: [], env: %{}, stdin: "", stdout: :log, stderr: :log],
+        :wasi
+      )
 
     {stdout, stdout_level} = output!(:stdout, options[:stdout])
     {stderr, stderr_level} = output!(:stderr, options[:stderr])

@@ -74,7 +74,7 @@ defmodule Vitrine.Conformance.WasiTest do
             {[:stdin], ":wasi to be a keyword list, got: a list with :stdin in it"},
             {[stdin: 5], ":stdin"},
             {[stdout: :paper], ":stdout"},
-            {[network: true], "unknown keys"},
+            {[network: true], "unknown option of :wasi: :network"},
             {"true", ":wasi"}
           ] do
         assert_raise ArgumentError, ~r/#{expected}/, fn ->

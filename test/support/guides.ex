@@ -6,7 +6,8 @@ for {name, file} <- [
       MultiTenant: "multi-tenant",
       Pools: "pools",
       Upgrades: "upgrades",
-      Plug: "plug"
+      Plug: "plug",
+      Testing: "testing"
     ] do
   path = Path.expand("../../guides/#{file}.md", __DIR__)
 

@@ -14,6 +14,7 @@ defmodule Vitrine.GuidesTest do
   doctest Vitrine.GuideExamples.Pools
   doctest Vitrine.GuideExamples.Upgrades
   doctest Vitrine.GuideExamples.Plug
+  doctest Vitrine.GuideExamples.Testing
 
   test "the examples are there" do
     guides = [
@@ -22,7 +23,8 @@ defmodule Vitrine.GuidesTest do
       {"multi-tenant", 5},
       {"pools", 1},
       {"upgrades", 5},
-      {"plug", 2}
+      {"plug", 2},
+      {"testing", 5}
     ]
 
     for {guide, least} <- guides do

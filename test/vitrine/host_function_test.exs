@@ -50,6 +50,11 @@ defmodule Vitrine.HostFunctionTest do
       assert Vitrine.call!(top, "greet", "x") == "10 9 8 7 6 5 4 3 2 1 bottom x"
     end
 
+    test "that returns an error without a text is an error all the same" do
+      error = error!(Vitrine.call(greeter(fn _ -> {:error, ""} end), "greet", "Joe"))
+      assert {error.reason, error.message} == {:guest_error, ~s(host function "greet" failed)}
+    end
+
     test "that calls the plugin which is running is told :busy" do
       me = self()
 
@@ -133,7 +138,9 @@ defmodule Vitrine.HostFunctionTest do
       error = error!(Vitrine.call(greeter(fn _ -> :atom end), "greet"))
       assert error.reason == :host_function
       assert %ArgumentError{message: message} = error.exception
-      assert message =~ ~s("greet" must return a binary, iodata or nil, returned: :atom)
+
+      assert message =~
+               ~s("greet" must return a binary, iodata or nil, or {:error, text}, returned: :atom)
     end
 
     test "by returning {:error, text} is a failed call to the guest" do
@@ -365,8 +372,8 @@ defmodule Vitrine.HostFunctionTest do
         assert error.reason == :link
 
         assert error.message =~
-                 "imports the host function #{inspect(name)} with #{params} parameters: expected a " <>
-                   "function of as many arguments, or one more for the context, got one of #{arity}"
+                 "imports the host function #{inspect(name)} with #{params} parameter#{if params > 1, do: "s"}: " <>
+                   "expected a function of as many arguments, or one more for the context, got one of #{arity}"
       end
 
       {:ok, compiled} =

@@ -100,8 +100,10 @@ defmodule Vitrine.HostileSizesTest do
         Process.sleep(:infinity)
       end)
 
-    # It ended within its first slice: all that is left to do is to take the output.
-    assert_receive {:lease, _tag, _frame, {:output, _call}, _saves?}, 5_000
+    # It ended within its first slice, all that is left to do is to take the output; or that ended before, on a
+    # machine that does much else.
+    assert_receive {:lease, _tag, _frame, {step, _call}, _saves?}, 5_000
+    assert step in [:output, :slice]
     Process.exit(client, :kill)
     assert {:ok, output} = Vitrine.call(server, "run", "", timeout: 60_000)
     assert byte_size(output) == 500_000

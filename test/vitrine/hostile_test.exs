@@ -222,7 +222,11 @@ defmodule Vitrine.HostileTest do
 
     test "is a compile error, when it is a component or bad text" do
       component = <<0, "asm", 0x0D, 0, 1, 0>>
-      assert error!(Vitrine.new(component)).message =~ "component"
+
+      assert error!(Vitrine.new(component)).message =~
+               "a component of WebAssembly's component model"
+
+      assert error!(Vitrine.inspect_plugin("(component)")).reason == :compile
       assert reason(Vitrine.new("(module (func")) == :compile
       assert reason(Vitrine.new("(module (func (export \"a\") i32.const))")) == :compile
       assert reason(Vitrine.new("(module" <> String.duplicate("(func ", 100_000))) == :compile

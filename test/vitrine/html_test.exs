@@ -60,10 +60,16 @@ defmodule Vitrine.HTMLTest do
         end
       end
 
-      assert_raise ArgumentError, ~r/unknown keys \[:x\]/, fn -> clean!("x", x: 1) end
+      assert_raise ArgumentError, ~r/unknown option: :x/, fn -> clean!("x", x: 1) end
 
       assert_raise ArgumentError, ~r/the options to be a keyword list/, fn ->
         HTML.sanitize("x", %{namespace: "a"})
+      end
+
+      for html <- [nil, {:ok, "<p>"}, [:p]], function <- [&HTML.sanitize/2, &HTML.parse/2] do
+        assert_raise ArgumentError, ~r/expected the HTML to be a binary or iodata, got: /, fn ->
+          function.(html, namespace: "a")
+        end
       end
     end
 

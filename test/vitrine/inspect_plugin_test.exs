@@ -156,7 +156,7 @@ defmodule Vitrine.InspectPluginTest do
 
       handle = ~S|(module (import "extism:host/user" "f" (func (param i64) (result i64))))|
       assert [arity] = refused(handle, host_functions: %{"f" => fn _, _, _ -> "" end})
-      assert arity =~ ~s("f" with 1 parameters: expected a function of as many arguments)
+      assert arity =~ ~s("f" with 1 parameter: expected a function of as many arguments)
 
       global = ~S|(module (import "extism:host/user" "f" (global i32)))|
 

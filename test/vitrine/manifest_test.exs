@@ -144,10 +144,11 @@ defmodule Vitrine.ManifestTest do
     end
 
     test "a file that is not there" do
-      assert message("missing.wasm") == ~s(cannot read "missing.wasm": no such file or directory)
+      assert message("missing.wasm") ==
+               ~s(cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
 
       assert message(%{wasm: [%{data: @rc}, %{path: "missing.wasm", name: "lib"}]}) ==
-               ~s(the manifest's wasm[1].path: cannot read "missing.wasm": no such file or directory)
+               ~s(the manifest's wasm[1].path: cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
 
       assert message(System.tmp_dir!()) =~ "directory"
     end
@@ -419,7 +420,7 @@ defmodule Vitrine.ManifestTest do
       for {options, expected} <- [
             {[memory: [max_pages: 0]],
              "the option memory.max_pages must be from 1 to 65536, got: 0"},
-            {[memory: 1], "the option memory must be a map"},
+            {[memory: 1], ":memory to be a map or a keyword list of limits"},
             {[memory: [colour: 1]], ~s(unknown key "colour")},
             {[allowed_paths: ["/a"]], "the option allowed_paths must be a map"},
             {[allowed_paths: %{"/a" => 1}], ~s(the option allowed_paths["/a"] must be a string)}
@@ -468,7 +469,7 @@ defmodule Vitrine.ManifestTest do
 
       for {step, expected} <- [
             {fn -> Manifest.from_path(1) end, "wasm[0].path must be a path of a file, got: 1"},
-            {fn -> Manifest.from_path("p", method: "GET") end, "unknown keys [:method]"},
+            {fn -> Manifest.from_path("p", method: "GET") end, "unknown option: :method"},
             {fn -> Manifest.from_data("text") end, "wasm[0].data must be"},
             {fn -> Manifest.from_url("p.wasm") end, "wasm[0].url must be"},
             {fn -> Manifest.add_path(manifest, "p") end, "Duplicate module name"},

@@ -213,6 +213,22 @@ defmodule Vitrine.ServerCallTest do
     end
   end
 
+  describe "a process that is no server" do
+    test "and crashes when it is asked is closed, and nothing of it is shown" do
+      {:ok, agent} = Agent.start(fn -> "secret" end)
+
+      ExUnit.CaptureLog.capture_log(fn ->
+        error = error!(Vitrine.call(agent, "echo", "input"))
+        assert error.reason == :closed
+
+        assert error.message =~
+                 "#{inspect(agent)} ended before it answered: ** (FunctionClauseError)"
+
+        refute error.message =~ ~r/secret|input/
+      end)
+    end
+  end
+
   describe "a caller that dies" do
     test "in a loop of the guest frees the server" do
       server = start!()

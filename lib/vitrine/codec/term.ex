@@ -3,6 +3,8 @@ defmodule Vitrine.Codec.Term do
   # What the codecs for whole terms have in common: on which scheduler they work, how much they
   # read, which structs they write, and how they say what they cannot.
 
+  alias Vitrine.Keys
+
   # Text that is read on a normal scheduler, in bytes.
   @short 4 * 1024
 
@@ -17,7 +19,7 @@ defmodule Vitrine.Codec.Term do
   def options!([]), do: []
 
   def options!(options) do
-    options = Keyword.validate!(options, max_bytes: @max_bytes)
+    options = Keys.validate!(options, max_bytes: @max_bytes)
 
     case options[:max_bytes] do
       :infinity ->

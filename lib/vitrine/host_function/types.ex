@@ -45,7 +45,8 @@ defmodule Vitrine.HostFunction.Types do
 
       :error ->
         raise ArgumentError,
-              "host function #{inspect(name)} must return #{describe(type)}, returned: #{inspect(value)}"
+              "host function #{inspect(name)} must return #{describe(type)}, or {:error, text}, returned: " <>
+                inspect(value)
     end
   end
 

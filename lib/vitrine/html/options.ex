@@ -4,9 +4,7 @@ defmodule Vitrine.HTML.Options do
 
   import Vitrine.Argument, only: [list_of?: 2, text?: 1]
 
-  alias Vitrine.{Argument, Native}
-
-  @namespace ~r/\A[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*\z/
+  alias Vitrine.{Keys, Native}
 
   @events ~w(blur change click focus keydown keyup submit)
   @more_events ~w(click-away window-blur window-focus window-keydown window-keyup)
@@ -32,7 +30,7 @@ defmodule Vitrine.HTML.Options do
   @doc "The options as the NIF takes them."
   @spec policy!(keyword()) :: map()
   def policy!(options) do
-    policy = options |> Argument.keyword!() |> Keyword.validate!(@defaults) |> Map.new()
+    policy = options |> Keys.validate!(@defaults) |> Map.new()
     Enum.each(policy, &check!/1)
     policy = %{policy | target: policy.target && to_string(policy.target)}
 
@@ -47,7 +45,7 @@ defmodule Vitrine.HTML.Options do
   @doc "The namespace, checked."
   @spec namespace!(term()) :: String.t()
   def namespace!(namespace) do
-    unless is_binary(namespace) and byte_size(namespace) <= 64 and namespace =~ @namespace do
+    unless is_binary(namespace) and byte_size(namespace) <= 64 and namespace?(namespace) do
       wrong!(
         :namespace,
         "letters and digits with single hyphens or underscores between them, at most 64",
@@ -57,6 +55,8 @@ defmodule Vitrine.HTML.Options do
 
     namespace
   end
+
+  defp namespace?(text), do: text =~ ~r/\A[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*\z/
 
   defp check!({:namespace, namespace}), do: namespace!(namespace)
 

@@ -28,15 +28,15 @@ defmodule Vitrine.HTTP.Client do
 
   @behaviour Vitrine.HTTP
 
-  alias Vitrine.Argument
   alias Vitrine.HTTP.Client.{Body, Connection, Head}
   alias Vitrine.HTTP.{Headers, Redirect, Request, Response, URL}
+  alias Vitrine.Keys
 
   @defaults [ssl: [], connect_timeout: 5_000, max_header_bytes: 65_536]
 
   @impl true
   def init(options) do
-    options = options |> Argument.keyword!() |> Keyword.validate!(@defaults)
+    options = Keys.validate!(options, @defaults)
     positive!(options, :max_header_bytes)
     unless options[:connect_timeout] == :infinity, do: positive!(options, :connect_timeout)
 

@@ -2,7 +2,7 @@ defmodule Vitrine.LiveView.Options do
   @moduledoc false
   # The options of Vitrine.LiveView.attach/3, checked where they are given.
 
-  alias Vitrine.{Argument, HTML, Options}
+  alias Vitrine.{Argument, HTML, Keys, Options}
   alias __MODULE__, as: Checked
 
   defstruct [
@@ -28,22 +28,19 @@ defmodule Vitrine.LiveView.Options do
 
   @type t :: %Checked{}
 
-  # It goes into the names of events, ids and classes, and is joined there by other characters.
-  @namespace ~r/\A(?=.{1,32}\z)[a-z][a-z0-9]*([-_][a-z0-9]+)*\z/
-
   @doc "The names of all options."
   @spec keys() :: [atom()]
   def keys, do: Map.keys(%Checked{}) -- [:__struct__]
 
+  # It goes into the names of events, ids and classes, and is joined there by other characters.
   @doc "Whether a text can be a namespace."
   @spec namespace?(String.t()) :: boolean()
-  def namespace?(text), do: text =~ @namespace
+  def namespace?(text), do: text =~ ~r/\A(?=.{1,32}\z)[a-z][a-z0-9]*([-_][a-z0-9]+)*\z/
 
   @doc "The options of a view with this name."
   @spec check!(atom(), keyword()) :: t()
   def check!(name, options) do
-    options =
-      options |> Argument.keyword!() |> Keyword.validate!(keys()) |> then(&struct!(Checked, &1))
+    options = options |> Keys.validate!(keys()) |> then(&struct!(Checked, &1))
 
     options = %{options | namespace: options.namespace || to_string(name)}
     Enum.each(Map.from_struct(options), &check_one!/1)

@@ -3,7 +3,7 @@ defmodule Vitrine.Plug.Options do
   # The options of Vitrine.Plug, checked. What comes of them has no references in it, so that a
   # pipeline can keep it from when it was compiled.
 
-  alias Vitrine.{Argument, Compiled}
+  alias Vitrine.{Argument, Compiled, Keys}
   alias Vitrine.HTTP.Headers
   alias Vitrine.Plug.Failure
 
@@ -55,8 +55,7 @@ defmodule Vitrine.Plug.Options do
   def new!(options) do
     options =
       options
-      |> Argument.keyword!()
-      |> Keyword.validate!(
+      |> Keys.validate!(
         plugin: nil,
         function: "on_request",
         response_function: nil,
@@ -160,7 +159,7 @@ defmodule Vitrine.Plug.Options do
     grants
     |> Enum.map(fn grant -> if is_atom(grant), do: {grant, true}, else: grant end)
     |> Argument.keyword!("its elements")
-    |> Keyword.validate!(known)
+    |> Keys.validate!(known)
     |> Map.new()
   rescue
     error in ArgumentError ->
@@ -173,13 +172,10 @@ defmodule Vitrine.Plug.Options do
   defp body!(body) when is_list(body) do
     body =
       body
-      |> Argument.keyword!(":body")
-      |> Keyword.validate!([
-        :max_bytes,
-        too_large: :refuse,
-        multipart: :refuse,
-        read_timeout: @read_timeout
-      ])
+      |> Keys.validate!(
+        [:max_bytes, too_large: :refuse, multipart: :refuse, read_timeout: @read_timeout],
+        :body
+      )
       |> Map.new()
 
     bytes!(:max_bytes, Map.get(body, :max_bytes))

@@ -22,6 +22,8 @@ defmodule Vitrine.Pool.Directory do
     :ets.insert(@table, {pid, slots})
     # If the directory's process is being restarted, it finds the pool in the table.
     GenServer.cast(__MODULE__, {:monitor, pid})
+  rescue
+    ArgumentError -> not_started!()
   end
 
   @doc "Takes a pool out: new calls do not find it any more."
@@ -36,7 +38,7 @@ defmodule Vitrine.Pool.Directory do
       [] -> nil
     end
   rescue
-    ArgumentError -> raise "the application :vitrine is not started"
+    ArgumentError -> not_started!()
   end
 
   def find(name) do
@@ -44,6 +46,10 @@ defmodule Vitrine.Pool.Directory do
       pid when is_pid(pid) -> find(pid)
       _elsewhere -> nil
     end
+  end
+
+  defp not_started! do
+    raise "the application :vitrine is not started: Application.ensure_all_started(:vitrine) does that"
   end
 
   @impl true

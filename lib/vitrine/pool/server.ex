@@ -158,8 +158,8 @@ defmodule Vitrine.Pool.Server do
     Drain.run(state.waiting, if(patient?(reason), do: state.options.shutdown, else: 0))
   end
 
-  # A callback of OTP's, and since 1.17 of Elixir's.
-  if {:format_status, 1} in GenServer.behaviour_info(:callbacks), do: @impl(true)
+  # A callback for Elixir since 1.17 only; OTP calls it in any case.
+  @impl {:format_status, 1} in GenServer.behaviour_info(:callbacks)
   @doc false
   def format_status(status), do: Status.redact(status)
 

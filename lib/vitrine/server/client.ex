@@ -13,8 +13,8 @@ defmodule Vitrine.Server.Client do
   @spec call(GenServer.server(), String.t(), binary(), keyword()) ::
           {:ok, binary()} | {:error, Error.t()}
   def call(server, function, input, options) do
-    options = Keyword.validate!(options, [:context, :timeout, :trace])
-    timeout = Options.call_timeout!(options)
+    options = Options.call!(options)
+    timeout = options[:timeout]
     trace = Trace.begin!(options[:trace])
     request = {:call, make_ref(), function, input, timeout, options[:context], trace}
     Trace.call(trace, function, input, fn -> observed(server, request) end)
@@ -88,6 +88,13 @@ defmodule Vitrine.Server.Client do
   end
 
   defp closed(server, {reason, {GenServer, :call, _}}), do: closed(server, reason)
+
+  # Not the stacktrace: it shows the state of a process, which may hold secrets, and is in the log already.
+  defp closed(server, {reason, [{_, _, _, _} | _] = stacktrace}) do
+    crash = Exception.format_banner(:error, reason, stacktrace)
+    message = "#{inspect(server)} ended before it answered: #{crash}"
+    %Error{reason: :closed, message: message}
+  end
 
   defp closed(server, reason) do
     message = "#{inspect(server)} is not running: #{Exception.format_exit(reason)}"

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::control::{Reply, Request};
 use crate::error::{Error, Stop};
 use crate::instance::{Instance, instantiate};
+use crate::making;
 use crate::overruns::Overruns;
 use crate::plugin::{OnTrap, Plugin, Shared};
 use crate::reaper;
@@ -178,6 +179,10 @@ impl Call {
     /// What is left of the call's time on normal schedulers, in nanoseconds.
     fn normal_budget(&self) -> Option<u64> {
         let left = NORMAL_BUDGET.saturating_sub(self.normal_used);
+        let unmade = self.fresh && self.ran.is_zero();
+        if unmade && !making::is_short(&self.plugin.shared) {
+            return None;
+        }
         let normal = !left.is_zero() && !self.plugin.shared.only_dirty();
         normal.then_some(left.as_nanos() as u64)
     }

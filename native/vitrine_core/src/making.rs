@@ -40,9 +40,14 @@ impl Making {
     }
 }
 
+/// Whether an instance may be made on a normal scheduler, as far as is known.
+pub(crate) fn is_short(shared: &Shared) -> bool {
+    shared.links.making.is_quick() && !shared.opens_directories()
+}
+
 /// Waits until a call may make its instance, on a scheduler where it may.
 pub(crate) async fn turn(shared: &Shared) {
-    let short = shared.links.making.is_quick() && !shared.opens_directories();
+    let short = is_short(shared);
     poll_fn(|context| {
         if !short && !shared.control.is_dirty() {
             context.waker().wake_by_ref();

@@ -48,7 +48,7 @@ defmodule Vitrine.LiveView.ViewTest do
   describe "the options" do
     for {options, message} <- [
           {[], ":plugin to be a Vitrine.Server or a Vitrine.Pool"},
-          {[plugin: Some, viewers: 1], "unknown keys [:viewers]"},
+          {[plugin: Some, viewers: 1], "unknown option: :viewers (did you mean :viewer?)"},
           {[plugin: Some, namespace: "a:b"], ":namespace to be up to 32"},
           {[plugin: Some, namespace: "a--b"], ":namespace to be up to 32"},
           {[plugin: Some, html: [tag: "x"]], "unknown"},

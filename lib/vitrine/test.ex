@@ -1,0 +1,232 @@
+defmodule Vitrine.Test do
+  @moduledoc ~S"""
+  For tests of applications that use Vitrine: plugins whose functions are plain Elixir, so that no test
+  needs a `.wasm` file, and host functions called as plugins call them.
+
+      test "thumbnails are stored" do
+        plugin = Vitrine.Test.stub(%{"resize" => fn image -> "small " <> image end})
+        start_supervised!({Vitrine.Pool, source: plugin, name: MyApp.Thumbnails})
+
+        assert MyApp.store_thumbnail("image") == {:ok, "small image"}
+      end
+
+  A stub is no second way through Vitrine. It is a plugin of a few lines of WebAssembly, whose exports hand
+  their input to a host function: yours. So it is loaded, limited, timed out, pooled, upgraded and closed
+  like any other, and what goes wrong are the errors that a real plugin has.
+
+  See the guide [Testing](testing.md).
+  """
+
+  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
+
+  alias Vitrine.{Argument, Codec, Error, HostFunction, Keys, Manifest}
+  alias Vitrine.HostFunction.Types
+  alias __MODULE__.Text
+
+  @typedoc """
+  What a stub's function is: it takes nothing, the input, or the input and the call's `:context`, which is
+  `nil` if there is none.
+  """
+  @type answerer ::
+          (() -> term())
+          | (input :: term() -> term())
+          | (input :: term(), context :: term() -> term())
+
+  @typedoc "As the option `:as` of `Vitrine.call/4`."
+  @type codec :: Codec.t() | {Codec.t(), Codec.t()}
+
+  @namespace Text.namespace()
+  @failures Text.failures() |> Enum.with_index(1) |> Map.new()
+
+  @doc ~S"""
+  A plugin whose functions are Elixir's: a source for `Vitrine.new/2`, `Vitrine.compile/2`, `Vitrine.Server`,
+  `Vitrine.Pool` and their upgrades.
+
+  `functions` is a map from the names of the plugin's functions to functions, or to `{function, as: codec}`. They run
+  in the process that calls the plugin, as host functions do. A function returns
+
+    * the output: a binary or iodata, or with a codec a term that it has a form for
+    * `{:error, text}` - the plugin reports an error: the caller gets `:guest_error`, with the code 1
+    * `{:fail, reason}` - the plugin fails, as plugins do: `:trap` crashes, `:timeout` loops until the call's timeout
+      or its end, `:out_of_memory` asks for 4 GiB
+
+  An input that its codec cannot decode is an error that the plugin reports, as plugins do. Whatever else goes wrong, such
+  as an exception, is a `:host_function` error with the original.
+
+  All options of a plugin can be given beside it, `:host_functions` and `:requires` included. It shows what it is made of
+  in one thing: each call counts as one of a host function in traces, telemetry and `Vitrine.stats/1`.
+
+  ## Options
+
+    * `:as` - the codec of inputs and outputs, or one for each, as of `Vitrine.call/4`; for all functions that have
+      none of their own. By default they are bytes
+    * `:name` - what errors and log lines call the plugin, unless it gets another `:name` where it is loaded. `"stub"`
+      by default
+
+  Raises `ArgumentError` for what is no such map.
+
+      iex> functions = %{
+      ...>   "shout" => &String.upcase/1,
+      ...>   "whose" => fn _input, context -> context.user end,
+      ...>   "count" => {fn text -> %{count: String.length(text)} end, as: {:string, :json}},
+      ...>   "refuse" => fn _input -> {:error, "no more cheese"} end,
+      ...>   "crash" => fn -> {:fail, :trap} end
+      ...> }
+      iex> {:ok, plugin} = Vitrine.new(Vitrine.Test.stub(functions))
+      iex> Vitrine.functions(plugin)
+      {:ok, ["count", "crash", "refuse", "shout", "whose"]}
+      iex> Vitrine.call(plugin, "shout", "hello")
+      {:ok, "HELLO"}
+      iex> Vitrine.call(plugin, "whose", "", context: %{user: "Joe"})
+      {:ok, "Joe"}
+      iex> Vitrine.call(plugin, "count", "hello", as: {:string, :json})
+      {:ok, %{"count" => 5}}
+      iex> {:error, error} = Vitrine.call(plugin, "refuse")
+      iex> {error.reason, error.message}
+      {:guest_error, "no more cheese"}
+      iex> {:error, error} = Vitrine.call(plugin, "crash")
+      iex> error.reason
+      :trap
+  """
+  @spec stub(%{String.t() => answerer() | {answerer(), as: codec()}}, keyword()) :: Manifest.t()
+  def stub(functions, options \\ []) do
+    options = Keys.validate!(options, as: :raw, name: "stub")
+    functions = Argument.pairs!(functions, "a map from names to a stub's functions")
+    host_functions = for pair <- functions, do: host_function(pair, options[:as])
+    text = functions |> Enum.map(&elem(&1, 0)) |> Text.stub()
+    %{Manifest.from_data(text, name: options[:name]) | host_functions: host_functions}
+  end
+
+  defp host_function({name, {function, options}}, _as) when is_list(options),
+    do: host_function({name, function}, Keys.validate!(options, as: :raw)[:as])
+
+  defp host_function({name, function}, as) do
+    unless text?(name) and Enum.any?(0..2, &is_function(function, &1)) do
+      raise ArgumentError,
+            "expected a stub's functions to map strings to functions of at most two arguments, or to " <>
+              "{function, as: codec}, got: #{inspect({name, function})}"
+    end
+
+    {decoder, encoder} = Codec.pair!(as)
+
+    answer = fn input, context ->
+      case arguments(function, decoder, input, context) do
+        {:ok, arguments} -> function |> apply(arguments) |> answer(encoder)
+        {:error, error} -> {:error, error.message}
+      end
+    end
+
+    HostFunction.new(name, [:binary], [:i32, :binary], answer, namespace: @namespace)
+  end
+
+  defp arguments(function, _, _, _) when is_function(function, 0), do: {:ok, []}
+
+  defp arguments(function, decoder, input, context) do
+    with {:ok, input} <- Codec.read(decoder, input, "the input"),
+         do: {:ok, if(is_function(function, 1), do: [input], else: [input, context])}
+  end
+
+  defp answer({:error, text}, _encoder) when is_binary(text), do: {:error, text}
+
+  defp answer({:fail, reason}, _encoder) when is_map_key(@failures, reason),
+    do: [@failures[reason], ""]
+
+  defp answer(output, encoder) do
+    case Codec.write(encoder, output, "what the stub's function returned") do
+      {:ok, bytes} -> [0, bytes]
+      {:error, error} -> raise ArgumentError, error.message
+    end
+  end
+
+  @doc ~S"""
+  Calls one of an application's host functions as a plugin does: one is made that imports it and passes
+  `args` to it.
+
+  `functions` is what the option `:host_functions` of `Vitrine.new/2` takes. So the test meets what plugins
+  meet: the function's name, its number of arguments, types and codecs, its context, and what becomes of an exception.
+
+  Answers `{:ok, result}`, with bytes, a number, or what a codec in the function's results makes of its bytes; with `nil` if
+  there are no results, and a list of several. Errors are those of loading and calling: `:link` for an unknown name or a
+  wrong number of arguments, `:guest_error` for `{:error, text}`, `:host_function` for what is raised.
+
+  ## Options
+
+    * `:context`, `:timeout` - those of `Vitrine.call/4`
+    * `:namespace` - that of the function, by default `"extism:host/user"`
+    * `:results` - how many results the plugin expects of a function without declared types, which are bytes. 1 by
+      default; 0 for one whose value nobody looks at
+
+  Arguments that do not fit the declared types raise `ArgumentError`.
+
+      iex> functions = %{"greet" => fn name, context -> [context.greeting, " ", name] end}
+      iex> Vitrine.Test.call_host_function(functions, "greet", ["Joe"], context: %{greeting: "hello"})
+      {:ok, "hello Joe"}
+      iex> {:error, error} = Vitrine.Test.call_host_function(functions, "greet", ["a", "b", "c"])
+      iex> error.reason
+      :link
+
+      iex> add = Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end)
+      iex> Vitrine.Test.call_host_function([add], "add", [40, 2])
+      {:ok, 42}
+  """
+  @spec call_host_function(map() | list(), String.t(), [term()], keyword()) ::
+          {:ok, term()} | {:error, Error.t()}
+  def call_host_function(functions, name, args, options \\ []) do
+    known = [:context, :timeout, namespace: "extism:host/user", results: 1]
+    {own, options} = options |> Keys.validate!(known) |> Keyword.split([:namespace, :results])
+    check!(name, args, own[:results])
+    functions = HostFunction.normalize(functions)
+    import = {own[:namespace], name}
+    {params, results} = types(functions, import, args, own[:results])
+    text = Text.caller(import, params, results)
+    functions = [passing(args, params) | functions]
+
+    with {:ok, plugin} <- Vitrine.new(text, name: "test", host_functions: functions) do
+      case Vitrine.trace(plugin, "call", "", options) do
+        {{:ok, _}, [_passed, %{reply: {:ok, values}}, _]} -> {:ok, decode(results, values)}
+        {_failed, [%{reply: :failed}, _]} -> wrong_arguments!(name, params, args)
+        {error, _events} -> error
+      end
+    end
+  end
+
+  defp check!(name, args, results) do
+    unless text?(name) and proper_list?(args) and is_integer(results) and results >= 0 do
+      raise ArgumentError,
+            "expected the name of a host function, a list of arguments and a number of :results, got: " <>
+              inspect({name, args, results})
+    end
+  end
+
+  defp passing(args, types),
+    do: HostFunction.new("arguments", [], types, fn -> unwrap(args) end, namespace: @namespace)
+
+  defp types(functions, import, args, results) do
+    case Enum.find(functions, &({&1.namespace, &1.name} == import)) do
+      %{params: params} when params != nil and length(params) != length(args) ->
+        wrong_arguments!(elem(import, 1), params, args)
+
+      %{params: params, results: results} when params != nil ->
+        {params, results}
+
+      _untyped_or_none ->
+        {Enum.map(args, fn _ -> :binary end), List.duplicate(:binary, results)}
+    end
+  end
+
+  defp wrong_arguments!(name, params, args) do
+    raise ArgumentError,
+          "expected arguments of the types #{inspect(params)} for the host function " <>
+            "#{inspect(name)}, got: #{inspect(args)}"
+  end
+
+  defp decode(types, values), do: types |> Enum.zip_with(values, &decode_one/2) |> unwrap()
+
+  defp decode_one(type, value) do
+    if Types.wasm(type) == type, do: value, else: elem(Codec.decode(type, value), 1)
+  end
+
+  defp unwrap([]), do: nil
+  defp unwrap([one]), do: one
+  defp unwrap(several), do: several
+end
