@@ -204,7 +204,7 @@ impl Instance {
     /// Drops an instance that is closed.
     pub(crate) fn end(self) {
         if self.store.data().is_light() {
-            self.store.end();
+            self.store.drop_here();
         }
     }
 

@@ -38,11 +38,6 @@ impl Backlog {
         admits
     }
 
-    /// Whether anything waits to be dropped.
-    fn is_behind(&self) -> bool {
-        self.0.lock().items > 0
-    }
-
     fn dropped(&self) {
         let mut waiting = self.0.lock();
         waiting.items -= 1;
@@ -125,15 +120,14 @@ impl<T: Send + 'static> Reaped<T> {
 }
 
 impl<T: Send + 'static> Reaped<T> {
-    /// Drops what is quickly dropped: here, if something waits for the reaper already. So who makes many
-    /// and loses them does not wait for a thread that others keep from running.
-    pub(crate) fn end(self) {
-        if self.backlog.as_ref().is_some_and(|b| b.is_behind()) {
-            let mut this = ManuallyDrop::new(self);
-            // SAFETY: nothing of it is used or dropped again.
-            let value = unsafe { ManuallyDrop::take(&mut this.value) };
-            drop(Item::new(value, this.backlog.take()));
-        }
+    /// Drops the value at once. To wake another thread for what is quickly dropped takes longer than that, and
+    /// who goes on would wait for one that others may keep from running.
+    pub(crate) fn drop_here(self) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: nothing of it is used or dropped again.
+        let value = unsafe { ManuallyDrop::take(&mut this.value) };
+        this.backlog = None;
+        drop(Item::new(value, None));
     }
 }
 
@@ -228,28 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_while_others_wait_for_the_reaper_is_dropped_at_once() {
+    fn what_is_dropped_here_waits_for_nobody_and_may_panic() {
         struct Thread(mpsc::Sender<std::thread::ThreadId>);
         impl Drop for Thread {
             fn drop(&mut self) {
                 let _ = self.0.send(std::thread::current().id());
             }
         }
-        let own = std::thread::current().id();
         let backlog = Arc::<Backlog>::default();
         let (tell, told) = mpsc::channel();
-        let end = || Reaped::counted(Thread(tell.clone()), backlog.clone()).end();
-        let (free, slow) = mpsc::channel();
-        reap(Slow(slow), None);
-        // For the reaper, as long as that is not behind.
-        end();
-        end();
-        assert_eq!(told.recv_timeout(LONG).unwrap(), own);
-        assert!(told.try_recv().is_err());
-        drop(free);
-        assert_ne!(told.recv_timeout(LONG).unwrap(), own);
-        settle();
-        assert!(!backlog.is_behind());
+        Reaped::counted(Thread(tell), backlog.clone()).drop_here();
+        assert_eq!(told.try_recv(), Ok(std::thread::current().id()));
+        Reaped::counted(Bad, backlog.clone()).drop_here();
+        assert_eq!(backlog.0.lock().items, 0);
+        assert_eq!(Arc::strong_count(&backlog), 1);
     }
 
     #[test]
