@@ -82,11 +82,16 @@ defmodule Vitrine.Loader do
   @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
     with {:ok, compiled} <- compile(source, options),
-         {:ok, plugin} <- plugin(compiled),
+         do: instantiate(compiled, compiled.settings.timeout)
+  end
+
+  @doc "A plugin with its instance, which is made within this time."
+  @spec instantiate(Compiled.t(), timeout()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def instantiate(compiled, within) do
+    with {:ok, plugin} <- plugin(compiled),
          frame = {plugin, nil, compiled.settings.context},
-         {:ok, _} <- Call.initialise(frame, plugin.timeout) do
-      {:ok, plugin}
-    end
+         {:ok, _} <- Call.initialise(frame, within),
+         do: {:ok, plugin}
   end
 
   @doc "A plugin without an instance: its first call makes one."

@@ -14,23 +14,18 @@ defmodule Vitrine.Pool.Version do
   @spec load(Vitrine.source(), keyword(), map()) :: {:ok, t()} | {:error, Error.t()}
   def load(source, options, vars) do
     with {:ok, compiled} <- Vitrine.compile(source, options),
-         {:ok, plugin} <- new(compiled, [], vars) do
+         version = %__MODULE__{compiled: compiled, vars: vars},
+         {:ok, plugin} <- instantiate(version, timeout(version)) do
       Vitrine.close(plugin)
-      {:ok, %__MODULE__{compiled: compiled, vars: vars}}
+      {:ok, version}
     end
   end
 
   @doc "Makes an instance within that time, which is not the timeout of its calls."
   @spec instantiate(t(), timeout()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def instantiate(version, within) do
-    with {:ok, plugin} <- new(version.compiled, [timeout: within], version.vars) do
-      {:ok, %{plugin | timeout: timeout(version)}}
-    end
-  end
-
-  defp new(compiled, options, vars) do
-    with {:ok, plugin} <- Vitrine.new(compiled, options) do
-      case put_vars(plugin, vars) do
+    with {:ok, plugin} <- Loader.instantiate(version.compiled, within) do
+      case put_vars(plugin, version.vars) do
         :ok -> {:ok, plugin}
         error -> Vitrine.close(plugin) && error
       end
