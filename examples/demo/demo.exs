@@ -133,13 +133,20 @@ defmodule Demo do
       end
 
     Process.sleep(300)
-    echo = load!("rust_minimal.wasm")
+    compiled = Vitrine.compile!(guest("wasm", "rust_minimal.wasm"))
+    echo = Vitrine.new!(compiled)
     line("spawn, send, receive", "median of 1000", time(median(&spawn_and_reply/0)))
 
     line(
       "another plugin's echo",
       "median of 1000",
       time(median(fn -> Vitrine.call!(echo, "echo", "hi") end))
+    )
+
+    line(
+      "a fresh one for each",
+      "median of 1000",
+      time(median(fn -> Vitrine.run!(compiled, "echo", "hi") end))
     )
 
     {microseconds, _} =
