@@ -201,13 +201,6 @@ impl Instance {
         (&mut self.store, &self.instance)
     }
 
-    /// Drops an instance that is closed.
-    pub(crate) fn end(self) {
-        if self.store.data().is_light() {
-            self.store.drop_here();
-        }
-    }
-
     /// Takes note of how much of the kernel's memory the last call used; whether it was much.
     pub(crate) fn note_peak(&mut self) -> bool {
         let peak = memory::take_large_peak(&mut *self.store);

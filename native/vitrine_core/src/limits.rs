@@ -27,10 +27,6 @@ impl Default for Limits {
     }
 }
 
-/// Bytes of memories that are unmapped, or zeroed to be used again, in some ten microseconds.
-const LIGHT: u64 = 2 << 20;
-const LIGHT_ELEMENTS: u64 = 10_000;
-
 /// For each module, also the kernel and the further instances of a command.
 const INSTANCES: usize = 16;
 const MEMORIES: usize = 16;
@@ -71,12 +67,6 @@ impl Limiter {
     /// From here on the plugin's own memories are counted.
     pub(crate) fn begin(&mut self) {
         self.phase = Phase::Instantiation;
-    }
-
-    /// Whether all that is used is given back in no time worth mentioning.
-    pub(crate) fn is_light(&self) -> bool {
-        let elements = self.limits.table_elements - self.elements_left;
-        self.share.bytes() <= LIGHT && elements <= LIGHT_ELEMENTS
     }
 
     /// After instantiation what is counted is growth, from the full budget.

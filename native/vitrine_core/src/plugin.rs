@@ -268,9 +268,8 @@ impl Plugin {
 
     /// Drops the instance: the next call begins with a fresh one. Variables are kept.
     pub fn reset(&self) -> Result<(), Error> {
-        if let Some(instance) = self.take_instance()? {
-            instance.end();
-        }
+        let instance = self.take_instance()?;
+        drop(instance);
         self.put_back(None);
         Ok(())
     }
@@ -341,9 +340,7 @@ impl Plugin {
             self.shared.control.cancel();
         }
         drop(slot);
-        if let Slot::Ready(instance) = before {
-            instance.end();
-        }
+        drop(before);
         if busy {
             self.shared.waker.wake_by_ref();
         }

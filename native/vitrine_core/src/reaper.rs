@@ -119,18 +119,6 @@ impl<T: Send + 'static> Reaped<T> {
     }
 }
 
-impl<T: Send + 'static> Reaped<T> {
-    /// Drops the value at once. To wake another thread for what is quickly dropped takes longer than that, and
-    /// who goes on would wait for one that others may keep from running.
-    pub(crate) fn drop_here(self) {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: nothing of it is used or dropped again.
-        let value = unsafe { ManuallyDrop::take(&mut this.value) };
-        this.backlog = None;
-        drop(Item::new(value, None));
-    }
-}
-
 impl<T: Send + 'static> Drop for Reaped<T> {
     fn drop(&mut self) {
         // SAFETY: this is the drop of its owner, so the value is not used again.
@@ -219,23 +207,6 @@ mod tests {
         settle();
         assert_eq!(count.0.load(SeqCst), 1);
         assert!(own.admits(&waker));
-    }
-
-    #[test]
-    fn what_is_dropped_here_waits_for_nobody_and_may_panic() {
-        struct Thread(mpsc::Sender<std::thread::ThreadId>);
-        impl Drop for Thread {
-            fn drop(&mut self) {
-                let _ = self.0.send(std::thread::current().id());
-            }
-        }
-        let backlog = Arc::<Backlog>::default();
-        let (tell, told) = mpsc::channel();
-        Reaped::counted(Thread(tell), backlog.clone()).drop_here();
-        assert_eq!(told.try_recv(), Ok(std::thread::current().id()));
-        Reaped::counted(Bad, backlog.clone()).drop_here();
-        assert_eq!(backlog.0.lock().items, 0);
-        assert_eq!(Arc::strong_count(&backlog), 1);
     }
 
     #[test]

@@ -40,13 +40,6 @@ impl HostState {
         })
     }
 
-    /// Whether the store is dropped in no time worth mentioning.
-    pub(crate) fn is_light(&self) -> bool {
-        let links = &self.shared.links;
-        let commands = self.world.commands.iter().any(|used| !used.is_empty());
-        self.limiter.is_light() && !links.long_steps && !commands && self.wasi.is_none()
-    }
-
     pub(crate) fn control(&self) -> &Control {
         &self.shared.control
     }

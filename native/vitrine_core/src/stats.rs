@@ -135,10 +135,6 @@ impl MemoryShare {
         MemoryShare { gauge, bytes: 0 }
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     pub(crate) fn grow(&mut self, bytes: u64) {
         self.bytes += bytes;
         let now = self.gauge.now.fetch_add(bytes, Relaxed) + bytes;
