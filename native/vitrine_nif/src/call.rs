@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
+use rustler::{Atom, Binary, Decoder, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step, Stream};
 
 use crate::plugin::PluginResource;
@@ -58,13 +58,24 @@ impl CallResource {
     }
 }
 
-type Plugin = ResourceArc<PluginResource>;
-type Parked = ResourceArc<CallResource>;
+/// A call that has been parked before, as the process has it.
+#[derive(Clone, Copy)]
+struct Parked<'a> {
+    term: Term<'a>,
+    resource: &'a CallResource,
+}
+
+impl<'a> Decoder<'a> for Parked<'a> {
+    fn decode(term: Term<'a>) -> NifResult<Self> {
+        let resource = term.decode()?;
+        Ok(Parked { term, resource })
+    }
+}
 
 #[rustler::nif]
 fn call_start<'a>(
     env: Env<'a>,
-    plugin: Plugin,
+    plugin: &PluginResource,
     function: Binary,
     input: Binary,
     timeout: Term<'a>,
@@ -72,7 +83,7 @@ fn call_start<'a>(
 ) -> NifResult<Term<'a>> {
     start(
         env,
-        &plugin,
+        plugin,
         function,
         input,
         options::call(timeout, log_level)?,
@@ -83,7 +94,7 @@ fn call_start<'a>(
 #[rustler::nif(schedule = "DirtyCpu")]
 fn call_start_dirty<'a>(
     env: Env<'a>,
-    plugin: Plugin,
+    plugin: &PluginResource,
     function: Binary,
     input: Binary,
     timeout: Term<'a>,
@@ -91,7 +102,7 @@ fn call_start_dirty<'a>(
 ) -> NifResult<Term<'a>> {
     start(
         env,
-        &plugin,
+        plugin,
         function,
         input,
         options::call(timeout, log_level)?,
@@ -101,7 +112,7 @@ fn call_start_dirty<'a>(
 
 fn start<'a>(
     env: Env<'a>,
-    plugin: &Plugin,
+    plugin: &PluginResource,
     function: Binary,
     input: Binary,
     options: vitrine_core::CallOptions,
@@ -119,28 +130,28 @@ fn start<'a>(
 #[rustler::nif]
 fn plugin_initialise<'a>(
     env: Env<'a>,
-    plugin: Plugin,
+    plugin: &PluginResource,
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
     let options = options::call(timeout, log_level)?;
-    Ok(initialise(env, &plugin, options, Slice::Normal))
+    Ok(initialise(env, plugin, options, Slice::Normal))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_initialise_dirty<'a>(
     env: Env<'a>,
-    plugin: Plugin,
+    plugin: &PluginResource,
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
     let options = options::call(timeout, log_level)?;
-    Ok(initialise(env, &plugin, options, Slice::Dirty))
+    Ok(initialise(env, plugin, options, Slice::Dirty))
 }
 
 fn initialise<'a>(
     env: Env<'a>,
-    plugin: &Plugin,
+    plugin: &PluginResource,
     options: vitrine_core::CallOptions,
     slice: Slice,
 ) -> Term<'a> {
@@ -151,38 +162,43 @@ fn initialise<'a>(
 }
 
 #[rustler::nif]
-fn call_resume<'a>(env: Env<'a>, call: Parked, reply: Term<'a>) -> NifResult<Term<'a>> {
+fn call_resume<'a>(env: Env<'a>, call: Parked<'a>, reply: Term<'a>) -> NifResult<Term<'a>> {
     resume(env, call, reply, Slice::Normal)
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn call_resume_dirty<'a>(env: Env<'a>, call: Parked, reply: Term<'a>) -> NifResult<Term<'a>> {
+fn call_resume_dirty<'a>(env: Env<'a>, call: Parked<'a>, reply: Term<'a>) -> NifResult<Term<'a>> {
     resume(env, call, reply, Slice::Dirty)
 }
 
-fn resume<'a>(env: Env<'a>, parked: Parked, reply: Term<'a>, slice: Slice) -> NifResult<Term<'a>> {
+fn resume<'a>(
+    env: Env<'a>,
+    parked: Parked<'a>,
+    reply: Term<'a>,
+    slice: Slice,
+) -> NifResult<Term<'a>> {
     let reply = decode_reply(reply)?;
-    let call = parked.take_parked()?;
+    let call = parked.resource.take_parked()?;
     Ok(step(env, call, Some(parked), slice, reply))
 }
 
 /// The output of a call that ended with `{:output, call}`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn call_output(env: Env<'_>, call: Parked) -> NifResult<Term<'_>> {
+fn call_output<'a>(env: Env<'a>, call: &CallResource) -> NifResult<Term<'a>> {
     let finished = call.take_finished()?;
     Ok(output(env, finished))
 }
 
 /// Whether a call that is parked has been cancelled meanwhile.
 #[rustler::nif]
-fn call_cancelled(call: Parked) -> bool {
+fn call_cancelled(call: &CallResource) -> bool {
     matches!(&*call.0.lock(), State::Parked(call) if call.is_cancelled())
 }
 
 /// Gives up a call that is parked, and with it the guest, or the output of one that has ended.
 /// Nothing if it is in a slice.
 #[rustler::nif]
-fn call_drop(call: Parked) -> Atom {
+fn call_drop(call: &CallResource) -> Atom {
     let state = std::mem::replace(&mut *call.0.lock(), State::Taken);
     // What it had is given back without the lock.
     drop(state);
@@ -221,7 +237,7 @@ fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
 fn step<'a>(
     env: Env<'a>,
     mut call: Call,
-    parked: Option<Parked>,
+    parked: Option<Parked<'a>>,
     slice: Slice,
     reply: Option<Reply>,
 ) -> Term<'a> {
@@ -231,7 +247,7 @@ fn step<'a>(
     }
     match step {
         Step::Done(finished) => end(env, finished, parked, slice),
-        Step::SliceOver => (atoms::slice(), park(parked, call)).encode(env),
+        Step::SliceOver => (atoms::slice(), park(env, parked, call)).encode(env),
         Step::Waiting(left) => wait(env, parked, call, left),
         Step::Parked(Request::HostFunction {
             index,
@@ -245,7 +261,7 @@ fn step<'a>(
             let next = next(&call);
             (
                 atoms::host_function(),
-                park(parked, call),
+                park(env, parked, call),
                 index,
                 args,
                 results,
@@ -257,7 +273,7 @@ fn step<'a>(
             let (message, next) = (bytes::give(env, message), next(&call));
             (
                 atoms::log(),
-                park(parked, call),
+                park(env, parked, call),
                 level as i32,
                 message,
                 next,
@@ -270,12 +286,12 @@ fn step<'a>(
                 Stream::Stderr => atoms::stderr(),
             };
             let (text, next) = (bytes::give(env, text), next(&call));
-            (atoms::print(), park(parked, call), stream, text, next).encode(env)
+            (atoms::print(), park(env, parked, call), stream, text, next).encode(env)
         }
         Step::Parked(Request::Http(request)) => {
             let left = milliseconds(env, call.time_left());
             let (request, next) = (http::encode(env, request), next(&call));
-            (atoms::http(), park(parked, call), request, left, next).encode(env)
+            (atoms::http(), park(env, parked, call), request, left, next).encode(env)
         }
     }
 }
@@ -288,30 +304,32 @@ fn next(call: &Call) -> Atom {
     }
 }
 
-fn park(parked: Option<Parked>, call: Call) -> Parked {
+fn park<'a>(env: Env<'a>, parked: Option<Parked<'a>>, call: Call) -> Term<'a> {
+    keep(env, parked, State::Parked(call))
+}
+
+fn keep<'a>(env: Env<'a>, parked: Option<Parked<'a>>, state: State) -> Term<'a> {
     match parked {
-        Some(parked) => {
-            *parked.0.lock() = State::Parked(call);
-            parked
+        Some(Parked { term, resource }) => {
+            *resource.0.lock() = state;
+            term
         }
-        None => ResourceArc::new(CallResource(Mutex::new(State::Parked(call)))),
+        None => ResourceArc::new(CallResource(Mutex::new(state))).encode(env),
     }
 }
 
-fn end<'a>(env: Env<'a>, mut finished: Finished, parked: Option<Parked>, slice: Slice) -> Term<'a> {
+fn end<'a>(
+    env: Env<'a>,
+    mut finished: Finished,
+    parked: Option<Parked<'a>>,
+    slice: Slice,
+) -> Term<'a> {
     let large = finished.output().is_ok_and(|output| output.len() > LARGE);
     if !large || slice == Slice::Dirty {
         return output(env, finished);
     }
-    let state = State::Finished(finished);
-    let parked = match parked {
-        Some(parked) => {
-            *parked.0.lock() = state;
-            parked
-        }
-        None => ResourceArc::new(CallResource(Mutex::new(state))),
-    };
-    (atoms::output(), parked).encode(env)
+    let kept = keep(env, parked, State::Finished(finished));
+    (atoms::output(), kept).encode(env)
 }
 
 fn output<'a>(env: Env<'a>, mut finished: Finished) -> Term<'a> {
@@ -321,15 +339,20 @@ fn output<'a>(env: Env<'a>, mut finished: Finished) -> Term<'a> {
     }
 }
 
-fn wait<'a>(env: Env<'a>, parked: Option<Parked>, call: Call, left: Option<Duration>) -> Term<'a> {
+fn wait<'a>(
+    env: Env<'a>,
+    parked: Option<Parked<'a>>,
+    call: Call,
+    left: Option<Duration>,
+) -> Term<'a> {
     static WAKES: AtomicU64 = AtomicU64::new(0);
     let (to, id) = (env.pid(), WAKES.fetch_add(1, Relaxed));
     if !call.arm(Box::new(move || reply::wake(to, id))) {
-        return (atoms::slice(), park(parked, call)).encode(env);
+        return (atoms::slice(), park(env, parked, call)).encode(env);
     }
     (
         atoms::wait(),
-        park(parked, call),
+        park(env, parked, call),
         id,
         milliseconds(env, left),
     )

@@ -18,7 +18,7 @@ impl Resource for LinksResource {}
 #[rustler::nif(schedule = "DirtyCpu")]
 fn link<'a>(
     env: Env<'a>,
-    modules: Vec<(String, ResourceArc<CompiledModule>)>,
+    modules: Vec<(String, &CompiledModule)>,
     main: usize,
     options: LinkTerm<'a>,
 ) -> NifResult<Term<'a>> {

@@ -19,20 +19,20 @@ impl Resource for PluginResource {}
 #[rustler::nif]
 fn plugin_new<'a>(
     env: Env<'a>,
-    links: ResourceArc<LinksResource>,
+    links: &LinksResource,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
-    new(env, &links, options)
+    new(env, links, options)
 }
 
 /// The same, with options that take long to copy.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_new_dirty<'a>(
     env: Env<'a>,
-    links: ResourceArc<LinksResource>,
+    links: &LinksResource,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
-    new(env, &links, options)
+    new(env, links, options)
 }
 
 fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifResult<Term<'a>> {
@@ -44,7 +44,7 @@ fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifR
 
 /// The variables, as a map of binaries.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn plugin_vars(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> NifResult<Term<'_>> {
+fn plugin_vars<'a>(env: Env<'a>, plugin: &PluginResource) -> NifResult<Term<'a>> {
     let vars = plugin.0.vars().into_iter();
     let pairs: Vec<_> = vars
         .map(|(key, value)| ((*key).encode(env), bytes::share(env, value)))
@@ -54,12 +54,12 @@ fn plugin_vars(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> NifResult<T
 
 /// Another number after each change of the variables.
 #[rustler::nif]
-fn plugin_vars_version(plugin: ResourceArc<PluginResource>) -> u64 {
+fn plugin_vars_version(plugin: &PluginResource) -> u64 {
     plugin.0.vars_version()
 }
 
 #[rustler::nif]
-fn plugin_stats(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+fn plugin_stats<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     StatsTerm::new(env, plugin.0.stats()).encode(env)
 }
 
@@ -67,7 +67,7 @@ fn plugin_stats(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_put_vars<'a>(
     env: Env<'a>,
-    plugin: ResourceArc<PluginResource>,
+    plugin: &PluginResource,
     vars: Vec<(String, Binary<'a>)>,
 ) -> Term<'a> {
     let vars = vars.into_iter();
@@ -80,29 +80,26 @@ fn plugin_put_vars<'a>(
 
 /// Takes `{key, value | nil}` pairs.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn plugin_put_config(
-    plugin: ResourceArc<PluginResource>,
-    changes: Vec<(String, Option<String>)>,
-) -> Atom {
+fn plugin_put_config(plugin: &PluginResource, changes: Vec<(String, Option<String>)>) -> Atom {
     plugin.0.put_config(changes);
     atoms::ok()
 }
 
 /// `{stdout, stderr}`, what was captured since the last time.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn plugin_take_printed(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+fn plugin_take_printed<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     let [stdout, stderr] = plugin.0.take_printed();
     (bytes::give(env, stdout), bytes::give(env, stderr)).encode(env)
 }
 
 #[rustler::nif]
-fn plugin_fuel_used(plugin: ResourceArc<PluginResource>) -> u64 {
+fn plugin_fuel_used(plugin: &PluginResource) -> u64 {
     plugin.0.fuel_used()
 }
 
 /// Whether there is a plugin function of this name: no parameters, no result or a return code.
 #[rustler::nif]
-fn plugin_function(plugin: ResourceArc<PluginResource>, name: Binary) -> bool {
+fn plugin_function(plugin: &PluginResource, name: Binary) -> bool {
     let name = std::str::from_utf8(name.as_slice()).ok();
     let kind = name.and_then(|name| plugin.0.main().export(name));
     matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
@@ -110,25 +107,25 @@ fn plugin_function(plugin: ResourceArc<PluginResource>, name: Binary) -> bool {
 
 /// The names of all plugin functions.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn plugin_functions(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+fn plugin_functions<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     let functions = plugin.0.main().functions();
     functions.encode(env)
 }
 
 /// Whether no call runs.
 #[rustler::nif]
-fn plugin_idle(plugin: ResourceArc<PluginResource>) -> bool {
+fn plugin_idle(plugin: &PluginResource) -> bool {
     plugin.0.is_idle()
 }
 
 #[rustler::nif]
-fn plugin_cancel(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Atom {
+fn plugin_cancel(env: Env<'_>, plugin: &PluginResource) -> Atom {
     reply::on_scheduler(env, || plugin.0.cancel());
     atoms::ok()
 }
 
 #[rustler::nif]
-fn plugin_reset(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
+fn plugin_reset<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     match plugin.0.reset() {
         Ok(()) => atoms::ok().encode(env),
         Err(e) => error::encode(env, &e),
@@ -136,7 +133,7 @@ fn plugin_reset(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Term<'_> {
 }
 
 #[rustler::nif]
-fn plugin_close(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> Atom {
+fn plugin_close(env: Env<'_>, plugin: &PluginResource) -> Atom {
     reply::on_scheduler(env, || plugin.0.close());
     atoms::ok()
 }

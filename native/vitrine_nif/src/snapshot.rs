@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Encoder, Env, ResourceArc, Term};
+use rustler::{Atom, Encoder, Env, Term};
 
 use crate::plugin::PluginResource;
 use crate::reply::Asker;
@@ -11,7 +11,7 @@ use crate::{atoms, bytes, error};
 /// Answers `{:vitrine_reply, id, {:ok, module} | {:error, details}}`, and the plugin has no
 /// instance any more.
 #[rustler::nif]
-fn plugin_snapshot(env: Env<'_>, plugin: ResourceArc<PluginResource>, id: Term) -> Atom {
+fn plugin_snapshot(env: Env<'_>, plugin: &PluginResource, id: Term) -> Atom {
     let (asker, plugin) = (Asker::new(env, id), Arc::clone(&plugin.0));
     vitrine_core::submit(move || {
         let taken = plugin.take_snapshot();
