@@ -115,12 +115,17 @@ defmodule Vitrine.Call do
     {plugin, _, context} = frame
     function = elem(plugin.host_functions, index)
 
+    # Without anybody to tell it to there is nothing that raises, and nothing to be made for them.
     {reply, failure} =
-      guard(call, fn ->
-        Trace.host_call(frame, :host_function, %{name: function.name, args: args}, fn ->
-          HostFunction.run(function, args, results, context)
+      if Trace.observed?(plugin) do
+        guard(call, fn ->
+          Trace.host_call(frame, :host_function, %{name: function.name, args: args}, fn ->
+            HostFunction.run(function, args, results, context)
+          end)
         end)
-      end)
+      else
+        HostFunction.run(function, args, results, context)
+      end
 
     call |> resume(reply, scheduler, plugin) |> continue(frame, failure)
   end

@@ -28,6 +28,7 @@ mod exports;
 mod fuel;
 mod fuse;
 mod host_function;
+mod host_import;
 pub mod html;
 mod initialise;
 mod inspection;

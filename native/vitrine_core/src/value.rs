@@ -53,3 +53,15 @@ impl ValueType {
         }
     }
 }
+
+impl Value {
+    pub(crate) fn ty(&self) -> ValueType {
+        match self {
+            Value::I32(_) => ValueType::I32,
+            Value::I64(_) => ValueType::I64,
+            Value::F32(_) => ValueType::F32,
+            Value::F64(_) => ValueType::F64,
+            Value::Bytes(_) => ValueType::Bytes,
+        }
+    }
+}

@@ -15,7 +15,7 @@ use crate::abi::ENV;
 use crate::command;
 use crate::compiled::Compiled;
 use crate::error::{Error, Reason};
-use crate::host_function::{HostFunction, invoke};
+use crate::host_function::HostFunction;
 use crate::making::Making;
 use crate::platform::Platform;
 use crate::state::HostState;
@@ -327,21 +327,19 @@ impl Linking<'_> {
         {
             return Ok(());
         }
-        let import = Arc::new(function.import(&self.platform.engine, index, &wanted)?);
+        let import = function.import(&self.platform.engine, index, &wanted)?;
         if self.host_types.insert(index, wanted.clone()).is_some() {
             return Err(unlinkable(format!(
                 "{}::{} is imported as functions of different types",
                 function.namespace, function.name
             )));
         }
-        self.linker
-            .func_new_async(
+        import
+            .define(
+                &mut self.linker,
                 &function.namespace,
                 &function.name,
                 wanted,
-                move |caller, params, results| {
-                    Box::new(invoke(caller, import.clone(), params, results))
-                },
             )
             .map_err(|e| incompatible(&e, ""))?;
         Ok(())

@@ -75,6 +75,28 @@ fn a_reply_may_be_an_error_for_the_guest_or_the_end_of_it() {
 }
 
 #[test]
+fn a_reply_has_the_values_that_the_import_wants() {
+    let plugin = plugin();
+    for values in [
+        vec![],
+        vec![Value::I64(1 << 40)],
+        vec![Value::I32(1)],
+        vec![Value::Bytes(b"a".to_vec()), Value::Bytes(b"b".to_vec())],
+    ] {
+        let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
+        parked(&mut call, None);
+        let error = answer(call, Slice::Normal, Reply::Values(values)).unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("ask was answered with values of other types"),
+            "{error}"
+        );
+    }
+    assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
+}
+
+#[test]
 fn a_large_argument_is_copied_on_a_dirty_slice() {
     let plugin = plugin();
     let input = vec![1; LARGE + 1];

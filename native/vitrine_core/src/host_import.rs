@@ -1,0 +1,161 @@
+//! A host function as a module imports it, and its call on the guest's side.
+
+use std::sync::Arc;
+
+use wasmtime::{Caller, FuncType, Linker, Result, Val};
+
+use crate::control::{LARGE, Reply, Request};
+use crate::error::Stop;
+use crate::kernel_memory as memory;
+use crate::plugin::Shared;
+use crate::state::HostState;
+use crate::value::{Value, ValueType};
+
+/// A host function as a module imports it.
+pub(crate) struct Import {
+    /// The index in the embedder's list.
+    pub(crate) index: usize,
+    pub(crate) name: String,
+    pub(crate) params: Vec<ValueType>,
+    pub(crate) results: Vec<ValueType>,
+}
+
+impl Import {
+    /// Defines the function in `linker`, with the type that was checked.
+    pub(crate) fn define(
+        self,
+        linker: &mut Linker<HostState>,
+        namespace: &str,
+        name: &str,
+        ty: FuncType,
+    ) -> Result<()> {
+        let import = Arc::new(self);
+        if import.is_plain() {
+            linker.func_wrap_async(
+                namespace,
+                name,
+                move |caller: Caller<'_, HostState>, (param,): (i64,)| {
+                    let import = import.clone();
+                    Box::new(async move {
+                        let mut results = [Val::I64(0)];
+                        invoke(caller, &import, &[Val::I64(param)], &mut results).await?;
+                        results[0].i64().ok_or_else(|| import.mistyped())
+                    })
+                },
+            )?;
+        } else {
+            linker.func_new_async(namespace, name, ty, move |caller, params, results| {
+                let import = import.clone();
+                Box::new(async move { invoke(caller, &import, params, results).await })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether it takes one block and gives one, as most do: Wasmtime calls a function cheaper whose type it
+    /// knows beforehand.
+    fn is_plain(&self) -> bool {
+        self.params == [ValueType::Bytes] && self.results == [ValueType::Bytes]
+    }
+
+    fn mistyped(&self) -> wasmtime::Error {
+        let message = format!("{} was answered with values of other types", self.name);
+        Stop::Abi(message).into()
+    }
+}
+
+/// Runs on the fiber: parks it while the embedder runs the function.
+async fn invoke(
+    mut caller: Caller<'_, HostState>,
+    import: &Import,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<()> {
+    let shared = caller.data().shared.clone();
+    let args = arguments(&mut caller, &shared, import, params).await?;
+    let request = Request::HostFunction {
+        index: import.index,
+        args,
+        results: import.results.len(),
+    };
+    match shared.control.ask(request).await? {
+        Reply::Values(values) => {
+            if !values
+                .iter()
+                .map(Value::ty)
+                .eq(import.results.iter().copied())
+            {
+                return Err(import.mistyped());
+            }
+            for (result, value) in results.iter_mut().zip(values) {
+                *result = write(&mut caller, value)?;
+            }
+        }
+        Reply::Error(text) => {
+            memory::set_error(&mut caller, &text)?;
+            for (result, ty) in results.iter_mut().zip(&import.results) {
+                *result = ty.zero();
+            }
+        }
+        Reply::Failed | Reply::Http(_) | Reply::Timeout => {
+            return Err(Stop::HostFunction(import.name.clone()).into());
+        }
+    }
+    Ok(())
+}
+
+/// Copies of the arguments. Together they must not be larger than an output may be: one block can be many of
+/// them.
+async fn arguments(
+    caller: &mut Caller<'_, HostState>,
+    shared: &Shared,
+    import: &Import,
+    params: &[Val],
+) -> Result<Vec<Value>> {
+    let (mut args, mut bytes) = (Vec::with_capacity(params.len()), 0);
+    for (at, (param, ty)) in params.iter().zip(&import.params).enumerate() {
+        args.push(match (param, ty) {
+            (Val::I64(handle), ValueType::Bytes) => {
+                let what = || format!("argument {at} of {}", import.name);
+                let block = memory::block(caller, *handle, what)?;
+                bytes += block.len();
+                import.check(bytes, shared.limits.output)?;
+                if bytes > LARGE {
+                    shared.control.on_dirty().await;
+                }
+                // The guest waits: it is there still.
+                Value::Bytes(memory::bytes(caller, block).to_vec())
+            }
+            (Val::I32(v), _) => Value::I32(*v),
+            (Val::I64(v), _) => Value::I64(*v),
+            (Val::F32(bits), _) => Value::F32(f32::from_bits(*bits)),
+            (Val::F64(bits), _) => Value::F64(f64::from_bits(*bits)),
+            // Linking admits numbers alone.
+            _ => return Err(Stop::Abi(format!("{} takes numbers only", import.name)).into()),
+        });
+    }
+    Ok(args)
+}
+
+impl Import {
+    fn check(&self, bytes: usize, limit: u64) -> Result<()> {
+        if bytes as u64 <= limit {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(Stop::Abi(format!(
+            "the arguments of {name} have more than {limit} bytes together, the limit, which is that of outputs"
+        ))
+        .into())
+    }
+}
+
+fn write(caller: &mut Caller<'_, HostState>, value: Value) -> Result<Val> {
+    Ok(match value {
+        Value::I32(v) => Val::I32(v),
+        Value::I64(v) => Val::I64(v),
+        Value::F32(v) => Val::F32(v.to_bits()),
+        Value::F64(v) => Val::F64(v.to_bits()),
+        Value::Bytes(bytes) => Val::I64(memory::alloc(caller, &bytes)?),
+    })
+}
