@@ -553,11 +553,7 @@ defmodule Vitrine do
       :ok
   """
   @spec reset(callable()) :: :ok | {:error, Error.t()}
-  def reset(%Plugin{ref: ref, name: name}) do
-    with {:error, details} <- Native.plugin_reset(ref) do
-      {:error, Error.from_native(details, plugin: name)}
-    end
-  end
+  def reset(%Plugin{} = plugin), do: answered(plugin, Native.plugin_reset(plugin.ref))
 
   def reset(server), do: ask(server, :reset)
 
@@ -581,21 +577,18 @@ defmodule Vitrine do
   Puts these variables in the place of all that the plugin has.
 
   Answers `:vars` if they are larger than the manifest's `memory.max_var_bytes`; then nothing is
-  changed. A call that is under way sees the new ones.
+  changed. `:closed` after `close/1`. A call that is under way sees the new ones.
   """
   @spec put_vars(callable(), %{optional(String.t()) => binary()}) :: :ok | {:error, Error.t()}
-  def put_vars(%Plugin{ref: ref, name: name}, vars) do
-    with {:error, details} <- Native.plugin_put_vars(ref, Options.vars!(vars)) do
-      {:error, Error.from_native(details, plugin: name)}
-    end
-  end
+  def put_vars(%Plugin{} = plugin, vars),
+    do: answered(plugin, Native.plugin_put_vars(plugin.ref, Options.vars!(vars)))
 
   def put_vars(server, vars),
     do: ask(server, {:put_vars, Map.new(Options.vars!(vars))})
 
   @doc """
   Changes the plugin's configuration: merges a map of strings into it, where `nil` deletes a key.
-  The plugin finds the new values from its next `config_get` on.
+  The plugin finds the new values from its next `config_get` on. `:closed` after `close/1`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, config: %{"a" => "1"})
       iex> Vitrine.put_config(plugin, %{"a" => nil, "b" => "2"})
@@ -603,8 +596,8 @@ defmodule Vitrine do
   """
   @spec put_config(callable(), %{optional(String.t()) => String.t() | nil}) ::
           :ok | {:error, Error.t()}
-  def put_config(%Plugin{ref: ref}, changes),
-    do: Native.plugin_put_config(ref, Options.config_changes!(changes))
+  def put_config(%Plugin{} = plugin, changes),
+    do: answered(plugin, Native.plugin_put_config(plugin.ref, Options.config_changes!(changes)))
 
   def put_config(server, changes),
     do: ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
@@ -653,6 +646,11 @@ defmodule Vitrine do
   @spec close(callable()) :: :ok
   def close(%Plugin{ref: ref}), do: Native.plugin_close(ref)
   def close(server), do: server |> Argument.callable!() |> Server.close()
+
+  defp answered(_plugin, :ok), do: :ok
+
+  defp answered(plugin, {:error, details}),
+    do: {:error, Error.from_native(details, plugin: plugin.name)}
 
   defp ask(server, question), do: server |> Argument.callable!() |> Server.ask(question)
 end

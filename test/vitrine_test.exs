@@ -468,6 +468,16 @@ defmodule VitrineTest do
       assert reason(Vitrine.reset(plugin)) == :closed
       assert Vitrine.close(plugin) == :ok
     end
+
+    test "leaves variables and statistics to be read, and nothing to be changed" do
+      plugin = guest!("rust")
+      :ok = Vitrine.put_vars(plugin, %{"k" => "v"})
+      :ok = Vitrine.close(plugin)
+      assert reason(Vitrine.put_vars(plugin, %{"k" => "other"})) == :closed
+      assert reason(Vitrine.put_config(plugin, %{"k" => "other"})) == :closed
+      assert Vitrine.vars(plugin) == %{"k" => "v"}
+      assert Vitrine.stats(plugin).calls == 0
+    end
   end
 
   describe "function_exists?/2" do

@@ -234,7 +234,7 @@ impl Plugin {
             Slot::Busy => Err(busy()),
             Slot::Closed => {
                 *slot = Slot::Closed;
-                Err(Error::new(Reason::Closed, "the plugin was closed"))
+                Err(closed())
             }
         }
     }
@@ -296,6 +296,7 @@ impl Plugin {
 
     /// Puts these variables in the place of those that are there.
     pub fn put_vars(&self, vars: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        self.refuse_if_closed()?;
         let vars = vars.into_iter().collect();
         // What was there before is dropped when the lock is free again.
         let put = self.shared.vars.lock().replace(vars);
@@ -304,13 +305,22 @@ impl Plugin {
     }
 
     /// Sets or, without a value, deletes keys of the configuration, from the next `config_get` on.
-    pub fn put_config(&self, changes: Vec<(String, Option<String>)>) {
+    pub fn put_config(&self, changes: Vec<(String, Option<String>)>) -> Result<(), Error> {
+        self.refuse_if_closed()?;
         let mut config = self.shared.config.write();
         for (key, value) in changes {
             match value {
                 Some(value) => config.insert(key, value),
                 None => config.remove(&key),
             };
+        }
+        Ok(())
+    }
+
+    fn refuse_if_closed(&self) -> Result<(), Error> {
+        match *self.slot.lock() {
+            Slot::Closed => Err(closed()),
+            _ => Ok(()),
         }
     }
 
@@ -345,6 +355,10 @@ impl Plugin {
             self.shared.waker.wake_by_ref();
         }
     }
+}
+
+fn closed() -> Error {
+    Error::new(Reason::Closed, "the plugin was closed")
 }
 
 fn busy() -> Error {

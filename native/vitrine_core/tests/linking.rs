@@ -414,6 +414,54 @@ fn what_is_missing_is_named_with_the_chain_of_imports_that_needs_it() {
 }
 
 #[test]
+fn what_is_missing_is_told_all_at_once_with_what_would_be_right() {
+    let own = r#"(import "extism:host/user" "one" (func)) (import "env" "two" (func (param i64)))"#;
+    assert_eq!(
+        refused(&[("main", &format!("(module {own})"))]),
+        "unknown imports: extism:host/user::one, env::two; is a host function missing from host_functions?"
+    );
+    // Where the accessors of the kernel become code of the module, too.
+    let fused = format!(
+        r#"(module {own} (import "extism:host/env" "load_u8" (func $load (param i64) (result i32)))
+            (import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))
+            (import "extism:host/env" "later" (func))
+            (func (export "run") (drop (call $load (i64.const 0)))))"#
+    );
+    assert_eq!(
+        refused(&[("main", &fused)]),
+        "unknown imports: extism:host/user::one, env::two, wasi_snapshot_preview1::random_get, \
+         extism:host/env::later; is a host function missing from host_functions?; \
+         the plugin needs WASI: give wasi: true; this version of the Extism ABI has no such function"
+    );
+}
+
+#[test]
+fn of_much_that_is_missing_some_is_told() {
+    let many = |count: usize| {
+        let imports = (0..count).map(|i| format!(r#"(import "a" "{i}" (func))"#));
+        refused(&[("main", &format!("(module {})", imports.collect::<String>()))])
+    };
+    assert!(many(10).contains("a::8, a::9; is a"), "{}", many(10));
+    assert!(
+        many(11).contains("a::8, a::9 and more; is a"),
+        "{}",
+        many(11)
+    );
+    assert_eq!(many(5000), many(11));
+    let long = "x".repeat(50_000);
+    let text = format!(r#"(module (import "a" "{long}" (func)) (import "a" "b" (func)))"#);
+    let message = refused(&[("main", &text)]);
+    assert!(
+        message.len() < 1000 && message.contains(", a::b"),
+        "{message}"
+    );
+    // What is no function ends the search: nothing can be put in its place.
+    let text = r#"(module (import "a" "m" (memory 1)) (import "a" "f" (func)))"#;
+    let message = refused(&[("main", text)]);
+    assert!(message.contains("unknown import: a::m;"), "{message}");
+}
+
+#[test]
 fn functions_of_other_types_are_refused() {
     let message = refused(&[
         ("main", r#"(module (import "a" "f" (func (param i32))))"#),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{ExportKind, Plugin};
+use vitrine_core::{Error, ExportKind, Plugin};
 
 use crate::links::LinksResource;
 use crate::options::PluginTerm;
@@ -72,17 +72,25 @@ fn plugin_put_vars<'a>(
 ) -> Term<'a> {
     let vars = vars.into_iter();
     let vars = vars.map(|(key, value)| (key, value.as_slice().to_vec()));
-    match plugin.0.put_vars(vars.collect()) {
-        Ok(()) => atoms::ok().encode(env),
-        Err(e) => error::encode(env, &e),
-    }
+    done(env, plugin.0.put_vars(vars.collect()))
 }
 
 /// Takes `{key, value | nil}` pairs.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn plugin_put_config(plugin: &PluginResource, changes: Vec<(String, Option<String>)>) -> Atom {
-    plugin.0.put_config(changes);
-    atoms::ok()
+fn plugin_put_config<'a>(
+    env: Env<'a>,
+    plugin: &PluginResource,
+    changes: Vec<(String, Option<String>)>,
+) -> Term<'a> {
+    done(env, plugin.0.put_config(changes))
+}
+
+/// `:ok` or an error.
+fn done<'a>(env: Env<'a>, result: Result<(), Error>) -> Term<'a> {
+    match result {
+        Ok(()) => atoms::ok().encode(env),
+        Err(e) => error::encode(env, &e),
+    }
 }
 
 /// `{stdout, stderr}`, what was captured since the last time.
@@ -126,10 +134,7 @@ fn plugin_cancel(env: Env<'_>, plugin: &PluginResource) -> Atom {
 
 #[rustler::nif]
 fn plugin_reset<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
-    match plugin.0.reset() {
-        Ok(()) => atoms::ok().encode(env),
-        Err(e) => error::encode(env, &e),
-    }
+    done(env, plugin.0.reset())
 }
 
 #[rustler::nif]

@@ -5,13 +5,15 @@ mod fused;
 mod order;
 mod resolve;
 mod trampoline;
+mod unknown;
 
 use std::sync::Arc;
 
 use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport};
 
-pub(crate) use resolve::{unknown_import, unlinkable};
+pub(crate) use resolve::unlinkable;
 pub(crate) use trampoline::Trampolines;
+pub(crate) use unknown::unknown_imports;
 
 use crate::abi::{self, ENV};
 use crate::compiled::Compiled;

@@ -4,13 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::{
-    ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport, UnknownImportError,
-};
+use wasmtime::{ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport};
 
-use super::fused;
 use super::order::{Edges, order, path};
-use super::{LinkedModule, Links, Modules, Source, Trampolines, canonical, fits};
+use super::{LinkedModule, Links, Modules, Source, Trampolines, canonical, fits, fused, unknown};
 use crate::abi::ENV;
 use crate::command;
 use crate::compiled::Compiled;
@@ -20,7 +17,6 @@ use crate::making::Making;
 use crate::platform::Platform;
 use crate::state::HostState;
 use crate::state_exports;
-use crate::wasi;
 
 /// More would only be an attack.
 const MAX_MODULES: usize = 32;
@@ -193,9 +189,8 @@ impl Linking<'_> {
         let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
         let mut pre = None;
         if sources.iter().all(own) && !sources.iter().any(is_command) {
-            pre = self
-                .check(compiled, &sources)
-                .map_err(|e| incompatible(&e, &way))?;
+            let check = |linker: &_| self.check(linker, compiled, &sources);
+            pre = check(&self.linker).map_err(|e| unknown::or(e, &self.linker, check, &way))?;
         }
         if compiled.fused {
             sources.push(fused::source(self.platform, compiled, &sources));
@@ -213,14 +208,15 @@ impl Linking<'_> {
     /// Checks imports that the linker has; all of it resolved, where it has what they will be.
     fn check(
         &self,
+        linker: &Linker<HostState>,
         compiled: &Compiled,
         sources: &[Source],
     ) -> wasmtime::Result<Option<InstancePre<HostState>>> {
         if compiled.fused {
-            fused::check(self.platform, &self.linker, &compiled.module)?;
+            fused::check(self.platform, linker, &compiled.module)?;
             return Ok(None);
         }
-        let checked = self.linker.instantiate_pre(&compiled.module)?;
+        let checked = linker.instantiate_pre(&compiled.module)?;
         // The linker has only stand-ins for the kernel's functions.
         let kernel = |source: &Source| matches!(source, Source::Kernel(_));
         Ok((!sources.iter().any(kernel)).then_some(checked))
@@ -350,21 +346,8 @@ fn is_command(source: &Source) -> bool {
     matches!(source, Source::Linker { namespace, .. } if namespace.starts_with("vitrine:"))
 }
 
-fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
-    match error.downcast_ref::<UnknownImportError>() {
-        Some(unknown) => unknown_import(unknown.module(), unknown.name(), way),
-        None => unlinkable(format!("{error:#}{way}")),
-    }
-}
-
-/// An import that is nowhere, of a module that the main one imports from along the `way`.
-pub(crate) fn unknown_import(namespace: &str, name: &str, way: &str) -> Error {
-    let hint = match namespace {
-        wasi::NAMESPACE => "the plugin needs WASI: give wasi: true",
-        ENV => "this version of the Extism ABI has no such function",
-        _ => "is a host function missing from host_functions?",
-    };
-    unlinkable(format!("unknown import: {namespace}::{name}{way}; {hint}"))
+pub(super) fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
+    unlinkable(format!("{error:#}{way}"))
 }
 
 pub(crate) fn unlinkable(message: String) -> Error {
