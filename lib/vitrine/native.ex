@@ -38,6 +38,7 @@ defmodule Vitrine.Native do
   def plugin_cancel(_plugin), do: error()
   def plugin_reset(_plugin), do: error()
   def plugin_close(_plugin), do: error()
+  def plugin_tie(_plugin), do: error()
   def plugin_vars(_plugin), do: error()
   def plugin_put_vars(_plugin, _vars), do: error()
   def plugin_put_config(_plugin, _changes), do: error()

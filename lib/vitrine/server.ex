@@ -13,7 +13,7 @@ defmodule Vitrine.Server do
   nearly always the whole of it; a call that takes longer, or calls a host function, goes on in
   the process that made it. So host functions run in the caller, `self()` is the caller, and the
   server answers while a plugin works. If the caller dies, its call ends with it and the server
-  goes on with the next. A caller on another node is stood in for by a process on the server's.
+  goes on with the next; if the server ends, for whatever reason, the call is `:cancelled`. A caller on another node is stood in for by a process on the server's.
 
   `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2`,
   `Vitrine.stats/1`, `Vitrine.close/1` and the others take a server as they take a plugin: a pid or any
@@ -25,7 +25,7 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.{Argument, Status}
+  alias Vitrine.{Argument, Native, Status}
   alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
 
   # How long a server may take to tell of itself, in milliseconds.
@@ -168,6 +168,8 @@ defmodule Vitrine.Server do
     stamps = options.watch && Watch.stamps(options.source)
 
     with {:ok, plugin} <- Vitrine.new(options.source, options.plugin),
+         # So that its calls, which are their callers' work, end with this process, also if that is killed.
+         true = Native.plugin_tie(plugin.ref),
          :ok <- Vars.restore(options.vars, plugin) do
       if options.watch, do: Watch.start_link(options.source, options.watch, plugin.name, stamps)
 
@@ -252,7 +254,9 @@ defmodule Vitrine.Server do
   @impl true
   def terminate(reason, state) do
     state = Drain.run(state, reason)
+    # Before the variables are saved, which may take longer than the supervisor waits.
     Vitrine.close(state.plugin)
+    Turns.save_vars(state)
   end
 
   # A callback for Elixir since 1.17 only; OTP calls it in any case.

@@ -137,6 +137,31 @@ defmodule Vitrine.ServerEndTest do
     end
   end
 
+  describe "a server that is killed" do
+    test "ends the call that it handed over, in the guest" do
+      server = start!()
+      running = busy!(server, "spin")
+      Process.exit(server, :kill)
+      assert reason(Task.await(running)) == :cancelled
+    end
+
+    test "ends one that waits for a host function, when that is done" do
+      server = start!(host_functions: %{"greet" => fn _ -> receive(do: (:go -> "hello")) end})
+      running = busy!(server, "greet")
+      Process.exit(server, :kill)
+      send(running.pid, :go)
+      assert reason(Task.await(running)) == :cancelled
+    end
+
+    test "ends one of a version that took over" do
+      server = start!()
+      assert Server.upgrade(server, wasm("rust")) == :ok
+      running = busy!(server, "spin")
+      Process.exit(server, :kill)
+      assert reason(Task.await(running)) == :cancelled
+    end
+  end
+
   describe "close/1" do
     test "ends a running call at once, and answers those that wait" do
       server = start!()

@@ -3,7 +3,7 @@ defmodule Vitrine.Server.Drain do
   # The end of a server: queued calls are told, and a call that runs may end in its time.
 
   alias Vitrine.Error
-  alias Vitrine.Server.{Lease, Queue, State, Turns}
+  alias Vitrine.Server.{Lease, Queue, State}
 
   @doc "Ends what is under way; the plugin is to be closed then."
   @spec run(State.t(), term()) :: State.t()
@@ -14,8 +14,7 @@ defmodule Vitrine.Server.Drain do
 
     # Of a lease without a holder nobody would tell.
     wait? = state.lease != nil and state.lease.holder != nil and patient?(reason)
-    state = if wait?, do: wait(state, deadline(state.options.shutdown)), else: state
-    Turns.save_vars(state)
+    if wait?, do: wait(state, deadline(state.options.shutdown)), else: state
   end
 
   # Whoever closes a server wants it closed now; a supervisor that shuts down gives it time.

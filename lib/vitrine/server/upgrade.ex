@@ -3,7 +3,7 @@ defmodule Vitrine.Server.Upgrade do
   # Another version in the place of a server's plugin. It is loaded by a process of its own, while
   # the server serves calls, and takes over between two calls.
 
-  alias Vitrine.{Error, Telemetry}
+  alias Vitrine.{Error, Native, Telemetry}
   alias Vitrine.Server.{State, Vars}
   alias __MODULE__
 
@@ -76,6 +76,7 @@ defmodule Vitrine.Server.Upgrade do
       when new != nil do
     case take_over(state, old, new) do
       :ok ->
+        Native.plugin_tie(new.ref)
         state = %{State.replace(state, new) | saved_vars: Vars.version(new)}
         Vitrine.close(old)
         finish(%{state | options: %{state.options | plugin: options}}, :ok)

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
+use rustler::{
+    Atom, Binary, Encoder, Env, LocalPid, Monitor, NifResult, Resource, ResourceArc, Term,
+};
 use vitrine_core::{Error, ExportKind, Plugin};
 
 use crate::links::LinksResource;
@@ -13,7 +15,12 @@ use crate::{atoms, bytes, error, reply};
 pub struct PluginResource(pub Arc<Plugin>);
 
 #[rustler::resource_impl]
-impl Resource for PluginResource {}
+impl Resource for PluginResource {
+    /// The process is gone that the plugin was tied to.
+    fn down<'a>(&'a self, env: Env<'a>, _process: LocalPid, _monitor: Monitor) {
+        reply::on_scheduler(env, || self.0.close());
+    }
+}
 
 /// A plugin of linked modules.
 #[rustler::nif]
@@ -40,6 +47,13 @@ fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifR
         Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
         Err(e) => error::encode(env, &e),
     })
+}
+
+/// Ties the plugin to the process that calls this: when that ends, however it does, the plugin is closed. For one
+/// whose calls other processes make.
+#[rustler::nif]
+fn plugin_tie(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> bool {
+    plugin.monitor(Some(env), &env.pid()).is_some()
 }
 
 /// The variables, as a map of binaries.
