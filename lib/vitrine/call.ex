@@ -36,8 +36,8 @@ defmodule Vitrine.Call do
 
   @doc "Calls a function of a plugin that has no instance, and leaves it without one."
   @spec run_fresh(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
-  def run_fresh({plugin, _, _} = frame, input, timeout) do
-    drive(frame, input, timeout)
+  def run_fresh({plugin, function, context}, input, timeout) do
+    drive({considerate(plugin), function, context}, input, timeout)
   after
     Native.plugin_close(plugin.ref)
   end
@@ -48,8 +48,19 @@ defmodule Vitrine.Call do
     describe = &Map.put(Telemetry.outcome(&1), :plugin, plugin.name)
 
     Telemetry.measure([:vitrine, :instantiate, :stop], describe, fn ->
-      plugin |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
+      plugin |> considerate() |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
     end)
+  end
+
+  # An instance takes tens of microseconds in one piece, and many of them can wait: where more than one process
+  # waits for each normal scheduler, they are left to others.
+  defp considerate(plugin),
+    do: if(crowded?(), do: %{plugin | scheduler: :dirty}, else: plugin)
+
+  defp crowded? do
+    # The last queue is that of the dirty schedulers.
+    lengths = :erlang.statistics(:run_queue_lengths)
+    Enum.sum(lengths) - List.last(lengths) > length(lengths) - 1
   end
 
   defp start_instance(%{scheduler: :dirty, ref: ref}, timeout, log_level),

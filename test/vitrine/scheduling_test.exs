@@ -95,6 +95,47 @@ defmodule Vitrine.SchedulingTest do
     end
   end
 
+  describe "an instance for one call" do
+    setup do
+      {:ok, compiled} = Vitrine.compile(wat("spin"))
+      # What is known of it then: that it is quickly made.
+      for _ <- 1..20, do: Vitrine.run!(compiled, "noop")
+      {:ok, compiled: compiled}
+    end
+
+    test "is made on a normal scheduler where few wait for those, and otherwise on a dirty one",
+         context do
+      run = fn -> assert Vitrine.run(context.compiled, "noop") == {:ok, ""} end
+      eventually(fn -> :call_start in natives(run) end)
+
+      busy =
+        for _ <- 1..(4 * System.schedulers_online()), do: spawn(fn -> loop(fn -> :ok end) end)
+
+      natives = natives(run)
+      kill(busy)
+      assert :call_start_dirty in natives
+      refute :call_start in natives
+    end
+  end
+
+  # The functions of the NIF that a process calls for `work`.
+  defp natives(work) do
+    task = Task.async(fn -> receive(do: (:go -> work.())) end)
+    :erlang.trace_pattern({Vitrine.Native, :_, :_}, true, [:local])
+    :erlang.trace(task.pid, true, [:call])
+    send(task.pid, :go)
+    Task.await(task)
+    :erlang.trace_pattern({Vitrine.Native, :_, :_}, false, [:local])
+    called(:erlang.trace_delivered(task.pid))
+  end
+
+  defp called(delivered) do
+    receive do
+      {:trace, _pid, :call, {_module, function, _args}} -> [function | called(delivered)]
+      {:trace_delivered, _pid, ^delivered} -> []
+    end
+  end
+
   describe "a thousand processes whose host functions sleep" do
     test "sleep at the same time" do
       greet = fn _ ->
