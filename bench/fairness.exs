@@ -13,6 +13,7 @@ defmodule Bench.Fairness do
     loops(100)
     hostile(20)
     payloads(4, 100_000_000)
+    makers(20)
     sleepers(1_000)
     rows = Enum.reverse(Process.get(:rows))
     Bench.record("fairness", rows)
@@ -75,6 +76,14 @@ defmodule Bench.Fairness do
     Process.sleep(500)
     report("#{count} plugins that are passed #{div(bytes, 1_000_000)} MB in and out", echo: true)
     Enum.each(callers, &kill/1)
+  end
+
+  defp makers(count) do
+    {:ok, compiled} = Vitrine.compile(Bench.guest("rust_minimal"))
+    makers = for _ <- 1..count, do: forever(fn -> Vitrine.run!(compiled, "echo", "hi") end)
+    Process.sleep(500)
+    report("#{count} processes that call fresh instances without a pause", echo: true)
+    Enum.each(makers, &kill/1)
   end
 
   defp sleepers(count) do
