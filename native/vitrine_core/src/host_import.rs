@@ -58,6 +58,14 @@ impl Import {
         self.params == [ValueType::Bytes] && self.results == [ValueType::Bytes]
     }
 
+    /// Whether these can be its results. A block that is in the guest's memory already may be given by its handle.
+    fn fits(&self, values: &[Value]) -> bool {
+        let fits = |(value, ty): (&Value, &ValueType)| {
+            value.ty() == *ty || matches!((value, ty), (Value::I64(_), ValueType::Bytes))
+        };
+        values.len() == self.results.len() && values.iter().zip(&self.results).all(fits)
+    }
+
     fn mistyped(&self) -> wasmtime::Error {
         let message = format!("{} was answered with values of other types", self.name);
         Stop::Abi(message).into()
@@ -80,11 +88,7 @@ async fn invoke(
     };
     match shared.control.ask(request).await? {
         Reply::Values(values) => {
-            if !values
-                .iter()
-                .map(Value::ty)
-                .eq(import.results.iter().copied())
-            {
+            if !import.fits(&values) {
                 return Err(import.mistyped());
             }
             for (result, value) in results.iter_mut().zip(values) {

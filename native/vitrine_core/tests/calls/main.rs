@@ -79,8 +79,8 @@ fn a_reply_has_the_values_that_the_import_wants() {
     let plugin = plugin();
     for values in [
         vec![],
-        vec![Value::I64(1 << 40)],
         vec![Value::I32(1)],
+        vec![Value::F64(1.0)],
         vec![Value::Bytes(b"a".to_vec()), Value::Bytes(b"b".to_vec())],
     ] {
         let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
@@ -93,6 +93,10 @@ fn a_reply_has_the_values_that_the_import_wants() {
             "{error}"
         );
     }
+    let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
+    parked(&mut call, None);
+    let no_block = Reply::Values(vec![Value::I64(0)]);
+    assert_eq!(answer(call, Slice::Normal, no_block).unwrap(), b"");
     assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
 }
 
