@@ -13,7 +13,8 @@ defmodule Vitrine.Server do
   nearly always the whole of it; a call that takes longer, or calls a host function, goes on in
   the process that made it. So host functions run in the caller, `self()` is the caller, and the
   server answers while a plugin works. If the caller dies, its call ends with it and the server
-  goes on with the next; if the server ends, for whatever reason, the call is `:cancelled`. A caller on another node is stood in for by a process on the server's.
+  goes on with the next; if the server ends, for whatever reason, the call is `:cancelled`. A caller
+  on another node is stood in for by a process on the server's.
 
   `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2`,
   `Vitrine.stats/1`, `Vitrine.close/1` and the others take a server as they take a plugin: a pid or any

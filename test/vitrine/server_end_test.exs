@@ -147,8 +147,10 @@ defmodule Vitrine.ServerEndTest do
 
     test "ends one that waits for a host function, when that is done" do
       server = start!(host_functions: %{"greet" => fn _ -> receive(do: (:go -> "hello")) end})
+      plugin = :sys.get_state(server).plugin
       running = busy!(server, "greet")
       Process.exit(server, :kill)
+      eventually(fn -> reason(Vitrine.reset(plugin)) == :closed end)
       send(running.pid, :go)
       assert reason(Task.await(running)) == :cancelled
     end

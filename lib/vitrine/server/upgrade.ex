@@ -76,7 +76,7 @@ defmodule Vitrine.Server.Upgrade do
       when new != nil do
     case take_over(state, old, new) do
       :ok ->
-        Native.plugin_tie(new.ref)
+        true = Native.plugin_tie(new.ref)
         state = %{State.replace(state, new) | saved_vars: Vars.version(new)}
         Vitrine.close(old)
         finish(%{state | options: %{state.options | plugin: options}}, :ok)

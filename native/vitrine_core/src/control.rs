@@ -50,7 +50,8 @@ pub enum Request {
 /// The embedder's answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// The results; empty after a log line and what was printed.
+    /// The results, of the types that the function declares; none after a log line and what was printed. Bytes
+    /// that the guest has already may be given by their handle, an i64.
     Values(Vec<Value>),
     /// What came of an HTTP request.
     Http(HttpResponse),

@@ -66,6 +66,17 @@ impl Import {
         values.len() == self.results.len() && values.iter().zip(&self.results).all(fits)
     }
 
+    fn check(&self, bytes: usize, limit: u64) -> Result<()> {
+        if bytes as u64 <= limit {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(Stop::Abi(format!(
+            "the arguments of {name} have more than {limit} bytes together, the limit, which is that of outputs"
+        ))
+        .into())
+    }
+
     fn mistyped(&self) -> wasmtime::Error {
         let message = format!("{} was answered with values of other types", self.name);
         Stop::Abi(message).into()
@@ -139,19 +150,6 @@ async fn arguments(
         });
     }
     Ok(args)
-}
-
-impl Import {
-    fn check(&self, bytes: usize, limit: u64) -> Result<()> {
-        if bytes as u64 <= limit {
-            return Ok(());
-        }
-        let name = &self.name;
-        Err(Stop::Abi(format!(
-            "the arguments of {name} have more than {limit} bytes together, the limit, which is that of outputs"
-        ))
-        .into())
-    }
 }
 
 fn write(caller: &mut Caller<'_, HostState>, value: Value) -> Result<Val> {
