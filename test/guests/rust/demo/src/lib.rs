@@ -52,10 +52,14 @@ struct VowelReport {
     vowels: &'static str,
 }
 
+fn is_vowel(c: &char) -> bool {
+    matches!(c.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u')
+}
+
 /// Extism's usual example. The variable `total` outlives the call.
 #[plugin_fn]
 pub fn count_vowels(input: String) -> FnResult<Json<VowelReport>> {
-    let count = input.chars().filter(|&c| VOWELS.contains(c)).count() as u32;
+    let count = input.chars().filter(is_vowel).count() as u32;
     let total = var::get("total")?.unwrap_or(0u32) + count;
     var::set("total", total)?;
     Ok(Json(VowelReport { count, total, vowels: VOWELS }))
