@@ -9,7 +9,7 @@ use cases::{Host, Module};
 use tempfile::{TempDir, tempdir};
 use vitrine_core::{
     Cache, Call, CallOptions, CompileOptions, Compiled, Finished, HostFunction, LOG_OFF, Links,
-    Plugin, PluginOptions, Reply, Request, Step, Value, ValueType, Wasi, compile,
+    Plugin, PluginOptions, Reply, Request, Slice, Step, Value, ValueType, Wasi, compile,
 };
 
 const OPTIONS: CallOptions = CallOptions {
@@ -133,11 +133,13 @@ impl Host for Vitrine {
 
 /// Drives a call to its end, as the NIF does from the BEAM.
 fn finish(mut call: Call) -> Result<Finished> {
-    let mut reply = None;
+    let (mut slice, mut reply) = (Slice::Normal, None);
     loop {
-        match call.resume(call.next_slice(), reply.take()) {
+        let step = call.resume(slice, reply.take());
+        slice = call.next_slice();
+        match step {
             Step::Done(finished) => return Ok(finished),
-            Step::SliceOver => (),
+            Step::SliceOver => slice = Slice::Dirty,
             Step::Parked(request) => reply = Some(answer(request)?),
             // Until instances that were lost have been dropped.
             Step::Waiting(_) => yield_now(),
