@@ -31,7 +31,7 @@ format-test: setup rust-linters
 
 rust-test: setup rust-linters ## the Rust part of the tests
 	cargo test $(CARGO_FLAGS)
-	VITRINE_FUSE=off cargo test $(CARGO_FLAGS) --test calls --test linking
+	VITRINE_FUSE=off cargo test $(CARGO_FLAGS) --test calls --test density --test linking --test reuse --test snapshot
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 
 # Exit status 3: this machine has no Rust for WebAssembly.
@@ -41,7 +41,7 @@ kernel-test: setup
 elixir-test: setup ## the Elixir part of the tests
 	MIX_ENV=test mix compile --force --warnings-as-errors
 	MIX_ENV=test mix test --warnings-as-errors
-	VITRINE_FUSE=off MIX_ENV=test mix test --warnings-as-errors test/conformance test/vitrine/hostile_test.exs test/vitrine/compiled_test.exs
+	VITRINE_FUSE=off MIX_ENV=test mix test --warnings-as-errors --exclude mix_build
 
 bench: setup ## measure, beside what it replaces
 	MIX_ENV=dev mix run bench/report.exs

@@ -42,6 +42,7 @@ defmodule Vitrine.CacheTest do
 
     script = """
     Application.put_env(:vitrine, :cache_dir, #{inspect(directory)})
+    Application.put_env(:vitrine, :fuse, #{Application.get_env(:vitrine, :fuse, true)})
 
     for source <- :erlang.binary_to_term(File.read!(#{inspect(path)})) do
       {:ok, plugin} = Vitrine.new(source)

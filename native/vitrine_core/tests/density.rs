@@ -3,6 +3,8 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+mod usual;
+
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -59,7 +61,7 @@ fn links_of(text: &str, dense: bool) -> Arc<Links> {
             dense,
             ..Settings::default()
         },
-        ..CompileOptions::default()
+        ..usual::options()
     };
     compile(text.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();

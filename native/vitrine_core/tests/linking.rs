@@ -3,6 +3,8 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+mod usual;
+
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -27,8 +29,7 @@ fn load_with(
         let (done, outcome) = mpsc::channel();
         let options = CompileOptions {
             library: index > 0,
-            fuse: std::env::var("VITRINE_FUSE").as_deref() != Ok("off"),
-            ..CompileOptions::default()
+            ..usual::options()
         };
         compile(text.as_bytes().to_vec(), options, None, move |outcome| {
             done.send(outcome).unwrap();

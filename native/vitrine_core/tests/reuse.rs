@@ -3,6 +3,8 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+mod usual;
+
 use std::sync::{Arc, mpsc};
 
 use proptest::prelude::*;
@@ -58,7 +60,7 @@ fn links(text: &str, dense: bool) -> Arc<Links> {
             dense,
             ..Settings::default()
         },
-        ..CompileOptions::default()
+        ..usual::options()
     };
     compile(text.as_bytes().to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();

@@ -3,6 +3,8 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
+mod usual;
+
 use std::sync::{Arc, mpsc};
 
 use vitrine_core::{
@@ -23,7 +25,7 @@ fn load_with(
     let (done, outcome) = mpsc::channel();
     let how = CompileOptions {
         stage,
-        ..CompileOptions::default()
+        ..usual::options()
     };
     compile(bytes.to_vec(), how, None, move |outcome| {
         done.send(outcome).unwrap();
@@ -127,7 +129,7 @@ fn what_has_much_data_begins_with_all_of_it() {
     let module = snapshot(&text);
     for _ in 0..2 {
         let plugin = restored(&module);
-        assert!(plugin.main().is_fused());
+        assert_eq!(plugin.main().is_fused(), usual::options().fuse);
         initialise(&plugin);
         let read = |function| code(&plugin, function);
         assert_eq!(["first", "second", "third"].map(read), [120, 7, 9]);

@@ -7,6 +7,8 @@ mod http;
 mod lifecycle;
 mod making;
 mod support;
+#[path = "../usual/mod.rs"]
+mod usual;
 
 use std::time::{Duration, Instant};
 

@@ -5,9 +5,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Compiled, Error, HostFunction, LOG_OFF, Links, Plugin,
-    PluginOptions, Reply, Request, Slice, Step, compile,
+    Call, CallOptions, Compiled, Error, HostFunction, LOG_OFF, Links, Plugin, PluginOptions, Reply,
+    Request, Slice, Step, compile,
 };
+
+use crate::usual;
 
 pub const ABI: &str = r#"
   (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
@@ -45,13 +47,14 @@ pub fn within(ms: u64) -> CallOptions {
 
 pub fn compiled(text: &str) -> Result<Arc<Compiled>, Error> {
     let (done, outcome) = mpsc::channel();
-    let options = CompileOptions {
-        fuse: std::env::var("VITRINE_FUSE").as_deref() != Ok("off"),
-        ..CompileOptions::default()
-    };
-    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
+    compile(
+        text.as_bytes().to_vec(),
+        usual::options(),
+        None,
+        move |outcome| {
+            done.send(outcome).unwrap();
+        },
+    );
     outcome.recv().unwrap().map(|(compiled, _)| compiled)
 }
 
