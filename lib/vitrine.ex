@@ -333,6 +333,9 @@ defmodule Vitrine do
     Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
   end
 
+  def call(process, function, input, []) when is_pid(process) and is_binary(function),
+    do: call_raw(process, function, Options.input!(input), [])
+
   def call(callable, function, input, options),
     do: encoded(Argument.callable!(callable), function, input, options, &call_raw/4)
 

@@ -227,6 +227,8 @@ defmodule Vitrine.Options do
 
   @doc "The options of a call, but for `:as`, which is taken out before. Without a `:timeout` it is the plugin's."
   @spec call!(keyword()) :: keyword()
+  def call!([]), do: []
+
   def call!(options) do
     # Keys says what is wrong, and is slower: calls are short.
     case Keyword.validate(options, [:context, :timeout, :trace]) do

@@ -11,15 +11,18 @@ defmodule Vitrine.Pool.Directory do
 
   @doc "Creates the table, which belongs to the process that does."
   def create do
-    :ets.new(@table, [:named_table, :public, read_concurrency: true])
+    # To find a table by its name takes longer than what is looked up in it for every call.
+    :persistent_term.put(@table, :ets.new(@table, [:public, read_concurrency: true]))
   end
+
+  defp table, do: :persistent_term.get(@table)
 
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
   @doc "Puts a pool in, which is the process that asks."
   @spec put(Slots.t()) :: :ok
   def put(%Slots{pid: pid} = slots) when pid == self() do
-    :ets.insert(@table, {pid, slots})
+    :ets.insert(table(), {pid, slots})
     # If the directory's process is being restarted, it finds the pool in the table.
     GenServer.cast(__MODULE__, {:monitor, pid})
   rescue
@@ -28,12 +31,12 @@ defmodule Vitrine.Pool.Directory do
 
   @doc "Takes a pool out: new calls do not find it any more."
   @spec delete(pid()) :: true
-  def delete(pid), do: :ets.delete(@table, pid)
+  def delete(pid), do: :ets.delete(table(), pid)
 
   @doc "The slots of a pool, or `nil` if that is no pool on this node."
   @spec find(GenServer.server()) :: Slots.t() | nil
   def find(pid) when is_pid(pid) do
-    case :ets.lookup(@table, pid) do
+    case :ets.lookup(table(), pid) do
       [{_, slots}] -> slots
       [] -> nil
     end
@@ -54,7 +57,7 @@ defmodule Vitrine.Pool.Directory do
 
   @impl true
   def init(nil) do
-    for [pid] <- :ets.match(@table, {:"$1", :_}), do: Process.monitor(pid)
+    for [pid] <- :ets.match(table(), {:"$1", :_}), do: Process.monitor(pid)
     {:ok, nil}
   end
 
