@@ -333,6 +333,10 @@ defmodule Vitrine do
     Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
   end
 
+  def call(%Plugin{} = plugin, function, input, timeout: timeout) when is_binary(function) do
+    Call.run({plugin, function, nil}, Options.input!(input), Options.timeout!(timeout))
+  end
+
   def call(process, function, input, []) when is_pid(process) and is_binary(function),
     do: call_raw(process, function, Options.input!(input), [])
 
