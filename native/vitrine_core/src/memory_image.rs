@@ -15,6 +15,7 @@ use rustix::param::page_size;
 use wasmtime::{Result, format_err};
 
 use crate::data_image::DataImage;
+use crate::reserved_memory;
 
 /// An image of a memory of that length, which is not 0.
 pub(crate) struct MemoryImage {
@@ -57,6 +58,18 @@ impl MemoryImage {
         self.start + self.len
     }
 
+    /// Whether the page at this offset of the memory has something of the image.
+    pub(crate) fn has(&self, page: usize) -> bool {
+        (self.start..self.end()).contains(&page)
+    }
+
+    /// Reads the page at this offset of the memory, which the image has.
+    pub(crate) fn read(&self, page: usize, bytes: &mut [u8]) -> io::Result<()> {
+        let offset = page.checked_sub(self.start);
+        let offset = offset.ok_or(io::ErrorKind::InvalidInput)?;
+        self.file.read_exact_at(bytes, offset as u64)
+    }
+
     /// Maps it where it belongs in the memory at `base`.
     ///
     /// # Safety
@@ -74,6 +87,13 @@ impl MemoryImage {
             mmap(at, self.len, access, flags, &self.file, 0)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for MemoryImage {
+    fn drop(&mut self) {
+        // No memory will begin with it again.
+        reserved_memory::forget_images();
     }
 }
 

@@ -8,7 +8,7 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 use crate::memory_image::MemoryImage;
 use crate::moved::moved;
 use crate::release::release;
-use crate::wipe::wipe;
+use crate::wipe::{restore, wipe};
 
 /// A mapping: a guard, what is reserved for a memory, and another guard. Nothing can be touched but the
 /// accessible bytes that the reserved ones begin with.
@@ -17,8 +17,20 @@ pub(crate) struct Region {
     reserved: usize,
     guard: usize,
     accessible: usize,
-    /// Whether its accessible bytes are of one mapping, which is anonymous.
-    plain: bool,
+    pages: Pages,
+    /// Pages beyond the accessible ones, that it has from when there were more.
+    beyond: usize,
+}
+
+/// What the accessible bytes of a region are.
+#[derive(Clone, Copy, PartialEq)]
+enum Pages {
+    /// One mapping, which is anonymous.
+    Blank,
+    /// The same, but for an image that is mapped into them.
+    OfImage,
+    /// Of a region that was outgrown.
+    Moved,
 }
 
 // SAFETY: it is the only owner of its mapping.
@@ -41,7 +53,8 @@ impl Region {
             reserved,
             guard,
             accessible: 0,
-            plain: true,
+            pages: Pages::Blank,
+            beyond: 0,
         })
     }
 
@@ -87,7 +100,7 @@ impl Region {
         if image.end() > self.accessible {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        self.plain = false;
+        self.pages = Pages::OfImage;
         // SAFETY: as many bytes can be touched, and nobody has a reference to them.
         unsafe { image.map(self.base()) }
     }
@@ -95,30 +108,46 @@ impl Region {
     /// A larger region, of which `wanted` bytes are accessible, more than of this one, and begin with those
     /// of this one. This one is not used any more, unless that fails: then it is as before.
     pub(crate) fn outgrown(&self, wanted: usize, reserved: usize) -> io::Result<Region> {
+        let whole = self.pages == Pages::Blank;
         // SAFETY: both are mapped and can be touched in that length, and are different mappings. This one
         // is not used any more.
         unsafe {
-            moved(self.base(), self.accessible, self.plain, || {
+            moved(self.base(), self.accessible, whole, || {
                 let mut region = Region::map(reserved, self.guard)?;
                 region.make_accessible(wanted)?;
-                region.plain = false;
+                region.pages = Pages::Moved;
                 let to = region.base();
                 Ok((region, to))
             })
         }
     }
 
-    /// Makes what is accessible zero again: how many pages it still has. `None` if it cannot be used again.
+    /// Makes it as it began, with so many accessible bytes, not more than there are, and with this image if there
+    /// was one: how many pages it still has to itself. `None` if it cannot be used again.
     ///
     /// # Safety
     ///
     /// Nobody has a reference to it.
-    pub(crate) unsafe fn wipe(&mut self) -> Option<usize> {
-        if !self.plain {
-            return None;
-        }
-        // SAFETY: private anonymous memory that can be written to, and the caller's promise.
-        unsafe { wipe(self.base(), self.accessible) }
+    pub(crate) unsafe fn wipe(
+        &mut self,
+        accessible: usize,
+        image: Option<&MemoryImage>,
+    ) -> Option<usize> {
+        let beyond = self.accessible.checked_sub(accessible)?;
+        let base = self.base();
+        let pages = match (self.pages, image) {
+            // SAFETY: private anonymous memory that can be written to, and the caller's promise.
+            (Pages::Blank, None) => unsafe { wipe(base, accessible) },
+            // SAFETY: the same, with the image where `begin_with` put it, which is within these bytes.
+            (Pages::OfImage, Some(image)) => unsafe { restore(base, accessible, image) },
+            _ => None,
+        }?;
+        // They stay, and those of somebody who had more are not seen.
+        // SAFETY: private anonymous memory as well, which follows.
+        let grown = unsafe { wipe(base.add(accessible), beyond) }?;
+        self.beyond = self.beyond.max(grown);
+        self.make_accessible(accessible).ok()?;
+        Some(pages + self.beyond)
     }
 }
 

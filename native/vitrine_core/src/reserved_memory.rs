@@ -2,16 +2,17 @@
 //! the processor finds out what is out of bounds.
 //!
 //! Wasmtime would do the same, and unmap them: mapping and unmapping takes the system longer than all else
-//! that makes an instance. Here a few are kept, zeroed, with the pages that they have.
+//! that makes an instance. Here a few are kept, as they began, with the pages that they have.
 
 use std::io;
 use std::mem::ManuallyDrop;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use rustix::param::page_size;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result};
 
-use crate::memory_image;
+use crate::memory_image::{self, MemoryImage};
 use crate::outcome::NO_SPACE;
 use crate::region::Region;
 use crate::warm::Warm;
@@ -22,6 +23,9 @@ const ROOM: usize = 2 << 30;
 
 static KEPT: Mutex<Warm<Region>> = Mutex::new(Warm::new());
 
+/// Those that began with an image, which only another memory with that image can use.
+static WITH_IMAGES: Mutex<Warm<(Weak<MemoryImage>, Region)>> = Mutex::new(Warm::new());
+
 pub(crate) struct Memories;
 
 struct Memory {
@@ -29,6 +33,8 @@ struct Memory {
     len: usize,
     /// What could be touched of it when it was made.
     first: usize,
+    /// What it began with, if that was not zero.
+    image: Option<Arc<MemoryImage>>,
 }
 
 // SAFETY: what `new_memory` gives is of the length that is asked for, has what is to be reserved and guarded
@@ -58,19 +64,16 @@ impl Memory {
     fn new(len: usize, reserved: usize, guard: usize) -> io::Result<Memory> {
         let first = pages_of(len)?;
         let reserved = reserved.max(first);
-        let region = match memory_image::next(len) {
-            Some(image) => {
-                let mut region = new(reserved, guard)?;
-                region.make_accessible(first)?;
-                region.begin_with(&image)?;
-                region
-            }
+        let image = memory_image::next(len);
+        let region = match &image {
+            Some(image) => begun(image, first, reserved, guard)?,
             None => blank(first, reserved, guard)?,
         };
         Ok(Memory {
             region: ManuallyDrop::new(region),
             len,
             first,
+            image,
         })
     }
 }
@@ -86,28 +89,67 @@ fn blank(accessible: usize, reserved: usize, guard: usize) -> io::Result<Region>
     Ok(region)
 }
 
+/// A region that begins with an image: one that was kept, or a new one.
+fn begun(
+    image: &Arc<MemoryImage>,
+    accessible: usize,
+    reserved: usize,
+    guard: usize,
+) -> io::Result<Region> {
+    let kept = WITH_IMAGES.lock().take_fitting(|(of, region)| {
+        of.as_ptr() == Arc::as_ptr(image) && region.layout() == (reserved, guard)
+    });
+    if let Some((_, region)) = kept {
+        return Ok(region);
+    }
+    let mut region = new(reserved, guard)?;
+    region.make_accessible(accessible)?;
+    region.begin_with(image)?;
+    Ok(region)
+}
+
 fn new(reserved: usize, guard: usize) -> io::Result<Region> {
     Region::map(reserved, guard).or_else(|_| {
         // Those that are kept may have all the addresses that there are, where the process is given few.
         let kept = std::mem::replace(&mut *KEPT.lock(), Warm::new());
-        drop(kept);
+        let with_images = std::mem::replace(&mut *WITH_IMAGES.lock(), Warm::new());
+        drop((kept, with_images));
         Region::map(reserved, guard)
     })
+}
+
+/// Gives back what was kept for images that are no more.
+pub(crate) fn forget_images() {
+    let mut kept = WITH_IMAGES.lock();
+    let mut forgotten = Vec::new();
+    while let Some(with_image) = kept.take_fitting(|(image, _)| image.strong_count() == 0) {
+        forgotten.push(with_image);
+    }
+    // They are unmapped without the lock.
+    drop(kept);
+    drop(forgotten);
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: nobody has it after this.
         let mut region = unsafe { ManuallyDrop::take(&mut self.region) };
+        // The next one may well be of the same module, and then has what can be touched now.
         // SAFETY: the memory is dropped, and nobody else has a reference to what is in it.
-        let Some(pages) = (unsafe { region.wipe() }) else {
+        let Some(pages) = (unsafe { region.wipe(self.first, self.image.as_deref()) }) else {
             return;
         };
-        // The next one may well be of the same module.
-        if region.make_accessible(self.first).is_ok() {
-            let kept = KEPT.lock().keep(region, pages);
-            // What is too much is unmapped, without the lock.
-            drop(kept);
+        // What is too much is unmapped, without the lock.
+        match &self.image {
+            None => {
+                let kept = KEPT.lock().keep(region, pages);
+                drop(kept);
+            }
+            Some(image) => {
+                let item = (Arc::downgrade(image), region);
+                let rest = WITH_IMAGES.lock().keep_newest(item, pages);
+                drop(rest);
+            }
         }
     }
 }
@@ -144,12 +186,11 @@ unsafe impl LinearMemory for Memory {
 mod tests {
     use std::os::fd::AsRawFd;
     use std::pin::pin;
-    use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
 
     use super::*;
     use crate::data_image::DataImage;
-    use crate::memory_image::{MemoryImage, with_image};
+    use crate::memory_image::with_image;
 
     const RESERVED: usize = 1 << 20;
     const GUARD: usize = 1 << 16;
@@ -285,6 +326,103 @@ mod tests {
             drop(made_with(&image, 65_536));
             assert!(bytes(&mut made(65_536)).iter().all(|b| *b == 0));
         }
+    }
+
+    #[test]
+    fn what_somebody_had_who_had_grown_is_counted_as_long_as_it_is_there() {
+        let page = page_size();
+        let mut region = Region::map(RESERVED, GUARD).unwrap();
+        region.make_accessible(20 * page).unwrap();
+        for at in 8..18 {
+            // SAFETY: accessible, and nobody has a reference to it.
+            unsafe { region.base().add(at * page).write_volatile(1) };
+        }
+        for _ in 0..2 {
+            // SAFETY: nobody has a reference to it.
+            let pages = unsafe { region.wipe(5 * page, None) };
+            // And the first ones of both parts, which it looks at itself.
+            assert_eq!(pages, Some(12));
+            assert_eq!(region.accessible(), 5 * page);
+        }
+        region.make_accessible(20 * page).unwrap();
+        // SAFETY: accessible, and nobody has a reference to it.
+        let bytes = unsafe { std::slice::from_raw_parts(region.base(), 20 * page) };
+        assert!(bytes.iter().all(|b| *b == 0));
+    }
+
+    fn image(byte: u8) -> Arc<MemoryImage> {
+        let image = MemoryImage::new(&DataImage {
+            memory: 65_536,
+            start: 5000,
+            bytes: vec![byte; 20_000],
+        });
+        Arc::new(image.unwrap())
+    }
+
+    fn assert_begins_with(memory: &mut Memory, byte: u8) {
+        assert_bounds(memory);
+        let (before, rest) = bytes(memory).split_at(5000);
+        let (data, after) = rest.split_at(20_000);
+        assert!(data.iter().all(|b| *b == byte));
+        assert!(before.iter().chain(after).all(|b| *b == 0));
+    }
+
+    #[test]
+    fn a_memory_with_an_image_is_used_again_by_others_with_the_same_image() {
+        let images = [1, 2, 3].map(image);
+        let mut again = 0;
+        let mut before = [std::ptr::null_mut(); 3];
+        for round in 0..60 {
+            let which = round * 7 % 3;
+            let mut memory = made_with(&images[which], 65_536);
+            again += usize::from(memory.as_ptr() == before[which]);
+            before[which] = memory.as_ptr();
+            assert_begins_with(&mut memory, which as u8 + 1);
+            bytes(&mut memory)[round * 1000..][..6000].fill(9);
+            memory.grow_to(65_536 + round * 4096).unwrap();
+            bytes(&mut memory)[65_536..].fill(9);
+        }
+        assert!(again > 30, "{again}");
+    }
+
+    #[test]
+    fn two_at_once_with_an_image_have_memories_of_their_own() {
+        let image = image(5);
+        for _ in 0..3 {
+            let mut both = [made_with(&image, 65_536), made_with(&image, 65_536)];
+            bytes(&mut both[0]).fill(9);
+            assert_begins_with(&mut both[1], 5);
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_for_an_image_that_is_no_more() {
+        let image = image(6);
+        let weak = Arc::downgrade(&image);
+        let kept = || {
+            let kept = WITH_IMAGES.lock().take_fitting(|(of, _)| of.ptr_eq(&weak));
+            kept.is_some()
+        };
+        // Other tests may take all addresses that there are, and with them what is kept.
+        assert!((0..100).any(|_| {
+            drop(made_with(&image, 65_536));
+            kept()
+        }));
+        drop(made_with(&image, 65_536));
+        drop(image);
+        assert!(!kept());
+    }
+
+    #[test]
+    fn a_memory_that_outlives_everybody_else_with_its_image_is_given_back() {
+        let image = image(7);
+        let weak = Arc::downgrade(&image);
+        let mut memory = made_with(&image, 65_536);
+        drop(image);
+        assert_begins_with(&mut memory, 7);
+        drop(memory);
+        let kept = WITH_IMAGES.lock().take_fitting(|(of, _)| of.ptr_eq(&weak));
+        assert!(kept.is_none());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! nothing, one that the system has to give again takes longer than many calls.
 
 /// How many pages all that is kept may have.
-const MOST: usize = 1024;
+const MOST: usize = 4096;
 /// As so many counts what has fewer: it also has addresses, and mappings.
-const LEAST: usize = 8;
+const LEAST: usize = 32;
 
 pub(crate) struct Warm<T> {
     items: Vec<(T, usize)>,
@@ -30,13 +30,38 @@ impl<T> Warm<T> {
         Ok(())
     }
 
+    /// Keeps `item`, and as much else as there is room for, what was kept last first: gives back the rest.
+    pub(crate) fn keep_newest(&mut self, item: T, pages: usize) -> Vec<T> {
+        let (mut rest, mut item) = (Vec::new(), item);
+        while let Err(refused) = self.keep(item, pages) {
+            if self.items.is_empty() {
+                rest.push(refused);
+                return rest;
+            }
+            rest.push(self.remove(0));
+            item = refused;
+        }
+        rest
+    }
+
     /// What was kept last of that for which `fits`, or else of all.
     pub(crate) fn take(&mut self, fits: impl Fn(&T) -> bool) -> Option<T> {
-        let fitting = self.items.iter().rposition(|(item, _)| fits(item));
-        let at = fitting.or(self.items.len().checked_sub(1))?;
+        self.take_fitting(fits).or_else(|| {
+            let last = self.items.len().checked_sub(1)?;
+            Some(self.remove(last))
+        })
+    }
+
+    /// What was kept last of that for which `fits`.
+    pub(crate) fn take_fitting(&mut self, fits: impl Fn(&T) -> bool) -> Option<T> {
+        let at = self.items.iter().rposition(|(item, _)| fits(item))?;
+        Some(self.remove(at))
+    }
+
+    fn remove(&mut self, at: usize) -> T {
         let (item, pages) = self.items.remove(at);
         self.pages -= pages;
-        Some(item)
+        item
     }
 }
 
@@ -67,5 +92,19 @@ mod tests {
         assert_eq!(warm.take(|_| true), Some(3));
         assert_eq!(warm.keep(4, MOST / 4 + 1), Err(4));
         assert_eq!(warm.keep(4, MOST / 4), Ok(()));
+    }
+
+    #[test]
+    fn what_was_kept_first_makes_room_for_the_newest() {
+        let mut warm = Warm::new();
+        for item in 0..4 {
+            assert!(warm.keep_newest(item, MOST / 4).is_empty());
+        }
+        assert_eq!(warm.keep_newest(4, MOST / 4), [0]);
+        assert_eq!(warm.keep_newest(5, MOST / 2), [1, 2]);
+        assert_eq!(warm.take_fitting(|item| *item < 3), None);
+        assert_eq!(warm.take_fitting(|item| *item == 3), Some(3));
+        assert_eq!(warm.keep_newest(6, MOST + 1), [4, 5, 6]);
+        assert_eq!(warm.take(|_| true), None);
     }
 }

@@ -91,7 +91,7 @@ fn writes() -> impl Strategy<Value = Vec<(u32, u32)>> {
     // Some write to so many pages that none of them is kept.
     prop_oneof![
         9 => prop::collection::vec(write.clone(), 0..40),
-        1 => prop::collection::vec(write, 200..300)
+        1 => prop::collection::vec(write, 500..600)
     ]
 }
 
