@@ -136,8 +136,9 @@ defmodule Vitrine.LifecycleTest do
       assert Vitrine.call!(plugin, "random") != first
     end
 
-    test "drops what is printed" do
-      assert Vitrine.call(guest!("c_wasi", wasi: true), "print", "hello") == {:ok, ""}
+    test "drops what is printed where that is wanted" do
+      plugin = guest!("c_wasi", wasi: [stdout: :drop])
+      assert {{:ok, ""}, [%{kind: :call}]} = Vitrine.trace(plugin, "print", "hello")
     end
 
     test "an exit with a code is an error, one with 0 is not" do
