@@ -34,6 +34,8 @@ mod initialise;
 mod inspection;
 mod instance;
 mod interruptible;
+#[cfg(target_os = "linux")]
+mod kept_regions;
 mod kernel_memory;
 mod limits;
 mod link;

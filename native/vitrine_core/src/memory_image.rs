@@ -15,7 +15,7 @@ use rustix::param::page_size;
 use wasmtime::{Result, format_err};
 
 use crate::data_image::DataImage;
-use crate::reserved_memory;
+use crate::kept_regions;
 
 /// An image of a memory of that length, which is not 0.
 pub(crate) struct MemoryImage {
@@ -93,7 +93,7 @@ impl MemoryImage {
 impl Drop for MemoryImage {
     fn drop(&mut self) {
         // No memory will begin with it again.
-        reserved_memory::forget_images();
+        kept_regions::forget_images();
     }
 }
 

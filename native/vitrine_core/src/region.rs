@@ -161,3 +161,32 @@ impl Drop for Region {
         let _ = unsafe { munmap(self.base().sub(self.guard).cast(), size.max(1)) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::param::page_size;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_had_who_had_grown_is_counted_as_long_as_it_is_there() {
+        let page = page_size();
+        let mut region = Region::map(20 * page, page).unwrap();
+        region.make_accessible(20 * page).unwrap();
+        for at in 8..18 {
+            // SAFETY: accessible, and nobody has a reference to it.
+            unsafe { region.base().add(at * page).write_volatile(1) };
+        }
+        for _ in 0..2 {
+            // SAFETY: nobody has a reference to it.
+            let pages = unsafe { region.wipe(5 * page, None) };
+            // And the first ones of both parts, which it looks at itself.
+            assert_eq!(pages, Some(12));
+            assert_eq!(region.accessible(), 5 * page);
+        }
+        region.make_accessible(20 * page).unwrap();
+        // SAFETY: accessible, and nobody has a reference to it.
+        let bytes = unsafe { std::slice::from_raw_parts(region.base(), 20 * page) };
+        assert!(bytes.iter().all(|b| *b == 0));
+    }
+}

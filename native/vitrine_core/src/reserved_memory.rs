@@ -1,30 +1,23 @@
 //! Linear memories in the layout for speed: each has 4 GiB of addresses with guards around them, so that
 //! the processor finds out what is out of bounds.
 //!
-//! Wasmtime would do the same, and unmap them: mapping and unmapping takes the system longer than all else
-//! that makes an instance. Here a few are kept, as they began, with the pages that they have.
+//! Wasmtime would do the same, and unmap them. Here a few are kept.
 
 use std::io;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
 use rustix::param::page_size;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result};
 
+use crate::kept_regions;
 use crate::memory_image::{self, MemoryImage};
 use crate::outcome::NO_SPACE;
 use crate::region::Region;
-use crate::warm::Warm;
 
 /// Addresses for a memory to grow in, when it has outgrown what was reserved. One with addresses of 32 bits
 /// does not.
 const ROOM: usize = 2 << 30;
-
-static KEPT: Mutex<Warm<Region>> = Mutex::new(Warm::new());
-
-/// Those that began with an image, which only another memory with that image can use.
-static WITH_IMAGES: Mutex<Warm<(Weak<MemoryImage>, Region)>> = Mutex::new(Warm::new());
 
 pub(crate) struct Memories;
 
@@ -66,8 +59,8 @@ impl Memory {
         let reserved = reserved.max(first);
         let image = memory_image::next(len);
         let region = match &image {
-            Some(image) => begun(image, first, reserved, guard)?,
-            None => blank(first, reserved, guard)?,
+            Some(image) => kept_regions::begun(image, first, reserved, guard)?,
+            None => kept_regions::blank(first, reserved, guard)?,
         };
         Ok(Memory {
             region: ManuallyDrop::new(region),
@@ -76,58 +69,6 @@ impl Memory {
             image,
         })
     }
-}
-
-/// A region of zeros: one that was kept, or a new one.
-fn blank(accessible: usize, reserved: usize, guard: usize) -> io::Result<Region> {
-    let kept = KEPT.lock().take(|region| region.accessible() == accessible);
-    let mut region = match kept {
-        Some(region) if region.layout() == (reserved, guard) => region,
-        _ => new(reserved, guard)?,
-    };
-    region.make_accessible(accessible)?;
-    Ok(region)
-}
-
-/// A region that begins with an image: one that was kept, or a new one.
-fn begun(
-    image: &Arc<MemoryImage>,
-    accessible: usize,
-    reserved: usize,
-    guard: usize,
-) -> io::Result<Region> {
-    let kept = WITH_IMAGES.lock().take_fitting(|(of, region)| {
-        of.as_ptr() == Arc::as_ptr(image) && region.layout() == (reserved, guard)
-    });
-    if let Some((_, region)) = kept {
-        return Ok(region);
-    }
-    let mut region = new(reserved, guard)?;
-    region.make_accessible(accessible)?;
-    region.begin_with(image)?;
-    Ok(region)
-}
-
-fn new(reserved: usize, guard: usize) -> io::Result<Region> {
-    Region::map(reserved, guard).or_else(|_| {
-        // Those that are kept may have all the addresses that there are, where the process is given few.
-        let kept = std::mem::replace(&mut *KEPT.lock(), Warm::new());
-        let with_images = std::mem::replace(&mut *WITH_IMAGES.lock(), Warm::new());
-        drop((kept, with_images));
-        Region::map(reserved, guard)
-    })
-}
-
-/// Gives back what was kept for images that are no more.
-pub(crate) fn forget_images() {
-    let mut kept = WITH_IMAGES.lock();
-    let mut forgotten = Vec::new();
-    while let Some(with_image) = kept.take_fitting(|(image, _)| image.strong_count() == 0) {
-        forgotten.push(with_image);
-    }
-    // They are unmapped without the lock.
-    drop(kept);
-    drop(forgotten);
 }
 
 impl Drop for Memory {
@@ -139,18 +80,7 @@ impl Drop for Memory {
         let Some(pages) = (unsafe { region.wipe(self.first, self.image.as_deref()) }) else {
             return;
         };
-        // What is too much is unmapped, without the lock.
-        match &self.image {
-            None => {
-                let kept = KEPT.lock().keep(region, pages);
-                drop(kept);
-            }
-            Some(image) => {
-                let item = (Arc::downgrade(image), region);
-                let rest = WITH_IMAGES.lock().keep_newest(item, pages);
-                drop(rest);
-            }
-        }
+        kept_regions::keep(region, pages, self.image.as_ref());
     }
 }
 
@@ -328,28 +258,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_somebody_had_who_had_grown_is_counted_as_long_as_it_is_there() {
-        let page = page_size();
-        let mut region = Region::map(RESERVED, GUARD).unwrap();
-        region.make_accessible(20 * page).unwrap();
-        for at in 8..18 {
-            // SAFETY: accessible, and nobody has a reference to it.
-            unsafe { region.base().add(at * page).write_volatile(1) };
-        }
-        for _ in 0..2 {
-            // SAFETY: nobody has a reference to it.
-            let pages = unsafe { region.wipe(5 * page, None) };
-            // And the first ones of both parts, which it looks at itself.
-            assert_eq!(pages, Some(12));
-            assert_eq!(region.accessible(), 5 * page);
-        }
-        region.make_accessible(20 * page).unwrap();
-        // SAFETY: accessible, and nobody has a reference to it.
-        let bytes = unsafe { std::slice::from_raw_parts(region.base(), 20 * page) };
-        assert!(bytes.iter().all(|b| *b == 0));
-    }
-
     fn image(byte: u8) -> Arc<MemoryImage> {
         let image = MemoryImage::new(&DataImage {
             memory: 65_536,
@@ -399,18 +307,14 @@ mod tests {
     fn nothing_is_kept_for_an_image_that_is_no_more() {
         let image = image(6);
         let weak = Arc::downgrade(&image);
-        let kept = || {
-            let kept = WITH_IMAGES.lock().take_fitting(|(of, _)| of.ptr_eq(&weak));
-            kept.is_some()
-        };
         // Other tests may take all addresses that there are, and with them what is kept.
         assert!((0..100).any(|_| {
             drop(made_with(&image, 65_536));
-            kept()
+            kept_regions::take_of(&weak).is_some()
         }));
         drop(made_with(&image, 65_536));
         drop(image);
-        assert!(!kept());
+        assert!(kept_regions::take_of(&weak).is_none());
     }
 
     #[test]
@@ -421,8 +325,7 @@ mod tests {
         drop(image);
         assert_begins_with(&mut memory, 7);
         drop(memory);
-        let kept = WITH_IMAGES.lock().take_fitting(|(of, _)| of.ptr_eq(&weak));
-        assert!(kept.is_none());
+        assert!(kept_regions::take_of(&weak).is_none());
     }
 
     #[test]
