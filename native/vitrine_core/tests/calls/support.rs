@@ -127,7 +127,12 @@ pub fn parked(call: &mut Call, reply: Option<Reply>) -> Request {
         match call.resume(slice, reply.take()) {
             Step::Parked(request) => return request,
             Step::SliceOver => slice = Slice::Dirty,
-            _ => panic!("the call should park"),
+            // For the instances that others lost.
+            Step::Waiting(_) => {
+                std::thread::sleep(Duration::from_millis(1));
+                slice = Slice::Dirty;
+            }
+            Step::Done(_) => panic!("the call should park"),
         }
     }
 }
