@@ -55,7 +55,8 @@ fn new(reserved: usize, guard: usize) -> io::Result<Region> {
     })
 }
 
-/// Keeps a region that was wiped, which has so many pages, or one that is too much in its place.
+/// Keeps a region that was wiped and has so many pages, if there is room. For one with an image, those that
+/// were kept first make room.
 pub(crate) fn keep(region: Region, pages: usize, image: Option<&Arc<MemoryImage>>) {
     // What is too much is unmapped, without the lock.
     match image {

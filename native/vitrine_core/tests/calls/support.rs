@@ -47,14 +47,10 @@ pub fn within(ms: u64) -> CallOptions {
 
 pub fn compiled(text: &str) -> Result<Arc<Compiled>, Error> {
     let (done, outcome) = mpsc::channel();
-    compile(
-        text.as_bytes().to_vec(),
-        usual::options(),
-        None,
-        move |outcome| {
-            done.send(outcome).unwrap();
-        },
-    );
+    let options = usual::options();
+    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
+        done.send(outcome).unwrap();
+    });
     outcome.recv().unwrap().map(|(compiled, _)| compiled)
 }
 
