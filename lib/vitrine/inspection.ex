@@ -89,10 +89,12 @@ defmodule Vitrine.Inspection do
     do: ["it is a component, and not a module"]
 
   defp refused(found, wanted, interface, settings) do
+    unknown = MapSet.new(found.unknown)
+
     Contract.faults(settings.requires, interface, settings.wasi != nil) ++
       wasi(interface, settings) ++
       snapshot(interface, settings.snapshot) ++
-      Enum.flat_map(wanted, &unlinkable(&1, found.unknown, settings)) ++
+      Enum.flat_map(wanted, &unlinkable(&1, unknown, settings)) ++
       memory(found, settings) ++ tables(found, settings)
   end
 

@@ -38,5 +38,13 @@ defmodule Vitrine.Manifest.Text do
   @doc "What a text says, as maps with string keys."
   @spec decode(:json | :toml, binary()) :: {:ok, term()} | {:error, String.t()}
   def decode(:json, text), do: JSON.decode(text, max_bytes: :infinity)
-  def decode(:toml, text), do: Native.await(&Native.decode_toml(text, &1))
+
+  def decode(:toml, text) do
+    with {:ok, table} <- Native.await(&Native.decode_toml(text, &1)), do: {:ok, maps(table)}
+  end
+
+  # A table comes as `{pairs}`: the thread that parses it is not a scheduler, and cannot make a large map.
+  defp maps({pairs}), do: Map.new(pairs, fn {key, value} -> {key, maps(value)} end)
+  defp maps(list) when is_list(list), do: Enum.map(list, &maps/1)
+  defp maps(value), do: value
 end

@@ -1,4 +1,9 @@
-//! Messages to Elixir processes from threads that are no schedulers.
+//! Messages to Elixir processes from threads that are not schedulers.
+//!
+//! OTP builds a map of more than 32 keys with memory that only a scheduler thread has: elsewhere it
+//! ends the VM. So what is sent from here is made of binaries, numbers, lists, tuples, resources, atoms that
+//! were there when the library was loaded, and maps of a fixed few keys (`NifMap`). A map of as many
+//! keys as a guest likes is made by who receives it.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -24,7 +29,7 @@ impl Asker {
         Asker { pid, env, id }
     }
 
-    /// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler.
+    /// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler, and `result` must not make a large map.
     pub fn answer(self, result: impl for<'a> FnOnce(Env<'a>) -> Term<'a>) {
         let Asker { pid, mut env, id } = self;
         // A process that is gone wants no answer.

@@ -1,4 +1,7 @@
 //! TOML text as terms, parsed on a worker: its recursion is no matter for a scheduler's stack.
+//!
+//! A worker cannot make a map of many keys (see `reply.rs`), so a table is sent as `{pairs}`, and
+//! Elixir makes the map.
 
 use std::panic::catch_unwind;
 
@@ -8,8 +11,8 @@ use toml::{Table, Value};
 use crate::reply::Asker;
 use crate::{atoms, value};
 
-/// Answers `{:vitrine_reply, id, {:ok, term} | {:error, message}}`. Keys stay strings, dates
-/// become strings.
+/// Answers `{:vitrine_reply, id, {:ok, table} | {:error, message}}`, where a table is `{[{key, value}]}`.
+/// Keys stay strings, dates become strings.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn decode_toml(env: Env<'_>, text: Binary, id: Term) -> Atom {
     let (asker, text) = (Asker::new(env, id), text.as_slice().to_vec());
@@ -56,11 +59,11 @@ fn encode<'a>(env: Env<'a>, value: &Value) -> Term<'a> {
     }
 }
 
+/// No other value is a tuple.
 fn encode_table<'a>(env: Env<'a>, table: &Table) -> Term<'a> {
     let pairs: Vec<_> = table
         .iter()
         .map(|(k, v)| (k.encode(env), encode(env, v)))
         .collect();
-    // Keys of a table are distinct, so this cannot fail.
-    Term::map_from_pairs(env, &pairs).unwrap_or_else(|_| Term::map_new(env))
+    (pairs,).encode(env)
 }
