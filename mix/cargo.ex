@@ -23,9 +23,7 @@ defmodule Vitrine.Build.Cargo do
   def build do
     with {:ok, cargo} <- find(),
          :ok <- check_rust(cargo),
-         :ok <- run(cargo) do
-      result()
-    end
+         do: run(cargo)
   end
 
   defp find do
@@ -89,26 +87,34 @@ defmodule Vitrine.Build.Cargo do
 
   defp run(cargo) do
     forget()
-    arguments = ~w(build --release --locked -p #{@crate} --target-dir #{target_dir()})
 
-    case cargo |> open(arguments) |> stream([]) do
-      {0, _lines} -> :ok
-      {status, lines} -> failure(status, lines)
+    # The messages for machines name the library: configuration of cargo's own, as `[build] target`,
+    # decides about its directory.
+    arguments =
+      ~w(build --release --locked -p #{@crate} --message-format json-render-diagnostics) ++
+        ["--target-dir", target_dir()]
+
+    case cargo |> open(arguments) |> stream(%{lines: [], library: nil}) do
+      {0, %{library: nil}} -> {:error, "cargo ended without an error, and built no library.", ""}
+      {0, %{library: path}} -> {:ok, path}
+      {status, %{lines: lines}} -> failure(status, Enum.reverse(lines))
     end
   end
 
   # Cargo gives the cdylibs of all versions and checkouts of Vitrine that share a target directory
   # the same name, and takes the last one built for that of whoever asks. We get here only when
   # there is something to build, so linking once more costs nothing.
-  defp forget, do: File.rm(Path.join([output_dir(), "deps", library_name()]))
+  defp forget do
+    directory = target_dir()
 
-  defp result do
-    path = Path.join(output_dir(), library_name())
+    triples =
+      case File.ls(directory) do
+        {:ok, names} -> names
+        {:error, _none} -> []
+      end
 
-    if File.regular?(path) do
-      {:ok, path}
-    else
-      {:error, "cargo ended without an error, but there is no #{path}.", ""}
+    for place <- ["." | triples], extension <- ~w(so dylib) do
+      File.rm(Path.join([directory, place, "release", "deps", "lib#{@crate}.#{extension}"]))
     end
   end
 
@@ -119,17 +125,19 @@ defmodule Vitrine.Build.Cargo do
     end
   end
 
-  defp output_dir do
-    triple = System.get_env("CARGO_BUILD_TARGET", "")
-    Path.join([target_dir(), triple, "release"])
-  end
-
-  defp library_name do
-    case :os.type() do
-      {:unix, :darwin} -> "lib#{@crate}.dylib"
-      _ -> "lib#{@crate}.so"
-    end
-  end
+  # Cargo in a process group of its own (each program of a port has one) that ends when standard input
+  # does: the VM that is stopped closes it, and the compilers would go on for minutes.
+  @guard """
+  exec 3<&0
+  "$0" "$@" </dev/null 3<&- &
+  cargo=$!
+  (while read -r _ <&3; do :; done; trap '' TERM; kill -s TERM -- -$$; sleep 1; kill -s KILL -- -$$) >/dev/null 2>&1 &
+  watch=$!
+  wait $cargo
+  status=$?
+  kill $watch 2>/dev/null
+  exit $status
+  """
 
   # What cargo says appears as it says it: the first build takes minutes, and silence looks like
   # a hang.
@@ -138,21 +146,34 @@ defmodule Vitrine.Build.Cargo do
     environment = for {name, value} <- options[:env], do: {to_charlist(name), to_charlist(value)}
 
     Port.open(
-      {:spawn_executable, cargo},
+      {:spawn_executable, System.find_executable("sh")},
       [:binary, :exit_status, :stderr_to_stdout] ++
-        [args: arguments, env: environment, line: 65_536]
+        [args: ["-c", @guard, cargo | arguments], env: environment, line: 1_048_576]
     )
   end
 
-  defp stream(port, lines) do
+  defp stream(port, seen) do
     receive do
+      {^port, {:data, {_, "{\"reason\":" <> _ = message}}} ->
+        stream(port, %{seen | library: library(message) || seen.library})
+
       {^port, {:data, {_, line}}} ->
         line = printable(line)
         Mix.shell().info(line)
-        stream(port, Enum.take([line | lines], @tail))
+        stream(port, %{seen | lines: Enum.take([line | seen.lines], @tail)})
 
       {^port, {:exit_status, status}} ->
-        {status, Enum.reverse(lines)}
+        {status, seen}
+    end
+  end
+
+  # The path in a message about an artefact, if it is that of the library.
+  defp library(message) do
+    with true <- message =~ ~s("reason":"compiler-artifact"),
+         [_, path] <- Regex.run(~r/"((?:[^"\\]|\\.)*#{@crate}\.(?:so|dylib))"/, message) do
+      path |> String.replace("\\\"", "\"") |> String.replace("\\\\", "\\")
+    else
+      _other -> nil
     end
   end
 

@@ -29,13 +29,15 @@ defmodule Mix.Tasks.Compile.VitrineNative do
 
   @recursive true
 
-  # What the library is made of. Tests and benchmarks are no part of it.
+  # What the library is made of. Tests and benchmarks are not part of it.
   @sources ~w(
-    Cargo.{toml,lock} .cargo/config.toml rust-toolchain rust-toolchain.toml priv/*.wasm
+    Cargo.{toml,lock} rust-toolchain rust-toolchain.toml priv/*.wasm
     kernel/Cargo.toml kernel/build.rs kernel/src/**/*
     native/*/Cargo.toml native/*/build.rs native/*/src/**/*
   )
-  @variables ~w(CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS RUSTC RUSTFLAGS RUSTUP_TOOLCHAIN)
+  @variables ~w(CARGO_ENCODED_RUSTFLAGS RUSTC RUSTFLAGS RUSTUP_TOOLCHAIN)
+  @prefixes ~w(CARGO_BUILD_ CARGO_PROFILE_ CARGO_TARGET_)
+  @elsewhere ~w(CARGO_BUILD_JOBS CARGO_BUILD_TARGET_DIR CARGO_TARGET_DIR CARGO_TARGET_TMPDIR)
 
   @impl true
   def run(arguments) do
@@ -63,14 +65,15 @@ defmodule Mix.Tasks.Compile.VitrineNative do
   defp origin do
     case System.get_env("VITRINE_NIF_PATH") do
       unset when unset in [nil, ""] -> {:cargo, fingerprint()}
-      path -> {:prebuilt, path, identity(path)}
+      path -> {:prebuilt, path}
     end
   end
 
   defp compile(origin) do
     Mix.Project.ensure_structure()
 
-    with {:ok, source} <- provide(origin),
+    with :ok <- builder(:Library).check_target(library()),
+         {:ok, source} <- provide(origin),
          :ok <- builder(:Library).install(source, library()) do
       remember(origin)
       {:ok, []}
@@ -88,11 +91,10 @@ defmodule Mix.Tasks.Compile.VitrineNative do
     builder(:Cargo).build()
   end
 
-  defp provide({:prebuilt, path, identity}) do
-    cond do
-      Path.type(path) != :absolute -> {:error, "VITRINE_NIF_PATH=#{path}: not an absolute path"}
-      identity == :missing -> {:error, "VITRINE_NIF_PATH=#{path}: there is no such file"}
-      true -> {:ok, path}
+  defp provide({:prebuilt, path}) do
+    case builder(:Library).check_prebuilt(path) do
+      :ok -> {:ok, path}
+      {:error, text} -> {:error, "VITRINE_NIF_PATH=#{path}: #{text}"}
     end
   end
 
@@ -113,22 +115,45 @@ defmodule Mix.Tasks.Compile.VitrineNative do
 
   defp manifest, do: Path.join(Mix.Project.manifest_path(), "compile.vitrine_native")
 
-  defp fresh?(origin), do: File.read(manifest()) == {:ok, stamp(origin)}
+  # The times and the inode of a file say at once that it is the same. A copy has others, so then its bytes are
+  # compared, and what was seen is kept for the next time.
+  defp fresh?(origin) do
+    with {:ok, bytes} <- File.read(manifest()),
+         {^origin, kept} <- decode(bytes),
+         now = Enum.zip_with(files(origin), kept, &state/2),
+         true <- Enum.all?(now, &(&1 != :changed)) do
+      if now != kept, do: write(origin, now)
+      true
+    else
+      _other -> false
+    end
+  end
 
-  defp remember(origin) do
-    File.mkdir_p!(Path.dirname(manifest()))
-    File.write!(manifest(), stamp(origin))
+  defp remember(origin), do: write(origin, Enum.map(files(origin), &state(&1, nil)))
+
+  # The library is one of them: what another build put in its place is not ours.
+  defp files({:cargo, _fingerprint}), do: [library()]
+  defp files({:prebuilt, path}), do: [library(), path]
+
+  defp state(path, kept) do
+    case {identity(path), kept} do
+      {identity, {identity, _digest}} ->
+        kept
+
+      {:missing, _kept} ->
+        :changed
+
+      {identity, nil} ->
+        {identity, digest(path)}
+
+      {identity, {_other, digest}} ->
+        if digest(path) == digest, do: {identity, digest}, else: :changed
+    end
   end
 
   # No :crypto here: Mix may have pruned it from the code path.
-  # The library is in it too: what another build put in its place is not ours, and a missing one
-  # never has this stamp.
-  defp stamp(origin) do
-    state = {origin, identity(library())}
-    state |> :erlang.term_to_binary() |> :erlang.md5() |> Base.encode16(case: :lower)
-  end
+  defp digest(path), do: path |> File.read!() |> :erlang.md5()
 
-  # What changes about a file when somebody puts another in its place.
   defp identity(path) do
     case File.stat(path, time: :posix) do
       {:ok, %{type: :regular} = stat} -> {stat.size, stat.mtime, stat.inode}
@@ -136,10 +161,40 @@ defmodule Mix.Tasks.Compile.VitrineNative do
     end
   end
 
+  defp write(origin, files) do
+    File.mkdir_p!(Path.dirname(manifest()))
+    File.write!(manifest(), :erlang.term_to_binary({origin, files}))
+  end
+
+  # One of another version is none.
+  defp decode(bytes) do
+    :erlang.binary_to_term(bytes, [:safe])
+  rescue
+    ArgumentError -> :unknown
+  end
+
   defp fingerprint do
     sources = for path <- sources(), do: {path, File.read(path)}
-    variables = for name <- @variables, do: {name, System.get_env(name)}
-    :erlang.md5(:erlang.term_to_binary({sources, variables, :os.type()}))
+    :erlang.md5(:erlang.term_to_binary({sources, variables(), configuration(), :os.type()}))
+  end
+
+  # All that changes what cargo makes, and not where or how quickly it works.
+  defp variables do
+    for {name, value} <- Enum.sort(System.get_env()),
+        name in @variables or String.starts_with?(name, @prefixes),
+        name not in @elsewhere,
+        do: {name, value}
+  end
+
+  # The files that cargo reads, in this order, without their paths: a copy of the tree is the same.
+  defp configuration do
+    home = System.get_env("CARGO_HOME") || Path.join(System.user_home() || "/", ".cargo")
+    above = File.cwd!() |> Path.split() |> Enum.scan(&Path.join(&2, &1)) |> Enum.reverse()
+
+    for directory <- Enum.map(above, &Path.join(&1, ".cargo")) ++ [home],
+        name <- ~w(config config.toml),
+        {:ok, text} <- [File.read(Path.join(directory, name))],
+        do: text
   end
 
   defp sources do

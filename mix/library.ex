@@ -6,6 +6,71 @@ defmodule Vitrine.Build.Library do
   right now. So it is never written in place: the new one is written beside it and renamed.
   """
 
+  # The NIF names the module that it is for.
+  @module "Elixir.Vitrine.Native"
+
+  @doc "Whether a library can be put there, before minutes are spent on making one."
+  @spec check_target(Path.t()) :: :ok | {:error, String.t()}
+  def check_target(target) do
+    directory = Path.dirname(target)
+    probe = Path.join(directory, ".writable-#{System.pid()}")
+
+    with :ok <- File.mkdir_p(directory),
+         :ok <- File.mkdir(probe),
+         :ok <- File.rmdir(probe) do
+      :ok
+    else
+      {:error, reason} -> {:error, unwritable(target, reason)}
+    end
+  end
+
+  # Mix links `priv` of the build to that of the sources.
+  defp unwritable(target, reason) do
+    """
+    The native library is put into #{real(Path.dirname(target))}, where nothing can be written: #{:file.format_error(reason)}.
+
+    Mix makes `priv` of a build a link to that of the sources, so the directory of Vitrine's sources must be
+    writable while it is compiled. Copy it to a place that is, and name that in your mix.exs.
+    """
+  end
+
+  # Where a path leads to, its own links and those of the directories above it followed.
+  defp real(path) do
+    path
+    |> Path.split()
+    |> Enum.reduce(fn part, above ->
+      path = Path.join(above, part)
+
+      case File.read_link(path) do
+        {:ok, to} -> real(Path.expand(to, above))
+        {:error, _reason} -> path
+      end
+    end)
+  end
+
+  @doc "Whether a file that somebody gave is Vitrine's native library, as far as its bytes tell."
+  @spec check_prebuilt(Path.t()) :: :ok | {:error, String.t()}
+  def check_prebuilt(path) do
+    with :absolute <- Path.type(path),
+         {:ok, bytes} <- File.read(path) do
+      cond do
+        not object?(bytes) -> {:error, "this file is not a shared library"}
+        :binary.match(bytes, @module) == :nomatch -> {:error, "this is not Vitrine's library"}
+        true -> :ok
+      end
+    else
+      {:error, :eisdir} -> {:error, "this is a directory; give the path of the library in it"}
+      {:error, :enoent} -> {:error, "there is no such file"}
+      {:error, reason} -> {:error, "#{:file.format_error(reason)}"}
+      _relative -> {:error, "this is not an absolute path"}
+    end
+  end
+
+  # ELF, and Mach-O of one processor or of several.
+  defp object?(<<0x7F, "ELF", _::binary>>), do: true
+  defp object?(<<magic::32, _::binary>>), do: magic in [0xCFFAEDFE, 0xCAFEBABE]
+  defp object?(_bytes), do: false
+
   @doc "Puts a copy of `source` at `target`, unless an equal one is there."
   @spec install(Path.t(), Path.t()) :: :ok | {:error, String.t()}
   def install(source, target) do

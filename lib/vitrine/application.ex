@@ -11,7 +11,7 @@ defmodule Vitrine.Application do
     # So that a release for another system fails when it is started, not at the first call.
     case Code.ensure_loaded(Native) do
       {:module, _} -> supervise()
-      {:error, _} -> {:error, Native.missing()}
+      {:error, _} -> {:error, Native.Library.fault()}
     end
   end
 

@@ -4,18 +4,10 @@ defmodule Vitrine.Native do
 
   @on_load :load
 
+  alias Vitrine.Native.Library
+
   @doc false
-  def load, do: path() |> String.to_charlist() |> :erlang.load_nif(0)
-
-  defp path, do: Application.app_dir(:vitrine, "priv/native/libvitrine_nif")
-
-  @doc "What is to be known where the library cannot be loaded."
-  @spec missing() :: String.t()
-  def missing do
-    "Vitrine's native library #{path()} cannot be loaded on #{:erlang.system_info(:system_architecture)}; the " <>
-      "warning before this says why. Build it on this system, or give a prebuilt one for it by " <>
-      "VITRINE_NIF_PATH: see the guide \"Building the native library\""
-  end
+  def load, do: Library.path() |> String.to_charlist() |> :erlang.load_nif(0) |> Library.note()
 
   # Compiling and parsing: the answer is a message, see await/1.
   def compile(_bytes, _options, _id), do: error()

@@ -72,6 +72,20 @@ defmodule Vitrine.Mix.ConsumerTest do
       assert output =~ "it works"
     end
 
+    test "a library that does not load is explained when the application starts", context do
+      %{consumer: consumer, environment: environment, tmp_dir: dir} = context
+      broken = Path.expand("broken.so", dir)
+      File.write!(broken, "\x7fELF Elixir.Vitrine.Native")
+      prebuilt = [{"VITRINE_NIF_PATH", broken} | environment]
+      {output, status} = mix(consumer, ~w(run -e :ok), prebuilt)
+
+      assert status != 0
+      assert output =~ "Vitrine's native library"
+      assert output =~ "cannot be loaded on #{:erlang.system_info(:system_architecture)}"
+      assert output =~ ~r/(file too short|invalid ELF|not a dynamic)/i
+      assert output =~ "VITRINE_NIF_PATH"
+    end
+
     test "the error says what to do", %{consumer: consumer, environment: environment} do
       {output, status} = mix(consumer, ~w(compile), environment)
 
@@ -85,7 +99,11 @@ defmodule Vitrine.Mix.ConsumerTest do
       for {path, message} <- [
             {"/no/such/library.so",
              "VITRINE_NIF_PATH=/no/such/library.so: there is no such file"},
-            {"library.so", "VITRINE_NIF_PATH=library.so: not an absolute path"}
+            {"library.so", "VITRINE_NIF_PATH=library.so: this is not an absolute path"},
+            {@root,
+             "VITRINE_NIF_PATH=#{@root}: this is a directory; give the path of the library"},
+            {"#{@root}/mix.exs", "mix.exs: this file is not a shared library"},
+            {System.find_executable("env"), "env: this is not Vitrine's library"}
           ] do
         {output, status} = mix(consumer, ~w(compile), [{"VITRINE_NIF_PATH", path} | environment])
 
@@ -145,6 +163,125 @@ defmodule Vitrine.Mix.ConsumerTest do
       assert output =~ ~r/result: {:error,\s+\[\s+%Mix.Task.Compiler.Diagnostic{/
       assert output =~ ~s(compiler_name: "vitrine_native")
       assert output =~ "error: oh no"
+    end
+  end
+
+  describe "with a cargo that takes no time" do
+    setup %{tmp_dir: dir} do
+      environment = without_cargo(dir, @root)
+      script("#{dir}/bin", "rustc", "echo 'rustc 99.0.0'")
+      {:ok, vitrine: package(dir), environment: environment, bin: "#{dir}/bin"}
+    end
+
+    test "the library that cargo names is taken, and not an older one", context do
+      older = Path.join(context.vitrine, "target/release/libvitrine_nif.so")
+      File.mkdir_p!(Path.dirname(older))
+      File.write!(older, "an older build")
+      built = Path.expand("a \"place\"/libvitrine_nif.so", context.tmp_dir)
+      File.mkdir_p!(Path.dirname(built))
+      File.write!(built, "what was built")
+      cargo_that_builds(context.bin, built)
+      {output, status} = mix(context.vitrine, ~w(compile), context.environment)
+
+      assert status == 0, output
+      assert File.read!("#{context.vitrine}/priv/native/libvitrine_nif.so") == "what was built"
+      refute output =~ "reason"
+    end
+
+    test "a copy of a build is not built again", %{vitrine: vitrine, bin: bin} = context do
+      cargo_that_builds(bin, library())
+      {output, status} = mix(vitrine, ~w(compile), context.environment)
+      assert status == 0, output
+
+      copy = Path.expand("copy", context.tmp_dir)
+      {_, 0} = System.cmd("cp", ["-r", vitrine, copy])
+      # Times are those of the copy, as on another machine.
+      {_, 0} = System.cmd("find", [copy, "-exec", "touch", "-d", "+1 hour", "{}", "+"])
+      script(bin, "cargo", "echo 'cargo was started' >&2; exit 101")
+
+      for _time <- 1..2 do
+        {output, status} = mix(copy, ~w(compile), context.environment)
+        assert status == 0, output
+        refute output =~ "cargo was started"
+      end
+
+      # What another build put there is not taken for ours.
+      File.write!("#{copy}/priv/native/libvitrine_nif.so", "another library")
+      {output, status} = mix(copy, ~w(compile), context.environment)
+      assert status != 0
+      assert output =~ "cargo was started"
+    end
+
+    @tag skip: Vitrine.SmallDisk.fault()
+    test "sources that are read-only are refused before anything is built", context do
+      disk = Path.expand("disk", context.tmp_dir)
+      :ok = Vitrine.SmallDisk.mount(disk, "64m")
+      on_exit(fn -> Vitrine.SmallDisk.unmount(disk) end)
+      {_, 0} = System.cmd("cp", ["-r", context.vitrine, disk])
+      Vitrine.SmallDisk.read_only(disk)
+      script(context.bin, "cargo", "echo 'cargo was started' >&2; exit 101")
+      environment = context.environment ++ [{"VITRINE_CONSUMER_ROOT", "#{disk}/vitrine"}]
+      {output, status} = mix(consumer(context.tmp_dir), ~w(compile), environment)
+
+      assert status != 0
+      assert output =~ "#{disk}/vitrine/priv/native"
+      assert output =~ "read-only file system"
+      refute output =~ "cargo was started"
+    end
+
+    for {signal, what} <- [TERM: "is stopped", KILL: "is killed"] do
+      test "cargo ends when the Mix that started it #{what}", %{bin: bin} = context do
+        pid_file = Path.expand("cargo.pid", context.tmp_dir)
+        script(bin, "cargo", "echo $$ > '#{pid_file}'; echo building; sleep 600")
+        port = start_mix(context.vitrine, ~w(compile), context.environment)
+        assert_receive {^port, {:data, _building}}, 30_000
+        cargo = wait_for(fn -> File.exists?(pid_file) && String.trim(File.read!(pid_file)) end)
+        {:os_pid, mix} = Port.info(port, :os_pid)
+        {_, 0} = System.cmd("kill", ["-#{unquote(signal)}", "#{mix}"])
+
+        assert wait_for(fn -> not alive?(cargo) end)
+      end
+    end
+  end
+
+  # What cargo says of a build, and nothing else.
+  defp cargo_that_builds(bin, library) do
+    path = library |> String.replace("\"", "\\\"")
+
+    script(bin, "cargo", """
+    cat <<'END'
+    {"reason":"compiler-artifact","target":{"name":"serde"},"filenames":["/libserde.rlib"],"fresh":true}
+    {"reason":"compiler-artifact","target":{"name":"vitrine_nif"},"filenames":["#{path}"],"fresh":false}
+    {"reason":"build-finished","success":true}
+    END
+    """)
+  end
+
+  defp start_mix(directory, arguments, environment) do
+    environment =
+      for {name, value} <- Map.merge(clean_environment(), Map.new(environment)) do
+        {to_charlist(name), if(value, do: to_charlist(value), else: false)}
+      end
+
+    Port.open(
+      {:spawn_executable, System.find_executable("mix")},
+      [:binary, :stderr_to_stdout, args: arguments, cd: directory, env: environment]
+    )
+  end
+
+  defp wait_for(check, tries \\ 300) do
+    cond do
+      found = check.() -> found
+      tries == 0 -> flunk("nothing came of waiting for 30 seconds")
+      true -> Process.sleep(100) && wait_for(check, tries - 1)
+    end
+  end
+
+  # A process that ended and was not waited for is not alive.
+  defp alive?(pid) do
+    case File.read("/proc/#{pid}/stat") do
+      {:ok, stat} -> not (stat =~ ~r/\) [ZX] /)
+      {:error, _gone} -> false
     end
   end
 
@@ -241,8 +378,12 @@ defmodule Vitrine.Mix.ConsumerTest do
 
   # A later pair of a name wins, so the caller's come last.
   defp run(program, arguments, directory, environment) do
-    clean = for name <- ~w(MIX_BUILD_PATH MIX_TARGET VITRINE_NIF_PATH), do: {name, nil}
-    environment = Map.new([{"MIX_ENV", "test"} | clean]) |> Map.merge(Map.new(environment))
+    environment = Map.merge(clean_environment(), Map.new(environment))
     System.cmd(program, arguments, cd: directory, env: environment, stderr_to_stdout: true)
+  end
+
+  defp clean_environment do
+    clean = for name <- ~w(MIX_BUILD_PATH MIX_TARGET VITRINE_NIF_PATH), do: {name, nil}
+    Map.new([{"MIX_ENV", "test"} | clean])
   end
 end

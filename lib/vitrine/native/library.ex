@@ -1,0 +1,31 @@
+defmodule Vitrine.Native.Library do
+  @moduledoc false
+  # Where the native library is, and the text for a library that cannot be loaded. It is apart from
+  # Vitrine.Native, since nothing of a module can be called whose `@on_load` failed.
+
+  @reason {__MODULE__, :reason}
+
+  @doc "The path of the library without its extension, as `:erlang.load_nif/2` takes it."
+  @spec path() :: Path.t()
+  def path, do: Application.app_dir(:vitrine, "priv/native/libvitrine_nif")
+
+  @doc "Keeps what `:erlang.load_nif/2` answered, for `fault/0`."
+  @spec note(:ok | {:error, {atom(), charlist()}}) :: :ok | {:error, {atom(), charlist()}}
+  def note(:ok), do: :ok
+
+  def note({:error, {_kind, text}} = error) do
+    :persistent_term.put(@reason, List.to_string(text))
+    error
+  end
+
+  @doc "What happened, why, and what would be right."
+  @spec fault() :: String.t()
+  def fault do
+    why = :persistent_term.get(@reason, "the reason is not known")
+
+    "Vitrine's native library #{path()}.so cannot be loaded on " <>
+      "#{:erlang.system_info(:system_architecture)}: #{why}; build it on this system with " <>
+      "`mix deps.compile vitrine --force` (in Vitrine's own directory `mix compile`), or give one " <>
+      "that was built for it by VITRINE_NIF_PATH: see the guide \"Building the native library\""
+  end
+end
