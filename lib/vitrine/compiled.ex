@@ -117,8 +117,8 @@ defmodule Vitrine.Compiled do
       short = String.slice(hash, 0, 12)
 
       if name == short,
-        do: "#Vitrine.Compiled<#{name}>",
-        else: "#Vitrine.Compiled<#{name} #{short}>"
+        do: "#Vitrine.Compiled<#{Vitrine.Printable.name(name)}>",
+        else: "#Vitrine.Compiled<#{Vitrine.Printable.name(name)} #{short}>"
     end
   end
 end

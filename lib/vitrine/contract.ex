@@ -4,7 +4,7 @@ defmodule Vitrine.Contract do
 
   import Vitrine.Argument, only: [list_of?: 2]
 
-  alias Vitrine.{Error, Interface, Keys}
+  alias Vitrine.{Error, Interface, Keys, Printable}
 
   @type t :: %{
           exports: [String.t()],
@@ -72,7 +72,7 @@ defmodule Vitrine.Contract do
     excess = Enum.reject(interface.imports, &allowed?(&1, contract.imports, wasi?))
     abi = Interface.abi(interface.imports)
 
-    listed(missing, "it lacks the plugin functions ", &inspect/1) ++
+    listed(missing, "it lacks the plugin functions ", &Printable.quoted/1) ++
       listed(excess, "it imports what it must not: ", &Interface.show/1) ++ abi(contract.abi, abi)
   end
 

@@ -41,7 +41,8 @@ defmodule Vitrine.Error do
     * `:closed` - the plugin was closed, or the server or pool is not running
 
   An error is an exception too, so that `Vitrine.call!/4` can raise it and
-  `Exception.message/1` describes it:
+  `Exception.message/1` describes it. `message` is the text as the plugin gave it; there it is in one line, with
+  line feeds, escape sequences and the like shown as `\\n`, `\\e`, `\\u{202E}`:
 
       iex> error = %Vitrine.Error{reason: :guest_error, message: "no such user", code: 1,
       ...>                        plugin: "users", function: "find"}
@@ -108,6 +109,11 @@ defmodule Vitrine.Error do
           stacktrace: Exception.stacktrace()
         }
 
+  alias Vitrine.Printable
+
+  # Before each line of an exception's message but the first.
+  @margin "\n    | "
+
   defexception [
     :reason,
     :message,
@@ -130,32 +136,41 @@ defmodule Vitrine.Error do
   # One that somebody else made may have no message.
   defp text(%{message: nil, reason: nil}), do: "unknown error"
   defp text(%{message: nil, reason: reason}), do: inspect(reason)
-  defp text(%{message: message}), do: message
+  defp text(%{message: message}), do: shown(message)
 
-  defp where(%{plugin: nil, function: nil}), do: ""
-  defp where(%{plugin: nil, function: function}), do: "function #{inspect(function)}: "
-  defp where(%{plugin: plugin, function: nil}), do: "plugin #{inspect(plugin)}: "
+  # A message that somebody else made may be any term.
+  defp shown(text) when is_binary(text), do: Printable.text(text)
+  defp shown(other), do: inspect(other)
 
-  defp where(%{plugin: plugin, function: function}),
-    do: "plugin #{inspect(plugin)}, function #{inspect(function)}: "
+  defp where(error), do: Printable.origin(name(error.plugin), name(error.function))
+
+  defp name(name) when is_binary(name) or name == nil, do: name
+  defp name(other), do: inspect(other)
 
   defp cause(%{kind: nil}), do: ""
 
-  defp cause(error),
-    do: ": " <> Exception.format_banner(error.kind, error.exception, error.stacktrace)
+  defp cause(error) do
+    banner = Exception.format_banner(error.kind, error.exception, error.stacktrace)
+    ": " <> Printable.block(banner, @margin)
+  end
 
   defp backtrace([]), do: ""
 
   defp backtrace(frames) do
     lines =
       for frame <- frames do
-        "\n    at #{frame.function || "function #{frame.index}"}#{offset(frame.offset)}#{line(frame)}"
+        "\n    at #{function(frame)}#{offset(frame.offset)}#{line(frame)}"
       end
 
     Enum.join(lines)
   end
 
-  defp line(%{file: file, line: line}) when file != nil, do: " #{file}:#{line}"
+  defp function(%{function: nil, index: index}), do: "function #{index}"
+  defp function(%{function: name}), do: Printable.name(name)
+
+  defp line(%{file: file, line: line}) when file != nil,
+    do: " #{Printable.name(file)}:#{line}"
+
   defp line(_frame), do: ""
 
   defp offset(nil), do: ""

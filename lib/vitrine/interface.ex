@@ -3,6 +3,8 @@ defmodule Vitrine.Interface do
   # What a plugin shows to its host: the functions that can be called, and what it wants from
   # outside of its own modules and host functions.
 
+  alias Vitrine.Printable
+
   @abi "extism:host/env"
   @wasi "wasi_snapshot_preview1"
 
@@ -82,5 +84,5 @@ defmodule Vitrine.Interface do
 
   @doc "An import as messages write it."
   @spec show(import()) :: String.t()
-  def show({namespace, name}), do: "#{namespace}::#{name}"
+  def show({namespace, name}), do: "#{Printable.name(namespace)}::#{Printable.name(name)}"
 end

@@ -15,6 +15,7 @@ defmodule Vitrine.Loader do
     Native,
     Options,
     Plugin,
+    Printable,
     Snapshot,
     Source,
     Telemetry
@@ -159,7 +160,7 @@ defmodule Vitrine.Loader do
   defp in_module(error, _name, [_only]), do: error
 
   defp in_module({:error, details}, name, _modules) do
-    {:error, put_elem(details, 1, "module #{inspect(name)}: #{elem(details, 1)}")}
+    {:error, put_elem(details, 1, "module #{Printable.quoted(name)}: #{elem(details, 1)}")}
   end
 
   defp interface(modules, main, own) do

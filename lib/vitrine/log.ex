@@ -1,8 +1,11 @@
 defmodule Vitrine.Log do
   @moduledoc false
-  # What plugins log and print goes to Logger, from the process that calls them.
+  # What plugins log and print goes to Logger, from the process that calls them. Each line says whose it is, and
+  # is one: what a plugin writes is never taken for what the application does.
 
   require Logger
+
+  alias Vitrine.Printable
 
   @typedoc "The lowest level that a plugin may log at."
   @type level :: :trace | :debug | :info | :warning | :error | :off
@@ -70,7 +73,13 @@ defmodule Vitrine.Log do
   @spec write(Vitrine.Plugin.t(), String.t() | nil, 0..4, binary()) :: :ok
   def write(plugin, function, level, message) do
     if plugin.trace == nil or level >= taken(plugin) do
-      Logger.bare_log(elem(@levels, level), text(message), metadata(plugin, function))
+      text = String.replace_suffix(message, "\n", "")
+
+      Logger.bare_log(
+        elem(@levels, level),
+        line(plugin, function, text),
+        metadata(plugin, function)
+      )
     end
 
     :ok
@@ -82,8 +91,10 @@ defmodule Vitrine.Log do
     level = Map.fetch!(plugin.print_levels, stream)
 
     if number(level) >= number(plugin.log_level) do
-      for line <- text |> String.replace_suffix("\n", "") |> String.split("\n") do
-        Logger.bare_log(level, text(line), [stream: stream] ++ metadata(plugin, function))
+      for text <- text |> String.replace_suffix("\n", "") |> String.split("\n") do
+        text = String.replace_suffix(text, "\r", "")
+        metadata = [stream: stream] ++ metadata(plugin, function)
+        Logger.bare_log(level, line(plugin, function, text), metadata)
       end
     end
 
@@ -94,7 +105,6 @@ defmodule Vitrine.Log do
   defp metadata(plugin, nil), do: [plugin: plugin.name]
   defp metadata(plugin, function), do: [plugin: plugin.name, plugin_function: function]
 
-  defp text(message) do
-    if String.valid?(message), do: message, else: inspect(message)
-  end
+  defp line(plugin, function, text),
+    do: Printable.origin(plugin.name, function) <> Printable.text(text)
 end

@@ -38,6 +38,6 @@ defmodule Vitrine.Plugin do
   defstruct @enforce_keys ++ [trace: nil]
 
   defimpl Inspect do
-    def inspect(plugin, _options), do: "#Vitrine.Plugin<#{plugin.name}>"
+    def inspect(plugin, _options), do: "#Vitrine.Plugin<#{Vitrine.Printable.name(plugin.name)}>"
   end
 end

@@ -26,7 +26,7 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.{Argument, Native, Status}
+  alias Vitrine.{Argument, Native, Printable, Status}
   alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
 
   # How long a server may take to tell of itself, in milliseconds.
@@ -223,7 +223,7 @@ defmodule Vitrine.Server do
     do: {:reply, Vitrine.take_printed(state.plugin), state}
 
   def handle_call(question, _from, state) do
-    found = "the server #{inspect(self())} of plugin #{inspect(state.plugin.name)}"
+    found = "the server #{inspect(self())} of plugin #{Printable.quoted(state.plugin.name)}"
     {:reply, Client.misdirected(question, "a pool", found), state}
   end
 

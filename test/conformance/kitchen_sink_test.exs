@@ -184,7 +184,10 @@ defmodule Vitrine.KitchenSinkTest do
           end)
 
         levels =
-          for [level, ^message] <- Regex.scan(~r/\[(\w+)\] (.*)/, log, capture: :all_but_first),
+          for [level, ^message] <-
+                Regex.scan(~r/\[(\w+)\] plugin "[^"]*", function "log_all": (.*)/, log,
+                  capture: :all_but_first
+                ),
               do: level
 
         # Logger has no trace; Elixir 1.14 says `warn`.

@@ -90,7 +90,11 @@ defmodule Vitrine.Conformance.WasiTest do
       log = capture_log([metadata: [:plugin, :stream]], fn -> call(plugin, "print_lines") end)
 
       lines =
-        Regex.scan(~r/plugin=printer stream=(\w+) \[(\w+)\] ?(.*)/, log, capture: :all_but_first)
+        Regex.scan(
+          ~r/plugin=printer stream=(\w+) \[(\w+)\] plugin "printer", function "print_lines": ?(.*)/,
+          log,
+          capture: :all_but_first
+        )
 
       {stdout, stderr} = Enum.split_with(lines, &(hd(&1) == "stdout"))
 
@@ -105,8 +109,13 @@ defmodule Vitrine.Conformance.WasiTest do
 
     test "has the levels that are asked for, and those of the plugin" do
       plugin = wasi!(stdout: {:log, :debug}, stderr: {:log, :error})
-      assert capture_log(fn -> call(plugin, "print", "out") end) =~ "[debug] out"
-      assert capture_log(fn -> call(plugin, "print_error", "err") end) =~ "[error] err"
+
+      assert capture_log(fn -> call(plugin, "print", "out") end) =~
+               ~s([debug] plugin "c_wasi", function "print": out)
+
+      assert capture_log(fn -> call(plugin, "print_error", "err") end) =~
+               ~s([error] plugin "c_wasi", function "print_error": err)
+
       quiet = wasi!(true, log_level: :warning)
       assert capture_log(fn -> call(quiet, "print", "out") end) == ""
       assert capture_log(fn -> call(quiet, "print_error", "err") end) =~ "err"

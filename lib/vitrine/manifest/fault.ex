@@ -2,6 +2,8 @@ defmodule Vitrine.Manifest.Fault do
   @moduledoc false
   # What is wrong with a manifest: where, what stands there, and what would be right.
 
+  alias Vitrine.Printable
+
   @typedoc "The keys and indices that lead to the fault, from the outermost, and what to say of it."
   @type t :: {path(), String.t()} | String.t()
 
@@ -28,7 +30,7 @@ defmodule Vitrine.Manifest.Fault do
   @doc "A value for a message, shortened."
   @spec show(term()) :: String.t()
   def show(value) do
-    text = inspect(value, limit: 5, printable_limit: 80)
+    text = value |> inspect(limit: 5, printable_limit: 80) |> Printable.text()
     if String.length(text) > 300, do: String.slice(text, 0, 300) <> "...", else: text
   end
 

@@ -5,7 +5,7 @@ defmodule Vitrine.Server.Vars do
 
   require Logger
 
-  alias Vitrine.{Error, Native}
+  alias Vitrine.{Error, Native, Printable}
   alias Vitrine.Server.Keeper
 
   @doc "Gives a plugin the variables that are kept for it."
@@ -74,7 +74,10 @@ defmodule Vitrine.Server.Vars do
   end
 
   defp failed(plugin, why) do
-    Logger.error("the variables of plugin #{inspect(plugin.name)} could not be saved: #{why}")
+    Logger.error(
+      "the variables of plugin #{Printable.quoted(plugin.name)} could not be saved: #{why}"
+    )
+
     false
   end
 end

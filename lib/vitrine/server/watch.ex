@@ -4,7 +4,7 @@ defmodule Vitrine.Server.Watch do
 
   require Logger
 
-  alias Vitrine.{Server, Source}
+  alias Vitrine.{Printable, Server, Source}
 
   @typedoc "What is seen of files: another one when they change."
   @type stamps :: list()
@@ -46,11 +46,13 @@ defmodule Vitrine.Server.Watch do
   defp reload({server, source, _interval, plugin}) do
     case Server.upgrade(server, source) do
       :ok ->
-        Logger.info("plugin #{inspect(plugin)} was reloaded, because its files have changed")
+        Logger.info(
+          "plugin #{Printable.quoted(plugin)} was reloaded, because its files have changed"
+        )
 
       {:error, error} ->
         Logger.error(
-          "plugin #{inspect(plugin)} has changed and could not be reloaded, " <>
+          "plugin #{Printable.quoted(plugin)} has changed and could not be reloaded, " <>
             "the version before goes on: #{Exception.message(error)}"
         )
     end

@@ -23,6 +23,7 @@ use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
 use crate::prepare::{prepare, shared_data};
 use crate::snapshot::Stage;
+use crate::text;
 use crate::workers::{Lane, compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
@@ -319,13 +320,22 @@ pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
             "expected a WebAssembly module but was given a WebAssembly component",
         )),
         [0, b'a', b's', b'm', ..] => Ok(Cow::Borrowed(bytes)),
-        _ => wat::parse_bytes(bytes).map_err(|e| invalid(e.to_string())),
+        _ => wat::parse_bytes(bytes).map_err(|e| invalid(in_one_line(&e.to_string()))),
+    }
+}
+
+/// What is wrong with a text, and where: without the lines of the text, which come after that.
+fn in_one_line(error: &str) -> String {
+    let mut lines = error.lines();
+    let what = lines.next().unwrap_or_default();
+    let place = lines.find_map(|line| line.trim_start().strip_prefix("--> <anon>:"));
+    match place.and_then(|place| place.split_once(':')) {
+        Some((line, column)) => format!("{what} (line {line}, column {column})"),
+        None => what.to_owned(),
     }
 }
 
 pub(crate) fn invalid(why: impl std::fmt::Display) -> Error {
-    Error::new(
-        Reason::Compile,
-        format!("the module cannot be compiled: {why}"),
-    )
+    let why = format!("the module cannot be compiled: {why}");
+    Error::new(Reason::Compile, text::shown(why.as_bytes(), text::MESSAGE))
 }

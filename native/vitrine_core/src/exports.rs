@@ -3,6 +3,7 @@
 use wasmtime::{ExternType, FuncType, Module, ModuleExport, ValType};
 
 use crate::error::{Error, Reason};
+use crate::text;
 
 /// How an exported function can be called as a plugin function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,13 +98,15 @@ impl Exports {
     pub(crate) fn callable(&self, name: &str) -> Result<usize, Error> {
         let refuse = |why: String| Err(Error::new(Reason::FunctionNotFound, why));
         let Some(index) = self.find(name) else {
-            return refuse(format!("Function not found: {name}"));
+            return refuse(format!("Function not found: {}", text::name(name)));
         };
         match self.at(index).map(|export| export.kind) {
             Some(ExportKind::TakesParameters) => refuse(format!(
-                "Function {name} takes parameters, a plugin function takes none"
+                "Function {} takes parameters, a plugin function takes none",
+                text::name(name)
             )),
             Some(ExportKind::ManyResults(n)) => {
+                let name = text::name(name);
                 refuse(format!("Function {name} has {n} results, expected 0 or 1"))
             }
             _ => Ok(index),

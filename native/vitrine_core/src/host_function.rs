@@ -4,6 +4,7 @@ use wasmtime::{Engine, FuncType};
 
 use crate::error::{Error, Reason};
 use crate::host_import::Import;
+use crate::text;
 use crate::value::ValueType;
 
 /// A host function as the embedder declares it.
@@ -25,7 +26,7 @@ impl HostFunction {
         index: usize,
         wanted: &FuncType,
     ) -> std::result::Result<Import, Error> {
-        let name = format!("{}::{}", self.namespace, self.name);
+        let name = text::import(&self.namespace, &self.name);
         let (params, results) = match &self.signature {
             Some((params, results)) => (params.clone(), results.clone()),
             None => (

@@ -192,7 +192,7 @@ pub(crate) fn error(context: &mut impl AsContextMut<Data = HostState>) -> Option
         0 => None,
         _ => read(context, handle as i64)
             .filter(|said| !said.is_empty())
-            .map(|said| text::shown(said, text::MESSAGE)),
+            .map(|said| text::said(said, text::MESSAGE)),
     }
 }
 

@@ -120,16 +120,12 @@ fn frames(error: &wasmtime::Error) -> Vec<Frame> {
         .map(|frame| {
             let symbol = frame.symbols().first();
             Frame {
-                function: frame.func_name().map(name),
+                function: frame.func_name().map(text::name),
                 index: frame.func_index(),
                 offset: frame.module_offset(),
-                file: symbol.and_then(|s| s.file()).map(name),
+                file: symbol.and_then(|s| s.file()).map(text::name),
                 line: symbol.and_then(|s| s.line()),
             }
         })
         .collect()
-}
-
-fn name(name: &str) -> String {
-    text::shown(name.as_bytes(), text::NAME)
 }

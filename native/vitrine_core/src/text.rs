@@ -1,29 +1,80 @@
 //! Texts that a guest chose, for errors and logs: as long as a person may read, because they are made wherever
-//! the guest runs.
+//! the guest runs. `Vitrine.Printable` does the same in Elixir.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Bytes of a guest's error message, and of a line that it logs.
 pub(crate) const MESSAGE: usize = 64 << 10;
 /// Bytes of a name: of a function, a file, a variable.
 pub(crate) const NAME: usize = 256;
 
-/// The text, its beginning if it is longer than `most` bytes.
+/// The text for a message of ours, its beginning if it is longer than `most` bytes: in one line, without anything
+/// that a terminal obeys or nobody sees.
 pub(crate) fn shown(text: &[u8], most: usize) -> String {
+    let text = said(text, most);
+    if !text.contains(is_hidden) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match char {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            '\u{1B}' => shown.push_str("\\e"),
+            // To a string nothing fails to be written.
+            _ if is_hidden(char) => write!(shown, "\\u{{{:X}}}", u32::from(char)).unwrap_or(()),
+            _ => shown.push(char),
+        }
+    }
+    shown
+}
+
+/// A name of a function, a module or a file.
+pub(crate) fn name(name: &str) -> String {
+    shown(name.as_bytes(), NAME)
+}
+
+/// An import, as messages write it.
+pub(crate) fn import(namespace: &str, function: &str) -> String {
+    format!("{}::{}", name(namespace), name(function))
+}
+
+/// The text as it was said, its beginning if it is longer than `most` bytes: for an error's message, which the host
+/// may read as data.
+pub(crate) fn said(text: &[u8], most: usize) -> String {
     String::from_utf8_lossy(&cut(text, most)).into_owned()
 }
 
-/// The same of what need not be text. Then the cut may go through a character.
+/// Controls, the soft hyphen, and what has no width, separates lines or turns the direction of text.
+fn is_hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}')
+        || matches!(char, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
+        || matches!(char, '\u{2060}'..='\u{206F}' | '\u{FFF9}'..='\u{FFFB}')
+        || matches!(char, '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// The same of what need not be text, in which no character is cut through.
 pub(crate) fn cut(text: &[u8], most: usize) -> Cow<'_, [u8]> {
     let Some(begin) = text.get(..most).filter(|begin| begin.len() < text.len()) else {
         return Cow::Borrowed(text);
     };
-    let whole = match std::str::from_utf8(begin) {
-        Err(e) if e.error_len().is_none() => e.valid_up_to(),
-        _ => begin.len(),
-    };
+    let whole = most - half_character(begin);
     let rest = format!("… ({} bytes more)", text.len() - whole);
     Cow::Owned([&begin[..whole], rest.as_bytes()].concat())
+}
+
+/// How many bytes at the end are the beginning of a character, which has at most three of them.
+fn half_character(text: &[u8]) -> usize {
+    let longest = text.len().min(3);
+    (1..=longest)
+        .find(|length| {
+            let end = &text[text.len() - length..];
+            matches!(std::str::from_utf8(end), Err(e) if e.valid_up_to() == 0 && e.error_len().is_none())
+        })
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -41,6 +92,29 @@ mod tests {
     fn of_what_is_longer_the_beginning_is_shown_without_half_a_character() {
         assert_eq!(shown(b"abcd", 3), "abc… (1 bytes more)");
         assert_eq!(shown("aéé".as_bytes(), 4), "aé… (2 bytes more)");
+        assert_eq!(shown("a👍".as_bytes(), 4), "a… (4 bytes more)");
+        assert_eq!(shown(b"\xFFa\xC3\xA9", 3), "\u{FFFD}a… (2 bytes more)");
+        assert_eq!(
+            shown(&[0x80; 9], 5),
+            "\u{FFFD}".repeat(5) + "… (4 bytes more)"
+        );
+    }
+
+    #[test]
+    fn what_begins_a_line_moves_a_cursor_turns_text_or_has_no_width_is_an_escape() {
+        assert_eq!(
+            shown(b"a\r\n\tb\x1B[2J\0\x7F", 99),
+            r"a\r\n\tb\e[2J\u{0}\u{7F}"
+        );
+        let hidden = "\u{85}\u{AD}\u{200B}\u{2028}\u{202E}\u{2066}\u{FEFF}\u{E0041}";
+        let escapes = r"\u{85}\u{AD}\u{200B}\u{2028}\u{202E}\u{2066}\u{FEFF}\u{E0041}";
+        assert_eq!(shown(hidden.as_bytes(), 99), escapes);
+        assert_eq!(shown("Größe 大 👍🏽".as_bytes(), 99), "Größe 大 👍🏽");
+    }
+
+    #[test]
+    fn what_was_said_keeps_its_lines() {
+        assert_eq!(said(b"a\nb", 3), "a\nb");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::mappings;
 use crate::memory_image::with_image;
 use crate::plugin::Shared;
 use crate::state::HostState;
+use crate::text;
 
 /// The instances in a store. Each place in the vectors is that of a module in [`Links`].
 #[derive(Default)]
@@ -139,7 +140,8 @@ fn ran(error: &wasmtime::Error) -> bool {
 fn mismatch(error: &wasmtime::Error, module: &LinkedModule) -> Error {
     unlinkable(format!(
         "module {} cannot be instantiated: {error:#}{}",
-        module.name, module.way
+        text::name(&module.name),
+        module.way
     ))
 }
 

@@ -103,7 +103,7 @@ impl Vars {
         if wanted > self.max_bytes {
             let key = text::shown(key.as_bytes(), text::NAME);
             return Err(Stop::Abi(format!(
-                "Variable store is full: {key:?} would make it {wanted} bytes of at most {}",
+                "Variable store is full: \"{key}\" would make it {wanted} bytes of at most {}",
                 self.max_bytes
             )));
         }

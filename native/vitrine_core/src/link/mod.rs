@@ -23,6 +23,7 @@ use crate::making::Making;
 use crate::mappings;
 use crate::platform::Platform;
 use crate::state::HostState;
+use crate::text;
 
 /// The modules of a plugin, with the names that others import them by.
 pub type Modules = Vec<(String, Arc<Compiled>)>;
@@ -129,7 +130,7 @@ impl Needs {
             if !matches!(import.ty(), ExternType::Func(_)) {
                 return Err(unlinkable(format!(
                     "linked modules cannot access non-function exports of the kernel: {ENV}::{}",
-                    import.name()
+                    text::name(import.name())
                 )));
             }
         }

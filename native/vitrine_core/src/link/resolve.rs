@@ -17,6 +17,7 @@ use crate::making::Making;
 use crate::platform::Platform;
 use crate::state::HostState;
 use crate::state_exports;
+use crate::text;
 
 /// More would only be an attack.
 const MAX_MODULES: usize = 32;
@@ -139,8 +140,8 @@ fn edges(modules: &Modules) -> Vec<Edges> {
 }
 
 fn chain(modules: &Modules, way: &[usize]) -> String {
-    let names: Vec<_> = way.iter().map(|&module| &*modules[module].0).collect();
-    names.join(" -> ")
+    let names = way.iter().map(|&module| text::name(&modules[module].0));
+    names.collect::<Vec<_>>().join(" -> ")
 }
 
 fn position(order: &[usize], module: usize) -> usize {
@@ -240,9 +241,8 @@ impl Linking<'_> {
         };
         if !fits(&ty, &wanted) {
             return Err(unlinkable(format!(
-                "types incompatible for {}::{}: expected type `{wanted}`, found type `{ty}`",
-                import.module(),
-                import.name()
+                "types incompatible for {}: expected type `{wanted}`, found type `{ty}`",
+                text::import(import.module(), import.name())
             )));
         }
         if self.modules[found.module].1.command {
@@ -326,8 +326,8 @@ impl Linking<'_> {
         let import = function.import(&self.platform.engine, index, &wanted)?;
         if self.host_types.insert(index, wanted.clone()).is_some() {
             return Err(unlinkable(format!(
-                "{}::{} is imported as functions of different types",
-                function.namespace, function.name
+                "{} is imported as functions of different types",
+                text::import(&function.namespace, &function.name)
             )));
         }
         import
@@ -351,5 +351,6 @@ pub(super) fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
 }
 
 pub(crate) fn unlinkable(message: String) -> Error {
-    Error::new(Reason::Link, message)
+    // Wasmtime's messages have names in them, too.
+    Error::new(Reason::Link, text::shown(message.as_bytes(), text::MESSAGE))
 }

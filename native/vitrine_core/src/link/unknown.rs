@@ -56,10 +56,10 @@ pub(crate) fn unknown_imports(names: &[(String, String)], way: &str) -> Error {
             hints.push(hint);
         }
     }
-    let shown = |text: &str| text::shown(text.as_bytes(), text::NAME);
     let told = names.iter().take(MOST);
-    let told = told.map(|(namespace, name)| format!("{}::{}", shown(namespace), shown(name)));
-    let told: Vec<_> = told.collect();
+    let told: Vec<_> = told
+        .map(|(namespace, name)| text::import(namespace, name))
+        .collect();
     let (plural, more) = (
         if names.len() > 1 { "s" } else { "" },
         if names.len() > MOST { " and more" } else { "" },
