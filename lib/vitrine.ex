@@ -38,7 +38,8 @@ defmodule Vitrine do
   alias Vitrine.{Plugin, Pool, Server, Source, Trace}
 
   @typedoc """
-  A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave.
+  A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave. What a stranger
+  gave is `{:module, bytes}`: that is a module, in binary or text, and never anything else.
   """
   @type source :: Source.t() | Compiled.t()
 
@@ -53,6 +54,18 @@ defmodule Vitrine do
   somewhere is not compiled again, nor one whose native code is on disk from before. A
   `Vitrine.Compiled` is a source, too; it has options, over which those here are merged.
 
+  > #### What users upload {: .warning}
+  >
+  > Bytes, texts and paths are told apart by how they begin, and a manifest reads files and asks for directories and
+  > hosts. So give what you did not write yourself as `{:module, bytes}`: a module, in binary or text. Anything
+  > else is an error then, of which nothing is read, downloaded or shown. For a manifest that somebody else wrote there is
+  > the option `:ceiling`.
+
+      iex> upload = ~S|{"wasm": [{"path": "/etc/passwd"}]}|
+      iex> {:error, error} = Vitrine.new({:module, upload})
+      iex> {error.reason, error.message}
+      {:compile, "the source is not a WebAssembly module: it is JSON"}
+
   ## Options
 
     * `:host_functions` - what the plugin may call, see `Vitrine.HostFunction`
@@ -64,7 +77,8 @@ defmodule Vitrine do
     * `:memory` - limits as a map or keyword list, merged over the manifest's `memory`, such as
       `[max_pages: 256]`
     * `:allowed_paths` - a map of directories, such as `%{"ro:/srv/data" => "/data"}`, merged over the
-      manifest's `allowed_paths`. Only plugins with `:wasi` see them
+      manifest's `allowed_paths`. `nil` in the place of a name takes away a directory that the manifest asks for,
+      `%{}` all of them. Only plugins with `:wasi` see them
     * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
       their own. By default the manifest's `timeout_ms`, or 5000
     * `:scheduler` - `:auto` runs the first slice of each call on a normal scheduler and what is
@@ -103,12 +117,14 @@ defmodule Vitrine do
       `:abi`, the version of the ABI, 1 for Extism's since 1.0 and 0 for the one before
     * `:snapshot` - `true`, or the name of a plugin function: instances begin as the initialisers, and that
       function, left the first one; see `compile/2`. `false` by default
+    * `:ceiling` - the most that a manifest may ask for, for one that you did not write: see
+      [Manifests of others](Vitrine.Manifest.html#module-manifests-of-others). None by default
     * `:cache` - `false` if native code is not to be kept on disk, or looked for there. `true` by
       default; see [Compiling](compiling.md#native-code-on-disk)
 
   ## Errors
 
-  `:manifest`, `:compile`, `:contract`, `:link`, `:snapshot`, and what a start function or initialiser may come to: `:trap`,
+  `:file`, `:manifest`, `:compile`, `:contract`, `:link`, `:snapshot`, and what a start function or initialiser may come to: `:trap`,
   `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:codec`, `:http`. The function of a `:snapshot` may
   also be missing, `:function_not_found`, or end with `:guest_error`. Wrong options raise `ArgumentError`.
 
@@ -162,7 +178,7 @@ defmodule Vitrine do
 
   ## Errors
 
-  `:manifest`, `:compile`, `:contract` and `:link`. For a snapshot also `:snapshot`, if the plugin has
+  `:file`, `:manifest`, `:compile`, `:contract` and `:link`. For a snapshot also `:snapshot`, if the plugin has
   state that it would lose, and those of a call.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "empty")
@@ -197,6 +213,9 @@ defmodule Vitrine do
   No call can leave anything to another: memory, globals and variables are those of a plugin that is
   new.
 
+  What was uploaded can be run as it is, `{:module, bytes}`: it is compiled first, unless it is in use somewhere or on
+  disk, and the options of `compile/2` stand beside those of the call. For more than a few calls compile it once.
+
   Takes the options of `call/4`, and has its errors, except `:busy` and `:closed`. What it prints with
   `stdout: :capture`, which nobody can take later, the option `:trace` gets as events `:captured`, and
   `trace/4` gives beside the result.
@@ -211,9 +230,16 @@ defmodule Vitrine do
       iex> for _ <- 1..2, {:error, error} = Vitrine.run(compiled, "count"), do: error.code
       [1, 1]
   """
-  @spec run(Compiled.t(), String.t(), input :: term(), keyword()) ::
+  @spec run(Compiled.t() | {:module, binary()}, String.t(), input :: term(), keyword()) ::
           {:ok, output :: term()} | {:error, Error.t()}
-  def run(compiled, function, input \\ "", options \\ []) do
+  def run(compiled, function, input \\ "", options \\ [])
+
+  def run({:module, bytes} = source, function, input, options) when is_binary(bytes) do
+    {plugin, options} = options |> Argument.keyword!() |> Options.split()
+    with {:ok, compiled} <- compile(source, plugin), do: run(compiled, function, input, options)
+  end
+
+  def run(compiled, function, input, options) do
     encoded(Argument.compiled!(compiled), function, input, options, &run_raw/4)
   end
 
@@ -224,7 +250,8 @@ defmodule Vitrine do
       iex> Vitrine.run!(compiled, "run")
       ""
   """
-  @spec run!(Compiled.t(), String.t(), input :: term(), keyword()) :: output :: term()
+  @spec run!(Compiled.t() | {:module, binary()}, String.t(), input :: term(), keyword()) ::
+          output :: term()
   def run!(compiled, function, input \\ "", options \\ []),
     do: compiled |> run(function, input, options) |> value!()
 
@@ -248,7 +275,8 @@ defmodule Vitrine do
   What a module says of itself, without compiling it and without running any of it: for what users
   upload.
 
-  `bytes` is a module or its text, and is validated. Answers a map with
+  `bytes` is a module or its text, or `{:module, bytes}`, and is validated. What is something else is told by how it
+  begins, in words for whoever uploaded it. Answers a map with
 
     * `:size`, in bytes, and `:sha256`, in lower-case hexadecimal digits
     * `:component` - whether it is a component of the component model and no module; of such, nothing
@@ -290,7 +318,8 @@ defmodule Vitrine do
       ["it imports extism:host/user::greet, and there is no such host function",
        "its memories begin with 17 pages, the limit is 16"]
   """
-  @spec inspect_plugin(binary(), keyword()) :: {:ok, map()} | {:error, Error.t()}
+  @spec inspect_plugin(binary() | {:module, binary()}, keyword()) ::
+          {:ok, map()} | {:error, Error.t()}
   def inspect_plugin(bytes, options \\ []),
     do: Inspection.inspect_plugin(bytes, Argument.keyword!(options))
 
@@ -431,7 +460,8 @@ defmodule Vitrine do
             "the option :trace is for Vitrine.call/4: Vitrine.trace/4 gives the events itself"
     end
 
-    call = if is_struct(callable, Compiled), do: &run/4, else: &call/4
+    runs? = is_struct(callable, Compiled) or match?({:module, _}, callable)
+    call = if runs?, do: &run/4, else: &call/4
     Trace.collect(max, &call.(callable, function, input, [trace: &1] ++ options))
   end
 

@@ -151,16 +151,19 @@ defmodule VitrineTest do
 
   describe "what is no source" do
     test "is an error that says what would be one" do
-      for {wrong, message} <- [
-            {nil, "a source is a path, a module's bytes or text, or a manifest, got: nil"},
-            {guest!("rust_minimal"), "or a manifest, got: #Vitrine.Plugin<rust_minimal>"},
-            {{:ok, "bytes"}, ~s(got: {:ok, "bytes"}: match on {:ok, source} first)},
-            {"(func)", ~s|no such file or directory. WebAssembly's text begins with (module|},
-            {"https://example.com/p",
+      for {wrong, reason, message} <- [
+            {nil, :manifest,
+             "a source is a path, a module's bytes or text, or a manifest, got: nil"},
+            {guest!("rust_minimal"), :manifest,
+             "or a manifest, got: #Vitrine.Plugin<rust_minimal>"},
+            {{:ok, "bytes"}, :manifest, ~s(got: {:ok, "bytes"}: match on {:ok, source} first)},
+            {"(func)", :file,
+             ~s|no such file or directory. WebAssembly's text begins with (module|},
+            {"https://example.com/p", :file,
              ~s|by a manifest: %{wasm: [%{url: "https://example.com/p"}]}|}
           ] do
         error = error!(Vitrine.new(wrong))
-        assert error.reason == :manifest
+        assert error.reason == reason
         assert error.message =~ message
         assert error!(Vitrine.new(wrong, name: "filter")).plugin == "filter"
       end
@@ -172,7 +175,7 @@ defmodule VitrineTest do
       File.write!(path, <<0, "asm", 0x0D, 0, 1, 0>>)
       error = error!(Vitrine.new(path))
       assert {error.reason, error.plugin} == {:compile, "new"}
-      assert error.message =~ "and a plugin is a core module"
+      assert error.message =~ "build a core module"
       assert error!(Vitrine.new(path, name: MyApp.Filter)).plugin == "MyApp.Filter"
     end
 
@@ -183,12 +186,12 @@ defmodule VitrineTest do
       for {text, message} <- [
             {~s({"wasm": [{"path": "p.wasm"}], "tiemout_ms": 1}),
              ~s(has the unknown key "tiemout_ms")},
-            {~s({"wasm": ), "the manifest is no valid JSON: EOF"}
+            {~s({"wasm": ), "the manifest is not valid JSON: EOF"}
           ] do
         File.write!(path, text)
         error = error!(Vitrine.new(path))
         assert error.reason == :manifest
-        assert String.starts_with?(error.message, inspect(path) <> ": ")
+        assert String.starts_with?(error.message, "the file #{inspect(path)}: ")
         assert error.message =~ message
       end
     end

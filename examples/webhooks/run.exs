@@ -24,9 +24,9 @@ defmodule Webhooks.Run do
     functions = [host_functions: %{"post" => post}]
 
     tenants = %{
-      "acme" => [source: @plugin] ++ functions,
-      "globex" => [source: @plugin] ++ functions,
-      "stuck" => [source: @stuck, timeout: 100, max_jobs: 2]
+      "acme" => [source: {:module, @plugin}] ++ functions,
+      "globex" => [source: {:module, @plugin}] ++ functions,
+      "stuck" => [source: {:module, @stuck}, timeout: 100, max_jobs: 2]
     }
 
     {:ok, _} =

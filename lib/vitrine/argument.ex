@@ -53,7 +53,7 @@ defmodule Vitrine.Argument do
   def process!({:global, _} = name, _what), do: name
   def process!({:via, module, _} = name, _what) when is_atom(module), do: name
   def process!({name, node} = process, _) when is_atom(name) and is_atom(node), do: process
-  def process!(other, what), do: wrong!(what, Fault.show(other) <> advice(other))
+  def process!(other, what), do: wrong!(what, show(other) <> advice(other))
 
   @doc "A source for a process, which is on another node perhaps: code that is compiled stays on its own."
   @spec local!(Vitrine.source(), GenServer.server()) :: :ok
@@ -83,11 +83,12 @@ defmodule Vitrine.Argument do
       case other do
         {:ok, %Compiled{}} -> ": match on {:ok, compiled} first"
         %Plugin{} -> ": use Vitrine.call/4"
+        {:module, bytes} when is_binary(bytes) -> ": Vitrine.compile/2 makes one of a source"
         source when is_binary(source) -> ": Vitrine.compile/2 makes one of a source"
         _ -> ""
       end
 
-    wrong!("a compiled plugin", Fault.show(other) <> advice)
+    wrong!("a compiled plugin", show(other) <> advice)
   end
 
   @doc "The name of a function of a plugin."
@@ -117,7 +118,15 @@ defmodule Vitrine.Argument do
   # Not as a struct: what a manifest is checked with needs this module when it is compiled.
   defp advice(%{__struct__: Manifest}), do: ": Vitrine.new/2 makes a plugin of a source"
   defp advice(source) when is_binary(source), do: ": Vitrine.new/2 makes a plugin of a source"
+
+  defp advice({:module, bytes}) when is_binary(bytes),
+    do: ": Vitrine.Pool and Vitrine.Server take it as their :source, and Vitrine.compile/2 too"
+
   defp advice(_other), do: ""
+
+  # Uploads are not shown.
+  defp show({:module, bytes}) when is_binary(bytes), do: "{:module, #{byte_size(bytes)} bytes}"
+  defp show(other), do: Fault.show(other)
 
   defp shape(%module{}), do: "a struct, %#{inspect(module)}{}"
   defp shape(map) when is_map(map), do: "a map with the keys #{Fault.show(Map.keys(map))}"

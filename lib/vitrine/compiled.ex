@@ -13,7 +13,7 @@ defmodule Vitrine.Compiled do
   released when nobody holds the compiled plugin or an instance any more.
   """
 
-  alias Vitrine.{Contract, Error, HostFunction, Interface, Manifest, Options, Wasi}
+  alias Vitrine.{Ceiling, Contract, Error, HostFunction, Interface, Manifest, Options, Wasi}
 
   @typedoc "A compiled plugin. Its fields are private, but for `name` and `hash`, of its main module."
   @type t :: %__MODULE__{
@@ -39,16 +39,22 @@ defmodule Vitrine.Compiled do
 
   def merge!(compiled, options) do
     merged = Keyword.merge(compiled.options, options)
-    settings = Options.plugin!(merged, compiled.manifest)
-    name = settings.name || compiled.name
+
+    with {:ok, manifest} <- Ceiling.narrow(compiled.manifest, merged[:ceiling]),
+         settings = Options.plugin!(merged, manifest),
+         name = settings.name || compiled.name,
+         :ok <- same!(compiled, settings),
+         :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name),
+         :ok <- HostFunction.check(settings.host_functions, compiled.interface, name) do
+      {:ok, %{compiled | name: name, manifest: manifest, options: merged, settings: settings}}
+    end
+  end
+
+  defp same!(compiled, settings) do
     same_code!(compiled, settings.compile)
     same_imports!(compiled, settings)
     same_snapshot!(compiled, settings)
-
-    with :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name),
-         :ok <- HostFunction.check(settings.host_functions, compiled.interface, name) do
-      {:ok, %{compiled | name: name, options: merged, settings: settings}}
-    end
+    :ok
   end
 
   defp same_code!(%{settings: %{compile: compile}}, compile), do: :ok

@@ -31,6 +31,8 @@ defmodule Vitrine.Download do
 
     * `:http` - the client, as in `Vitrine.new/2`; `false` for no downloads
     * `:timeout` - in milliseconds, or `:infinity`; 60000 by default
+    * `:hosts` - the hosts that the URL, and redirects, may lead to: `:all`, or names and patterns as of
+      `:allowed_hosts`. `:all` by default
     * `:max_bytes` - how long a module may be, 128 MiB by default
     * `:cache_dir` - the directory of the cache, or `false` for none. By default that of the
       application's environment, `config :vitrine, cache_dir: "…"`, or else `vitrine` in the user's
@@ -43,14 +45,17 @@ defmodule Vitrine.Download do
     options =
       Keys.validate!(options, [
         :cache_dir,
+        hosts: :all,
         http: Vitrine.HTTP.Client,
         timeout: @timeout,
         max_bytes: @max_bytes
       ])
 
+    hosts = options[:hosts]
+
     policy = %Policy{
       client: Policy.client!(options[:http]),
-      hosts: :all,
+      hosts: if(hosts == :all, do: :all, else: Policy.hosts!(hosts, [])),
       max_response_bytes: options[:max_bytes]
     }
 

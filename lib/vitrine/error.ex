@@ -30,7 +30,9 @@ defmodule Vitrine.Error do
       arguments
     * `:contract` - the plugin does not export what it must, or imports what it must not, see the
       option `:requires` of `Vitrine.new/2`
-    * `:manifest` - the source or the manifest is not as it must be
+    * `:manifest` - the source or the manifest is not as it must be, or asks for more than the option `:ceiling` of
+      `Vitrine.new/2` allows
+    * `:file` - a file that the plugin is to be made of cannot be read; `exception` is a `File.Error`
     * `:compile` - the bytes are no WebAssembly module that can be compiled
     * `:snapshot` - the plugin has state that a snapshot would lose, see the option `:snapshot` of
       `Vitrine.compile/2`
@@ -69,6 +71,7 @@ defmodule Vitrine.Error do
           | :link
           | :contract
           | :manifest
+          | :file
           | :compile
           | :snapshot
           | :vars

@@ -3,7 +3,8 @@ defmodule Vitrine.Inspection do
   # What a module says of itself, and whether it would be refused; see Vitrine.inspect_plugin/2.
 
   alias Vitrine.{Contract, Error, HostFunction, Interface, Manifest, Native, Options}
-  alias Vitrine.Manifest.{Fault, Text}
+  alias Vitrine.Manifest.Fault
+  alias Vitrine.Source.Content
 
   # For each module; the kernel has a memory as well.
   @max_memories 15
@@ -12,7 +13,10 @@ defmodule Vitrine.Inspection do
   @abi_namespaces ["extism:host/env", "env"]
 
   @doc "See `Vitrine.inspect_plugin/2`."
-  @spec inspect_plugin(binary(), keyword()) :: {:ok, map()} | {:error, Error.t()}
+  @spec inspect_plugin(binary() | {:module, binary()}, keyword()) ::
+          {:ok, map()} | {:error, Error.t()}
+  def inspect_plugin({:module, bytes}, options), do: inspect_plugin(bytes, options)
+
   def inspect_plugin(bytes, options) do
     unless is_binary(bytes) do
       raise ArgumentError,
@@ -20,15 +24,20 @@ defmodule Vitrine.Inspection do
     end
 
     settings = Options.plugin!(options, %Manifest{})
-    if Text.module?(bytes), do: inspect_module(bytes, settings), else: no_module(bytes, settings)
+
+    case Content.check(bytes) do
+      :ok -> inspect_module(bytes, settings)
+      {:error, finding} -> not_a_module(bytes, finding, settings)
+    end
   end
 
-  # Most often it is the name of a file.
-  defp no_module(bytes, settings) do
-    message =
-      "the bytes of a module or its text are inspected, and this is neither: " <>
-        "#{Fault.show(bytes)}. Read a file first"
+  # What little is known of a component is told.
+  defp not_a_module(<<0, "asm", _version::16, 1, 0, _::binary>> = bytes, _finding, settings),
+    do: inspect_module(bytes, settings)
 
+  # For whoever uploaded it.
+  defp not_a_module(_bytes, {predicate, _for_developers, advice}, settings) do
+    message = "the file is not a WebAssembly module: it #{predicate}; #{advice}"
     {:error, %Error{reason: :compile, message: message, plugin: settings.name}}
   end
 

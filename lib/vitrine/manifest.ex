@@ -67,6 +67,38 @@ defmodule Vitrine.Manifest do
   `nil`, or `null` in JSON, is taken for no value everywhere but in `config`, `memory` and `wasm`.
   An unknown key is an error, wherever it stands.
 
+  ## Manifests of others
+
+  Whoever writes a manifest decides which files and URLs its modules are, and what directories and hosts the plugin may
+  reach. One that you did not write is loaded with the option `:ceiling` of `Vitrine.new/2`, the most that it may ask for:
+
+      Vitrine.new(manifest,
+        ceiling: [
+          allowed_hosts: ["*.example.com"],
+          allowed_paths: ["/srv/tenants/acme", "ro:/srv/shared"],
+          memory: [max_pages: 256],
+          timeout: 1_000,
+          sources: [:data, {:url, ["plugins.example.com"]}]
+        ]
+      )
+
+  | key             | what a manifest may ask for                                                       | default   |
+  |-----------------|-----------------------------------------------------------------------------------|-----------|
+  | `allowed_hosts` | these hosts and patterns, and patterns that allow no more                         | `[]`      |
+  | `allowed_paths` | these directories, not those below them; of `ro:` only to read                    | `[]`      |
+  | `memory`        | at most so much of each                                                           | see above |
+  | `timeout`       | at most so many milliseconds, or `:infinity`                                      | 5000      |
+  | `sources`       | modules of these kinds: `:data`, `:path`, `:url`, and `{:url, hosts}` for some    | `[:data]` |
+
+  So `ceiling: []` gives it no more than any plugin has. What it asks for beyond is an error with the reason
+  `:manifest` that says both; what it leaves out is the default, or the ceiling where that is less. An address, or a host that may
+  have a private one, must be listed itself. Redirects of a download stay within the hosts of `{:url, hosts}`.
+
+  Options beside it are yours and not bound by it. Without a ceiling they have the last word all the same: `:allowed_hosts`
+  stands in the place of the manifest's, and `allowed_paths: %{}` takes away all its directories.
+
+  What should be a module only, such as an upload, is no manifest at all: see `Vitrine.new/2` for `{:module, bytes}`.
+
   ## Several modules
 
   Modules can import from each other, by name. The one that is called is `main`: the one that has
@@ -75,6 +107,7 @@ defmodule Vitrine.Manifest do
 
   alias Vitrine.{Error, Keys}
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
+  alias Vitrine.Source.Content
 
   @typedoc "Where a module comes from."
   @type source ::
@@ -146,7 +179,7 @@ defmodule Vitrine.Manifest do
   def new(text) when is_binary(text) do
     case Text.kind(text) do
       :module -> {:ok, %__MODULE__{wasm: [%{data: text}]}}
-      :unknown -> invalid("a manifest is JSON or TOML, this is neither: #{Fault.show(text)}")
+      :unknown -> invalid("the manifest #{not_a_manifest(text)}; a manifest is JSON or TOML")
       format -> decoded(Text.decode(format, text), format)
     end
   end
@@ -158,10 +191,10 @@ defmodule Vitrine.Manifest do
   defp decoded({:ok, other}, _format),
     do: invalid("the manifest must be a map, got: #{Fault.show(other)}")
 
-  defp decoded({:error, message}, format) do
-    format = format |> Atom.to_string() |> String.upcase()
-    invalid("the manifest is no valid #{format}: #{message}")
-  end
+  defp decoded({:error, message}, format),
+    do: invalid("the manifest is not valid #{Text.name(format)}: #{message}")
+
+  defp not_a_manifest(text), do: text |> Content.find() |> elem(0)
 
   defp invalid(message), do: {:error, %Error{reason: :manifest, message: message}}
 

@@ -4,7 +4,7 @@ defmodule Vitrine.Options do
 
   import Vitrine.Argument, only: [text?: 1]
 
-  alias Vitrine.{Argument, Contract, HostFunction, Keys, Log, Snapshot, Wasi}
+  alias Vitrine.{Argument, Ceiling, Contract, HostFunction, Keys, Log, Snapshot, Wasi}
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
@@ -40,7 +40,8 @@ defmodule Vitrine.Options do
     :http_response_headers,
     :cache,
     :requires,
-    :snapshot
+    :snapshot,
+    :ceiling
   ]
 
   # Bytes of a call's output, and elements of all of an instance's tables.
@@ -84,13 +85,14 @@ defmodule Vitrine.Options do
         memory_layout: :fast,
         fuse: Application.get_env(:vitrine, :fuse, true),
         memory: %{},
-        allowed_paths: %{},
+        allowed_paths: nil,
         http: Vitrine.HTTP.Client,
         allowed_hosts: nil,
         http_response_headers: false,
         cache: true,
         requires: nil,
-        snapshot: false
+        snapshot: false,
+        ceiling: nil
       )
       |> Map.new()
 
@@ -105,7 +107,7 @@ defmodule Vitrine.Options do
     one_of!(options, :http_response_headers, [true, false])
     timeout!(options.timeout)
     memory = memory!(options.memory, manifest.memory)
-    paths = Map.merge(manifest.allowed_paths, allowed_paths!(options.allowed_paths))
+    paths = allowed_paths!(options.allowed_paths, manifest.allowed_paths)
     {wasi, print_levels} = Wasi.options!(options.wasi, paths)
 
     settings =
@@ -118,6 +120,7 @@ defmodule Vitrine.Options do
         limits: limits!(options.limits),
         name: name!(options.name),
         allowed_paths: paths,
+        ceiling: Ceiling.options!(options.ceiling),
         http: http(options, manifest, memory),
         wasi: wasi,
         print_levels: print_levels,
@@ -240,6 +243,10 @@ defmodule Vitrine.Options do
     options
   end
 
+  @doc "Options of `Vitrine.compile/2`, and those of `Vitrine.run/4` that stand beside them."
+  @spec split(keyword()) :: {keyword(), keyword()}
+  def split(options), do: Keyword.split(options, @plugin_options -- [:context, :timeout])
+
   @doc "Variables, as pairs."
   @spec vars!(term()) :: [{String.t(), binary()}]
   def vars!(vars) do
@@ -322,7 +329,23 @@ defmodule Vitrine.Options do
     checked!(Check.memory(Map.new(pairs), base))
   end
 
-  defp allowed_paths!(paths), do: checked!(Check.allowed_paths(paths))
+  # Who loads a manifest can take away what it asks for: one directory, or all of them.
+  defp allowed_paths!(nil, of_manifest), do: of_manifest
+  defp allowed_paths!(none, _of_manifest) when none == %{}, do: %{}
+
+  defp allowed_paths!(%{} = paths, of_manifest) when not is_struct(paths) do
+    {withdrawn, paths} = Enum.split_with(paths, &match?({_host, nil}, &1))
+    withdrawn = for {host, nil} <- withdrawn, is_binary(host), do: directory(host)
+
+    of_manifest
+    |> Map.reject(fn {host, _guest} -> directory(host) in withdrawn end)
+    |> Map.merge(checked!(Check.allowed_paths(Map.new(paths))))
+  end
+
+  defp allowed_paths!(other, _of_manifest), do: checked!(Check.allowed_paths(other))
+
+  defp directory("ro:" <> host), do: Path.expand(host)
+  defp directory(host), do: Path.expand(host)
 
   defp checked!({:ok, value}), do: value
 

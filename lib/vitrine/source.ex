@@ -2,10 +2,15 @@ defmodule Vitrine.Source do
   @moduledoc false
   # What may be given to Vitrine.new/2, made into a manifest and the bytes of its modules.
 
-  alias Vitrine.{Download, Error, Manifest}
+  alias Vitrine.{Ceiling, Download, Error, Manifest}
+  alias Vitrine.HTTP.Exchange
   alias Vitrine.Manifest.{Fault, Text, Wasm}
+  alias Vitrine.Source.Content
 
-  @type t :: Path.t() | binary() | map() | Manifest.t()
+  @type t :: Path.t() | binary() | map() | Manifest.t() | {:module, binary()}
+
+  # What a server for people answers with in the place of a file.
+  @raw ~s(give the URL of the file itself, on GitHub that of its "Raw")
 
   @typedoc "A module's name for linking, and its bytes or text."
   @type wasm :: {name :: String.t(), binary()}
@@ -13,12 +18,13 @@ defmodule Vitrine.Source do
   @doc """
   The manifest of a source, its modules in the manifest's order, of which one is named "main", and
   what that one is called by people, if anything: the name that it was given, or its file's. Of the
-  options `:http` matters, for modules that are downloaded.
+  options `:http` matters, for modules that are downloaded, and `:ceiling`, for what a manifest may ask for.
   """
   @spec load(t(), keyword()) ::
           {:ok, Manifest.t(), [wasm()], String.t() | nil} | {:error, Error.t()}
   def load(source, options) do
     with {:ok, manifest} <- manifest(source),
+         {:ok, manifest} <- Ceiling.narrow(manifest, options[:ceiling]),
          modules = Wasm.modules(manifest.wasm),
          {:ok, loaded} <- modules |> Enum.with_index() |> Fault.each(&module(&1, options)) do
       {"main", main} = List.keyfind!(modules, "main", 0)
@@ -29,10 +35,10 @@ defmodule Vitrine.Source do
   @doc "The files that a source is made of, as far as they are known without downloading anything."
   @spec files(t()) :: [Path.t()]
   def files(source) do
-    own = if is_binary(source) and path?(source), do: [source], else: []
+    own = if is_binary(source) and path?(source), do: [expand(source)], else: []
 
     case modules(source, own) do
-      {:ok, manifest} -> Enum.uniq(own ++ for(%{path: path} <- manifest.wasm, do: path))
+      {:ok, manifest} -> Enum.uniq(own ++ for(%{path: path} <- manifest.wasm, do: expand(path)))
       {:error, _error} -> own
     end
   end
@@ -50,11 +56,22 @@ defmodule Vitrine.Source do
   defp modules(source, []) when is_binary(source) or is_map(source), do: manifest(source)
   defp modules(_source, []), do: {:error, :none}
 
+  # What a stranger gave: it is not looked at for anything else.
+  defp manifest({:module, bytes}) when is_binary(bytes) do
+    with :ok <- checked(bytes, "the source"),
+         do: {:ok, %Manifest{wasm: [%{data: bytes}]}}
+  end
+
   defp manifest(%Manifest{} = manifest), do: Manifest.new(manifest)
   defp manifest(source) when is_map(source) and not is_struct(source), do: Manifest.new(source)
 
   defp manifest(source) when is_binary(source) do
     if path?(source), do: from_file(source), else: from_bytes(source)
+  end
+
+  defp manifest({:module, other}) do
+    advice = if match?({:ok, _}, other), do: ": match on {:ok, bytes} first", else: ""
+    error("{:module, bytes} has the bytes of a module, and not #{kind(other)}#{advice}")
   end
 
   defp manifest(other) do
@@ -65,36 +82,51 @@ defmodule Vitrine.Source do
     )
   end
 
+  # Of what was uploaded nothing is shown.
+  defp kind(nil), do: "nil"
+  defp kind(list) when is_list(list), do: "a list"
+  defp kind(tuple) when is_tuple(tuple), do: "a tuple"
+  defp kind(map) when is_map(map), do: "a map"
+  defp kind(_other), do: "another term"
+
   # One line that is no module and no manifest.
   defp path?(source) do
     source != "" and byte_size(source) <= 4096 and String.printable?(source) and
-      not String.contains?(source, "\n") and not Text.module?(source) and
-      not Text.manifest?(source)
+      not String.contains?(source, "\n") and not Content.module?(source) and
+      not Content.component?(source) and not Text.manifest?(source)
   end
 
   defp from_bytes(bytes) do
-    if Text.kind(bytes) == :unknown do
-      no_module("the source is no WebAssembly module, no manifest and no path of a file")
-    else
-      Manifest.new(bytes)
-    end
+    if Text.kind(bytes) == :unknown,
+      do: not_a("the source", "module, a manifest or the path of a file", Content.find(bytes)),
+      else: Manifest.new(bytes)
   end
 
   defp from_file(path) do
     with {:ok, bytes} <- read(path) do
       case Text.kind(bytes) do
         :module ->
-          {:ok, %Manifest{wasm: [%{data: bytes, name: file_name(%{path: path})}]}}
+          with :ok <- checked(bytes, "the file #{inspect(path)}", %{path: path}),
+               do: {:ok, %Manifest{wasm: [%{data: bytes, name: file_name(%{path: path})}]}}
 
         :unknown ->
-          no_module("#{inspect(path)} holds neither a WebAssembly module nor a manifest")
+          not_a("the file #{inspect(path)}", "module or a manifest", Content.find(bytes))
 
-        _manifest ->
-          with {:error, error} <- Manifest.new(bytes),
-               do: {:error, %{error | message: "#{inspect(path)}: #{error.message}"}}
+        format ->
+          with {:error, error} <- manifest_of_file(bytes, format),
+               do: {:error, %{error | message: "the file #{inspect(path)}: #{error.message}"}}
       end
     else
       {:error, error} -> {:error, %{error | message: error.message <> no_path(path)}}
+    end
+  end
+
+  # Messages show what stands in a manifest, and nothing of a file that has another purpose.
+  defp manifest_of_file(bytes, format) do
+    case Text.decode(format, bytes) do
+      {:ok, map} when is_map_key(map, "wasm") -> Manifest.new(map)
+      {:ok, _other} -> error("it is #{Text.name(format)} and not a manifest: it has no \"wasm\"")
+      {:error, _fault} -> Manifest.new(bytes)
     end
   end
 
@@ -110,15 +142,34 @@ defmodule Vitrine.Source do
   defp module({{name, source}, index}, options) do
     with {:ok, bytes} <- bytes(source, index, options),
          :ok <- verify(bytes, source[:hash], index),
-         :ok <- module_not_component(bytes, source) do
+         :ok <- checked(bytes, subject(source, index), source) do
       {:ok, {name, bytes}}
+    end
+  end
+
+  defp subject(%{data: _}, _index), do: "the source"
+  defp subject(%{url: url}, _index), do: "what #{Exchange.shown(url)} answered"
+
+  defp subject(%{path: path}, index),
+    do: "the manifest's wasm[#{index}].path: the file #{inspect(path)}"
+
+  # The core would say only of which kind its fault is, and show the line that it is in.
+  defp checked(bytes, subject, source \\ %{}) do
+    with {:error, {predicate, advice, for_uploaders}} <- Content.check(bytes) do
+      advice = if source[:url] && Content.page?(bytes), do: @raw, else: advice
+      {:error, error} = not_a(subject, "module", {predicate, advice, for_uploaders})
+      {:error, %{error | plugin: source[:name] || file_name(source)}}
     end
   end
 
   defp bytes(%{data: data}, _index, _options), do: {:ok, data}
 
   defp bytes(%{url: _} = source, _index, options),
-    do: Download.fetch(source, Keyword.take(options, [:http]))
+    do:
+      Download.fetch(
+        source,
+        [hosts: Ceiling.download_hosts(options[:ceiling])] ++ Keyword.take(options, [:http])
+      )
 
   defp bytes(%{path: path}, index, _options) do
     with {:error, error} <- read(path) do
@@ -127,10 +178,24 @@ defmodule Vitrine.Source do
   end
 
   defp read(path) do
+    path = expand(path)
+
     with {:error, reason} <- File.read(path) do
-      error("cannot read #{inspect(path)}#{place(path)}: #{:file.format_error(reason)}")
+      exception = %File.Error{reason: reason, action: "read file", path: path}
+      message = "cannot read #{inspect(path)}#{place(path)}: #{:file.format_error(reason)}"
+      {:error, %Error{reason: :file, message: message, exception: exception}}
     end
   end
+
+  # As shells do, and as it is in paths of directories.
+  defp expand("~/" <> rest = path) do
+    case System.user_home() do
+      nil -> path
+      home -> Path.join(home, rest)
+    end
+  end
+
+  defp expand(path), do: path
 
   # A release is started somewhere else than Mix is.
   defp place(path) do
@@ -156,21 +221,14 @@ defmodule Vitrine.Source do
     end
   end
 
-  # What newer toolchains build by default. The core would say only that it is one.
-  defp module_not_component(<<0, "asm", _version::16, 1, 0, _::binary>>, source) do
-    message =
-      "the source is a component of WebAssembly's component model, and a plugin is a core module, as the targets " <>
-        "wasm32-unknown-unknown and wasm32-wasip1 make it, and wasm32-wasip2 does not"
-
-    {:error,
-     %Error{reason: :compile, message: message, plugin: source[:name] || file_name(source)}}
-  end
-
-  defp module_not_component(_bytes, _source), do: :ok
-
   defp file_name(%{path: path}), do: Path.basename(path, Path.extname(path))
   defp file_name(_source), do: nil
 
-  defp no_module(message), do: {:error, %Error{reason: :compile, message: message}}
+  defp not_a(subject, expected, {predicate, advice, _for_uploaders}) do
+    advice = if advice == "", do: "", else: "; #{advice}"
+    message = "#{subject} is not a WebAssembly #{expected}: it #{predicate}#{advice}"
+    {:error, %Error{reason: :compile, message: message}}
+  end
+
   defp error(message), do: {:error, %Error{reason: :manifest, message: message}}
 end

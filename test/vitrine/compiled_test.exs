@@ -54,7 +54,7 @@ defmodule Vitrine.CompiledTest do
             {"(module (func i32.const))", :compile},
             {~S|(module (import "a" "b" (func)))|, :link},
             {%{"wasm" => []}, :manifest},
-            {"no/such/file.wasm", :manifest}
+            {"no/such/file.wasm", :file}
           ] do
         assert reason(Vitrine.compile(source, name: "p")) == reason
       end

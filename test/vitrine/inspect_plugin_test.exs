@@ -177,7 +177,7 @@ defmodule Vitrine.InspectPluginTest do
       end
 
       assert error!(Vitrine.inspect_plugin("missing.wasm")).message =~
-               ~s(this is neither: "missing.wasm". Read a file first)
+               "it looks like the path of a file; choose the .wasm file"
 
       assert_raise ArgumentError, fn -> Vitrine.inspect_plugin("(module)", nam: 1) end
 

@@ -123,12 +123,12 @@ defmodule Vitrine.ManifestTest do
     end
 
     test "a text that is no manifest, with the place" do
-      assert message(~s({"wasm": )) =~ "no valid JSON: EOF while parsing a value at line 1"
+      assert message(~s({"wasm": )) =~ "not valid JSON: EOF while parsing a value at line 1"
       assert message(~s([1, 2])) == "the manifest must be a map, got: [1, 2]"
-      assert message(String.duplicate("[", 100_000)) =~ "no valid JSON: recursion limit"
-      assert message("wasm = [\n  {path = \"p\"\n") =~ ~r/no valid TOML: .* at line \d/
+      assert message(String.duplicate("[", 100_000)) =~ "not valid JSON: recursion limit"
+      assert message("wasm = [\n  {path = \"p\"\n") =~ ~r/not valid TOML: .* at line \d/
       assert message("wasm = [{path = \"p\"}]\nwasm = 1\n") =~ "duplicate key at line 2 column 1"
-      assert message("a = " <> String.duplicate("[", 100_000)) =~ "no valid TOML"
+      assert message("a = " <> String.duplicate("[", 100_000)) =~ "not valid TOML"
       assert message("timeout = 1\nwasm = []") =~ ~s(unknown key "timeout")
     end
 
@@ -140,17 +140,25 @@ defmodule Vitrine.ManifestTest do
       end
 
       assert {:error, %{message: message}} = Manifest.new("neither this nor that")
-      assert message =~ ~s(neither: "neither this)
+      assert message == "the manifest is a text of another kind; a manifest is JSON or TOML"
     end
 
     test "a file that is not there" do
-      assert message("missing.wasm") ==
+      missing = fn source ->
+        assert %{reason: :file, exception: %File.Error{reason: reason}} =
+                 error = error!(Vitrine.new(source))
+
+        assert reason in [:enoent, :eisdir]
+        error.message
+      end
+
+      assert missing.("missing.wasm") ==
                ~s(cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
 
-      assert message(%{wasm: [%{data: @rc}, %{path: "missing.wasm", name: "lib"}]}) ==
+      assert missing.(%{wasm: [%{data: @rc}, %{path: "missing.wasm", name: "lib"}]}) ==
                ~s(the manifest's wasm[1].path: cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
 
-      assert message(System.tmp_dir!()) =~ "directory"
+      assert missing.(System.tmp_dir!()) =~ "directory"
     end
   end
 
@@ -267,7 +275,9 @@ defmodule Vitrine.ManifestTest do
       File.write!(path, "nothing of all that")
       error = error!(Vitrine.new(path))
       assert error.reason == :compile
-      assert error.message =~ "text.wasm\" holds neither a WebAssembly module nor a manifest"
+
+      assert error.message =~
+               "text.wasm\" is not a WebAssembly module or a manifest: it is a text"
     end
 
     test "as a struct is checked like a map" do

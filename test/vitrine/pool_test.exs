@@ -46,7 +46,7 @@ defmodule Vitrine.PoolTest do
       Process.flag(:trap_exit, true)
 
       for {source, reason} <- [
-            {"missing.wasm", :manifest},
+            {"missing.wasm", :file},
             {"(module", :compile},
             {wat("unknown_import"), :link},
             {wat("trapping_start"), :trap}

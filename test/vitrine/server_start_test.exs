@@ -15,7 +15,7 @@ defmodule Vitrine.ServerStartTest do
     test "answers with the error of a plugin that cannot be loaded" do
       Process.flag(:trap_exit, true)
       assert {:error, error} = Server.start_link(source: "missing.wasm")
-      assert %Vitrine.Error{reason: :manifest} = error
+      assert %Vitrine.Error{reason: :file} = error
 
       assert {:error, %{reason: :timeout}} =
                Server.start_link(source: wat("infinite_start"), timeout: 20)

@@ -107,7 +107,7 @@ defmodule Vitrine.UpgradeTest do
             {~s|(module (import "app" "missing" (func)))|, [], :link},
             {wat("trapping_start"), [], :trap},
             {wat("infinite_start"), [timeout: 20], :timeout},
-            {"missing.wasm", [], :manifest},
+            {"missing.wasm", [], :file},
             {version(2), [memory: [max_var_bytes: 100]], :vars}
           ] do
         assert {source, reason(Server.upgrade(server, source, options))} == {source, reason}

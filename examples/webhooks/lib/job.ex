@@ -6,7 +6,7 @@ defmodule Webhooks.Job do
   alias Webhooks.Tenant
 
   # The plugin would fail in the same way again.
-  @hopeless [:compile, :link, :manifest, :function_not_found]
+  @hopeless [:compile, :link, :file, :manifest, :function_not_found]
 
   def run(tenant, event) do
     Logger.metadata(tenant: tenant)

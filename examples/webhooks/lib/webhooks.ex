@@ -18,8 +18,9 @@ defmodule Webhooks do
   @doc """
   Starts the engine.
 
-    * `:tenants` - a map from tenants to the options of their plugins: `:source` and those of
-      `Vitrine.new/2`, and `:max_jobs`, 10 by default
+    * `:tenants` - a map from tenants to the options of their plugins: `:source`, which is
+      `{:module, bytes}` with what the customer uploaded, those of `Vitrine.new/2`, and `:max_jobs`, 10
+      by default
     * `:attempts` - how often a job is tried, 5 by default
     * `:backoff` - milliseconds before the second attempt, 1000 by default; twice as long before each
       further one, with some jitter

@@ -4,6 +4,7 @@ defmodule Vitrine.Manifest.Text do
 
   alias Vitrine.Codec.JSON
   alias Vitrine.Native
+  alias Vitrine.Source.Content
 
   @keys "wasm|config|memory|allowed_hosts|allowed_paths|timeout_ms"
 
@@ -14,17 +15,12 @@ defmodule Vitrine.Manifest.Text do
   @spec kind(binary()) :: :module | :json | :toml | :unknown
   def kind(bytes) do
     cond do
-      module?(bytes) -> :module
+      Content.module?(bytes) or Content.component?(bytes) -> :module
       json?(bytes) -> :json
       toml?(bytes) -> :toml
       true -> :unknown
     end
   end
-
-  @doc "Whether bytes look like a module, binary or text."
-  @spec module?(binary()) :: boolean()
-  def module?(<<0, "asm", _::binary>>), do: true
-  def module?(bytes), do: bytes =~ ~r/\A\s*(\(\s*module\b|\(;|;;)/
 
   # No manifest is a list, but JSON it is, unless it looks like the header of one of TOML's tables.
   defp json?(bytes), do: bytes =~ ~r/\A\s*(\{|\[(?!\[?[^\[\],\n]+\]))/
@@ -34,6 +30,10 @@ defmodule Vitrine.Manifest.Text do
   @doc "Whether a text, even of one line, is a manifest and no file's name."
   @spec manifest?(String.t()) :: boolean()
   def manifest?(text), do: text =~ ~r/\A\s*([\{\[]|["']?(#{@keys})["']?\s*=)/
+
+  @doc "A format as people call it."
+  @spec name(:json | :toml) :: String.t()
+  def name(format), do: format |> Atom.to_string() |> String.upcase()
 
   @doc "What a text says, as maps with string keys."
   @spec decode(:json | :toml, binary()) :: {:ok, term()} | {:error, String.t()}

@@ -5,7 +5,8 @@ defmodule Vitrine.Manifest.Wasm do
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
-  alias Vitrine.Manifest.{Check, Fault, Text}
+  alias Vitrine.Manifest.{Check, Fault}
+  alias Vitrine.Source.Content
 
   @origins ~w(path data url)
   @common ~w(name hash)
@@ -101,14 +102,19 @@ defmodule Vitrine.Manifest.Wasm do
 
   defp origin("data", data, at) when is_binary(data) do
     cond do
-      Text.module?(data) ->
+      module?(data) ->
         {:ok, %{data: data}}
 
       bytes = module_in_base64(data) ->
         {:ok, %{data: bytes}}
 
       true ->
-        expected(at, "a WebAssembly module, in binary or text, or base64 of one", data)
+        {predicate, advice, _} = Content.find(data)
+        advice = if advice == "", do: "", else: "; #{advice}"
+
+        {:error,
+         {at,
+          "must be a WebAssembly module, in binary or text, or base64 of one; it #{predicate}#{advice}"}}
     end
   end
 
@@ -124,12 +130,15 @@ defmodule Vitrine.Manifest.Wasm do
   # Lines may be broken.
   defp module_in_base64(data) do
     with {:ok, bytes} <- Base.decode64(data, ignore: :whitespace),
-         true <- Text.module?(bytes) do
+         true <- module?(bytes) do
       bytes
     else
       _ -> nil
     end
   end
+
+  # That a component cannot be run is said where it is loaded.
+  defp module?(bytes), do: Content.module?(bytes) or Content.component?(bytes)
 
   defp url(source, path) do
     with {:ok, url} <- address(source["url"], path ++ ["url"]),

@@ -61,7 +61,7 @@ defmodule Vitrine.Pool.RemoteTest do
     assert info(context).version == before + 1
     assert call(context, [context.pool, "echo", "hi"]) == {:ok, "hi"}
     missing = [context.pool, "missing.wasm"]
-    assert reason(:peer.call(context.clients, Vitrine.Pool, :upgrade, missing)) == :manifest
+    assert reason(:peer.call(context.clients, Vitrine.Pool, :upgrade, missing)) == :file
   end
 
   test "a wrong upgrade from another node raises what it raises on the pool's", context do

@@ -15,7 +15,7 @@ defmodule Vitrine.Pool.UpgradeTest do
       before = Pool.info(pool)
 
       for {source, reason} <- [
-            {"missing.wasm", :manifest},
+            {"missing.wasm", :file},
             {"(module", :compile},
             {wat("unknown_import"), :link},
             {wat("trapping_start"), :trap}

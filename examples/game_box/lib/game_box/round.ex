@@ -46,14 +46,9 @@ defmodule GameBox.Round do
     key = {room.code, room.round.number}
     resumed? = Store.load(key) not in [nil, %{}]
 
-    child = %{
-      id: __MODULE__,
-      start: {Supervisor, :start_link, [children(room, key), supervisor(room)]},
-      type: :supervisor,
-      restart: :temporary
-    }
-
-    with {:ok, supervisor} <- DynamicSupervisor.start_child(GameBox.Rounds, child) do
+    with {:ok, bytes} <- File.read(room.round.game.path),
+         child = child(room, children(room, bytes, key)),
+         {:ok, supervisor} <- DynamicSupervisor.start_child(GameBox.Rounds, child) do
       case if(resumed?, do: {:ok, ""}, else: init_game(room)) do
         {:ok, _ignored} ->
           {:ok, supervisor}
@@ -68,6 +63,15 @@ defmodule GameBox.Round do
     end
   end
 
+  defp child(room, children) do
+    %{
+      id: __MODULE__,
+      start: {Supervisor, :start_link, [children, supervisor(room)]},
+      type: :supervisor,
+      restart: :temporary
+    }
+  end
+
   # A server that cannot be restarted ends its round, and no other one.
   defp supervisor(room) do
     [name: supervisor_name(room), strategy: :rest_for_one, max_restarts: 5, max_seconds: 10]
@@ -76,11 +80,12 @@ defmodule GameBox.Round do
   defp supervisor_name(%Room{code: code, round: %{number: number}}),
     do: {:global, {__MODULE__, :supervisor, code, number}}
 
-  defp children(%Room{round: %{game: game}} = room, key) do
+  # What was uploaded is a module, and never anything else.
+  defp children(%Room{round: %{game: game}} = room, bytes, key) do
     server =
       {Vitrine.Server,
        [
-         source: game.path,
+         source: {:module, bytes},
          name: name(room),
          plugin_name: game.title,
          restore_vars: {Store, key}

@@ -21,9 +21,9 @@ defmodule GameBox.Gallery.Check do
   @spec run(binary()) :: {:ok, found()} | {:error, [String.t()]}
   def run(bytes) do
     with :ok <- small(bytes),
-         {:ok, seen} <- Vitrine.inspect_plugin(bytes, Game.plugin_options()),
+         {:ok, seen} <- Vitrine.inspect_plugin({:module, bytes}, Game.plugin_options()),
          :ok <- accepted(seen),
-         {:ok, compiled} <- Vitrine.compile(bytes, Game.plugin_options()),
+         {:ok, compiled} <- Vitrine.compile({:module, bytes}, Game.plugin_options()),
          {:ok, plugin} <- Vitrine.new(compiled, timeout: Limits.get(:event_timeout_ms)) do
       found = Map.merge(constraints(plugin), description(plugin))
 

@@ -92,7 +92,8 @@ defmodule GameBoxWeb.UploadLive do
     players = Check.players(found)
     socket = assign(socket, found: found, players: players)
     # It ends with this page.
-    options = [source: socket.assigns.bytes, plugin_name: "preview"] ++ Game.plugin_options()
+    source = {:module, socket.assigns.bytes}
+    options = [source: source, plugin_name: "preview"] ++ Game.plugin_options()
 
     with {:ok, server} <- Vitrine.Server.start_link(options),
          {:ok, _} <-

@@ -1,0 +1,222 @@
+defmodule Vitrine.Ceiling do
+  @moduledoc false
+  # The option `:ceiling`: the most that a manifest may ask for. What it asks for beyond that is refused, and what it
+  # leaves out is at most that. Options beside it are of whoever loads the plugin, and are not bound by it.
+
+  alias Vitrine.{Argument, Error, Keys, Manifest}
+  alias Vitrine.HTTP.{Exchange, Policy, URL}
+  alias Vitrine.Manifest.{Check, Fault}
+
+  # What a plugin has without a word of its manifest.
+  @timeout 5_000
+  @defaults [
+    allowed_hosts: [],
+    allowed_paths: [],
+    memory: [],
+    timeout: @timeout,
+    sources: [:data]
+  ]
+  @max_timeout 0xFFFF_FFFF
+
+  @typep host :: String.t() | {:private, String.t()}
+
+  @type t :: %{
+          allowed_hosts: [host()],
+          allowed_paths: [String.t()],
+          memory: map(),
+          timeout: timeout(),
+          sources: [:data | :path | :url | {:url, [host()]}]
+        }
+
+  @doc "The option, checked."
+  @spec options!(term()) :: t() | nil
+  def options!(nil), do: nil
+
+  def options!(options) do
+    ceiling = options |> Keys.validate!(@defaults, :ceiling) |> Map.new()
+    Policy.hosts!(ceiling.allowed_hosts, [])
+    sources!(ceiling.sources)
+
+    unless Argument.list_of?(
+             ceiling.allowed_paths,
+             &(Argument.text?(&1) and &1 not in ["", "ro:"])
+           ) do
+      wrong!(
+        :allowed_paths,
+        ~s(a list of directories such as "ro:/srv/data"),
+        ceiling.allowed_paths
+      )
+    end
+
+    unless ceiling.timeout == :infinity or ceiling.timeout in 0..@max_timeout do
+      wrong!(:timeout, "milliseconds, from 0 to #{@max_timeout}, or :infinity", ceiling.timeout)
+    end
+
+    %{ceiling | memory: memory!(ceiling.memory)}
+  end
+
+  defp sources!(sources) do
+    known? = fn
+      {:url, hosts} -> Policy.hosts!(hosts, []) && true
+      kind -> kind in [:data, :path, :url]
+    end
+
+    unless Argument.list_of?(sources, known?) do
+      wrong!(:sources, "a list of :data, :path, :url and {:url, hosts}", sources)
+    end
+  end
+
+  defp memory!(limits) do
+    limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
+
+    case Check.memory(limits, Check.default_memory()) do
+      {:ok, memory} -> memory
+      {:error, {path, text}} -> raise ArgumentError, "in :ceiling: #{Fault.path(path)} #{text}"
+    end
+  end
+
+  defp wrong!(key, expected, got) do
+    raise ArgumentError,
+          "expected #{inspect(key)} of :ceiling to be #{expected}, got: #{inspect(got)}"
+  end
+
+  @doc "The hosts that modules may be downloaded from: `:all`, or patterns."
+  @spec download_hosts(term()) :: :all | [host()]
+  def download_hosts(nil), do: :all
+
+  def download_hosts(options) do
+    sources = options!(options).sources
+    if :url in sources, do: :all, else: for({:url, hosts} <- sources, host <- hosts, do: host)
+  end
+
+  @doc "A manifest that asks for no more than the option allows, with what it leaves out within that."
+  @spec narrow(Manifest.t(), term()) :: {:ok, Manifest.t()} | {:error, Error.t()}
+  def narrow(manifest, nil), do: {:ok, manifest}
+
+  def narrow(manifest, options) do
+    ceiling = options!(options)
+
+    with :ok <- all(Enum.with_index(manifest.wasm), &source(&1, ceiling.sources)),
+         :ok <- all(manifest.allowed_hosts, &host(&1, ceiling.allowed_hosts)),
+         :ok <- all(manifest.allowed_paths, &path(&1, ceiling.allowed_paths)),
+         :ok <- all(manifest.memory, &limit(&1, ceiling.memory)),
+         :ok <- timeout(manifest.timeout_ms, ceiling.timeout) do
+      memory =
+        Map.merge(manifest.memory, ceiling.memory, fn _, asked, most -> min(asked, most) end)
+
+      # An atom is more than any number.
+      timeout = min(manifest.timeout_ms || @timeout, ceiling.timeout)
+      {:ok, %{manifest | memory: memory, timeout_ms: timeout}}
+    end
+  end
+
+  defp all(elements, check), do: Enum.find_value(elements, :ok, &(check.(&1) || nil))
+
+  defp source({%{url: url}, index}, sources) do
+    unless Enum.any?(sources, &url?(&1, url)),
+      do: refused("wasm[#{index}]", "a url, #{Exchange.shown(url)}", :sources, sources)
+  end
+
+  defp source({%{path: path}, index}, sources) do
+    unless :path in sources,
+      do: refused("wasm[#{index}]", "a path, #{Fault.show(path)}", :sources, sources)
+  end
+
+  defp source({%{data: _}, index}, sources),
+    do: unless(:data in sources, do: refused("wasm[#{index}]", "data", :sources, sources))
+
+  defp url?(:url, _url), do: true
+
+  defp url?({:url, hosts}, url) do
+    with {:ok, %{host: host}} <- URL.parse(url), do: within?(host, hosts), else: (_ -> false)
+  end
+
+  defp url?(_other, _url), do: false
+
+  defp host(host, hosts),
+    do:
+      unless(within?(host, hosts),
+        do: refused("allowed_hosts", Fault.show(host), :allowed_hosts, hosts)
+      )
+
+  defp path({host, _guest}, most) do
+    {mode, directory} = directory(host)
+    paths = Enum.map(most, &directory/1)
+
+    unless {:write, directory} in paths or (mode == :read and {:read, directory} in paths),
+      do: refused("allowed_paths", Fault.show(host), :allowed_paths, most)
+  end
+
+  # Those that are listed, and not what is below: what a plugin can write to may come to have links in it.
+  defp directory("ro:" <> path), do: {:read, Path.expand(path)}
+  defp directory(path), do: {:write, Path.expand(path)}
+
+  defp limit({key, asked}, most) do
+    limit = Map.fetch!(most, key)
+    # One that is left out has the default.
+    unless asked <= limit or asked == Check.default_memory()[key],
+      do: refused("memory.#{key}", asked, :memory, [{key, limit}])
+  end
+
+  defp timeout(asked, most) do
+    if asked == nil or asked <= most, do: :ok, else: refused("timeout_ms", asked, :timeout, most)
+  end
+
+  defp refused(key, asked, option, most) do
+    most = inspect([{option, most}], limit: 20, printable_limit: 300)
+
+    message =
+      "the manifest's #{key} is #{asked}, which is more than it may ask for; the most is ceiling: #{most}"
+
+    {:error, %Error{reason: :manifest, message: message}}
+  end
+
+  @doc """
+  Whether all that a pattern of a host allows is allowed by these. What leads into the own network, such as an
+  address, is where it is listed itself: a pattern of names does not allow it.
+  """
+  @spec within?(String.t(), [host()]) :: boolean()
+  def within?(host, hosts) do
+    host = String.downcase(host)
+    Enum.any?(hosts, &(&1 |> text() |> String.downcase() |> covers?(host)))
+  end
+
+  # As manifests write it.
+  defp text({:private, host}), do: "private:" <> host
+  defp text(host), do: host
+
+  defp covers?(same, same), do: true
+  defp covers?("private:" <> allowed, "private:" <> host), do: pattern?(allowed, host)
+  defp covers?("private:" <> allowed, host), do: allowed == host or pattern?(allowed, host)
+  defp covers?(allowed, host), do: public?(host) and pattern?(allowed, host)
+
+  # Of addresses there are patterns, too.
+  defp public?(host) do
+    not String.contains?(host, ":") and host != "localhost" and not (host =~ ~r/\A[^a-z]*\z/) and
+      not match?({:ok, _}, host |> String.to_charlist() |> :inet.parse_address())
+  end
+
+  # Only a `*` stands for what may be a `*` itself, or a set of characters.
+  defp pattern?(allowed, host) do
+    String.contains?(allowed, "*") and not String.contains?(allowed, ["[", "]", "?"]) and
+      fits?(String.split(allowed, "*"), host)
+  end
+
+  # The parts between stars, each found as early as it can be.
+  defp fits?([first | rest], host) do
+    case host do
+      <<^first::binary-size(byte_size(first)), host::binary>> -> rest?(rest, host)
+      _other -> false
+    end
+  end
+
+  defp rest?([last], host), do: String.ends_with?(host, last)
+  defp rest?(["" | rest], host), do: rest?(rest, host)
+
+  defp rest?([part | rest], host) do
+    case :binary.split(host, part) do
+      [_before, host] -> rest?(rest, host)
+      [_nowhere] -> false
+    end
+  end
+end
