@@ -149,13 +149,28 @@ defmodule Vitrine.HTTPTest do
       assert headers(plugin) == ""
     end
 
-    test "has lower-case names and the last value of each, of those that can be shown", ctx do
+    test "has lower-case names and all values of each, of those that can be shown", ctx do
       plugin = plugin!(http_response_headers: true)
       assert headers(plugin) == "{}"
       assert get(plugin, Server.url(ctx.server, "/odd_headers")) == {:ok, "ok"}
 
       assert headers(plugin) ==
-               ~s({"content-length":"2","empty":"","folded":"a b","x-twice":"two"})
+               ~s({"content-length":"2","empty":"","folded":"a b","x-twice":"one, two"})
+    end
+
+    test "has each cookie of several on a line of its own, as commas stand in them" do
+      dated = "b=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT"
+
+      for headers <- [
+            [{"Set-Cookie", "a=1"}, {"set-cookie", dated}],
+            %{"set-cookie" => ["a=1", dated]}
+          ] do
+        answer = fn _ -> {:ok, %Response{status: 200, headers: headers}} end
+        plugin = plugin!(http: canned(answer), http_response_headers: true)
+        get(plugin, "http://127.0.0.1/")
+        assert {:ok, %{"set-cookie" => cookies}} = Vitrine.Codec.decode(:json, headers(plugin))
+        assert String.split(cookies, "\n") == ["a=1", dated]
+      end
     end
 
     test "has the target of the last request only", %{server: server} do
@@ -198,7 +213,7 @@ defmodule Vitrine.HTTPTest do
 
       assert {error.reason, error.message} ==
                {:http,
-                "http_request is not enabled, request to http://127.0.0.1/x is not allowed"}
+                "http_request is not enabled (http: false), request to http://127.0.0.1/x is not allowed"}
     end
 
     test "is a client of one's own, called in the calling process with what it needs to know" do
@@ -234,15 +249,15 @@ defmodule Vitrine.HTTPTest do
     end
 
     test "takes headers as Req, Finch and Plug have them" do
-      for headers <- [
-            [{"X-A", "1"}, {"x-a", "2"}, {"b", "c"}],
-            %{"x-a" => ["1", "2"], "b" => ["c"]},
-            %{"x-a" => "2", "B" => "c"}
+      for {headers, seen} <- [
+            {[{"X-A", "1"}, {"x-a", "2"}, {"b", "c"}], "1, 2"},
+            {%{"x-a" => ["1", "2"], "b" => ["c"]}, "1, 2"},
+            {%{"x-a" => "2", "B" => "c"}, "2"}
           ] do
         answer = fn _ -> {:ok, %Response{status: 200, headers: headers}} end
         plugin = plugin!(http: canned(answer), http_response_headers: true)
         get(plugin, "http://127.0.0.1/")
-        assert headers(plugin) == ~s({"b":"c","x-a":"2"})
+        assert headers(plugin) == ~s({"b":"c","x-a":"#{seen}"})
       end
     end
 
