@@ -106,7 +106,8 @@ defmodule Vitrine do
       is slower and should make no other difference: to find out whether it does. By default what
       `config :vitrine, :fuse` says, or `true`; see [Compiling](compiling.md#fusing)
     * `:allowed_hosts` - the hosts that the plugin may reach by HTTP: a list of names, or patterns such
-      as `"*.example.com"`, without scheme, port and path. By default the manifest's `allowed_hosts`, or none. See `Vitrine.HTTP`
+      as `"*.example.com"`, without scheme, port and path; `{:private, "db.internal"}` for a name that may have a
+      private address. By default the manifest's `allowed_hosts`, or none. See `Vitrine.HTTP`
     * `:http` - the client for that: a module with the behaviour `Vitrine.HTTP`, or `{module, options}`.
       `Vitrine.HTTP.Client` by default; `false` for none
     * `:http_response_headers` - whether the plugin sees the headers of responses. `false` by default

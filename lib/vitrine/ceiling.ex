@@ -80,13 +80,17 @@ defmodule Vitrine.Ceiling do
           "expected #{inspect(key)} of :ceiling to be #{expected}, got: #{inspect(got)}"
   end
 
-  @doc "The hosts that modules may be downloaded from: `:all`, or patterns."
+  @doc """
+  The hosts that modules may be downloaded from: `:all` without a ceiling, otherwise patterns. A manifest of somebody
+  else reaches no private network because any URL will do.
+  """
   @spec download_hosts(term()) :: :all | [host()]
   def download_hosts(nil), do: :all
 
   def download_hosts(options) do
     sources = options!(options).sources
-    if :url in sources, do: :all, else: for({:url, hosts} <- sources, host <- hosts, do: host)
+    any = if :url in sources, do: ["*"], else: []
+    any ++ for({:url, hosts} <- sources, host <- hosts, do: host)
   end
 
   @doc "A manifest that asks for no more than the option allows, with what it leaves out within that."

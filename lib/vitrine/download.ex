@@ -5,7 +5,7 @@ defmodule Vitrine.Download do
 
   alias Vitrine.Download.Cache
   alias Vitrine.Error
-  alias Vitrine.HTTP.{Exchange, Policy}
+  alias Vitrine.HTTP.{Exchange, Hosts, Policy, URL}
   alias Vitrine.Keys
 
   # As many as the core compiles.
@@ -25,14 +25,17 @@ defmodule Vitrine.Download do
   The bytes of a source, which have its hash if it has one.
 
   Redirects are followed, to any host, but not from https to http. The allowed hosts of a plugin
-  are no matter: whoever wrote the manifest asks, not the plugin.
+  are no matter: whoever wrote the manifest asks, not the plugin. The host that the URL names may have a
+  private address; a redirect to another one leads to the public internet, unless the URL itself is one
+  of a private address or of localhost.
 
   ## Options
 
     * `:http` - the client, as in `Vitrine.new/2`; `false` for no downloads
     * `:timeout` - in milliseconds, or `:infinity`; 60000 by default
-    * `:hosts` - the hosts that the URL, and redirects, may lead to: `:all`, or names and patterns as of
-      `:allowed_hosts`. `:all` by default
+    * `:time_option` - how whoever gave the time wrote it, for the error
+    * `:hosts` - the hosts that the URL, and redirects, may lead to: `:all`, as above, or names and patterns as
+      of `:allowed_hosts`. `:all` by default
     * `:max_bytes` - how long a module may be, 128 MiB by default
     * `:cache_dir` - the directory of the cache, or `false` for none. By default that of the
       application's environment, `config :vitrine, cache_dir: "…"`, or else `vitrine` in the user's
@@ -45,45 +48,65 @@ defmodule Vitrine.Download do
     options =
       Keys.validate!(options, [
         :cache_dir,
+        :time_option,
         hosts: :all,
         http: Vitrine.HTTP.Client,
         timeout: @timeout,
         max_bytes: @max_bytes
       ])
 
-    hosts = options[:hosts]
-
     policy = %Policy{
       client: Policy.client!(options[:http]),
-      hosts: if(hosts == :all, do: :all, else: Policy.hosts!(hosts, [])),
-      max_response_bytes: options[:max_bytes]
+      hosts: hosts(options[:hosts], source.url),
+      max_response_bytes: options[:max_bytes],
+      for: :download
     }
 
     case source[:hash] do
-      nil -> download(source, policy, options[:timeout])
+      nil -> download(source, policy, options)
       hash -> cached(source, String.downcase(hash), policy, options)
     end
   end
+
+  # An address of the internal network is reached because whoever wrote the URL wrote it, and not because a
+  # server elsewhere says so.
+  defp hosts(:all, url) do
+    with {:ok, url} <- URL.parse(url),
+         false <- Hosts.private_by_name?(url) do
+      Hosts.compile(["*", Hosts.text({:private, url.host})])
+    else
+      _all -> :all
+    end
+  end
+
+  defp hosts(hosts, _url), do: Policy.hosts!(hosts, [])
 
   defp cached(source, hash, policy, options) do
     directory = Cache.directory(options[:cache_dir])
 
     with :error <- Cache.get(directory, hash, policy.max_response_bytes),
-         {:ok, bytes} <- download(source, policy, options[:timeout]),
+         {:ok, bytes} <- download(source, policy, options),
          :ok <- verify(source, bytes, hash) do
       Cache.put(directory, hash, bytes)
       {:ok, bytes}
     end
   end
 
-  defp download(%{url: url} = source, policy, timeout) do
+  defp download(%{url: url} = source, policy, options) do
     method = String.upcase(source[:method] || "GET")
 
-    case Exchange.run(policy, {method, url, source[:headers] || [], nil}, timeout) do
+    case Exchange.run(policy, {method, url, source[:headers] || [], nil}, options[:timeout]) do
       {:ok, {status, _headers, body}} when status in 200..299 -> {:ok, body}
       {:ok, {status, _headers, _body}} -> error(url, "the server answered with status #{status}")
       {:error, message, details} -> error(url, message, details)
-      :timeout -> error(url, "it took longer than #{timeout} ms")
+      :timeout -> error(url, "it took longer than #{time(options)}")
+    end
+  end
+
+  defp time(options) do
+    case options[:time_option] do
+      nil -> "#{options[:timeout]} ms"
+      option -> "the time that all downloads have (#{option}, in milliseconds)"
     end
   end
 

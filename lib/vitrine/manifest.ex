@@ -45,12 +45,16 @@ defmodule Vitrine.Manifest do
   | `memory.max_pages`              | the most memory, in pages of 64 KiB: from 1 to 65536          | 8192 (512 MiB)   |
   | `memory.max_http_response_bytes`| the longest answer to an HTTP request of the plugin           | 52428800 (50 MiB)|
   | `memory.max_var_bytes`          | the most bytes of variables; 0 for no variables               | 1048576 (1 MiB)  |
-  | `allowed_hosts`                 | a list of the hosts that HTTP requests may go to, with `*`    | none             |
+  | `allowed_hosts`                 | a list of the hosts that HTTP requests may go to, with `*`, see below | none     |
   | `allowed_paths`                 | a map of directories of the host to their names in the guest  | none             |
   | `timeout_ms`                    | the timeout of calls that have none of their own              | 5000             |
 
   A directory of the host that begins with `ro:` can only be read: `%{"ro:/srv/data" => "/data"}`.
   Relative paths are relative to the working directory.
+
+  A host that is a name is reached where it has an address of the public internet. One that may have a private
+  address is listed as `{:private, "db.internal"}`; a text says `"private:db.internal"`. Addresses are listed
+  as they are, see the guide [HTTP](http.html#private-addresses).
 
   A source is a map with one of `path`, `data` and `url`:
 
@@ -92,7 +96,8 @@ defmodule Vitrine.Manifest do
 
   So `ceiling: []` gives it no more than any plugin has. What it asks for beyond is an error with the reason
   `:manifest` that says both; what it leaves out is the default, or the ceiling where that is less. An address, or a host that may
-  have a private one, must be listed itself. Redirects of a download stay within the hosts of `{:url, hosts}`.
+  have a private one, must be listed itself. Redirects of a download stay within the hosts of `{:url, hosts}`, and `:url` is
+  any host of the public internet.
 
   Options beside it are yours and not bound by it. Without a ceiling they have the last word all the same: `:allowed_hosts`
   stands in the place of the manifest's, and `allowed_paths: %{}` takes away all its directories.
@@ -300,8 +305,10 @@ defmodule Vitrine.Manifest do
       iex> manifest = Vitrine.Manifest.from_path("p.wasm")
       iex> Vitrine.Manifest.allow_host(manifest, "*.example.com").allowed_hosts
       ["*.example.com"]
+      iex> Vitrine.Manifest.allow_host(manifest, {:private, "db.internal"}).allowed_hosts
+      ["private:db.internal"]
   """
-  @spec allow_host(t(), String.t()) :: t()
+  @spec allow_host(t(), String.t() | {:private, String.t()}) :: t()
   def allow_host(%__MODULE__{} = manifest, host),
     do: %{manifest | allowed_hosts: manifest.allowed_hosts ++ value!(Check.allowed_hosts([host]))}
 

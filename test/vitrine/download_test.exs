@@ -105,7 +105,7 @@ defmodule Vitrine.DownloadTest do
             {"/status/500", "the server answered with status 500"},
             {"/status/304", "the server answered with status 304"},
             {"/length_too_large", "closed the connection in the middle of the body"},
-            {"/garbage", "no HTTP response"}
+            {"/garbage", "not an HTTP response"}
           ] do
         url = Server.url(server, path)
         error = error!(fetch(%{url: url, hash: hash("")}, cache))
@@ -120,7 +120,7 @@ defmodule Vitrine.DownloadTest do
       assert error!(fetch(%{url: "ftp://example.com/p.wasm"}, cache)).message =~
                "only http and https"
 
-      assert error!(fetch(%{url: "p.wasm"}, cache)).message =~ "no URL"
+      assert error!(fetch(%{url: "p.wasm"}, cache)).message =~ "not a URL"
       refute File.exists?(cache)
     end
 

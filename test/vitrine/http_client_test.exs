@@ -89,7 +89,9 @@ defmodule Vitrine.HTTPClientTest do
   end
 
   defp too_large(max \\ @cap),
-    do: "HTTP response exceeds the configured maximum number of bytes: #{max}"
+    do:
+      "HTTP response exceeds the configured maximum number of bytes: #{max} " <>
+        "(memory: %{max_http_response_bytes: #{max}})"
 
   describe "a server that is slow" do
     test "has until the deadline", %{server: server} do
@@ -173,7 +175,7 @@ defmodule Vitrine.HTTPClientTest do
     test "does not speak HTTP", %{server: server} do
       for path <-
             ~w(/garbage /http2 /http_of_the_future /switching /status_0 /status_huge /no_header) do
-        assert bounded(server, path) =~ "failed: the answer is no HTTP response", path
+        assert bounded(server, path) =~ "failed: the answer is not an HTTP response", path
       end
     end
 
@@ -186,9 +188,9 @@ defmodule Vitrine.HTTPClientTest do
     end
 
     test "gives lengths that are none", %{server: server} do
-      assert bounded(server, "/length_negative") =~ ~s(no possible length: "-1")
-      assert bounded(server, "/length_words") =~ ~s(no possible length: "many")
-      assert bounded(server, "/length_bytes") =~ ~s(no possible length: <<255, 254>>)
+      assert bounded(server, "/length_negative") =~ ~s(a length that is not a number: "-1")
+      assert bounded(server, "/length_words") =~ ~s(a length that is not a number: "many")
+      assert bounded(server, "/length_bytes") =~ ~s(a length that is not a number: <<255, 254>>)
       assert bounded(server, "/lengths_differ") =~ ~s(several lengths: ["1", "2"])
       assert bounded(server, "/unknown_coding") =~ ~s(unknown encoding: ["br", "chunked"])
       assert bounded(server, "/length_enormous") == too_large()
@@ -330,7 +332,11 @@ defmodule Vitrine.HTTPClientTest do
       url = Server.url(server, "/status/200", "localhost")
       before = resources()
       assert {:error, message, details} = fetch(url)
-      assert message =~ "failed: TLS: unknown ca"
+
+      assert message =~
+               "failed: TLS: the server's certificate is signed by an authority that is not trusted here; " <>
+                 "the certificates of other authorities are given by ssl: [cacertfile: path]"
+
       assert {:tls_alert, {:unknown_ca, _}} = details[:exception]
       assert {:ok, {200, _, "the page of 200"}} = fetch(url, trusting(authorities))
       assert_clean(server, before)
@@ -346,15 +352,14 @@ defmodule Vitrine.HTTPClientTest do
       url = Server.url(context.secure, "/status/200", "localhost")
       assert get(plugin, url) == {:ok, "the page of 200"}
       strict = plugin!(allowed_hosts: ["localhost"])
-      assert error!(get(strict, url)).message =~ "TLS: unknown ca"
+      assert error!(get(strict, url)).message =~ "an authority that is not trusted here"
     end
 
     test "needs a certificate for the name that is asked for", context do
       %{secure: server, authorities: authorities} = context
       url = Server.url(server, "/status/200", "127.0.0.1")
       assert {:error, message, _} = fetch(url, trusting(authorities))
-      # Versions of OTP call it by different names.
-      assert message =~ ~r/TLS: (handshake failure|bad certificate)/
+      assert message =~ "TLS: the server's certificate is for another host's name"
     end
 
     test "needs a certificate for the address, where that is asked for" do
@@ -362,6 +367,30 @@ defmodule Vitrine.HTTPClientTest do
       server = start_supervised!({Server, ssl: options}, id: :address)
       url = Server.url(server, "/status/200", "127.0.0.1")
       assert {:ok, {200, _, _}} = fetch(url, trusting(authorities))
+    end
+
+    test "says what is wrong with a certificate", %{authorities: authorities} do
+      for {name, made, says} <- [
+            {:expired, Certificates.make(["localhost"], validity: {{2020, 1, 1}, {2021, 1, 1}}),
+             "has expired, or is not valid yet"},
+            {:self, {Certificates.self_signed("localhost"), authorities},
+             "is signed by itself and not by an authority; the certificates of other authorities"}
+          ] do
+        {options, authorities} = made
+        server = start_supervised!({Server, ssl: options}, id: name)
+        url = Server.url(server, "/status/200", "localhost")
+        assert {:error, message, details} = fetch(url, trusting(authorities))
+        assert message =~ "failed: TLS: the server's certificate " <> says
+        assert {:tls_alert, _} = details[:exception]
+      end
+    end
+
+    test "says which versions do not meet", %{authorities: authorities, tls: tls} do
+      server = start_supervised!({Server, ssl: tls ++ [versions: [:"tlsv1.2"]]}, id: :old)
+      url = Server.url(server, "/status/200", "localhost")
+      options = trusting(authorities, versions: [:"tlsv1.3"])
+      assert {:error, message, _} = fetch(url, options)
+      assert message =~ "failed: TLS: the server speaks no version of TLS that is allowed here"
     end
 
     test "is as bounded as http", %{secure: server, authorities: authorities} do
@@ -381,7 +410,7 @@ defmodule Vitrine.HTTPClientTest do
           do: assert(bounded(server, path, options) == too_large())
 
       assert bounded(server, "/nothing", options) =~ "the server closed the connection"
-      assert bounded(server, "/garbage", options) =~ "no HTTP response"
+      assert bounded(server, "/garbage", options) =~ "not an HTTP response"
       assert {:ok, {200, _, "abcdef"}} = bounded(server, "/paused", options)
       assert {:ok, {200, _, "abc0123456789"}} = bounded(server, "/chunks", options)
     end
@@ -418,19 +447,44 @@ defmodule Vitrine.HTTPClientTest do
     end
   end
 
+  describe "a file of certificates" do
+    test "that cannot be used is found when the plugin is made" do
+      missing = Path.join(System.tmp_dir!(), "vitrine-missing.pem")
+      empty = Path.join(System.tmp_dir!(), "vitrine-#{System.unique_integer([:positive])}.pem")
+      File.write!(empty, "no certificate\n")
+      on_exit(fn -> File.rm(empty) end)
+
+      for {option, path, says} <- [
+            {:cacertfile, missing,
+             ~r/"#{missing}" cannot be read: no such file .*ssl: \[cacertfile: /},
+            {:cacertfile, String.to_charlist(missing), ~r/cannot be read: no such file/},
+            {:certfile, System.tmp_dir!(), ~r/cannot be read: illegal operation on a directory/},
+            {:cacertfile, empty, ~r/"#{empty}" has no CERTIFICATE in PEM in it/},
+            {:keyfile, empty, ~r/has no PRIVATE KEY in PEM/}
+          ] do
+        assert_raise ArgumentError, says, fn ->
+          plugin!(http: {Client, ssl: [{option, path}]})
+        end
+      end
+    end
+  end
+
   describe "request/2" do
     test "is a client for others, too", %{server: server} do
       request = %Request{method: "GET", url: Server.url(server, "/status/404")}
-      assert {:ok, response} = Client.request(request, [])
+      assert {:ok, response} = Client.request(request, private: true)
       assert {response.status, response.body} == {404, "the page of 404"}
       assert {"content-length", "15"} in response.headers
-      assert Client.request(%{request | url: "gopher://x"}, []) |> elem(0) == :error
+      assert Client.request(%{request | url: "gopher://x"}, private: true) |> elem(0) == :error
     end
 
     test "has room for as many headers as it is told", %{server: server} do
       request = %Request{method: "GET", url: Server.url(server, "/status/200")}
-      assert {:error, "the headers" <> _} = Client.request(request, max_header_bytes: 30)
-      assert {:ok, _} = Client.request(request, max_header_bytes: 100)
+
+      assert {:error, "the headers" <> _} =
+               Client.request(request, private: true, max_header_bytes: 30)
+
+      assert {:ok, _} = Client.request(request, private: true, max_header_bytes: 100)
     end
   end
 end

@@ -11,6 +11,10 @@ defmodule Vitrine.HTTP.Client do
   Responses that are compressed with gzip are decoded, unless the request has an `accept-encoding`
   of its own.
 
+  It connects to addresses that `Vitrine.HTTP.resolve/2` would give and to no others: private ones and their
+  like only with `private: true` in what `request/2` is given, as Vitrine gives it for hosts that are listed
+  as such.
+
   ## Options
 
       Vitrine.new("plugin.wasm",
@@ -19,7 +23,8 @@ defmodule Vitrine.HTTP.Client do
       )
 
     * `:ssl` - options of `:ssl.connect/3`, which replace those that are there by default:
-      `:cacerts` or `:cacertfile`, `:certfile` and `:keyfile`, `:versions`, …
+      `:cacerts` or `:cacertfile`, `:certfile` and `:keyfile`, `:versions`, … Files are looked at when the
+      plugin is made, and one that cannot be used raises `ArgumentError`
     * `:connect_timeout` - what connecting may take, with the TLS handshake, in milliseconds, or
       `:infinity`; within the timeout of the call in any case. 5000 by default
     * `:max_header_bytes` - how long the status line and the headers may be, together with those of
@@ -44,7 +49,31 @@ defmodule Vitrine.HTTP.Client do
       raise ArgumentError, "expected :ssl to be a keyword list, got: #{inspect(options[:ssl])}"
     end
 
+    Enum.each(options[:ssl], &pem_file!/1)
     options
+  end
+
+  # What can be seen of these files now: that they hold what they are for.
+  @pem [cacertfile: "CERTIFICATE", certfile: "CERTIFICATE", keyfile: "PRIVATE KEY"]
+
+  for {option, holds} <- @pem do
+    defp pem_file!({unquote(option), path}) do
+      case File.read(path) do
+        {:ok, bytes} ->
+          unless bytes =~ "#{unquote(holds)}-----",
+            do: wrong_file!(unquote(option), path, "has no #{unquote(holds)} in PEM in it")
+
+        {:error, reason} ->
+          wrong_file!(unquote(option), path, "cannot be read: #{:file.format_error(reason)}")
+      end
+    end
+  end
+
+  defp pem_file!(_other), do: :ok
+
+  defp wrong_file!(option, path, why) do
+    path = if is_list(path), do: List.to_string(path), else: path
+    raise ArgumentError, "the file #{inspect(path)} #{why} (ssl: [#{option}: #{inspect(path)}])"
   end
 
   defp positive!(options, key) do

@@ -3,7 +3,19 @@ defmodule Vitrine.HTTP.Exchange do
   # A request from a guest's wish to the response: what may be requested is decided here, for the
   # first URL and for each that a redirect leads to, and so is what comes back.
 
-  alias Vitrine.HTTP.{Deadline, Headers, Hosts, Policy, Redirect, Request, Response, URL}
+  alias Vitrine.HTTP.{
+    Deadline,
+    Headers,
+    Hosts,
+    Policy,
+    Redirect,
+    Request,
+    Resolver,
+    Response,
+    URL
+  }
+
+  alias Vitrine.HTTP.TLSFailure
 
   @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS TRACE)
 
@@ -30,18 +42,20 @@ defmodule Vitrine.HTTP.Exchange do
   def run(policy, wish, timeout, cancelled? \\ fn -> false end)
 
   def run(%Policy{client: nil}, {_, url, _, _}, _timeout, _cancelled?),
-    do: error("http_request is not enabled, request to #{shown(url)} is not allowed")
+    do:
+      error("http_request is not enabled (http: false), request to #{shown(url)} is not allowed")
 
   def run(policy, {method, url, headers, body}, timeout, cancelled?) do
     with {:ok, target} <- parse(url),
-         :ok <- allowed(policy, target, ""),
+         {:ok, private?} <- allowed(policy, target, ""),
          {:ok, method} <- method(method, target),
          {:ok, headers} <- headers(headers, target) do
       request = %{
         method: method,
         url: target,
         headers: authorized(headers, target),
-        body: body
+        body: body,
+        private?: private?
       }
 
       limits = %{deadline: Deadline.in_time(timeout), cancelled?: cancelled?}
@@ -56,18 +70,38 @@ defmodule Vitrine.HTTP.Exchange do
          do: error("HTTP request to #{shown(url)} is not allowed: #{why}")
   end
 
+  # Whether its host is one that may have a private address.
   defp allowed(policy, url, how) do
-    if Hosts.allowed?(policy.hosts, url.host),
-      do: :ok,
-      else: error("HTTP request to #{shown(url)} is not allowed#{how}#{Hosts.told(policy.hosts)}")
+    case Hosts.permission(policy.hosts, url) do
+      :none -> refused(url, how, Hosts.told(policy.hosts))
+      permission -> reachable(policy, url, how, permission == :private)
+    end
   end
+
+  defp reachable(policy, url, how, private?) do
+    case Resolver.check(url, private?) do
+      :ok -> {:ok, private?}
+      {:error, {:not_allowed, why}} -> refused(url, how, why <> advice(policy, url))
+    end
+  end
+
+  defp advice(%{for: :download}, _url), do: ""
+
+  defp advice(_policy, url) do
+    host = inspect(url.host)
+    entry = if is_tuple(URL.address(url)), do: host, else: "{:private, #{host}}"
+    "; allowed_hosts: [#{entry}] would allow it"
+  end
+
+  defp refused(url, how, why),
+    do: error("HTTP request to #{shown(url)}#{how} is not allowed: #{why}")
 
   defp method(method, _url) when method in @methods, do: {:ok, method}
 
   defp method(method, url) do
     error(
       "HTTP request to #{shown(url)} is not possible: the method #{inspect(method, printable_limit: 50)} " <>
-        "is none of #{Enum.join(@methods, ", ")}"
+        "is not one of #{Enum.join(@methods, ", ")}"
     )
   end
 
@@ -96,8 +130,9 @@ defmodule Vitrine.HTTP.Exchange do
   defp follow(policy, request, {status, headers, _body}, limits, redirects) do
     case Redirect.follow(request, status, Headers.get(headers, "location")) do
       {:ok, next} ->
-        with :ok <- allowed(policy, next.url, ", to which #{shown(request.url)} redirects"),
-             do: exchange(policy, next, limits, redirects + 1)
+        with {:ok, private?} <-
+               allowed(policy, next.url, ", to which #{shown(request.url)} redirects,"),
+             do: exchange(policy, %{next | private?: private?}, limits, redirects + 1)
 
       {:error, why} ->
         failed(request, why)
@@ -111,24 +146,27 @@ defmodule Vitrine.HTTP.Exchange do
 
   defp finish(policy, _response), do: too_large(policy)
 
-  defp too_large(policy) do
-    error(
-      "HTTP response exceeds the configured maximum number of bytes: #{policy.max_response_bytes}"
-    )
+  defp too_large(%{max_response_bytes: max} = policy) do
+    option =
+      if policy.for == :plugin, do: " (memory: %{max_http_response_bytes: #{max}})", else: ""
+
+    error("HTTP response exceeds the configured maximum number of bytes: #{max}#{option}")
   end
 
   defp request(%{client: {module, options}} = policy, request, limits) do
     request_options = [
       timeout: Deadline.left(limits.deadline),
       max_response_bytes: policy.max_response_bytes,
-      cancelled?: limits.cancelled?
+      cancelled?: limits.cancelled?,
+      private: request.private?
     ]
 
-    asked = struct!(Request, %{request | url: to_string(request.url)})
+    asked = struct!(Request, request |> Map.delete(:private?) |> Map.update!(:url, &to_string/1))
 
     case module.request(asked, Keyword.merge(options, request_options)) do
       {:ok, response} -> normal(response) || broken(request, module, response)
       {:error, :response_too_large} -> too_large(policy)
+      {:error, {:not_allowed, why}} when is_binary(why) -> not_allowed(policy, request.url, why)
       {:error, reason} -> failed(request, describe(reason), exception: reason)
       other -> broken(request, module, other)
     end
@@ -140,6 +178,8 @@ defmodule Vitrine.HTTP.Exchange do
         stacktrace: __STACKTRACE__
       )
   end
+
+  defp not_allowed(policy, url, why), do: refused(url, "", why <> advice(policy, url))
 
   # A response in our own form, from those that the clients around have.
   defp normal(%Response{status: status, headers: headers, body: body}) when status in 100..999 do
@@ -178,8 +218,7 @@ defmodule Vitrine.HTTP.Exchange do
     end
   end
 
-  defp describe({:tls_alert, {name, _}}) when is_atom(name),
-    do: "TLS: " <> (name |> Atom.to_string() |> String.replace("_", " "))
+  defp describe({:tls_alert, {_, _}} = alert), do: TLSFailure.describe(alert)
 
   defp describe(reason), do: inspect(reason, limit: 20, printable_limit: 200)
 

@@ -12,21 +12,50 @@ defmodule Vitrine.HTTP.Headers do
   # Whoever gets these can act as the one who sent them.
   @secrets ~w(authorization cookie)
 
+  # Of all names and values. Servers take no more than a quarter of it.
+  @max_bytes 65_536
+
   @type t :: [{String.t(), binary()}]
 
   @doc "Headers as they may be sent; the error says which may not."
   @spec check(Enumerable.t()) :: {:ok, t()} | {:error, String.t()}
   def check(headers) do
-    headers =
-      Enum.map(headers, fn {name, value} -> {String.downcase(name, :ascii), trim(value)} end)
+    with :ok <- size(headers) do
+      headers =
+        Enum.map(headers, fn {name, value} -> {String.downcase(name, :ascii), trim(value)} end)
 
-    case Enum.find(headers, fn {name, value} -> not (name?(name) and value?(value)) end) do
-      nil ->
+      case Enum.find_value(headers, &fault/1) do
         # Of names that differ in case alone the last one counts.
-        {:ok, headers |> Map.new() |> Map.drop(@clients) |> Enum.to_list()}
+        nil -> {:ok, headers |> Map.new() |> Map.drop(@clients) |> Enum.to_list()}
+        fault -> {:error, fault}
+      end
+    end
+  end
 
-      {name, _value} ->
-        {:error, "the header #{inspect(name, printable_limit: 100)} is none that can be sent"}
+  @doc "Whether headers are few enough to be looked at, one by one."
+  @spec size(Enumerable.t()) :: :ok | {:error, String.t()}
+  def size(headers) do
+    case Enum.reduce(headers, 0, fn {name, value}, sum ->
+           # As on the wire, with a colon, a space and the end of a line.
+           sum + byte_size(name) + byte_size(value) + 4
+         end) do
+      bytes when bytes <= @max_bytes -> :ok
+      bytes -> {:error, "the headers have #{bytes} bytes; the limit is #{@max_bytes} bytes"}
+    end
+  end
+
+  defp fault({name, value}) do
+    cond do
+      not name?(name) ->
+        "the header #{inspect(name, printable_limit: 100)} has a name that cannot be sent; " <>
+          "names have letters and digits of ASCII and !#$%&'*+.^_`|~-"
+
+      not value?(value) ->
+        "the header #{inspect(name, printable_limit: 100)} has a value that cannot be sent; " <>
+          "values have no control characters"
+
+      true ->
+        nil
     end
   end
 
@@ -51,6 +80,14 @@ defmodule Vitrine.HTTP.Headers do
   @spec value?(binary()) :: boolean()
   def value?(value), do: not (value =~ ~r/[\x00-\x08\x0a-\x1f\x7f]/)
 
-  # Only spaces and tabs: a line break at the end is no space.
-  defp trim(value), do: Regex.replace(~r/\A[ \t]+|[ \t]+\z/, value, "")
+  @doc "A value without spaces and tabs around it. A line break at the end is no space."
+  @spec trim(binary()) :: binary()
+  def trim(<<blank, rest::binary>>) when blank in ~c" \t", do: trim(rest)
+  def trim(value), do: binary_part(value, 0, trimmed(value, byte_size(value)))
+
+  defp trimmed(_value, 0), do: 0
+
+  defp trimmed(value, size) do
+    if :binary.at(value, size - 1) in ~c" \t", do: trimmed(value, size - 1), else: size
+  end
 end

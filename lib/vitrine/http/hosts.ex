@@ -3,25 +3,62 @@ defmodule Vitrine.HTTP.Hosts do
   # The hosts that a plugin may reach: names, or patterns with `*` (anything), `?` (any one
   # character) and `[a-z]` or `[!a-z]` (one of these, none of these). Plugins choose the text that
   # is matched, so that takes time in proportion to its length whatever the pattern.
+  #
+  # A host is allowed in one of two ways. `:public` is what a pattern gives: the host may be reached where
+  # it has an address of the public internet. `:private` is what is listed as such: any address.
 
-  @type t :: :all | [{literal :: String.t(), pattern :: [token()] | nil}]
+  alias Vitrine.HTTP.{Address, URL}
+
+  @type t :: :all | [{literal :: String.t(), pattern :: [token()] | nil, kind()}]
+  @type permission :: :private | :public | :none
   @typep token :: :any | :one | {:set, boolean(), [{byte(), byte()}]} | byte()
+  @typep kind :: :private | :addresses | :public
 
   # How many of them a refusal names.
   @most_named 5
 
+  # How texts write {:private, name}. No host has a colon, so elsewhere it allows nothing.
+  @private "private:"
+
+  @doc "A pattern as a text: `{:private, name}` is written with a prefix."
+  @spec text(String.t() | {:private, String.t()}) :: String.t()
+  def text({:private, pattern}), do: @private <> pattern
+  def text(pattern), do: pattern
+
   @doc "Patterns, ready to be matched."
   @spec compile([String.t()]) :: t()
-  def compile(patterns) do
-    for pattern <- patterns do
-      pattern = String.downcase(pattern)
-      # Matched as it stands, too: that is how the address [::1] is meant.
-      {pattern, tokens(pattern, [])}
+  def compile(patterns), do: Enum.map(patterns, &(&1 |> String.downcase() |> entry()))
+
+  defp entry(@private <> pattern), do: put_elem(entry(pattern), 2, :private)
+  defp entry("localhost"), do: {"localhost", nil, :private}
+
+  # An address that is written down is meant, and so is a pattern of the addresses of one network, such as
+  # 10.* or 192.168.0.[0-9].
+  defp entry(pattern) do
+    case URL.ipv6_host(pattern) do
+      {:ok, host} ->
+        {host, nil, :addresses}
+
+      :error ->
+        {pattern, tokens(pattern, []), if(network?(pattern), do: :addresses, else: :public)}
     end
+  end
+
+  defp network?(pattern), do: pattern =~ ~r/\A[0-9]{1,3}\.[0-9.*?\[\]!-]*\z/
+
+  @doc "Whether a host says of itself that it is not of the public internet."
+  @spec private_by_name?(URL.t()) :: boolean()
+  def private_by_name?(%URL{host: "localhost"}), do: true
+
+  def private_by_name?(url) do
+    address = URL.address(url)
+    is_tuple(address) and Address.special(address) != nil
   end
 
   @doc "Why a pattern can never be that of a host, or `nil`."
   @spec fault(String.t()) :: String.t() | nil
+  def fault(@private <> pattern), do: fault(pattern)
+
   def fault(pattern) do
     cond do
       pattern == "" -> "is empty"
@@ -33,23 +70,38 @@ defmodule Vitrine.HTTP.Hosts do
     end
   end
 
-  @doc "Whether a host, in lower case, is one of these."
-  @spec allowed?(t(), String.t()) :: boolean()
-  def allowed?(:all, _host), do: true
+  @doc "How the host of a URL is allowed."
+  @spec permission(t(), URL.t()) :: permission()
+  def permission(:all, _url), do: :private
 
-  def allowed?(hosts, host) do
-    Enum.any?(hosts, fn {literal, tokens} -> literal == host or match(tokens, host) == :yes end)
+  def permission(hosts, %URL{host: host} = url) do
+    kinds = for {literal, tokens, kind} <- hosts, fits?(literal, tokens, host), do: kind
+
+    cond do
+      kinds == [] -> :none
+      :private in kinds -> :private
+      # 10.* is also a pattern of 10.example.com, which may be anywhere.
+      :addresses in kinds and is_tuple(URL.address(url)) -> :private
+      true -> :public
+    end
   end
+
+  defp fits?(literal, tokens, host), do: literal == host or match(tokens, host) == :yes
 
   @doc "What the refusal of another host says of these."
   @spec told(t()) :: String.t()
-  def told([]), do: ""
+  def told([]), do: "no host is allowed (allowed_hosts: [])"
 
   def told(hosts) do
     {named, more} = Enum.split(hosts, @most_named)
     more = if more == [], do: "", else: " and #{length(more)} more"
-    ", allowed are: #{Enum.map_join(named, ", ", fn {literal, _} -> literal end)}#{more}"
+    "its host is not one of allowed_hosts: #{Enum.map_join(named, ", ", &shown/1)}#{more}"
   end
+
+  defp shown({literal, _tokens, :private}) when literal != "localhost",
+    do: "{:private, #{inspect(literal, printable_limit: 100)}}"
+
+  defp shown({literal, _tokens, _kind}), do: inspect(literal, printable_limit: 100)
 
   defp tokens("", tokens), do: Enum.reverse(tokens)
   defp tokens("*" <> rest, [:any | _] = tokens), do: tokens(rest, tokens)

@@ -12,6 +12,8 @@ defmodule Vitrine.HTTP.Policy do
     :client,
     :hosts,
     :max_response_bytes,
+    # Whose request it is: what errors say of options is about those of plugins.
+    for: :plugin,
     response_headers?: false,
     max_redirects: @max_redirects
   ]
@@ -20,6 +22,7 @@ defmodule Vitrine.HTTP.Policy do
           client: {module(), keyword()} | nil,
           hosts: Hosts.t(),
           max_response_bytes: non_neg_integer(),
+          for: :plugin | :download,
           response_headers?: boolean(),
           max_redirects: non_neg_integer()
         }
@@ -29,11 +32,13 @@ defmodule Vitrine.HTTP.Policy do
   def hosts!(nil, hosts), do: Hosts.compile(hosts)
 
   def hosts!(hosts, _of_manifest) do
-    unless Argument.list_of?(hosts, &Argument.text?/1) do
+    unless Argument.list_of?(hosts, &pattern?/1) do
       raise ArgumentError,
             "expected :allowed_hosts to be a list of names or patterns such as " <>
-              ~s("*.example.com", got: #{inspect(hosts)})
+              ~s("*.example.com" or {:private, "db.internal"}, got: #{inspect(hosts)})
     end
+
+    hosts = Enum.map(hosts, &Hosts.text/1)
 
     for host <- hosts, fault = Hosts.fault(host) do
       raise ArgumentError,
@@ -43,6 +48,9 @@ defmodule Vitrine.HTTP.Policy do
 
     Hosts.compile(hosts)
   end
+
+  defp pattern?({:private, pattern}), do: Argument.text?(pattern)
+  defp pattern?(pattern), do: Argument.text?(pattern)
 
   @doc "The option `:http`, a client or `false`."
   @spec client!(term()) :: {module(), keyword()} | nil

@@ -19,42 +19,57 @@ defmodule Vitrine.HTTP.URL do
         }
 
   @max_bytes 16_384
+  @max_name 255
   @ports %{"http" => 80, "https" => 443}
 
   @doc "Reads an absolute URL; the error says why it is none that can be requested."
   @spec parse(String.t()) :: {:ok, t()} | {:error, String.t()}
-  def parse(text) when byte_size(text) > @max_bytes,
-    do: {:error, "the URL is longer than #{@max_bytes} bytes"}
+  def parse(text) when byte_size(text) > @max_bytes, do: too_long(text)
 
   def parse(text) do
     with :ok <- printable(text),
-         [_, scheme, authority, path | query] <- parts(text),
+         [scheme, rest] <- :binary.split(text, "://"),
+         true <- scheme =~ ~r/\A[a-zA-Z][a-zA-Z0-9+.-]*\z/,
          {:ok, scheme} <- scheme(scheme),
-         [_, userinfo, host | port] <- authority_parts(authority),
+         {authority, target} = cut(rest, ["/", "?", "#"]),
+         {userinfo, host_and_port} = userinfo(authority),
+         {:ok, host, port} <- host_and_port(host_and_port),
          {:ok, host} <- host(String.downcase(host, :ascii)),
          {:ok, port} <- port(port, scheme) do
-      userinfo = if userinfo != "", do: userinfo
-      target = encode(without_dots(path) <> Enum.join(query))
+      {target, _fragment} = cut(target, "#")
+      {path, query} = cut(target, "?")
+      target = encode(without_dots(path) <> query)
       {:ok, %URL{scheme: scheme, host: host, port: port, target: target, userinfo: userinfo}}
     else
       {:error, message} -> {:error, message}
-      nil -> {:error, "it is no URL such as https://example.com/path"}
+      _no_url -> {:error, "it is not a URL such as https://example.com/path"}
     end
   end
 
+  defp too_long(text),
+    do: {:error, "the URL has #{byte_size(text)} bytes; the limit is #{@max_bytes} bytes"}
+
   @doc "The URL that `location`, absolute or relative, is from here."
   @spec merge(t(), String.t()) :: {:ok, t()} | {:error, String.t()}
+  def merge(_url, location) when byte_size(location) > @max_bytes, do: too_long(location)
+
   def merge(%URL{} = url, location) do
-    [path | _query] = String.split(url.target, "?")
+    {path, _query} = cut(url.target, "?")
 
     cond do
       location =~ ~r/\A[a-zA-Z][a-zA-Z0-9+.-]*:/ -> parse(location)
       String.starts_with?(location, "//") -> parse(url.scheme <> ":" <> location)
       String.starts_with?(location, "/") -> beside(url, location)
       String.starts_with?(location, "?") -> beside(url, path <> location)
-      location =~ ~r/\A(#|\z)/ -> {:ok, url}
-      true -> beside(url, Regex.replace(~r{[^/]*\z}, path, "") <> location)
+      location == "" or String.starts_with?(location, "#") -> {:ok, url}
+      true -> beside(url, directory(path) <> location)
     end
+  end
+
+  # Up to the last slash, of which there is one.
+  defp directory(path) do
+    {at, 1} = path |> :binary.matches("/") |> List.last()
+    binary_part(path, 0, at + 1)
   end
 
   defp beside(url, target), do: parse("#{url.scheme}://#{authority(url)}#{target}")
@@ -86,16 +101,40 @@ defmodule Vitrine.HTTP.URL do
     Regex.replace(~r/%([0-9a-fA-F]{2})/, text, fn _, hex -> <<String.to_integer(hex, 16)>> end)
   end
 
-  defp parts(text),
-    do: Regex.run(~r{\A([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?\#]*)([^?\#]*)(\?[^\#]*)?}s, text)
+  # A text up to the first of these, and the rest from there.
+  defp cut(text, separators) do
+    case :binary.match(text, separators) do
+      {at, _length} -> {binary_part(text, 0, at), binary_part(text, at, byte_size(text) - at)}
+      :nomatch -> {text, ""}
+    end
+  end
 
   # What comes before the last @ is no part of the host.
-  defp authority_parts(text) do
-    Regex.run(
-      ~r/\A(?:(.*)@)?(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]{1,255})(?::(\d{0,5}))?\z/s,
-      text
-    )
+  defp userinfo(authority) do
+    case authority |> :binary.matches("@") |> List.last() do
+      nil -> {nil, authority}
+      {0, 1} -> {nil, binary_part(authority, 1, byte_size(authority) - 1)}
+      {at, 1} -> {binary_part(authority, 0, at), after_byte(authority, at)}
+    end
   end
+
+  defp after_byte(text, at), do: binary_part(text, at + 1, byte_size(text) - at - 1)
+
+  defp host_and_port("[" <> _ = text) do
+    with [address, port] <- :binary.split(text, "]"),
+         true <- address =~ ~r/\A\[[0-9a-fA-F:.]+\z/,
+         do: with_port(address <> "]", port)
+  end
+
+  defp host_and_port(text) do
+    {name, port} = cut(text, ":")
+
+    byte_size(name) <= @max_name and name =~ ~r/\A[a-zA-Z0-9._-]+\z/ and with_port(name, port)
+  end
+
+  defp with_port(host, ""), do: {:ok, host, ""}
+  defp with_port(host, ":" <> digits), do: digits =~ ~r/\A[0-9]{0,5}\z/ and {:ok, host, digits}
+  defp with_port(_host, _other), do: false
 
   defp printable(text) do
     if text =~ ~r/[\x00-\x1f\x7f]/,
@@ -113,27 +152,42 @@ defmodule Vitrine.HTTP.URL do
 
   # Addresses have many spellings: 127.1 and 0x7f000001 are 127.0.0.1.
   defp host("[" <> _ = host) do
-    case :inet.parse_ipv6strict_address(host |> String.slice(1..-2//1) |> String.to_charlist()) do
-      {:ok, address} -> {:ok, "[#{:inet.ntoa(address)}]"}
-      {:error, _} -> {:error, "#{host} is no IPv6 address"}
-    end
+    with :error <- ipv6_host(host), do: {:error, "#{host} is not an IPv6 address"}
   end
 
   defp host(host) do
+    # The dot of a name's root is no other name.
+    host = if host == ".", do: host, else: String.replace_suffix(host, ".", "")
+
     case :inet.parse_ipv4_address(String.to_charlist(host)) do
       {:ok, address} -> {:ok, to_string(:inet.ntoa(address))}
       {:error, _} -> {:ok, host}
     end
   end
 
-  defp port([digits], scheme) when digits != "" do
-    case String.to_integer(digits) do
-      port when port in 1..65_535 -> {:ok, port}
-      port -> {:error, "#{port} is no port of #{scheme}"}
+  @doc "An address of IPv6 in brackets, as `t:t/0` has it."
+  @spec ipv6_host(String.t()) :: {:ok, String.t()} | :error
+  def ipv6_host(host) when byte_size(host) <= @max_name do
+    with "[" <> rest <- host,
+         [text, ""] <- :binary.split(rest, "]"),
+         false <- String.contains?(text, "%"),
+         {:ok, address} <- :inet.parse_ipv6strict_address(String.to_charlist(text)) do
+      {:ok, "[#{:inet.ntoa(address)}]"}
+    else
+      _other -> :error
     end
   end
 
-  defp port(_none, scheme), do: {:ok, @ports[scheme]}
+  def ipv6_host(_host), do: :error
+
+  defp port("", scheme), do: {:ok, @ports[scheme]}
+
+  defp port(digits, _scheme) do
+    case String.to_integer(digits) do
+      port when port in 1..65_535 -> {:ok, port}
+      port -> {:error, "#{port} is not a port; ports are 1 to 65535"}
+    end
+  end
 
   defp without_dots(path) do
     segments = path |> String.split("/") |> Enum.drop(1)

@@ -5,6 +5,7 @@ defmodule Vitrine.Manifest.Check do
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
+  alias Vitrine.HTTP.Hosts
   alias Vitrine.Manifest.{Fault, Wasm}
 
   @keys ~w(wasm config memory allowed_hosts allowed_paths timeout_ms)
@@ -108,6 +109,11 @@ defmodule Vitrine.Manifest.Check do
     else
       expected(["allowed_hosts"], "a list of strings", hosts)
     end
+  end
+
+  # As a text, so that a manifest in JSON or TOML can say it, too.
+  defp host({{:private, host}, index}) when is_binary(host) do
+    with {:ok, host} <- host({host, index}), do: {:ok, Hosts.text({:private, host})}
   end
 
   defp host({host, index}) do

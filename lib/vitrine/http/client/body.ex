@@ -27,7 +27,7 @@ defmodule Vitrine.HTTP.Client.Body do
       try do
         with {:ok, sink} <- read(framing, connection, sink),
              {:ok, body} <- Sink.finish(sink),
-             do: {:ok, if(gzip?, do: decoded(headers), else: headers), body}
+             do: {:ok, headers |> one_length() |> decoded(gzip?), body}
       after
         Sink.close(sink)
       end
@@ -39,8 +39,16 @@ defmodule Vitrine.HTTP.Client.Body do
     encoding != nil and String.downcase(encoding, :ascii) in ["gzip", "x-gzip"]
   end
 
+  # A length that is said twice is one, as all of them agree.
+  defp one_length(headers) do
+    {lengths, others} = Enum.split_with(headers, &match?({"content-length", _}, &1))
+    if match?([_, _ | _], lengths), do: [hd(lengths) | others], else: headers
+  end
+
   # They speak of what was sent.
-  defp decoded(headers),
+  defp decoded(headers, false), do: headers
+
+  defp decoded(headers, true),
     do: Enum.reject(headers, fn {name, _} -> name in ["content-encoding", "content-length"] end)
 
   defp framing("HEAD", _status, _headers), do: {:ok, :none}
@@ -59,14 +67,14 @@ defmodule Vitrine.HTTP.Client.Body do
   # The distinct values of a header, which may also be one list.
   defp values(headers, name) do
     for({^name, list} <- headers, value <- String.split(list, ","), do: value)
-    |> Enum.map(&(&1 |> String.trim() |> String.downcase(:ascii)))
+    |> Enum.map(&(&1 |> Headers.trim() |> String.downcase(:ascii)))
     |> Enum.uniq()
   end
 
   defp content_length(digits) do
     if digits =~ ~r/\A[0-9]{1,18}\z/,
       do: {:ok, {:length, String.to_integer(digits)}},
-      else: {:error, "the response has no possible length: #{show(digits)}"}
+      else: {:error, "the response has a length that is not a number: #{show(digits)}"}
   end
 
   defp show(values), do: inspect(values, limit: 5, printable_limit: 100)

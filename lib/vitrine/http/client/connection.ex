@@ -4,7 +4,7 @@ defmodule Vitrine.HTTP.Client.Connection do
   # a message, and it closes when the process ends.
 
   alias __MODULE__
-  alias Vitrine.HTTP.{Deadline, URL}
+  alias Vitrine.HTTP.{Deadline, Resolver, TLSFailure, URL}
 
   @enforce_keys [:transport, :socket, :tcp, :deadline, :cancelled?]
   defstruct @enforce_keys ++ [buffer: ""]
@@ -32,7 +32,8 @@ defmodule Vitrine.HTTP.Client.Connection do
     connected = Deadline.earlier(deadline, Deadline.in_time(options.connect_timeout))
 
     with {:ok, tls} <- tls(url, options.ssl),
-         {:ok, tcp} <- connect(URL.address(url), url.port, connected) do
+         {:ok, addresses} <- Resolver.addresses(url, options[:private] == true, connected),
+         {:ok, tcp} <- connect(addresses, url.port, connected) do
       connection = %Connection{
         transport: :gen_tcp,
         socket: tcp,
@@ -45,17 +46,17 @@ defmodule Vitrine.HTTP.Client.Connection do
     end
   end
 
-  # Where a name has no address of the usual family it may have one of the other.
-  defp connect(address, port, deadline) when is_list(address) do
-    with {:error, :nxdomain} <- connect(address, port, deadline, :inet),
-         do: connect(address, port, deadline, :inet6)
+  # To the addresses themselves: the name may have others by now.
+  defp connect([address | others], port, deadline) do
+    case connect_to(address, port, deadline) do
+      {:error, reason} when others != [] and reason != :timeout -> connect(others, port, deadline)
+      result -> result
+    end
   end
 
-  defp connect(address, port, deadline) do
-    connect(address, port, deadline, if(tuple_size(address) == 4, do: :inet, else: :inet6))
-  end
+  defp connect_to(address, port, deadline) do
+    family = if tuple_size(address) == 4, do: :inet, else: :inet6
 
-  defp connect(address, port, deadline, family) do
     options = [
       family,
       :binary,
@@ -90,6 +91,7 @@ defmodule Vitrine.HTTP.Client.Connection do
     with {:ok, authorities} <- authorities(options) do
       defaults = [
         verify: :verify_peer,
+        verify_fun: {&TLSFailure.verify/3, nil},
         customize_hostname_check: [match_fun: :public_key.pkix_verify_hostname_match_fun(:https)],
         # What fails is answered; there is no need to log it as well.
         log_level: :none

@@ -69,5 +69,5 @@ defmodule Vitrine.HTTP.Client.Head do
     end
   end
 
-  defp not_http, do: {:error, "the answer is no HTTP response"}
+  defp not_http, do: {:error, "the answer is not an HTTP response"}
 end
