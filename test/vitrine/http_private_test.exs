@@ -349,6 +349,26 @@ defmodule Vitrine.HTTPPrivateTest do
     end
   end
 
+  describe "a download that a manifest with a ceiling asks for" do
+    test "goes to no private address, unless the ceiling lists it" do
+      server = start_supervised!(Server)
+      manifest = &%{wasm: [%{url: Server.url(server, "/bytes/3", &1)}]}
+
+      for host <- ["127.0.0.1", "localhost", "loopback.test"] do
+        error = error!(Vitrine.new(manifest.(host), ceiling: [sources: [:url]]))
+        assert error.reason == :manifest
+        assert error.message =~ "is not allowed: "
+        assert error.message =~ "a loopback "
+      end
+
+      assert Server.connections(server) == 0
+      ceiling = [sources: [{:url, ["127.0.0.1", {:private, "*.test"}]}]]
+
+      for host <- ["127.0.0.1", "loopback.test"],
+          do: assert(error!(Vitrine.new(manifest.(host), ceiling: ceiling)).reason == :compile)
+    end
+  end
+
   describe "resolve/2" do
     test "gives the addresses that a client may connect to" do
       assert {:error, {:not_allowed, _}} = Vitrine.HTTP.resolve("http://db.internal/")
