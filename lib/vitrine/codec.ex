@@ -51,7 +51,7 @@ defmodule Vitrine.Codec do
   """
 
   alias Vitrine.Codec.{Base64, Empty, JSON, MessagePack, Number, Raw, Text}
-  alias Vitrine.Error
+  alias Vitrine.{Error, Nearest}
 
   @doc "Makes bytes of a term. `options` are what stands beside the module."
   @callback encode(term(), options :: keyword()) :: {:ok, iodata()} | {:error, reason :: term()}
@@ -155,12 +155,20 @@ defmodule Vitrine.Codec do
   defp resolve!(_codec, _options, shown), do: invalid(shown)
 
   defp invalid(shown) do
-    names = Enum.map_join(Keyword.keys(@plain ++ @structured) ++ @numbers, ", ", &inspect/1)
+    names = Keyword.keys(@plain ++ @structured) ++ @numbers
 
     raise ArgumentError,
-          "expected a codec: one of #{names}, a module with the behaviour Vitrine.Codec, or one " <>
-            "of these with its options, got: #{inspect(shown)}"
+          "expected a codec: one of #{Enum.map_join(names, ", ", &inspect/1)}, a module with the behaviour Vitrine.Codec, or one " <>
+            "of these with its options, got: #{inspect(shown)}#{Nearest.advice(name(shown), names)}"
   end
+
+  # What is often given as the name of a codec of another one.
+  defp name({codec, options}) when is_list(options), do: name(codec)
+  defp name(text) when text in [:text, :utf8, "string"], do: :string
+  defp name(bytes) when bytes in [:binary, :bytes, :bin], do: :raw
+  defp name(float) when float in [:float, :double], do: :f64
+  defp name(integer) when integer in [:integer, :int], do: :i64
+  defp name(other), do: other
 
   @doc false
   # `what` is what the term is, for the error.

@@ -4,7 +4,7 @@ defmodule Vitrine.Options do
 
   import Vitrine.Argument, only: [text?: 1]
 
-  alias Vitrine.{Argument, Ceiling, Contract, HostFunction, Keys, Log, Snapshot, Wasi}
+  alias Vitrine.{Argument, Ceiling, Contract, HostFunction, Keys, Log, Nearest, Snapshot, Wasi}
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
@@ -302,9 +302,11 @@ defmodule Vitrine.Options do
     unless Map.fetch!(options, key) in allowed do
       raise ArgumentError,
             "expected #{inspect(key)} to be one of #{inspect(allowed)}, got: " <>
-              inspect(Map.fetch!(options, key))
+              got(Map.fetch!(options, key), allowed)
     end
   end
+
+  defp got(value, allowed), do: Fault.show(value) <> Nearest.advice(value, allowed)
 
   @doc "The option `:name`, as errors show it."
   @spec name!(term()) :: String.t() | nil
@@ -326,6 +328,7 @@ defmodule Vitrine.Options do
   defp memory!(limits, base) do
     limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
     pairs = Argument.pairs!(limits, ":memory to be a map or a keyword list of limits")
+    if Keyword.keyword?(pairs), do: Keys.validate!(pairs, Map.keys(base), :memory)
     checked!(Check.memory(Map.new(pairs), base))
   end
 

@@ -49,7 +49,7 @@ defmodule Vitrine.Wasi do
           | {:stdout, output()}
           | {:stderr, output()}
 
-  alias Vitrine.{Argument, Keys}
+  alias Vitrine.{Argument, Keys, Nearest}
 
   @default_levels %{stdout: :info, stderr: :warning}
   @levels [:debug, :info, :warning, :error]
@@ -105,8 +105,12 @@ defmodule Vitrine.Wasi do
   defp output!(stream, other) do
     raise ArgumentError,
           "expected #{inspect(stream)} of :wasi to be :log, {:log, level} with a level of " <>
-            "#{inspect(@levels)}, :capture or :drop, got: #{inspect(other)}"
+            "#{inspect(@levels)}, :capture or :drop, got: #{inspect(other)}#{meant(other)}"
   end
+
+  defp meant(level) when level in @levels, do: "; a level is written {:log, #{inspect(level)}}"
+  defp meant({:log, level}), do: Nearest.advice(level, @levels)
+  defp meant(other), do: Nearest.advice(other, [:log, :capture, :drop])
 
   defp args!(args) do
     unless Argument.list_of?(args, &string?/1) do

@@ -21,7 +21,7 @@ defmodule Vitrine.ManifestTest do
     test "an unknown key, with those that are allowed" do
       assert message(with_wasm(%{"timeout" => 1})) ==
                ~s(the manifest has the unknown key "timeout", allowed are: wasm, config, memory, ) <>
-                 "allowed_hosts, allowed_paths, timeout_ms"
+                 ~s(allowed_hosts, allowed_paths, timeout_ms; did you mean "timeout_ms"?)
 
       assert message(%{wasm: [%{data: @rc}, %{path: "p", size: 1}]}) ==
                ~s(the manifest's wasm[1] has the unknown key "size", allowed are: path, data, url, ) <>
@@ -431,7 +431,7 @@ defmodule Vitrine.ManifestTest do
             {[memory: [max_pages: 0]],
              "the option memory.max_pages must be from 1 to 65536, got: 0"},
             {[memory: 1], ":memory to be a map or a keyword list of limits"},
-            {[memory: [colour: 1]], ~s(unknown key "colour")},
+            {[memory: [colour: 1]], "unknown option of :memory: :colour"},
             {[allowed_paths: ["/a"]], "the option allowed_paths must be a map"},
             {[allowed_paths: %{"/a" => 1}], ~s(the option allowed_paths["/a"] must be a string)}
           ] do

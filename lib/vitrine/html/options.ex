@@ -2,9 +2,9 @@ defmodule Vitrine.HTML.Options do
   @moduledoc false
   # The options of Vitrine.HTML, checked.
 
-  import Vitrine.Argument, only: [list_of?: 2, text?: 1]
+  import Vitrine.Argument, only: [list_of?: 2, proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Keys, Native}
+  alias Vitrine.{Keys, Native, Nearest}
 
   @events ~w(blur change click focus keydown keyup submit)
   @more_events ~w(click-away window-blur window-focus window-keydown window-keyup)
@@ -64,7 +64,7 @@ defmodule Vitrine.HTML.Options do
     known = @events ++ @more_events
 
     unless list_of?(events, &(&1 in known)),
-      do: wrong!(:events, "a list of #{Enum.join(known, ", ")}", events)
+      do: wrong!(:events, "a list of #{Enum.join(known, ", ")}", events, known)
   end
 
   defp check!({:target, target}) do
@@ -107,7 +107,12 @@ defmodule Vitrine.HTML.Options do
       do: wrong!(:max_depth, "a number from 1 to 256", depth)
   end
 
-  defp wrong!(key, expected, got) do
-    raise ArgumentError, "expected #{inspect(key)} to be #{expected}, got: #{inspect(got)}"
+  # Of a list, what is wrong in it is compared with what is known.
+  defp wrong!(key, expected, got, known \\ []) do
+    wrong = if proper_list?(got), do: Enum.find(got, &(&1 not in known)), else: got
+
+    raise ArgumentError,
+          "expected #{inspect(key)} to be #{expected}, got: #{inspect(got)}" <>
+            Nearest.advice(wrong, known)
   end
 end

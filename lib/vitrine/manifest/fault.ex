@@ -4,6 +4,8 @@ defmodule Vitrine.Manifest.Fault do
 
   alias Vitrine.Printable
 
+  alias Vitrine.Nearest
+
   @typedoc "The keys and indices that lead to the fault, from the outermost, and what to say of it."
   @type t :: {path(), String.t()} | String.t()
 
@@ -43,8 +45,10 @@ defmodule Vitrine.Manifest.Fault do
           {:ok, map}
 
         [key | _] ->
-          allowed = Enum.join(allowed, ", ")
-          {:error, {path, "has the unknown key #{show(key)}, allowed are: #{allowed}"}}
+          {:error,
+           {path,
+            "has the unknown key #{show(key)}, allowed are: #{Enum.join(allowed, ", ")}" <>
+              Nearest.advice(key, allowed)}}
       end
     end
   end

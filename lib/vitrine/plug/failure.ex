@@ -4,7 +4,7 @@ defmodule Vitrine.Plug.Failure do
 
   require Logger
 
-  alias Vitrine.Error
+  alias Vitrine.{Error, Nearest}
   alias Vitrine.Plug.{Changes, ResponseError}
 
   @type policy ::
@@ -25,7 +25,7 @@ defmodule Vitrine.Plug.Failure do
   def policy!(other) do
     raise ArgumentError,
           "expected :on_error to be :open, :closed, {status, body} with a status from 400 to 599, or a " <>
-            "function of a conn and an error, got: #{inspect(other)}"
+            "function of a conn and an error, got: #{inspect(other)}#{Nearest.advice(other, [:open, :closed])}"
   end
 
   @doc "The conn of a request on which the plugin failed."

@@ -2,7 +2,7 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Argument, Keys, Loader, Options, Source}
+  alias Vitrine.{Argument, Keys, Loader, Nearest, Options, Source}
 
   @server [
     :source,
@@ -79,17 +79,27 @@ defmodule Vitrine.Server.Options do
   end
 
   defp on_trap!(on_trap) when on_trap in [:reset, :keep, :stop], do: on_trap
-  defp on_trap!(other), do: wrong(:on_trap, ":reset, :keep or :stop", other)
+
+  defp on_trap!(other),
+    do: wrong(:on_trap, ":reset, :keep or :stop", other, [:reset, :keep, :stop])
 
   @doc "The option `:restart` of a server or a pool."
   @spec restart!(term()) :: :permanent | :transient | :temporary
   def restart!(nil), do: :permanent
   def restart!(restart) when restart in [:permanent, :transient, :temporary], do: restart
-  def restart!(other), do: wrong(:restart, ":permanent, :transient or :temporary", other)
+
+  def restart!(other) do
+    known = [:permanent, :transient, :temporary]
+    wrong(:restart, ":permanent, :transient or :temporary", other, known)
+  end
 
   defp shutdown!(shutdown) when shutdown in [:infinity, :brutal_kill], do: shutdown
   defp shutdown!(shutdown) when is_integer(shutdown) and shutdown >= 0, do: shutdown
-  defp shutdown!(other), do: wrong(:shutdown, "milliseconds, :infinity or :brutal_kill", other)
+
+  defp shutdown!(other) do
+    known = [:infinity, :brutal_kill]
+    wrong(:shutdown, "milliseconds, :infinity or :brutal_kill", other, known)
+  end
 
   defp max_queue!(:infinity), do: :infinity
   defp max_queue!(max) when is_integer(max) and max >= 0, do: max
@@ -129,7 +139,9 @@ defmodule Vitrine.Server.Options do
 
   defp watch!(other, _source), do: wrong(:watch, "true, false or milliseconds", other)
 
-  defp wrong(option, expected, value) do
-    raise ArgumentError, "expected #{inspect(option)} to be #{expected}, got: #{inspect(value)}"
+  defp wrong(option, expected, value, known \\ []) do
+    raise ArgumentError,
+          "expected #{inspect(option)} to be #{expected}, got: #{inspect(value)}" <>
+            Nearest.advice(value, known)
   end
 end
