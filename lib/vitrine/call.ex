@@ -4,7 +4,7 @@ defmodule Vitrine.Call do
   # code and says what the call needs next; between slices the process is plain Elixir, so it can
   # be killed, traced and timed out, and host functions are ordinary function calls.
 
-  alias Vitrine.{Error, HostFunction, Log, Native, Plugin, Telemetry, Trace}
+  alias Vitrine.{Error, HostFunction, Log, Native, Permit, Plugin, Telemetry, Trace}
   alias Vitrine.HTTP.Exchange
 
   # Bytes that are too many to be copied on a normal scheduler, as in the core.
@@ -63,8 +63,13 @@ defmodule Vitrine.Call do
     Enum.sum(lengths) - List.last(lengths) > length(lengths) - 1
   end
 
-  defp start_instance(%{scheduler: :dirty, ref: ref}, timeout, log_level),
-    do: Native.plugin_initialise_dirty(ref, timeout, log_level)
+  defp start_instance(%{scheduler: :dirty, ref: ref}, timeout, log_level) do
+    case Permit.take(timeout) do
+      # It has no time to begin.
+      :over -> Native.plugin_initialise(ref, 0, log_level)
+      {permit, left} -> Native.plugin_initialise_dirty(permit, ref, left, log_level)
+    end
+  end
 
   defp start_instance(%{ref: ref}, timeout, log_level),
     do: Native.plugin_initialise(ref, timeout, log_level)
@@ -72,7 +77,11 @@ defmodule Vitrine.Call do
   @doc "The first slice of a call: on a normal scheduler, unless that is known to be wrong."
   def start({%{scheduler: scheduler, ref: ref}, function, _}, input, timeout, log_level)
       when scheduler == :dirty or is_large(input) do
-    Native.call_start_dirty(ref, function, input, timeout, log_level)
+    case Permit.take(timeout) do
+      # It has no time to begin.
+      :over -> Native.call_start(ref, function, input, 0, log_level)
+      {permit, left} -> Native.call_start_dirty(permit, ref, function, input, left, log_level)
+    end
   end
 
   def start({%{ref: ref}, function, _}, input, timeout, log_level) do
@@ -95,11 +104,11 @@ defmodule Vitrine.Call do
   end
 
   def continue({:output, call}, frame, failure) do
-    call |> Native.call_output() |> continue(frame, failure)
+    call |> Permit.for_call() |> Native.call_output(call) |> continue(frame, failure)
   end
 
   def continue({:slice, call}, frame, failure) do
-    call |> Native.call_resume_dirty(:go) |> continue(frame, failure)
+    call |> resume_dirty(:go) |> continue(frame, failure)
   end
 
   def continue({:log, call, level, message, scheduler}, {plugin, function, _} = frame, failure) do
@@ -184,13 +193,21 @@ defmodule Vitrine.Call do
 
   defp resume(call, reply, :normal, %{scheduler: :auto}) do
     if large?(reply) do
-      Native.call_resume_dirty(call, reply)
+      resume_dirty(call, reply)
     else
       Native.call_resume(call, reply)
     end
   end
 
-  defp resume(call, reply, _scheduler, _plugin), do: Native.call_resume_dirty(call, reply)
+  defp resume(call, reply, _scheduler, _plugin), do: resume_dirty(call, reply)
+
+  defp resume_dirty(call, reply) do
+    case Permit.for_call(call) do
+      # Whatever the guest waits for, it learns that its time has passed.
+      :over -> Native.call_resume(call, :timeout)
+      permit -> Native.call_resume_dirty(permit, call, reply)
+    end
+  end
 
   defp large?({:values, [{:binary, bytes} | _]}) when is_large(bytes), do: true
   defp large?({:values, [_ | rest]}), do: large?({:values, rest})

@@ -54,7 +54,7 @@ defmodule Vitrine.HTML do
   scheduler is held for more than about a tenth of a second at a time, even by a hostile document.
   """
 
-  alias Vitrine.{Argument, Error, Native}
+  alias Vitrine.{Argument, Error, Native, Permit}
   alias Vitrine.HTML.{Names, Options, Renderer, Tree}
 
   # What is worth a try on the process's own scheduler, in bytes.
@@ -108,10 +108,13 @@ defmodule Vitrine.HTML do
   defp work(html, policy, normal, _dirty) when byte_size(html) <= @short,
     do: go_on(normal.(html, policy))
 
-  defp work(html, policy, _normal, dirty), do: go_on(dirty.(html, policy))
+  defp work(html, policy, _normal, dirty),
+    do: go_on(Permit.run(fn -> dirty.(html, policy) end))
 
   # Between two pieces of the work the process can be killed, which ends it.
-  defp go_on({:more, document}), do: document |> Native.html_resume_dirty() |> go_on()
+  defp go_on({:more, document}),
+    do: go_on(Permit.run(fn -> Native.html_resume_dirty(document) end))
+
   defp go_on(answer), do: answer
 
   @doc ~S'''

@@ -23,7 +23,7 @@ defmodule Vitrine.Native do
   def plugin_new(_links, _options), do: error()
   def plugin_new_dirty(_links, _options), do: error()
   def plugin_initialise(_plugin, _timeout, _log_level), do: error()
-  def plugin_initialise_dirty(_plugin, _timeout, _log_level), do: error()
+  def plugin_initialise_dirty(_permit, _plugin, _timeout, _log_level), do: error()
   def plugin_function(_plugin, _name), do: error()
   def plugin_functions(_plugin), do: error()
   def plugin_idle(_plugin), do: error()
@@ -42,12 +42,18 @@ defmodule Vitrine.Native do
 
   # Calls
   def call_start(_plugin, _function, _input, _timeout, _log_level), do: error()
-  def call_start_dirty(_plugin, _function, _input, _timeout, _log_level), do: error()
+  def call_start_dirty(_permit, _plugin, _function, _input, _timeout, _log_level), do: error()
   def call_resume(_call, _reply), do: error()
-  def call_resume_dirty(_call, _reply), do: error()
-  def call_output(_call), do: error()
+  def call_resume_dirty(_permit, _call, _reply), do: error()
+  def call_output(_permit, _call), do: error()
   def call_cancelled(_call), do: error()
   def call_drop(_call), do: error()
+
+  # Permits for dirty schedulers: see Vitrine.Permit
+  def call_permit(_call, _permit, _id, _schedulers), do: error()
+  def permit_ask(_permit, _id, _schedulers), do: error()
+  def permit_leave(_permit), do: error()
+  def permits, do: error()
 
   # Codecs
   def json_decode(_text), do: error()

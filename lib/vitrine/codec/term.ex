@@ -3,7 +3,7 @@ defmodule Vitrine.Codec.Term do
   # What the codecs for whole terms have in common: on which scheduler they work, how much they
   # read, which structs they write, and how they say what they cannot.
 
-  alias Vitrine.Keys
+  alias Vitrine.{Keys, Permit}
 
   # Text that is read on a normal scheduler, in bytes.
   @short 4 * 1024
@@ -40,7 +40,7 @@ defmodule Vitrine.Codec.Term do
 
     cond do
       byte_size(bytes) <= @short and byte_size(bytes) <= max -> normal.(bytes)
-      byte_size(bytes) <= max -> dirty.(bytes)
+      byte_size(bytes) <= max -> Permit.run(fn -> dirty.(bytes) end)
       true -> {:error, "it has #{byte_size(bytes)} bytes, max_bytes allows #{max}"}
     end
   end
@@ -57,7 +57,7 @@ defmodule Vitrine.Codec.Term do
   end
 
   defp write(term, normal, dirty) do
-    with :large <- normal.(term), do: dirty.(term)
+    with :large <- normal.(term), do: Permit.run(fn -> dirty.(term) end)
   end
 
   defp told({:ok, _bytes} = ok, _hint), do: ok

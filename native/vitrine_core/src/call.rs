@@ -15,7 +15,8 @@ use crate::making;
 use crate::overruns::Overruns;
 use crate::plugin::{OnTrap, Plugin, Shared};
 use crate::reaper;
-use crate::slice::{Demand, NORMAL_BUDGET, Slice, dirty_budget};
+use crate::run_queue;
+use crate::slice::{NORMAL_BUDGET, Slice};
 use crate::ticker::ticker;
 use crate::trim;
 use crate::wake::Notify;
@@ -74,7 +75,6 @@ pub struct Call {
     ran: Duration,
     overran: bool,
     slice: Duration,
-    demand: Demand,
 }
 
 impl Call {
@@ -96,7 +96,6 @@ impl Call {
             ran: Duration::ZERO,
             overran: false,
             slice: Duration::ZERO,
-            demand: Demand::default(),
         }
     }
 
@@ -118,11 +117,18 @@ impl Call {
             return self.abandon(stop);
         }
         self.waiting = false;
+        let mut over = None;
         let budget = match slice {
-            Slice::Dirty => dirty_budget(),
+            Slice::Dirty => run_queue::budget(),
             Slice::Normal => match self.normal_budget() {
                 Some(budget) => budget,
-                None => return self.slice_over(),
+                None => match self.over(begin) {
+                    Some(stop) => {
+                        over = Some(stop);
+                        0
+                    }
+                    None => return self.slice_over(),
+                },
             },
         };
         control.begin_slice(slice, begin, budget);
@@ -137,9 +143,11 @@ impl Call {
                     took = Duration::from_nanos(clock::now().saturating_sub(begin));
                 }
                 self.account(slice, took);
-                match polled {
-                    Poll::Ready(ended) => self.finish(ended),
-                    Poll::Pending => self.pending(),
+                match (polled, over) {
+                    (Poll::Ready(ended), _) => self.finish(ended),
+                    // It is not in the guest's code, and would first go on with what it is in.
+                    (Poll::Pending, Some(stop)) => self.abandon(stop),
+                    (Poll::Pending, None) => self.pending(),
                 }
             }
         }
@@ -156,6 +164,38 @@ impl Call {
             Some(_) => Slice::Normal,
             None => Slice::Dirty,
         }
+    }
+
+    /// Whether nothing is left to the call but to end, which it does within a moment, on any scheduler.
+    pub fn is_over(&self) -> bool {
+        self.over(clock::now()).is_some()
+    }
+
+    /// How long the call may wait for a dirty scheduler until [`Call::is_over`], if it ever is.
+    pub fn patience(&self) -> Option<Duration> {
+        self.time_left().filter(|_| self.ends_anywhere())
+    }
+
+    /// Before a wait for a dirty scheduler: asks for `notify` to be called when somebody cancels the call and it
+    /// is over then. False if somebody has.
+    pub fn on_cancel(&self, notify: Notify) -> bool {
+        if !self.ends_anywhere() {
+            return true;
+        }
+        let waker = &self.plugin.shared.call_waker;
+        waker.clear();
+        waker.arm(notify) && !self.is_cancelled()
+    }
+
+    /// Whether a guest that is stopped is soon at an end: nothing long is on its way, and nothing of it is written.
+    fn ends_anywhere(&self) -> bool {
+        let shared = &self.plugin.shared;
+        !shared.only_dirty() && shared.coredump.is_none()
+    }
+
+    fn over(&self, now: u64) -> Option<Stop> {
+        let stop = self.plugin.shared.control.check(now).err()?;
+        self.ends_anywhere().then_some(stop)
     }
 
     /// After [`Step::Waiting`]: asks for `notify` to be called when the call can go on. False if
@@ -214,7 +254,6 @@ impl Call {
     fn pending(&mut self) -> Step {
         let shared = &self.plugin.shared;
         if let Some(request) = shared.control.take_request() {
-            self.demand.set(false);
             self.parked = Some(clock::now());
             if matches!(request, Request::HostFunction { .. }) {
                 shared.counters.host_call();
@@ -224,13 +263,11 @@ impl Call {
         if shared.call_waker.woken() {
             return self.slice_over();
         }
-        self.demand.set(false);
         self.waiting = true;
         Step::Waiting(self.time_left())
     }
 
     fn slice_over(&mut self) -> Step {
-        self.demand.set(true);
         self.waiting = false;
         Step::SliceOver
     }
@@ -251,7 +288,6 @@ impl Call {
     }
 
     fn finish(&mut self, ended: Ended) -> Step {
-        self.demand.set(false);
         self.plugin.shared.overruns.note(self.overran, self.ran);
         if let Err(error) = &ended.result {
             self.plugin.shared.counters.error(error.reason);

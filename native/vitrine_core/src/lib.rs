@@ -59,6 +59,7 @@ mod release;
 #[cfg(target_os = "linux")]
 mod reserved_memory;
 mod reusable;
+mod run_queue;
 mod slice;
 mod snapshot;
 #[cfg(target_os = "linux")]
@@ -95,6 +96,7 @@ pub use limits::Limits;
 pub use link::{Links, Modules};
 pub use plugin::{CallOptions, OnTrap, Plugin, PluginOptions};
 pub use reaper::Reaped;
+pub use run_queue::{Counts, Permit, permits};
 pub use slice::Slice;
 pub use snapshot::Stage;
 pub use stats::Stats;

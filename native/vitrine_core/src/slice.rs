@@ -1,7 +1,5 @@
 //! How long a guest may run before the BEAM has its scheduler back.
 
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Where the next slice of a call runs.
@@ -24,39 +22,21 @@ const SHORTEST: u64 = 500_000;
 /// What a round of all waiting calls may take, in nanoseconds for each dirty scheduler.
 const ROUND: u64 = 40_000_000;
 
-/// The BEAM starts as many dirty CPU schedulers as there are processors. Asking for their number
-/// is slow.
-static SCHEDULERS: LazyLock<u64> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u64));
-
-/// Calls that want a dirty scheduler now, in a slice or in the queue for one.
-static DEMAND: AtomicU64 = AtomicU64::new(0);
-
-/// Nanoseconds of the next dirty slice.
-pub(crate) fn dirty_budget() -> u64 {
-    let demand = DEMAND.load(Relaxed).max(1);
-    (ROUND * *SCHEDULERS / demand).clamp(SHORTEST, LONGEST)
+/// Nanoseconds of the next dirty slice, while so many calls want one of so many schedulers.
+pub(crate) fn dirty_budget(schedulers: usize, wanted: usize) -> u64 {
+    (ROUND * schedulers as u64 / wanted.max(1) as u64).clamp(SHORTEST, LONGEST)
 }
 
-/// A call's place in the demand for dirty schedulers.
-#[derive(Default)]
-pub(crate) struct Demand(bool);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Demand {
-    pub(crate) fn set(&mut self, wanted: bool) {
-        if wanted != self.0 {
-            self.0 = wanted;
-            if wanted {
-                DEMAND.fetch_add(1, Relaxed);
-            } else {
-                DEMAND.fetch_sub(1, Relaxed);
-            }
-        }
-    }
-}
-
-impl Drop for Demand {
-    fn drop(&mut self) {
-        self.set(false);
+    #[test]
+    fn dirty_slices_shrink_as_more_calls_want_them_and_stay_within_their_bounds() {
+        assert_eq!(dirty_budget(2, 0), LONGEST);
+        assert_eq!(dirty_budget(2, 16), LONGEST);
+        assert_eq!(dirty_budget(2, 40), 2_000_000);
+        assert_eq!(dirty_budget(4, 80), 2_000_000);
+        assert_eq!(dirty_budget(2, 100_000), SHORTEST);
     }
 }

@@ -1,6 +1,6 @@
 //! The thread that moves the engines' epochs, which is what interrupts guests.
 //!
-//! It ticks while guests run and sleeps when none has run for a while, so that an idle node has no
+//! It ticks while guests run, or wait for a scheduler, and sleeps when none has for a while, so that an idle node has no
 //! wake-ups. A slice that begins costs two atomic operations, and a wake-up only when the ticker
 //! had gone to sleep.
 
@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use wasmtime::Engine;
 
 use crate::error::{Error, Reason};
+use crate::run_queue;
 
 /// How often the epochs move while a guest runs.
 pub(crate) const TICK: Duration = Duration::from_micros(500);
@@ -120,7 +121,8 @@ fn tick(shared: &Shared, woken: &Receiver<()>) {
         shared.ticks.fetch_add(1, Relaxed);
         let slices = shared.slices.load(SeqCst);
         let (running, begun) = (slices & (BEGUN - 1), slices / BEGUN);
-        if running > 0 || begun != seen {
+        let wanted = run_queue::reclaim();
+        if running > 0 || wanted || begun != seen {
             (idle, seen) = (0, begun);
             continue;
         }

@@ -7,8 +7,10 @@
 //!   `{:print, call, :stdout | :stderr, text, scheduler}`: do that and resume on that scheduler
 //! * `{:http, call, {method, url, headers, body | nil}, milliseconds | :infinity, scheduler}`: make
 //!   the request within that time and resume on that scheduler
-//! * `{:slice, call}`: resume on a dirty scheduler
+//! * `{:slice, call}`: resume on a dirty scheduler, with a permit
 //! * `{:wait, call, wake, milliseconds | :infinity}`: resume when `{:vitrine_wake, wake}` comes
+//!
+//! NIFs on dirty schedulers take a permit, see [`crate::permit`], and give it back.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use parking_lot::Mutex;
 use rustler::{Atom, Binary, Decoder, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step, Stream};
 
+use crate::permit::{self, PermitResource};
 use crate::plugin::PluginResource;
 use crate::{atoms, bytes, error, http, options, reply, value};
 
@@ -94,20 +97,17 @@ fn call_start<'a>(
 #[rustler::nif(schedule = "DirtyCpu")]
 fn call_start_dirty<'a>(
     env: Env<'a>,
+    permit: &PermitResource,
     plugin: &PluginResource,
     function: Binary,
     input: Binary,
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
-    start(
-        env,
-        plugin,
-        function,
-        input,
-        options::call(timeout, log_level)?,
-        Slice::Dirty,
-    )
+    permit.run(env, || {
+        let options = options::call(timeout, log_level)?;
+        start(env, plugin, function, input, options, Slice::Dirty)
+    })
 }
 
 fn start<'a>(
@@ -141,12 +141,15 @@ fn plugin_initialise<'a>(
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_initialise_dirty<'a>(
     env: Env<'a>,
+    permit: &PermitResource,
     plugin: &PluginResource,
     timeout: Term<'a>,
     log_level: i32,
 ) -> NifResult<Term<'a>> {
-    let options = options::call(timeout, log_level)?;
-    Ok(initialise(env, plugin, options, Slice::Dirty))
+    permit.run(env, || {
+        let options = options::call(timeout, log_level)?;
+        Ok(initialise(env, plugin, options, Slice::Dirty))
+    })
 }
 
 fn initialise<'a>(
@@ -167,8 +170,48 @@ fn call_resume<'a>(env: Env<'a>, call: Parked<'a>, reply: Term<'a>) -> NifResult
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn call_resume_dirty<'a>(env: Env<'a>, call: Parked<'a>, reply: Term<'a>) -> NifResult<Term<'a>> {
-    resume(env, call, reply, Slice::Dirty)
+fn call_resume_dirty<'a>(
+    env: Env<'a>,
+    permit: &PermitResource,
+    call: Parked<'a>,
+    reply: Term<'a>,
+) -> NifResult<Term<'a>> {
+    permit.run(env, || resume(env, call, reply, Slice::Dirty))
+}
+
+/// A permit for the next slice: as `permit_ask/3` answers, with the time that the call may wait, or `:over` if the call is to
+/// be resumed with `:timeout` on a normal scheduler, because nothing is left to it but to end.
+#[rustler::nif]
+fn call_permit<'a>(
+    env: Env<'a>,
+    call: &CallResource,
+    permit: Option<ResourceArc<PermitResource>>,
+    id: Term<'a>,
+    schedulers: usize,
+) -> NifResult<Term<'a>> {
+    let state = call.0.lock();
+    let patience = match &*state {
+        State::Parked(call) if call.is_over() => {
+            if let Some(permit) = permit {
+                reply::on_scheduler(env, || permit.leave());
+            }
+            return Ok(atoms::over().encode(env));
+        }
+        State::Parked(call) => call.patience(),
+        // Its output is to be taken.
+        State::Finished(_) => None,
+        State::Taken => return Err(Error::BadArg),
+    };
+    let (has, permit, notify) = permit::ask(env, permit, id, schedulers);
+    if has {
+        return Ok((atoms::ok(), permit).encode(env));
+    }
+    if let State::Parked(call) = &*state
+        && !reply::on_scheduler(env, || call.on_cancel(notify))
+    {
+        return Ok((atoms::wait(), permit, 0).encode(env));
+    }
+    Ok((atoms::wait(), permit, milliseconds(env, patience)).encode(env))
 }
 
 fn resume<'a>(
@@ -184,9 +227,15 @@ fn resume<'a>(
 
 /// The output of a call that ended with `{:output, call}`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn call_output<'a>(env: Env<'a>, call: &CallResource) -> NifResult<Term<'a>> {
-    let finished = call.take_finished()?;
-    Ok(output(env, finished))
+fn call_output<'a>(
+    env: Env<'a>,
+    permit: &PermitResource,
+    call: &CallResource,
+) -> NifResult<Term<'a>> {
+    permit.run(env, || {
+        let finished = call.take_finished()?;
+        Ok(output(env, finished))
+    })
 }
 
 /// Whether a call that is parked has been cancelled meanwhile.

@@ -11,6 +11,7 @@ mod http;
 mod inspection;
 mod links;
 mod options;
+mod permit;
 mod plugin;
 mod reply;
 mod snapshot;
@@ -36,6 +37,7 @@ mod atoms {
         http,
         slice,
         wait,
+        over,
         // Messages
         vitrine_wake,
         vitrine_reply,

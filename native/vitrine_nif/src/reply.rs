@@ -29,6 +29,22 @@ impl Asker {
         Asker { pid, env, id }
     }
 
+    /// Sends `{:vitrine_wake, id}`, as [`wake`] does.
+    pub fn wake(self) {
+        let Asker { pid, mut env, id } = self;
+        let scheduler = ENV.get();
+        if scheduler.is_null() {
+            let _ = env.send_and_clear(&pid, |env| {
+                (atoms::vitrine_wake(), id.load(env)).encode(env)
+            });
+        } else {
+            // SAFETY: as in `wake`.
+            let scheduler = unsafe { Env::new(&(), scheduler.cast()) };
+            let id = env.run(|env| id.load(env).in_env(scheduler));
+            let _ = scheduler.send(&pid, (atoms::vitrine_wake(), id));
+        }
+    }
+
     /// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler, and `result` must not make a large map.
     pub fn answer(self, result: impl for<'a> FnOnce(Env<'a>) -> Term<'a>) {
         let Asker { pid, mut env, id } = self;
@@ -45,19 +61,18 @@ thread_local! {
     static ENV: Cell<*mut c_void> = const { Cell::new(null_mut()) };
 }
 
-/// Forgets the environment, also when what runs under it panics.
-struct Forget;
+/// Puts back the environment that was there before, also when what runs under it panics.
+struct Restore(*mut c_void);
 
-impl Drop for Forget {
+impl Drop for Restore {
     fn drop(&mut self) {
-        ENV.set(null_mut());
+        ENV.set(self.0);
     }
 }
 
 /// Runs `body`, in which [`wake`] may be called, on a scheduler.
 pub fn on_scheduler<R>(env: Env<'_>, body: impl FnOnce() -> R) -> R {
-    let _forget = Forget;
-    ENV.set(env.as_c_arg().cast());
+    let _restore = Restore(ENV.replace(env.as_c_arg().cast()));
     body()
 }
 

@@ -1,0 +1,208 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use super::*;
+
+/// A process: its permit, and how often it was told to come.
+struct Caller {
+    permit: Permit,
+    told: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl Caller {
+    fn ask(&mut self) -> bool {
+        let told = Arc::clone(&self.told);
+        let notify = Box::new(move || {
+            told.fetch_add(1, SeqCst);
+        });
+        self.permit.ask(self.limit, notify)
+    }
+
+    fn told(&self) -> usize {
+        self.told.load(SeqCst)
+    }
+
+    /// A slice of one that was told to come.
+    fn slice(&mut self) {
+        assert!(self.ask());
+        self.permit.begin();
+        self.permit.leave();
+    }
+}
+
+fn queue(limit: usize) -> &'static RunQueue {
+    Box::leak(Box::new(RunQueue::new(limit)))
+}
+
+fn callers(queue: &'static RunQueue, count: usize) -> Vec<Caller> {
+    let limit = queue.counts().limit;
+    let caller = || Caller {
+        permit: Permit::of(queue),
+        told: Arc::default(),
+        limit,
+    };
+    (0..count).map(|_| caller()).collect()
+}
+
+/// `[taken, invited, waiting]`
+fn counts(queue: &RunQueue) -> [usize; 3] {
+    let counts = queue.counts();
+    [counts.taken, counts.invited, counts.waiting]
+}
+
+fn later(span: Duration) -> u64 {
+    clock::now() + span.as_nanos() as u64 + 1
+}
+
+#[test]
+fn no_more_permits_are_taken_than_there_are_and_the_rest_waits() {
+    let queue = queue(2);
+    let mut callers = callers(queue, 5);
+    let given: Vec<_> = callers.iter_mut().map(Caller::ask).collect();
+    assert_eq!(given, [true, true, false, false, false]);
+    assert_eq!(counts(queue), [2, 0, 3]);
+    // One that asks again has it still, and one that waits does so in its place.
+    assert!(callers[0].ask());
+    assert!(!callers[2].ask());
+    assert_eq!(counts(queue), [2, 0, 3]);
+    drop(callers);
+    assert_eq!(counts(queue), [0, 0, 0]);
+}
+
+#[test]
+fn callers_take_turns_in_the_order_in_which_they_came() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 4);
+    assert!(callers[0].ask());
+    (1..4).for_each(|n| assert!(!callers[n].ask()));
+    callers[0].permit.begin();
+    for _round in 1..10 {
+        for n in 0..4 {
+            // Its slice is over and it wants another one: that is after all others'.
+            callers[n].permit.leave();
+            assert!(!callers[n].ask(), "nobody overtakes who was invited");
+            let next = (n + 1) % 4;
+            assert_eq!(counts(queue), [0, 1, 3]);
+            assert!(callers[next].ask());
+            callers[next].permit.begin();
+        }
+    }
+    let told: Vec<_> = callers.iter().map(Caller::told).collect();
+    assert_eq!(told, [9; 4]);
+}
+
+#[test]
+fn whoever_dies_waiting_invited_or_with_a_permit_leaves_it_to_the_next() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 6);
+    let last = callers.pop();
+    for caller in &mut callers {
+        caller.ask();
+    }
+    let mut last = last.unwrap();
+    assert!(!last.ask());
+    // One that waits, one on its way to a scheduler, one that was invited, and one on a scheduler.
+    drop(callers.remove(1));
+    drop(callers.remove(0));
+    assert_eq!(callers[0].told(), 1);
+    drop(callers.remove(0));
+    assert!(callers[0].ask());
+    callers[0].permit.begin();
+    drop(callers);
+    assert_eq!(last.told(), 1);
+    last.slice();
+    assert_eq!(counts(queue), [0, 0, 0]);
+}
+
+#[test]
+fn one_that_does_not_come_holds_nobody_up_and_may_come_late() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 3);
+    assert!(callers[0].ask());
+    assert!(!callers[1].ask());
+    assert!(!callers[2].ask());
+    callers[0].permit.begin();
+    callers[0].permit.leave();
+    queue.0.lock().reclaim(clock::now());
+    assert_eq!([callers[1].told(), callers[2].told()], [1, 0]);
+    queue.0.lock().reclaim(later(PATIENCE));
+    assert_eq!([callers[1].told(), callers[2].told()], [1, 1]);
+    assert!(callers[2].ask());
+    // The late one has its place before those that came after it.
+    assert!(!callers[1].ask());
+    assert!(!callers[0].ask());
+    callers[2].slice();
+    assert_eq!([callers[0].told(), callers[1].told()], [0, 2]);
+    callers[1].slice();
+    callers[0].slice();
+    assert_eq!(counts(queue), [0, 0, 0]);
+}
+
+#[test]
+fn where_all_are_late_whoever_comes_first_goes_on() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 50);
+    for caller in &mut callers {
+        caller.ask();
+    }
+    callers[0].permit.leave();
+    // The processes are starved: each is invited long before it comes.
+    for round in 1..50 {
+        queue.0.lock().reclaim(later(PATIENCE * round));
+    }
+    for caller in &mut callers[1..] {
+        caller.slice();
+    }
+    assert_eq!(counts(queue), [0, 0, 0]);
+}
+
+#[test]
+fn a_permit_that_does_not_arrive_at_a_scheduler_is_taken_back_and_not_counted_twice() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 2);
+    assert!(callers[0].ask());
+    assert!(!callers[1].ask());
+    queue.0.lock().reclaim(later(PATIENCE));
+    assert_eq!(callers[1].told(), 0);
+    queue.0.lock().reclaim(later(LOST));
+    assert_eq!(callers[1].told(), 1);
+    assert!(callers[1].ask());
+    callers[1].permit.begin();
+    // It arrives all the same.
+    callers[0].permit.begin();
+    assert_eq!(counts(queue), [2, 0, 0]);
+    callers[0].permit.leave();
+    callers[1].permit.leave();
+    assert_eq!(counts(queue), [0, 0, 0]);
+    // One that is used is used for as long as it takes.
+    assert!(callers[0].ask());
+    callers[0].permit.begin();
+    queue.0.lock().reclaim(later(LOST * 100));
+    assert_eq!(counts(queue), [1, 0, 0]);
+}
+
+#[test]
+fn there_are_as_many_permits_as_who_asks_says() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 6);
+    let given = |callers: &mut [Caller], limit| {
+        callers.iter_mut().for_each(|caller| caller.limit = limit);
+        callers
+            .iter_mut()
+            .filter_map(|caller| caller.ask().then_some(()))
+            .count()
+    };
+    assert_eq!(given(&mut callers[..5], 1), 1);
+    // Two more at once, for those that wait.
+    assert_eq!(given(&mut callers[5..], 3), 0);
+    assert_eq!(counts(queue), [1, 2, 3]);
+    assert_eq!(given(&mut callers[1..3], 3), 2);
+    // Two fewer: nobody is invited until less than one is taken.
+    assert_eq!(given(&mut callers[5..], 1), 0);
+    callers[0].permit.leave();
+    callers[1].permit.leave();
+    assert_eq!(counts(queue), [1, 0, 3]);
+    callers[2].permit.leave();
+    assert_eq!(counts(queue), [0, 1, 2]);
+}

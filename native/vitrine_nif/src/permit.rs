@@ -1,0 +1,138 @@
+//! Permits for dirty CPU schedulers, of which no more are given out than there are such schedulers: see
+//! `vitrine_core`'s `run_queue`. A process asks on its normal scheduler before it calls a NIF that takes long on a dirty
+//! one, and the NIF, or the process, gives the permit back.
+//!
+//! The answer is `{:ok, permit}` or `{:wait, permit}`: ask again with that permit when `{:vitrine_wake, id}` comes.
+//! A permit that its process does not give back is given back when it is collected.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
+use vitrine_core::{Notify, Permit};
+
+use crate::{atoms, reply};
+
+pub struct PermitResource(Mutex<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    permit: Permit,
+    /// Who is told to ask again.
+    waker: Option<Arc<Waker>>,
+}
+
+#[rustler::resource_impl]
+impl Resource for PermitResource {
+    fn destructor(self, env: Env<'_>) {
+        // Others may be told.
+        reply::on_scheduler(env, || drop(self));
+    }
+}
+
+/// Wakes a process once at most, whoever does it.
+struct Waker(Mutex<Option<reply::Asker>>);
+
+impl Waker {
+    fn new(env: Env<'_>, id: Term<'_>) -> Arc<Waker> {
+        Arc::new(Waker(Mutex::new(Some(reply::Asker::new(env, id)))))
+    }
+
+    fn notify(self: &Arc<Self>) -> Notify {
+        let waker = Arc::clone(self);
+        Box::new(move || {
+            let mut asker = waker.0.lock();
+            if let Some(asker) = asker.take() {
+                asker.wake();
+            }
+        })
+    }
+
+    /// No message is sent any more once this returns.
+    fn forget(&self) {
+        *self.0.lock() = None;
+    }
+}
+
+impl PermitResource {
+    pub fn leave(&self) {
+        let mut asked = self.0.lock();
+        asked.permit.leave();
+        if let Some(waker) = asked.waker.take() {
+            waker.forget();
+        }
+    }
+
+    /// Runs `work` on a dirty scheduler, and gives the permit back.
+    pub fn run<R>(&self, env: Env<'_>, work: impl FnOnce() -> R) -> R {
+        struct Leave<'a>(&'a PermitResource);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.leave();
+            }
+        }
+        reply::on_scheduler(env, || {
+            self.0.lock().permit.begin();
+            let _leave = Leave(self);
+            work()
+        })
+    }
+}
+
+/// Asks for a permit: whether it is there, and what wakes the process for other reasons.
+pub fn ask<'a>(
+    env: Env<'a>,
+    permit: Option<ResourceArc<PermitResource>>,
+    id: Term<'a>,
+    schedulers: usize,
+) -> (bool, ResourceArc<PermitResource>, Notify) {
+    let permit = permit.unwrap_or_else(|| ResourceArc::new(PermitResource(Mutex::default())));
+    let waker = Waker::new(env, id);
+    let notify = waker.notify();
+    let has = {
+        let mut asked = permit.0.lock();
+        asked.waker = Some(Arc::clone(&waker));
+        reply::on_scheduler(env, || asked.permit.ask(schedulers, waker.notify()))
+    };
+    (has, permit, notify)
+}
+
+/// A place for work of a process that is no call, or has not begun.
+#[rustler::nif]
+fn permit_ask<'a>(
+    env: Env<'a>,
+    permit: Option<ResourceArc<PermitResource>>,
+    id: Term<'a>,
+    schedulers: usize,
+) -> Term<'a> {
+    let (has, permit, _notify) = ask(env, permit, id, schedulers);
+    let answer = if has { atoms::ok() } else { atoms::wait() };
+    (answer, permit).encode(env)
+}
+
+/// Gives back a permit, or the place in the queue for one. No wake-up comes after this.
+#[rustler::nif]
+fn permit_leave(env: Env<'_>, permit: &PermitResource) -> Atom {
+    reply::on_scheduler(env, || permit.leave());
+    atoms::ok()
+}
+
+#[derive(NifMap)]
+struct PermitsTerm {
+    limit: usize,
+    taken: usize,
+    invited: usize,
+    waiting: usize,
+}
+
+/// How many permits there are, are taken, are on offer, and how many processes wait for one.
+#[rustler::nif]
+fn permits() -> PermitsTerm {
+    let counts = vitrine_core::permits();
+    PermitsTerm {
+        limit: counts.limit,
+        taken: counts.taken,
+        invited: counts.invited,
+        waiting: counts.waiting,
+    }
+}
