@@ -18,6 +18,7 @@ defmodule Vitrine.Source.ModuleTest do
   end
 
   defmodule Served do
+    @moduledoc false
     @behaviour Vitrine.HTTP
 
     @impl true
