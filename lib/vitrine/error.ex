@@ -117,6 +117,19 @@ defmodule Vitrine.Error do
   # Before each line of an exception's message but the first.
   @margin "\n    | "
 
+  # In logs and consoles what it does not have is left out.
+  @derive {Inspect,
+           optional: [
+             :plugin,
+             :function,
+             :code,
+             :trap,
+             :raw,
+             :kind,
+             :exception,
+             :backtrace,
+             :stacktrace
+           ]}
   defexception [
     :reason,
     :message,
@@ -138,8 +151,31 @@ defmodule Vitrine.Error do
 
   # One that somebody else made may have no message.
   defp text(%{message: nil, reason: nil}), do: "unknown error"
-  defp text(%{message: nil, reason: reason}), do: inspect(reason)
-  defp text(%{message: message}), do: shown(message)
+
+  defp text(%{message: nil} = error),
+    do: Enum.join([inspect(error.reason), trap(error), code(error, ""), thrown(error)])
+
+  defp text(%{message: message} = error) do
+    text = shown(message)
+    text <> code(error, text)
+  end
+
+  # With 1 plugins say that there is a text.
+  defp code(%{code: code}, _text) when code in [nil, 1], do: ""
+
+  defp code(%{code: code}, text),
+    do: if(text =~ Integer.to_string(code), do: "", else: " (code #{code})")
+
+  defp trap(%{trap: nil}), do: ""
+  defp trap(%{trap: trap}), do: ": #{shown(trap)}"
+
+  defp thrown(%{kind: nil, exception: exception}) when is_exception(exception),
+    do: ": #{exception |> Exception.message() |> shown()}"
+
+  defp thrown(%{kind: nil, exception: other}) when other != nil,
+    do: ": #{inspect(other, limit: 20, printable_limit: 200)}"
+
+  defp thrown(_error), do: ""
 
   # A message that somebody else made may be any term.
   defp shown(text) when is_binary(text), do: Printable.text(text)

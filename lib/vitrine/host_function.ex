@@ -210,11 +210,48 @@ defmodule Vitrine.HostFunction do
   catch
     :error, reason ->
       exception = Exception.normalize(:error, reason, __STACKTRACE__)
-      {:failed, [kind: :error, exception: exception, stacktrace: __STACKTRACE__]}
+      failure = [kind: :error, exception: exception, stacktrace: __STACKTRACE__]
+      {:failed, no_context(host_function, args, context, exception) ++ failure}
 
     kind, reason ->
       {:failed, [kind: kind, exception: reason, stacktrace: __STACKTRACE__]}
   end
+
+  # What a function does with a context that nobody gave, told as that.
+  defp no_context(%{function: function} = host_function, args, nil, exception)
+       when not is_function(function, length(args)) do
+    if of_nil?(exception, function) do
+      import = Interface.show({host_function.namespace, host_function.name})
+
+      [
+        message:
+          "host function #{import} failed; its last argument, the context, is nil: no context: … was given to " <>
+            "the call, or to Vitrine.new/2 for what runs while the plugin is made"
+      ]
+    else
+      []
+    end
+  end
+
+  defp no_context(_host_function, _args, _context, _exception), do: []
+
+  defp of_nil?(%exception{term: nil}, _function)
+       when exception in [KeyError, BadMapError, MatchError],
+       do: true
+
+  defp of_nil?(%UndefinedFunctionError{module: nil}, _function), do: true
+
+  defp of_nil?(%FunctionClauseError{} = exception, function) do
+    called = Map.take(exception, [:module, :function, :arity])
+
+    called ==
+      Map.new([:module, :name, :arity], fn key ->
+        {key, value} = Function.info(function, key)
+        {if(key == :name, do: :function, else: key), value}
+      end)
+  end
+
+  defp of_nil?(_exception, _function), do: false
 
   defp arguments(%{types: nil}, args), do: {:ok, args}
   defp arguments(%{name: name, types: {types, _}}, args), do: arguments(name, types, args, 1)

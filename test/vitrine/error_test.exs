@@ -24,6 +24,45 @@ defmodule Vitrine.ErrorTest do
     end
   end
 
+  describe "an error shows" do
+    test "what it has, and nothing of what it does not have" do
+      assert inspect(%Vitrine.Error{reason: :closed, message: "the plugin was closed"}) ==
+               ~s(%Vitrine.Error{reason: :closed, message: "the plugin was closed"})
+
+      error = %Vitrine.Error{reason: :exit, message: "m", plugin: "p", function: "f", code: 3}
+
+      assert inspect(error, width: :infinity) ==
+               ~s(%Vitrine.Error{reason: :exit, message: "m", plugin: "p", function: "f", code: 3})
+
+      for {field, value} <- [
+            trap: "t",
+            raw: "r",
+            kind: :error,
+            exception: :e,
+            backtrace: [1],
+            stacktrace: [1]
+          ] do
+        error = struct!(Vitrine.Error, [{:reason, :trap}, {:message, "m"}, {field, value}])
+        assert inspect(error) =~ "#{field}: #{inspect(value)}"
+      end
+    end
+
+    test "in its message what it has, with a message of its own and without" do
+      message = &Exception.message(struct!(Vitrine.Error, &1))
+      assert message.(reason: :exit, message: "it ended", code: 3) == "it ended (code 3)"
+
+      assert message.(reason: :exit, message: "it exited with code 3", code: 3) ==
+               "it exited with code 3"
+
+      assert message.(reason: :guest_error, message: "no such user", code: 1) == "no such user"
+      assert message.(reason: :exit, code: 3) == ":exit (code 3)"
+      assert message.(reason: :trap, trap: "out of bounds\n") == ":trap: out of bounds\\n"
+      assert message.(reason: :http, exception: :econnrefused) == ":http: :econnrefused"
+      file = %File.Error{reason: :enoent, action: "read file", path: "p"}
+      assert message.(reason: :file, exception: file) =~ ~s(:file: could not read file "p")
+    end
+  end
+
   test "no text of a guest becomes an atom" do
     plugin = guest!("rust")
     before = :erlang.system_info(:atom_count)

@@ -18,6 +18,13 @@ defmodule Vitrine.HostFunction.Types do
     end
   end
 
+  # What is often written, and what it is called here.
+  defp codec!(name, type) when type in [:externref, :funcref, :anyref, :v128] do
+    raise ArgumentError,
+          "host function #{inspect(name)}: #{inspect(type)} cannot be declared: numbers and bytes can be passed to the " <>
+            "host, references and vectors cannot; expected one of #{inspect(@types)}, or a codec"
+  end
+
   defp codec!(name, type) do
     Codec.resolve!(type)
   rescue
@@ -46,7 +53,7 @@ defmodule Vitrine.HostFunction.Types do
       :error ->
         raise ArgumentError,
               "host function #{inspect(name)} must return #{describe(type)}, or {:error, text}, returned: " <>
-                inspect(value)
+                inspect(value, limit: 5, printable_limit: 80) <> advice(name, type, value)
     end
   end
 
@@ -95,6 +102,22 @@ defmodule Vitrine.HostFunction.Types do
   end
 
   defp integer(_value, _bits), do: :error
+
+  defp advice(_name, :binary, {:ok, value}) when is_binary(value), do: "; return the value itself"
+
+  defp advice(name, :binary, value) when is_number(value) do
+    type = if is_integer(value), do: ":i64", else: ":f64"
+
+    "; to return numbers, declare it: Vitrine.HostFunction.new(#{inspect(name)}, […], #{type}, …)"
+  end
+
+  defp advice(_name, :binary, value) when is_map(value) or is_list(value),
+    do: "; a codec makes bytes of other terms, such as :json in the place of :binary"
+
+  defp advice(_name, type, value) when is_binary(value) and type in [:i32, :i64, :f32, :f64],
+    do: "; to return bytes, declare :binary"
+
+  defp advice(_name, _type, _value), do: ""
 
   defp describe(:binary), do: "a binary, iodata or nil"
   defp describe(:i32), do: "an integer of 32 bits"

@@ -157,6 +157,9 @@ defmodule Vitrine.Source.Content do
       String.starts_with?(line, "---") ->
         yaml()
 
+      String.starts_with?(line, "[") ->
+        toml()
+
       line =~ ~r"\Ahttps?://\S+\z"i ->
         {"is a URL", "download it first", @choose}
 

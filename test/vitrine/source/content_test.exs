@@ -6,6 +6,14 @@ defmodule Vitrine.Source.ContentTest do
 
   alias Vitrine.Source.Content
 
+  defmodule Served do
+    @behaviour Vitrine.HTTP
+
+    @impl true
+    def request(_request, options),
+      do: {:ok, %Vitrine.HTTP.Response{status: 200, body: options[:body]}}
+  end
+
   @chosen "choose the .wasm file that the build has made"
   @core "build a core module, as the targets wasm32-unknown-unknown and wasm32-wasip1 make it, and wasm32-wasip2 does not"
   @saved "often it is a sign-in page or an error that was saved in the place of a download"
@@ -109,7 +117,7 @@ defmodule Vitrine.Source.ContentTest do
              "the manifest's wasm[1].path: the file #{inspect(path)} #{is_html.("module")}#{@saved}"
 
     url = "https://github.com/me/plugin/blob/main/p.wasm"
-    client = {Vitrine.Source.ModuleTest.Served, body: page}
+    client = {Served, body: page}
     error = error!(Vitrine.new(%{wasm: [%{url: url}]}, http: client))
 
     assert {error.reason, error.message} ==

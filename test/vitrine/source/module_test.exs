@@ -18,7 +18,6 @@ defmodule Vitrine.Source.ModuleTest do
   end
 
   defmodule Served do
-    @moduledoc false
     @behaviour Vitrine.HTTP
 
     @impl true

@@ -1,0 +1,99 @@
+defmodule Vitrine.HostFunctionMistakesTest do
+  # What is often wrong with a host function, told so that one knows what would be right.
+  use ExUnit.Case, async: true
+
+  import Vitrine.Guests
+
+  alias Vitrine.HostFunction
+
+  # Imports a function of one i64 and calls it with a number.
+  defp plugin!(function, number \\ 0, options \\ []) do
+    functions = if is_struct(function), do: [function], else: %{"f" => function}
+
+    new!(
+      ~s|(module (import "extism:host/user" "f" (func $f (param i64) (result i64)))
+           (func (export "run") (drop (call $f (i64.const #{number})))))|,
+      [name: "p", host_functions: functions] ++ options
+    )
+  end
+
+  describe "a function that takes the context, called without one" do
+    @told "host function extism:host/user::f failed; its last argument, the context, is nil: no context: … was " <>
+            "given to the call, or to Vitrine.new/2 for what runs while the plugin is made"
+
+    test "fails with what is missing, and the original beside it" do
+      for {function, exception} <- [
+            {fn _bytes, context -> context.user end, KeyError},
+            {fn _bytes, context -> Map.fetch!(context, :user) end, BadMapError},
+            {fn _bytes, context -> context.user() end, nil},
+            {fn _bytes, %{user: user} -> user end, FunctionClauseError},
+            {fn _bytes, context ->
+               %{user: user} = context
+               user
+             end, MatchError}
+          ] do
+        error = error!(Vitrine.call(plugin!(function), "run"))
+        assert {error.reason, error.message} == {:host_function, @told}
+        assert exception == nil or error.exception.__struct__ == exception
+        assert error.kind == :error and error.stacktrace != []
+        context = %{user: "Joe"}
+
+        if exception,
+          do: assert({:ok, ""} = Vitrine.call(plugin!(function), "run", "", context: context))
+      end
+    end
+
+    test "is not told of it where something else failed, or a context was given" do
+      untold = "host function extism:host/user::f failed"
+
+      for {function, options} <- [
+            {fn _bytes, _context -> raise "other" end, []},
+            {fn _bytes, context -> context.user end, [context: %{name: "Joe"}]},
+            {fn bytes -> bytes.user end, []},
+            {fn _bytes -> nil.user() end, []},
+            {fn _bytes, _context -> String.length(:no) end, []}
+          ] do
+        assert error!(Vitrine.call(plugin!(function), "run", "", options)).message == untold
+      end
+    end
+  end
+
+  describe "a value that does not fit" do
+    test "is told with how it would be declared" do
+      returned = fn type, value ->
+        function =
+          if type,
+            do: HostFunction.new("f", [:i64], type, fn _ -> value end),
+            else: fn _ -> value end
+
+        Exception.message(error!(Vitrine.call(plugin!(function), "run")).exception)
+      end
+
+      assert returned.(nil, 42) ==
+               ~s(host function "f" must return a binary, iodata or nil, or {:error, text}, returned: 42; ) <>
+                 ~s|to return numbers, declare it: Vitrine.HostFunction.new("f", […], :i64, …)|
+
+      assert returned.(nil, {:ok, "text"}) =~ ~s(returned: {:ok, "text"}; return the value itself)
+      assert returned.(nil, %{a: 1}) =~ "a codec makes bytes of other terms, such as :json"
+      assert returned.(:i64, "42") =~ ~s(returned: "42"; to return bytes, declare :binary)
+      assert returned.(:i64, 2 ** 64) =~ "must return an integer of 64 bits"
+      assert byte_size(returned.(:i64, String.duplicate("x", 100_000))) < 300
+    end
+
+    test "of a type that cannot be declared is told as that" do
+      for {params, results, type} <- [
+            {[:externref], nil, ":externref"},
+            {[:i64, :v128], nil, ":v128"},
+            {[], :externref, ":externref"},
+            {[], [:i64, :funcref], ":funcref"}
+          ] do
+        make = fn -> HostFunction.new("f", params, results, fn -> nil end) end
+        error = assert_raise ArgumentError, make
+
+        assert error.message ==
+                 ~s(host function "f": #{type} cannot be declared: numbers and bytes can be passed to the host, ) <>
+                   "references and vectors cannot; expected one of [:i32, :i64, :f32, :f64, :binary], or a codec"
+      end
+    end
+  end
+end
