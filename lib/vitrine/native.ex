@@ -6,6 +6,9 @@ defmodule Vitrine.Native do
 
   alias Vitrine.Native.Library
 
+  # The compiler loads this module, and with it the library, before it has compiled all others.
+  Code.ensure_compiled!(Library)
+
   @doc false
   def load, do: Library.path() |> String.to_charlist() |> :erlang.load_nif(0) |> Library.note()
 
