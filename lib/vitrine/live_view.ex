@@ -71,19 +71,26 @@ defmodule Vitrine.LiveView do
         end
       end
 
-  The view is the assign `:vitrine`. `mount/3` and `render/1` can be overridden, and all other
-  callbacks of `Phoenix.LiveView` be added. Options of `use` are those of `use Phoenix.LiveView`, which
-  need not stand there besides; where `use MyAppWeb, :live_view` stands before it, that is kept.
+  The options are those of `attach/3`, and `:element`, a keyword list with `:pending` and `:failed`, the texts for as
+  long as there is nothing to show, and attributes of the element, such as
+  `element: [pending: "The board is being fetched …", class: "board"]`. By default the texts are "Loading …" and "This cannot be
+  shown at the moment.", and the id is "vitrine".
+
+  The view is the assign `:vitrine`. `mount/3` and `render/1` can be overridden, and all other callbacks of
+  `Phoenix.LiveView` be added; the module has LiveView's imports. Options of `use` are those of `use
+  Phoenix.LiveView`, which need not stand there besides; where `use MyAppWeb, :live_view` stands before it, that is
+  kept. Flash messages are shown by the layout. Without one (no `:layout` here, and no `use` before) they stand above the
+  element, as those of a component do.
   """
 
   alias Vitrine.Keys
-  alias Vitrine.LiveView.{Element, Hub, Options, Socket}
+  alias Vitrine.LiveView.{Element, Hub, Options, Socket, Whole}
 
   @typedoc "A `Phoenix.LiveView.Socket`."
   @type socket :: struct()
 
   @doc """
-  What a view made by `use Vitrine.LiveView` shows: the options of `attach/3`, or a socket that is
+  What a view made by `use Vitrine.LiveView` shows: the options of `attach/3` and `:element`, or a socket that is
   redirected, for a viewer who has no business there.
   """
   @callback plugin(params :: map() | :not_mounted_at_router, session :: map(), socket()) ::
@@ -91,17 +98,22 @@ defmodule Vitrine.LiveView do
 
   @doc false
   defmacro __using__(options) do
+    # Decided here: what is imported inside of a condition is gone after it, and the module is to have LiveView's
+    # imports. A `use` that stands before this one has brought them.
+    used? = List.keymember?(__CALLER__.functions, Phoenix.LiveView, 0)
+    phoenix = unless used?, do: quote(do: use(Phoenix.LiveView, unquote(options)))
+    # A layout shows the messages of a page; without one nothing would.
+    flash? = not used? and not (Keyword.keyword?(options) and Keyword.has_key?(options, :layout))
+
     quote do
-      # The list is that of the module's own callbacks until now.
-      unless Phoenix.LiveView in List.wrap(Module.get_attribute(__MODULE__, :behaviour)) do
-        use Phoenix.LiveView, unquote(options)
-      end
+      unquote(phoenix)
 
       @behaviour Vitrine.LiveView
 
       @impl Phoenix.LiveView
       def mount(params, session, socket) do
-        {:ok, Vitrine.LiveView.__mount__(plugin(params, session, socket), socket)}
+        {:ok,
+         Vitrine.LiveView.__mount__(plugin(params, session, socket), socket, unquote(flash?))}
       end
 
       @impl Phoenix.LiveView
@@ -135,8 +147,11 @@ defmodule Vitrine.LiveView do
     * `:on_answer` - a function of the socket and those keys of each answer, that returns the socket.
       It runs in the view's own process
     * `:on_error` - a function of the socket and a `Vitrine.Error`, that returns the socket. By default
-      the error is logged and becomes a flash message: the plugin's own text, at most 200 characters
-      of it, if it refused the event, otherwise a sentence that tells nothing of its insides
+      the error is logged, as a warning, and becomes a flash message of the kind `:error`, a sentence that tells nothing of
+      the plugin's insides. If the plugin refused the event (`:guest_error`), which is a normal answer, it is logged
+      for debugging only, and the message is the plugin's own text, at most 200 characters of it. The message goes
+      away with the viewer's next event, or with the next answer
+    * `:fade_after` - after how many milliseconds a refusal's message goes away by itself, or `:infinity`; 6000
     * `:timeout` - for each call of the plugin, as in `Vitrine.call/4`
     * `:html` - options of `Vitrine.HTML`, such as `[images: ["img.example.com"]]`. `:contained` is `true`,
       as the element of `plugin/1` contains what is painted in it
@@ -148,7 +163,7 @@ defmodule Vitrine.LiveView do
       are refused
     * `:max_events` - how many events of this viewer may wait for the plugin; 16
     * `:namespace` - what names of the plugin's events, ids and classes begin with: up to 32 of a-z
-      and 0-9, with single - or _ between. By default the name
+      and 0-9, with single - or _ between. By default the name. Two plugins of one view cannot have the same
     * `:temporary` - whether the socket forgets what it has sent. Memory of a viewer is next to nothing
       then, and each change sends the whole of the plugin's page. `false` by default
 
@@ -184,20 +199,10 @@ defmodule Vitrine.LiveView do
 
   @doc false
   # Not in the macro: the compiler would warn of answers that a module's plugin/3 never has.
-  def __mount__({:ok, options}, socket), do: attach(socket, :vitrine, options)
-  def __mount__({:error, socket}, _socket), do: socket
+  def __mount__(answer, socket, flash?), do: Whole.mount(answer, socket, flash?)
 
   @doc false
-  def __whole__(assigns) do
-    changed =
-      case assigns[:__changed__] do
-        %{vitrine: old} -> %{view: old}
-        %{} -> %{}
-        nil -> nil
-      end
-
-    Element.render(%{view: assigns[:vitrine], __changed__: changed})
-  end
+  def __whole__(assigns), do: Whole.render(assigns)
 
   @doc """
   Tells the plugin of an event that does not come from its element: an upload that the host has

@@ -26,7 +26,8 @@ defmodule Vitrine.LiveView.Component do
       renders if they agree in it as well, so give components of one plugin one id
     * `on_error` and `on_answer` get the component's socket. A flash message that they put there, and
       those that are put by default, stand in the component's element, with the class `vitrine-message`
-      and `data-kind`. They go away by a click, or with the viewer's next event. `on_error` can tell the
+      and `data-kind`. They go away by a click, or with the viewer's next event; those of refusals also with the next answer and
+      after `fade_after`. `on_error` can tell the
       page instead, with a function like `fn socket, error -> send(self(), {:game, error}); socket end`
     * a hook of the element sends events by `this.pushEventTo(this.el, "vitrine:game:drawn", …)`
 
@@ -40,7 +41,7 @@ defmodule Vitrine.LiveView.Component do
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView, Phoenix.HTML]}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{Courier, Display, Element, Options, Session}
+  alias Vitrine.LiveView.{Courier, Display, Element, Messages, Options, Session}
 
   @static [
     "<div",
@@ -75,6 +76,9 @@ defmodule Vitrine.LiveView.Component do
   @doc false
   def update(%{__vitrine__: {:dispatch, event, value}}, socket),
     do: {:ok, take(socket, event, value)}
+
+  def update(%{__vitrine__: {:hide, message}}, socket),
+    do: {:ok, Messages.clear(socket, private(socket).session, message)}
 
   def update(%{__vitrine__: news}, socket) do
     %{courier: courier} = private(socket)
@@ -216,21 +220,7 @@ defmodule Vitrine.LiveView.Component do
   defp messages(_assigns, changed) when changed != nil and not is_map_key(changed, :flash),
     do: nil
 
-  defp messages(%{flash: flash, myself: myself}, _changed) do
-    for {kind, text} <- Enum.sort(flash), into: "" do
-      attributes = [
-        type: "button",
-        class: "vitrine-message",
-        "data-kind": kind,
-        "phx-click": "lv:clear-flash",
-        "phx-value-key": kind,
-        "phx-target": myself
-      ]
-
-      {:safe, text} = Phoenix.HTML.html_escape(text)
-      "<button#{escape(attributes)}>#{text}</button>"
-    end
-  end
+  defp messages(%{flash: flash, myself: myself}, _changed), do: Messages.to_html(flash, myself)
 
   defp content(assigns, changed) do
     unless changed != nil and not is_map_key(changed, :view) and not is_map_key(changed, :element) do

@@ -7,11 +7,7 @@ defmodule Vitrine.LiveView.Display do
 
   require Logger
 
-  alias Vitrine.Error
-  alias Vitrine.LiveView.{Session, View}
-
-  # Of a plugin's own text in a flash message.
-  @longest_text 200
+  alias Vitrine.LiveView.{Messages, Session, View}
 
   @doc "Nothing yet, of this plugin."
   def begin(socket, %Session{name: name, options: options}) do
@@ -52,7 +48,10 @@ defmodule Vitrine.LiveView.Display do
 
   @doc "The plugin was told of an event."
   def answered(socket, %{options: options} = session, {:ok, answer}) do
-    socket = update(socket, session, &View.answered(%{&1 | busy: false}, answer, options.take))
+    socket =
+      socket
+      |> Messages.clear(session)
+      |> update(session, &View.answered(%{&1 | busy: false}, answer, options.take))
 
     if options.on_answer,
       do: options.on_answer.(socket, Map.take(answer, options.take)),
@@ -66,21 +65,25 @@ defmodule Vitrine.LiveView.Display do
   end
 
   @doc "Tells whoever looks on of an error."
-  def failed(socket, %{options: %{on_error: nil}}, error) do
-    Logger.warning("for a view: " <> Exception.message(error))
-    Phoenix.LiveView.put_flash(socket, :error, text(error))
+  def failed(socket, %{options: %{on_error: nil}} = session, error) do
+    # A refusal is the plugin's normal answer.
+    level = if error.reason == :guest_error, do: :debug, else: :warning
+    Logger.log(level, fn -> [place(socket, session), Exception.message(error)] end)
+    Messages.put(socket, session, error, &hide(socket, session, &1, &2))
   end
 
   def failed(socket, %{options: %{on_error: on_error}}, error), do: on_error.(socket, error)
 
-  # For people who use the page. Only what the plugin meant for them is its own text.
-  defp text(%Error{reason: :guest_error, message: message}),
-    do: String.slice(message, 0, @longest_text)
+  # The page, and which of its plugins.
+  defp place(socket, %{options: %{namespace: namespace}}),
+    do: "#{inspect(socket.view)}, #{inspect(namespace)}: "
 
-  defp text(%Error{reason: :timeout}), do: "That took too long and was stopped."
-  defp text(%Error{reason: :busy}), do: "That was too much at once."
-  defp text(%Error{reason: :closed}), do: "This is not running at the moment."
-  defp text(%Error{}), do: "That did not work."
+  # A component has no mailbox, a view has.
+  defp hide(%{assigns: %{myself: myself}}, _session, id, time) when myself != nil,
+    do: Phoenix.LiveView.send_update_after(self(), myself, [__vitrine__: {:hide, id}], time)
+
+  defp hide(_socket, %{tag: tag}, id, time),
+    do: Process.send_after(self(), {Vitrine.LiveView, tag, {:hide, id}}, time)
 
   defp update(socket, session, change) do
     view = Map.fetch!(socket.assigns, session.name)

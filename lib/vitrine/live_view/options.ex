@@ -23,6 +23,7 @@ defmodule Vitrine.LiveView.Options do
     slow_after: 250,
     max_event_bytes: 65_536,
     max_events: 16,
+    fade_after: 6_000,
     temporary: false
   ]
 
@@ -45,6 +46,13 @@ defmodule Vitrine.LiveView.Options do
     options = %{options | namespace: options.namespace || to_string(name)}
     Enum.each(Map.from_struct(options), &check_one!/1)
     with_topic!(options)
+  end
+
+  @doc "The attributes of the element, and the other options, of a view that is a plugin and nothing else."
+  @spec with_element!(keyword()) :: {keyword(), keyword()}
+  def with_element!(options) do
+    {element, options} = options |> Argument.keyword!() |> Keyword.pop(:element, [])
+    {Argument.keyword!(element, "the option :element"), options}
   end
 
   @doc "The topic of a plugin, if it is not given: its name, which is the same on all nodes."
@@ -95,6 +103,11 @@ defmodule Vitrine.LiveView.Options do
 
   defp check_one!({key, number}) when key in [:patience, :slow_after, :max_event_bytes] do
     unless is_integer(number) and number >= 0, do: wrong(key, "an integer from 0 on", number)
+  end
+
+  defp check_one!({:fade_after, time}) do
+    unless time == :infinity or (is_integer(time) and time > 0),
+      do: wrong(:fade_after, "milliseconds or :infinity", time)
   end
 
   defp check_one!({:max_events, number}) do

@@ -87,7 +87,7 @@ defmodule Vitrine.LiveView.Session do
   end
 
   # What matters only where answers and errors are shown.
-  @shown [:on_answer, :on_error, :take, :temporary]
+  @shown [:on_answer, :on_error, :take, :temporary, :fade_after]
 
   @doc "Whether two sessions look on at the same, and tell of events in the same way."
   @spec same?(t(), t()) :: boolean()

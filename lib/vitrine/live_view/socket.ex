@@ -6,7 +6,7 @@ defmodule Vitrine.LiveView.Socket do
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{Display, Options, Runner, Session}
+  alias Vitrine.LiveView.{Display, Messages, Options, Runner, Session}
 
   @key :vitrine
   @prefix "vitrine:"
@@ -15,6 +15,7 @@ defmodule Vitrine.LiveView.Socket do
   def attach(socket, name, options) do
     options = Options.check!(name, options)
     socket = socket |> detach(name) |> with_hooks()
+    own_namespace!(socket, name, options.namespace)
     {state, session} = name |> Session.new(options) |> Session.join()
 
     socket = socket |> put(session) |> Display.begin(session)
@@ -31,6 +32,15 @@ defmodule Vitrine.LiveView.Socket do
     socket
   end
 
+  # Events are told apart by it.
+  defp own_namespace!(socket, name, namespace) do
+    for {other, %{options: %{namespace: ^namespace}}} <- sessions(socket) do
+      raise ArgumentError,
+            "expected the option :namespace of #{inspect(name)} to be another one than that of " <>
+              "#{inspect(other)}, got: #{inspect(namespace)} for both"
+    end
+  end
+
   @doc "`Vitrine.LiveView.detach/2`"
   def detach(socket, name) do
     case sessions(socket) do
@@ -38,6 +48,7 @@ defmodule Vitrine.LiveView.Socket do
         Session.leave(session)
 
         socket
+        |> Messages.clear(session)
         |> Phoenix.LiveView.put_private(@key, Map.delete(sessions(socket), name))
         |> Phoenix.Component.assign(name, nil)
 
@@ -55,6 +66,8 @@ defmodule Vitrine.LiveView.Socket do
   end
 
   defp take(socket, session, event, value) do
+    socket = Messages.clear(socket, session)
+
     case Session.event(session, event, value) do
       {:ok, session} -> put(socket, session)
       {:error, error} -> Display.failed(socket, session, error)
@@ -104,6 +117,8 @@ defmodule Vitrine.LiveView.Socket do
 
   defp hear(socket, session, :rendered), do: Display.rendered(socket, session)
   defp hear(socket, session, :slow), do: Display.busy(socket, session)
+
+  defp hear(socket, session, {:hide, message}), do: Messages.clear(socket, session, message)
 
   defp hear(socket, session, {:late, event}) do
     if Session.late?(session, event), do: Display.busy(socket, session), else: socket

@@ -77,7 +77,7 @@ defmodule Vitrine.LiveView.SessionTest do
 
   test "the events of a component have its target, and only its classes" do
     plugin = Stage.start!(fn _ -> ~s|<button phx-click="go">Go</button>| end)
-    options = Options.check!(:board, plugin: plugin)
+    options = Options.check!(:board, plugin: plugin, patience: 5_000)
     [own, other] = for target <- ["[data-x=board]", nil], do: Session.new(:board, options, target)
     refute own.class == other.class
 

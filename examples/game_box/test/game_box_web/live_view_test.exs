@@ -27,6 +27,9 @@ defmodule GameBoxWeb.LiveViewTest do
     def handle_event("detach", _params, socket),
       do: {:noreply, Vitrine.LiveView.detach(socket, :board)}
 
+    def handle_event("own flash", _params, socket),
+      do: {:noreply, Phoenix.LiveView.put_flash(socket, :error, "of the host")}
+
     def handle_event(event, params, socket) do
       send(socket.assigns.test, {:host_event, event, params})
       {:noreply, socket}
@@ -57,6 +60,62 @@ defmodule GameBoxWeb.LiveViewTest do
 
     @impl Vitrine.LiveView
     def plugin(_params, %{"options" => options}, _socket), do: {:ok, options}
+  end
+
+  # What an application's `use MyAppWeb, :live_view` does.
+  defmodule Web do
+    defmacro __using__(:live_view) do
+      quote do
+        use Phoenix.LiveView, layout: {GameBoxWeb.LiveViewTest.Web, :layout}
+      end
+    end
+
+    use Phoenix.Component
+
+    def layout(assigns) do
+      ~H"""
+      <main><p id="flash"><%= Phoenix.Flash.get(@flash, :error) %></p><%= @inner_content %></main>
+      """
+    end
+  end
+
+  defmodule Overridden do
+    use Vitrine.LiveView
+
+    @impl Vitrine.LiveView
+    def plugin(_params, %{"options" => nil}, socket), do: {:error, push_navigate(socket, to: "/")}
+    def plugin(_params, %{"options" => options}, _socket), do: {:ok, options}
+
+    @impl Phoenix.LiveView
+    def render(assigns) do
+      ~H"""
+      <h1>Mine</h1>
+      <Vitrine.LiveView.plugin view={@vitrine} id="board" />
+      """
+    end
+  end
+
+  defmodule InLayout do
+    use Web, :live_view
+    use Vitrine.LiveView
+
+    @impl Vitrine.LiveView
+    def plugin(_params, %{"options" => options}, socket) do
+      {:ok, [assigns: %{"mounted" => connected?(socket)}] ++ options}
+    end
+  end
+
+  defmodule Two do
+    use Phoenix.LiveView
+
+    def mount(_params, %{"plugins" => [a, b]}, socket) do
+      {:ok,
+       socket
+       |> Vitrine.LiveView.attach(:a, plugin: a)
+       |> Vitrine.LiveView.attach(:b, plugin: b, namespace: "a")}
+    end
+
+    def render(assigns), do: ~H"<Vitrine.LiveView.plugin view={@a} />"
   end
 
   defp open!(options, page \\ Page) do
@@ -114,6 +173,50 @@ defmodule GameBoxWeb.LiveViewTest do
       assert html =~ "ann sees"
       view |> element("button") |> render_click()
       eventually(fn -> render(view) =~ ~r/<b[^>]*>1</ end)
+    end
+
+    test "that is a whole page says that there is nothing to show yet, or that it failed" do
+      {view, html} = open!([plugin: {:global, "nobody is called that"}], Whole)
+      assert html =~ "Loading …"
+      assert has_element?(view, "#vitrine[data-status=pending]", "Loading …")
+
+      broken = plugin!(fn _ -> raise "broken" end)
+      element = [failed: "Out of <order>", class: "board", id: "own"]
+      {view, _html} = open!([plugin: broken, element: element], Whole)
+      eventually(fn -> has_element?(view, "#own.vitrine.board", "Out of <order>") end)
+      # There is no layout that would show it.
+      assert has_element?(view, ".vitrine-messages button", "That did not work.")
+      view |> element(".vitrine-messages button") |> render_click()
+      refute has_element?(view, ".vitrine-messages button")
+    end
+
+    test "that is a whole page has LiveView's imports, alone and in a layout of the application's" do
+      plugin = counter!()
+      {view, html} = open!([plugin: plugin], Overridden)
+      assert html =~ "<h1>Mine</h1>"
+      view |> element("#board button") |> render_click()
+      eventually(fn -> has_element?(view, "#board b", "1") end)
+
+      assert {:error, {:live_redirect, %{to: "/"}}} =
+               live_isolated(build_conn(), Overridden, session: %{"options" => nil})
+
+      refuses =
+        plugin!(fn _ -> ~s|<button phx-click="go">Go</button>| end, fn _ -> {:error, "no"} end)
+
+      {view, html} = open!([plugin: refuses], InLayout)
+      assert html =~ "<main>"
+      view |> element("#vitrine button") |> render_click()
+      eventually(fn -> has_element?(view, "#flash", "no") end)
+      refute has_element?(view, ".vitrine-messages button")
+    end
+
+    test "cannot have the namespace of another plugin of the page" do
+      assert_raise ArgumentError,
+                   ~r/the option :namespace of :b to be another one than that of :a/,
+                   fn ->
+                     session = %{"plugins" => [counter!(), counter!()]}
+                     live_isolated(build_conn(), Two, session: session)
+                   end
     end
 
     test "shows a text while there is nothing else, escaped, and then what comes" do
@@ -207,6 +310,59 @@ defmodule GameBoxWeb.LiveViewTest do
       view |> element("#board button") |> render_click()
       eventually(fn -> view |> element("#flash") |> render() =~ "not &lt;b&gt;now" end)
       assert has_element?(view, "#board button")
+    end
+
+    test "that is a refusal goes away with the next event, with an answer, and by itself" do
+      plugin =
+        plugin!(fn _ -> ~s|<button phx-click="go" phx-value-x="1">Go</button>| end, fn
+          %{"value" => %{"x" => "refuse" <> n}} -> {:error, "no " <> n}
+          _event -> %{}
+        end)
+
+      {view, _} = open!(plugin: plugin, fade_after: 60_000)
+      go = &(view |> element("#board button") |> render_click(%{"x" => &1}))
+      shown? = fn text -> view |> element("#flash") |> render() =~ ">#{text}<" end
+
+      go.("refuse 1")
+      eventually(fn -> shown?.("no  1") end)
+      go.("refuse 2")
+      eventually(fn -> shown?.("no  2") end)
+      go.("well")
+      eventually(fn -> shown?.("") end)
+
+      # What the host put there is the host's.
+      go.("refuse 3")
+      eventually(fn -> shown?.("no  3") end)
+      render_click(view, "own flash")
+      go.("well")
+      assert_receive {:answer, _}
+      assert_receive {:answer, _}
+      assert shown?.("of the host")
+
+      {view, _} = open!(plugin: plugin, fade_after: 50)
+      view |> element("#board button") |> render_click(%{"x" => "refuse 4"})
+      eventually(fn -> view |> element("#flash") |> render() =~ "no  4" end)
+      eventually(fn -> view |> element("#flash") |> render() =~ "></p>" end)
+    end
+
+    test "is a warning in the log that says in which view, unless it is a refusal" do
+      plugin =
+        plugin!(fn _ -> ~s|<button phx-click="go">Go</button>| end, fn
+          %{"value" => %{"x" => "break"}} -> raise "broken"
+          _event -> {:error, "not now"}
+        end)
+
+      log =
+        ExUnit.CaptureLog.capture_log(fn ->
+          {view, _} = open!(plugin: plugin)
+          view |> element("#board button") |> render_click(%{"x" => "refuse"})
+          eventually(fn -> view |> element("#flash") |> render() =~ "not now" end)
+          view |> element("#board button") |> render_click(%{"x" => "break"})
+          eventually(fn -> view |> element("#flash") |> render() =~ "That did not work." end)
+        end)
+
+      refute log =~ "not now"
+      assert log =~ ~s([warning] GameBoxWeb.LiveViewTest.Page, "board": )
     end
 
     test "of a render keeps what was shown, until one works" do

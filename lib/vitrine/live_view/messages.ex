@@ -1,0 +1,79 @@
+defmodule Vitrine.LiveView.Messages do
+  @moduledoc false
+  # What people who look on are told of an error: a flash message that Vitrine put itself, and takes away itself,
+  # with the viewer's next event, the next answer, or after some time. Those of the host are never touched.
+
+  @compile {:no_warn_undefined, [Phoenix.HTML, Phoenix.LiveView]}
+
+  alias Vitrine.Error
+  alias Vitrine.LiveView.Session
+
+  @key :vitrine_messages
+
+  # Of a plugin's own text.
+  @longest_text 200
+
+  @doc "Puts the message of an error. A refusal goes away by itself, `hide` is called for that with a reference."
+  @spec put(struct(), Session.t(), Error.t(), (reference(), timeout() -> term())) :: struct()
+  def put(socket, %Session{name: name, options: options}, error, hide) do
+    text = text(error)
+    id = make_ref()
+
+    if error.reason == :guest_error and options.fade_after != :infinity,
+      do: hide.(id, options.fade_after)
+
+    socket
+    |> Phoenix.LiveView.put_flash(:error, text)
+    |> keep(Map.put(kept(socket), name, {id, text}))
+  end
+
+  @doc "Takes the message of this session away, if it is still there; with a reference, only if it is that one."
+  @spec clear(struct(), Session.t(), reference() | nil) :: struct()
+  def clear(socket, %Session{name: name}, id \\ nil) do
+    case kept(socket) do
+      %{^name => {own, text}} = kept when id in [nil, own] ->
+        socket = keep(socket, Map.delete(kept, name))
+        # The host, or another plugin of the page, may have put another one since.
+        if socket.assigns.flash["error"] == text,
+          do: Phoenix.LiveView.clear_flash(socket, :error),
+          else: socket
+
+      _none ->
+        socket
+    end
+  end
+
+  defp kept(socket), do: Map.get(socket.private, @key, %{})
+  defp keep(socket, kept), do: Phoenix.LiveView.put_private(socket, @key, kept)
+
+  # For people who use the page. Only what the plugin meant for them is its own text.
+  defp text(%Error{reason: :guest_error, message: message}),
+    do: String.slice(message, 0, @longest_text)
+
+  defp text(%Error{reason: :timeout}), do: "That took too long and was stopped."
+  defp text(%Error{reason: :busy}), do: "That was too much at once."
+  defp text(%Error{reason: :closed}), do: "This is not running at the moment."
+  defp text(%Error{}), do: "That did not work."
+
+  @doc """
+  The messages of a flash as buttons that take them away: those of a component, whose events go to `target`, or of a
+  view that has no layout to show them.
+  """
+  @spec to_html(map(), term()) :: iodata()
+  def to_html(flash, target \\ nil) do
+    for {kind, text} <- Enum.sort(flash), into: "" do
+      attributes = [
+        type: "button",
+        class: "vitrine-message",
+        "data-kind": kind,
+        "phx-click": "lv:clear-flash",
+        "phx-value-key": kind,
+        "phx-target": target
+      ]
+
+      {:safe, text} = Phoenix.HTML.html_escape(text)
+      {:safe, attributes} = Phoenix.HTML.attributes_escape(attributes)
+      "<button#{IO.iodata_to_binary(attributes)}>#{text}</button>"
+    end
+  end
+end
