@@ -1,16 +1,24 @@
 # What hostile plugins cost everybody else: `mix run bench/fairness.exs`.
 
 Code.require_file("support.exs", __DIR__)
+Code.require_file("empty.exs", __DIR__)
 
 defmodule Bench.Fairness do
   @spawned "spawn and reply"
   @echoed "2-byte echo of another plugin"
   @made "the same of a fresh instance, for each call"
+  @dirty "an empty dirty NIF of another library"
+  @collected "a collection of 100 MB"
+
+  # Turns of a loop that are some milliseconds of work.
+  @turns 10_000_000
 
   def run do
     Bench.environment()
     report("an idle machine", echo: true)
+    dirty()
     loops(100)
+    crowd(400)
     hostile(20)
     payloads(4, 100_000_000)
     makers(20)
@@ -53,6 +61,51 @@ defmodule Bench.Fairness do
       |> Enum.map(&(&1 - 500_000))
 
     line("how late a timeout of 500 ms is noticed", late)
+  end
+
+  # The BEAM has one queue for all that is dirty: what do others notice that stand in it?
+  defp crowd(count) do
+    plugins = for _ <- 1..count, do: new!(Bench.wat("spin"))
+    callers = for plugin <- plugins, do: forever(fn -> spin(plugin, :infinity) end)
+    Process.sleep(500)
+    title("#{count} plugins in endless loops")
+    dirty()
+    killed = for pid <- callers, do: kill(pid)
+    line("Process.exit(pid, :kill) to the process's end", killed)
+    work(count)
+  end
+
+  defp dirty do
+    line(@dirty, times(&Bench.Empty.empty_dirty/0))
+    heap = Enum.to_list(1..6_000_000)
+    line(@collected, for(_ <- 1..20, do: Bench.elapsed(&:erlang.garbage_collect/0)))
+    6_000_000 = length(heap)
+  end
+
+  # What the turns cost that they take: so much work one after the other, and at once.
+  defp work(count) do
+    text =
+      "(module (func (export \"count\") (local $i i32) (loop $again " <>
+        "(local.set $i (i32.add (local.get $i) (i32.const 1))) " <>
+        "(br_if $again (i32.lt_u (local.get $i) (i32.const #{@turns}))))))"
+
+    plugins = for _ <- 1..count, do: new!(text)
+    count = fn plugin -> {:ok, ""} = Vitrine.call(plugin, "count", "", timeout: :infinity) end
+    Enum.each(plugins, count)
+    lanes = :erlang.system_info(:dirty_cpu_schedulers_online)
+
+    few =
+      Bench.elapsed(fn ->
+        parallel(Enum.chunk_every(plugins, ceil(length(plugins) / lanes)), &Enum.each(&1, count))
+      end)
+
+    many = Bench.elapsed(fn -> parallel(plugins, count) end)
+    line("all of their work, in as many processes as schedulers", [few])
+    line("the same in a process for each", [many])
+  end
+
+  defp parallel(items, work) do
+    items |> Enum.map(&Task.async(fn -> work.(&1) end)) |> Task.await_many(600_000)
   end
 
   defp hostile(count) do
