@@ -34,7 +34,19 @@ defmodule Vitrine do
   and `run/4`. For plugins in tests of applications see `Vitrine.Test`.
   """
 
-  alias Vitrine.{Argument, Call, Codec, Compiled, Error, Inspection, Loader, Native, Options}
+  alias Vitrine.{
+    Argument,
+    Call,
+    Codec,
+    Compiled,
+    Deadline,
+    Error,
+    Inspection,
+    Loader,
+    Native,
+    Options
+  }
+
   alias Vitrine.{Plugin, Pool, Server, Source, Trace}
 
   @typedoc """
@@ -257,10 +269,12 @@ defmodule Vitrine do
     do: compiled |> run(function, input, options) |> value!()
 
   defp run_raw(compiled, function, input, options) do
-    {context, timeout, trace} = call_options!(options, compiled.settings.timeout)
+    {context, {timeout, whose}, trace} = call_options!(options, compiled.settings)
 
     Trace.call(trace, function, input, fn ->
-      run_fresh(compiled, function, input, timeout, context, trace)
+      compiled
+      |> run_fresh(function, input, timeout, context, trace)
+      |> Deadline.told(timeout, whose)
     end)
   end
 
@@ -360,11 +374,11 @@ defmodule Vitrine do
   def call(callable, function, input \\ "", options \\ [])
 
   def call(%Plugin{} = plugin, function, input, []) when is_binary(function) do
-    Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout)
+    Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout, plugin.timeout_from)
   end
 
   def call(%Plugin{} = plugin, function, input, timeout: timeout) when is_binary(function) do
-    Call.run({plugin, function, nil}, Options.input!(input), Options.timeout!(timeout))
+    Call.run({plugin, function, nil}, Options.input!(input), Options.timeout!(timeout), :call)
   end
 
   def call(process, function, input, []) when is_pid(process) and is_binary(function),
@@ -374,9 +388,9 @@ defmodule Vitrine do
     do: encoded(Argument.callable!(callable), function, input, options, &call_raw/4)
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
-    {context, timeout, trace} = call_options!(options, plugin.timeout)
+    {context, {timeout, whose}, trace} = call_options!(options, plugin)
     frame = {%{plugin | trace: trace}, function, context}
-    Trace.call(trace, function, input, fn -> Call.run(frame, input, timeout) end)
+    Trace.call(trace, function, input, fn -> Call.run(frame, input, timeout, whose) end)
   end
 
   defp call_raw(server, function, input, options) do
@@ -386,9 +400,9 @@ defmodule Vitrine do
     end
   end
 
-  defp call_options!(options, timeout) do
+  defp call_options!(options, plugin) do
     options = Options.call!(options)
-    {options[:context], options[:timeout] || timeout, Trace.begin!(options[:trace])}
+    {options[:context], Deadline.of(options[:timeout], plugin), Trace.begin!(options[:trace])}
   end
 
   # Encodes and decodes in the process that calls, also when a server runs the call.

@@ -4,7 +4,7 @@ defmodule Vitrine.Call do
   # code and says what the call needs next; between slices the process is plain Elixir, so it can
   # be killed, traced and timed out, and host functions are ordinary function calls.
 
-  alias Vitrine.{Error, HostFunction, Log, Native, Permit, Plugin, Telemetry, Trace}
+  alias Vitrine.{Deadline, Error, HostFunction, Log, Native, Permit, Plugin, Telemetry, Trace}
   alias Vitrine.HTTP.Exchange
 
   # Bytes that are too many to be copied on a normal scheduler, as in the core.
@@ -16,19 +16,23 @@ defmodule Vitrine.Call do
   @type frame :: {Plugin.t(), function :: String.t() | nil, context :: term()}
 
   @doc "Calls a plugin's function to its end."
-  @spec run(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
-  def run({plugin, function, _} = frame, input, timeout) do
+  @spec run(frame(), binary(), timeout(), Deadline.whose()) ::
+          {:ok, binary()} | {:error, Error.t()}
+  def run({plugin, function, _} = frame, input, timeout, whose) do
     case Telemetry.handler() do
       false ->
-        drive(frame, input, timeout)
+        frame |> drive(input, timeout) |> Deadline.told(timeout, whose)
 
       handler ->
         metadata = %{plugin: plugin.name, function: function, server: nil}
-        Telemetry.call(handler, metadata, fn -> drive(frame, input, timeout) end)
+
+        Telemetry.call(handler, metadata, fn ->
+          frame |> drive(input, timeout) |> Deadline.told(timeout, whose)
+        end)
     end
   end
 
-  @doc "The same, without the events of a call."
+  @doc "The same, without the events of a call, and without a word in errors of how much time was allowed."
   @spec drive(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
   def drive({plugin, _, _} = frame, input, timeout) do
     frame |> start(input, timeout, Log.level(plugin)) |> continue(frame)
@@ -100,7 +104,8 @@ defmodule Vitrine.Call do
   def continue({:ok, _output} = done, _frame, _failure), do: done
 
   def continue({:error, details}, {plugin, function, _}, failure) do
-    {:error, Error.from_native(details, [plugin: plugin.name, function: function] ++ failure)}
+    known = [plugin: plugin.name, function: function, host_functions: plugin.host_functions]
+    {:error, Error.from_native(details, known ++ failure)}
   end
 
   def continue({:output, call}, frame, failure) do

@@ -10,7 +10,8 @@ defmodule Vitrine.Error do
     * `:trap` - the guest trapped, or used the host's functions against their rules. `trap` has
       the kind of trap, `backtrace` where it was
     * `:exit` - the guest ended itself with the exit code in `code`
-    * `:timeout` - the call ran past its deadline
+    * `:timeout` - the call ran past its deadline. The message says in what the time went, how much there was, and which
+      option that is
     * `:cancelled` - `Vitrine.cancel/1` or `Vitrine.close/1` stopped the call
     * `:out_of_memory` - the plugin needs more memory than its limit
     * `:fuel` - the plugin used up its fuel, see the option `:fuel` of `Vitrine.new/2`
@@ -112,7 +113,7 @@ defmodule Vitrine.Error do
           stacktrace: Exception.stacktrace()
         }
 
-  alias Vitrine.Printable
+  alias Vitrine.{Deadline, Printable}
 
   # Before each line of an exception's message but the first.
   @margin "\n    | "
@@ -219,6 +220,8 @@ defmodule Vitrine.Error do
   # From what the NIF gives, and what is known beside. That may be another reason for the failure
   # of a host function, but not for what ended the call before the failure could.
   def from_native({reason, message, code, trap, backtrace}, context \\ []) do
+    {functions, context} = Keyword.pop(context, :host_functions, {})
+
     context =
       if reason == :host_function,
         do: context,
@@ -230,8 +233,18 @@ defmodule Vitrine.Error do
       end
 
     struct!(
-      %__MODULE__{reason: reason, message: message, code: code, trap: trap, backtrace: frames},
+      %__MODULE__{
+        reason: reason,
+        message: text(message, functions),
+        code: code,
+        trap: trap,
+        backtrace: frames
+      },
       context
     )
   end
+
+  # Of a call that ran out of time.
+  defp text({message, spent}, functions), do: Deadline.message(message, spent, functions)
+  defp text(message, _functions), do: message
 end

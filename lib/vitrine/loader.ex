@@ -8,6 +8,7 @@ defmodule Vitrine.Loader do
     Call,
     Compiled,
     Contract,
+    Deadline,
     Error,
     HostFunction,
     Interface,
@@ -82,8 +83,11 @@ defmodule Vitrine.Loader do
   @doc "A plugin with its instance."
   @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
-    with {:ok, compiled} <- compile(source, options),
-         do: instantiate(compiled, compiled.settings.timeout)
+    with {:ok, %{settings: settings} = compiled} <- compile(source, options) do
+      compiled
+      |> instantiate(settings.timeout)
+      |> Deadline.told(settings.timeout, settings.timeout_from)
+    end
   end
 
   @doc "A plugin with its instance, which is made within this time."
@@ -107,6 +111,7 @@ defmodule Vitrine.Loader do
          ref: ref,
          host_functions: List.to_tuple(settings.host_functions),
          timeout: settings.timeout,
+         timeout_from: settings.timeout_from,
          scheduler: settings.scheduler,
          http: settings.http,
          logs?: compiled.interface.logs?,

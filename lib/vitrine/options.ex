@@ -4,7 +4,19 @@ defmodule Vitrine.Options do
 
   import Vitrine.Argument, only: [text?: 1]
 
-  alias Vitrine.{Argument, Ceiling, Contract, HostFunction, Keys, Log, Nearest, Snapshot, Wasi}
+  alias Vitrine.{
+    Argument,
+    Ceiling,
+    Contract,
+    Deadline,
+    HostFunction,
+    Keys,
+    Log,
+    Nearest,
+    Snapshot,
+    Wasi
+  }
+
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Manifest.{Check, Fault}
@@ -64,6 +76,8 @@ defmodule Vitrine.Options do
   """
   @spec plugin!(keyword(), Vitrine.Manifest.t()) :: map()
   def plugin!(options, manifest) do
+    timeout_from = Deadline.whose(options, manifest)
+
     options =
       options
       |> Keys.validate!(
@@ -124,6 +138,7 @@ defmodule Vitrine.Options do
         http: http(options, manifest, memory),
         wasi: wasi,
         print_levels: print_levels,
+        timeout_from: timeout_from,
         fuel: fuel!(options.fuel, options.init_fuel),
         coredump: coredump!(options.coredump),
         compile: %{

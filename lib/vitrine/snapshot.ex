@@ -3,7 +3,7 @@ defmodule Vitrine.Snapshot do
   # The option `:snapshot`: a plugin is initialised once, in a call like any other, and its memory and
   # globals become the module that instances are made of.
 
-  alias Vitrine.{Call, Compiled, Error, Loader, Native, Source, Telemetry}
+  alias Vitrine.{Call, Compiled, Deadline, Error, Loader, Native, Source, Telemetry}
 
   @typedoc "Whether there is to be one, or the function that it is taken after."
   @type wish :: boolean() | String.t()
@@ -62,12 +62,15 @@ defmodule Vitrine.Snapshot do
   end
 
   defp initialise(plugin, true, settings),
-    do: Call.initialise({plugin, nil, settings.context}, plugin.timeout)
+    do: {plugin, nil, settings.context} |> Call.initialise(plugin.timeout) |> told(plugin)
 
   # The first call makes the instance, too, within the same time.
-  defp initialise(plugin, function, settings),
-    do:
-      Call.drive({%{plugin | scheduler: :dirty}, function, settings.context}, "", plugin.timeout)
+  defp initialise(plugin, function, settings) do
+    frame = {%{plugin | scheduler: :dirty}, function, settings.context}
+    frame |> Call.drive("", plugin.timeout) |> told(plugin)
+  end
+
+  defp told(result, plugin), do: Deadline.told(result, plugin.timeout, plugin.timeout_from)
 
   defp native({:ok, _} = ok, _plugin), do: ok
 

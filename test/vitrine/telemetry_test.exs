@@ -118,7 +118,9 @@ defmodule Vitrine.TelemetryTest do
       plugin = new!(wasm("rust_minimal"))
       attach!()
       # A timeout that no option could be: what a bug of ours would look like.
-      assert_raise ArgumentError, fn -> Vitrine.Call.run({plugin, "echo", nil}, "", :never) end
+      assert_raise ArgumentError, fn ->
+        Vitrine.Call.run({plugin, "echo", nil}, "", :never, :call)
+      end
 
       assert [
                _,

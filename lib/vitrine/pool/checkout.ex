@@ -5,7 +5,7 @@ defmodule Vitrine.Pool.Checkout do
   #
   # The table goes with the pool: what touches it then is a :badarg.
 
-  alias Vitrine.{Call, Error, Native, Server, Telemetry, Trace}
+  alias Vitrine.{Call, Deadline, Error, Native, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Policy, Slots, Version}
 
   @typedoc "What a call is, besides its input and its timeout."
@@ -15,18 +15,33 @@ defmodule Vitrine.Pool.Checkout do
   @spec call(Slots.t(), call(), binary(), timeout() | nil) ::
           {:ok, binary()} | {:error, Error.t()}
   def call(slots, {function, context, trace}, input, timeout) do
-    with {:ok, slot, timeout} <- lease(slots, timeout),
-         {:ok, {_, _, plugin, _, _} = instance, timeout} <- ready(slots, slot, timeout) do
+    with {:ok, slot, left} <- lease(slots, timeout),
+         time = {timeout, left},
+         {:ok, {_, _, plugin, _, _} = instance, left} <-
+           slots |> ready(slot, left) |> told(slots, time) do
       plugin = if trace, do: %{plugin | trace: trace}, else: plugin
       frame = {plugin, function, context}
-      run = fn -> run(slots, slot, frame, input, timeout || plugin.timeout) end
+      run = fn -> run(slots, slot, frame, input, left || plugin.timeout) end
       result = Trace.captured(plugin, run)
       return(slots, instance, result)
-      result
+      told(result, slots, time)
     else
       {:error, error} -> {:error, %{error | function: function}}
     end
   end
+
+  # What the call asked for, and what was left of its time when it had a slot.
+  defp told({:error, %{reason: :timeout}} = result, slots, {asked, left}) do
+    {_, version} = Slots.version(slots)
+    {timeout, whose} = Deadline.of(asked, version.compiled.settings)
+    queue = if left != nil, do: {"pool", timeout - left}
+    Deadline.told(result, timeout, whose, queue)
+  catch
+    # The table went with the pool.
+    :error, :badarg -> result
+  end
+
+  defp told(result, _slots, _time), do: result
 
   # Slots are most often taken by callers that lost their scheduler in the middle of a short call.
   # To let those end is cheaper than to be handed a slot, after which everybody else has to queue, too.

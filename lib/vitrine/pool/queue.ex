@@ -11,6 +11,7 @@ defmodule Vitrine.Pool.Queue do
           from: GenServer.from(),
           monitor: reference(),
           timer: reference() | nil,
+          wait: {timeout(), Vitrine.Deadline.whose()},
           deadline: integer() | :infinity
         }
 
@@ -20,11 +21,15 @@ defmodule Vitrine.Pool.Queue do
   @spec size(t()) :: non_neg_integer()
   def size(queue), do: :gb_trees.size(queue.waiters)
 
-  @doc "Puts a caller at the end, who waits for at most `wait` and whose call ends at `deadline`."
-  @spec put(t(), GenServer.from(), timeout(), integer() | :infinity) :: {pos_integer(), t()}
-  def put(%Queue{next: id} = queue, {pid, _} = from, wait, deadline) do
-    timer = if wait != :infinity, do: Process.send_after(self(), {:expired, id}, wait)
-    waiter = %{from: from, monitor: Process.monitor(pid), timer: timer, deadline: deadline}
+  @doc """
+  Puts a caller at the end, who waits for at most so long, which is somebody's word, and whose call ends at `deadline`.
+  """
+  @spec put(t(), GenServer.from(), {timeout(), Vitrine.Deadline.whose()}, integer() | :infinity) ::
+          {pos_integer(), t()}
+  def put(%Queue{next: id} = queue, {pid, _} = from, {timeout, _} = wait, deadline) do
+    timer = if timeout != :infinity, do: Process.send_after(self(), {:expired, id}, timeout)
+    monitor = Process.monitor(pid)
+    waiter = %{from: from, monitor: monitor, timer: timer, wait: wait, deadline: deadline}
 
     {id,
      %{
@@ -33,6 +38,15 @@ defmodule Vitrine.Pool.Queue do
          waiters: :gb_trees.insert(id, waiter, queue.waiters),
          ids: Map.put(queue.ids, waiter.monitor, id)
      }}
+  end
+
+  @doc "How long one who waits may at most, and whose word that is."
+  @spec wait(t(), non_neg_integer()) :: {timeout(), Vitrine.Deadline.whose()} | nil
+  def wait(queue, id) do
+    case :gb_trees.lookup(id, queue.waiters) do
+      {:value, waiter} -> waiter.wait
+      :none -> nil
+    end
   end
 
   @doc "The one who has waited longest."

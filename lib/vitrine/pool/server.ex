@@ -6,7 +6,7 @@ defmodule Vitrine.Pool.Server do
   use GenServer
 
   alias Vitrine.Server.Client
-  alias Vitrine.{Plugin, StandIn, Status}
+  alias Vitrine.{Deadline, Plugin, StandIn, Status}
 
   alias Vitrine.Pool.{
     Account,
@@ -54,9 +54,9 @@ defmodule Vitrine.Pool.Server do
 
   @impl true
   def handle_call({:checkout, timeout}, from, %{options: options} = state) do
-    timeout = timeout || state |> current() |> Version.timeout()
+    deadline = Deadline.of(timeout, current(state).compiled.settings)
     %{queue_timeout: queue_timeout, max_queue: max_queue} = options
-    waiting = Waiting.enter(state.waiting, from, timeout, queue_timeout, max_queue)
+    waiting = Waiting.enter(state.waiting, from, deadline, queue_timeout, max_queue)
     {:noreply, %{state | waiting: waiting}}
   end
 

@@ -2,7 +2,7 @@ defmodule Vitrine.Pool.Version do
   @moduledoc false
   # What a pool makes its instances of: a compiled plugin, and the variables that each begins with.
 
-  alias Vitrine.{Compiled, Error, Loader, Options, Plugin}
+  alias Vitrine.{Compiled, Deadline, Error, Loader, Options, Plugin}
 
   @derive {Inspect, only: [:compiled]}
   @enforce_keys [:compiled, :vars]
@@ -15,11 +15,13 @@ defmodule Vitrine.Pool.Version do
   def load(source, options, vars) do
     with {:ok, compiled} <- Vitrine.compile(source, options),
          version = %__MODULE__{compiled: compiled, vars: vars},
-         {:ok, plugin} <- instantiate(version, timeout(version)) do
+         {:ok, plugin} <- version |> instantiate(timeout(version)) |> told(compiled.settings) do
       Vitrine.close(plugin)
       {:ok, version}
     end
   end
+
+  defp told(result, settings), do: Deadline.told(result, settings.timeout, settings.timeout_from)
 
   @doc "Makes an instance within that time, which is not the timeout of its calls."
   @spec instantiate(t(), timeout()) :: {:ok, Plugin.t()} | {:error, Error.t()}

@@ -7,7 +7,7 @@ defmodule Vitrine.Pool.Waiting do
   # about it is on its way: {:free, slot} of who gave it back, or the :DOWN of who had it. So nobody
   # waits for a slot that is free, or that a dead process has.
 
-  alias Vitrine.Error
+  alias Vitrine.{Deadline, Error}
   alias Vitrine.Pool.{Queue, Slots}
 
   @enforce_keys [:slots]
@@ -22,11 +22,19 @@ defmodule Vitrine.Pool.Waiting do
         }
 
   @doc "Lets a caller wait, unless it can have a slot at once or need not hope."
-  @spec enter(t(), GenServer.from(), timeout(), timeout(), non_neg_integer() | :infinity) :: t()
-  def enter(waiting, from, timeout, queue_timeout, max_queue) do
+  @spec enter(
+          t(),
+          GenServer.from(),
+          {timeout(), Deadline.whose()},
+          queue_timeout :: timeout(),
+          non_neg_integer() | :infinity
+        ) :: t()
+  def enter(waiting, from, {timeout, _} = time, queue_timeout, max_queue) do
     deadline = if timeout == :infinity, do: :infinity, else: Slots.now() + timeout
     first? = Queue.size(waiting.queue) == 0
-    {id, queue} = Queue.put(waiting.queue, from, min(timeout, queue_timeout), deadline)
+    # Every number is less than :infinity.
+    wait = min(time, {queue_timeout, :queue})
+    {id, queue} = Queue.put(waiting.queue, from, wait, deadline)
     waiting = counted(%{waiting | queue: queue})
     # If others wait, all slots are watched already.
     waiting = if first?, do: offer_all(waiting), else: waiting
@@ -70,7 +78,14 @@ defmodule Vitrine.Pool.Waiting do
 
   @doc "The time of one who waits has passed."
   def expired(waiting, id) do
-    refuse(waiting, id, :timeout, "no instance of the pool was free in time")
+    case Queue.wait(waiting.queue, id) do
+      {timeout, whose} ->
+        message = "no instance of the pool was free in time; #{Deadline.allowed(timeout, whose)}"
+        refuse(waiting, id, :timeout, message)
+
+      nil ->
+        waiting
+    end
   end
 
   @doc "A slot was given back."

@@ -2,7 +2,7 @@ defmodule Vitrine.Server.Client do
   @moduledoc false
   # What runs in the processes that use a server.
 
-  alias Vitrine.{Error, Options, Telemetry, Trace}
+  alias Vitrine.{Deadline, Error, Options, Telemetry, Trace}
   alias Vitrine.Server.Lease
 
   # How much later than a call's deadline a server may answer, in milliseconds: it keeps the deadline
@@ -34,12 +34,15 @@ defmodule Vitrine.Server.Client do
   defp request(server, {:call, id, function, _, timeout, _, _} = request) do
     case exchange(server, request, patience(timeout)) do
       {:lease, tag, frame, work, saves?} ->
-        Lease.work(server, tag, frame, work, saves?)
+        began = System.monotonic_time(:millisecond)
+        server |> Lease.work(tag, frame, work, saves?) |> told(timeout, frame, began)
 
       :late ->
         # It may be served yet, or be handed over at this moment.
         GenServer.cast(server, {:abandon, id})
-        {:error, %{late(server, timeout) | function: function}}
+        error = late(server, timeout)
+        message = "#{error.message} (timeout: #{timeout} of the call)"
+        {:error, %{error | message: message, function: function}}
 
       {:error, %{reason: :closed, function: nil} = error} ->
         {:error, %{error | function: function}}
@@ -48,6 +51,15 @@ defmodule Vitrine.Server.Client do
         result
     end
   end
+
+  # Before it was the server that had it.
+  defp told({:error, %{reason: :timeout}} = result, timeout, {plugin, _, _}, began) do
+    {allowed, whose} = Deadline.of(timeout, plugin)
+    waited = allowed - (System.monotonic_time(:millisecond) - began)
+    Deadline.told(result, allowed, whose, {"server", waited})
+  end
+
+  defp told(result, _timeout, _frame, _began), do: result
 
   # The plugin's own timeout only the server knows.
   defp patience(nil), do: :infinity

@@ -32,11 +32,11 @@ defmodule Vitrine.Server.Lease do
   end
 
   @doc "Has a process of this node make the call, for a client on another."
-  def stand_in(frame, input, timeout, {id, {client, _} = from}, saves?) do
+  def stand_in(work, {id, {client, _} = from}, saves?) do
     {server, tag} = {self(), make_ref()}
 
     {runner, watcher} =
-      StandIn.start(from, fn -> Call.drive(frame, input, timeout) end, fn result ->
+      StandIn.start(from, work, fn result ->
         GenServer.cast(server, {:release, tag, failure(result)})
         if saves?, do: saved(server)
       end)

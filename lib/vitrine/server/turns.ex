@@ -2,7 +2,7 @@ defmodule Vitrine.Server.Turns do
   @moduledoc false
   # Whose turn it is: serves calls one after the other, and hands over what is not over at once.
 
-  alias Vitrine.{Call, Error, Log, Plugin, Telemetry}
+  alias Vitrine.{Call, Deadline, Error, Log, Plugin, Telemetry}
   alias Vitrine.Server.{Lease, Queue, State, Upgrade, Vars}
 
   # How often to look whether a dead caller's last slice has ended, in milliseconds.
@@ -89,8 +89,11 @@ defmodule Vitrine.Server.Turns do
     {call, queue} = Queue.expire(state.queue, id)
 
     with {request, from} <- call do
+      {:call, _, _, _, asked, _, _} = request
+      {timeout, whose} = Deadline.of(asked, state.plugin)
       message = "the call waited for the server until its deadline"
-      GenServer.reply(from, {:error, error(state, request, :timeout, message)})
+      error = error(state, request, :timeout, message)
+      GenServer.reply(from, Deadline.told({:error, error}, timeout, whose))
     end
 
     %{state | queue: queue}
@@ -118,17 +121,24 @@ defmodule Vitrine.Server.Turns do
     %{state | saved_vars: Vars.save(state.options.vars, state.plugin, state.saved_vars)}
   end
 
-  defp serve(state, {:call, id, function, input, _, context, trace}, {client, _} = from, timeout) do
+  defp serve(
+         state,
+         {:call, id, function, input, asked, context, trace},
+         {client, _} = from,
+         timeout
+       ) do
     frame = {%{state.plugin | trace: trace}, function, context}
+    told = &told(&1, Deadline.of(asked, state.plugin), timeout)
 
     cond do
       node(client) != node() ->
         frame = {state.plugin, function, context}
-        %{state | lease: Lease.stand_in(frame, input, timeout, {id, from}, saves?(state))}
+        work = fn -> frame |> Call.drive(input, timeout) |> told.() end
+        %{state | lease: Lease.stand_in(work, {id, from}, saves?(state))}
 
       Call.short_start?(state.plugin, input) ->
         step = Call.start(frame, input, timeout, Log.level(elem(frame, 0)))
-        first_slice(state, step, frame, {id, from})
+        first_slice(state, step, frame, {id, from}, told)
 
       true ->
         %{state | lease: Lease.grant(frame, {:start, input, timeout}, {id, from}, saves?(state))}
@@ -136,26 +146,31 @@ defmodule Vitrine.Server.Turns do
   end
 
   # Who has an answer may count on what it changed: that is saved before.
-  defp first_slice(state, {:ok, _output} = done, _frame, {_id, from}) do
+  defp first_slice(state, {:ok, _output} = done, _frame, {_id, from}, _told) do
     state = save_vars(state)
     GenServer.reply(from, done)
     state
   end
 
-  defp first_slice(state, {:error, _details} = step, frame, {_id, from}) do
-    {:error, error} = Call.continue(step, frame)
+  defp first_slice(state, {:error, _details} = step, frame, {_id, from}, told) do
+    {:error, error} = step |> Call.continue(frame) |> told.()
     state = save_vars(state)
     GenServer.reply(from, {:error, error})
     judge(state, error)
   end
 
   # It would wake this process: the caller's own next slice finds out what it waits for.
-  defp first_slice(state, {:wait, call, _, _}, frame, client),
-    do: first_slice(state, {:slice, call}, frame, client)
+  defp first_slice(state, {:wait, call, _, _}, frame, client, told),
+    do: first_slice(state, {:slice, call}, frame, client, told)
 
-  defp first_slice(state, step, frame, client) do
+  defp first_slice(state, step, frame, client, _told) do
     %{state | lease: Lease.grant(frame, step, client, saves?(state), elem(step, 1))}
   end
+
+  defp told(result, {:infinity, _whose}, _left), do: result
+
+  defp told(result, {timeout, whose}, left),
+    do: Deadline.told(result, timeout, whose, {"server", timeout - left})
 
   defp saves?(state), do: Vars.saves?(state.options.vars)
 

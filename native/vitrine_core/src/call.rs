@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::control::{Reply, Request};
-use crate::error::{Error, Stop};
+use crate::error::{Error, Reason, Stop};
 use crate::instance::{Instance, instantiate};
 use crate::making;
 use crate::overruns::Overruns;
@@ -17,6 +17,7 @@ use crate::plugin::{OnTrap, Plugin, Shared};
 use crate::reaper;
 use crate::run_queue;
 use crate::slice::{NORMAL_BUDGET, Slice};
+use crate::spent::{Awaited, Spent};
 use crate::ticker::ticker;
 use crate::trim;
 use crate::wake::Notify;
@@ -65,14 +66,14 @@ pub struct Call {
     running: Option<Running>,
     /// Whether it makes an instance: then what its slices take is worth a look at the clock.
     fresh: bool,
-    waiting: bool,
-    /// The time of the start, until the first slice.
-    begun: Option<u64>,
-    /// The time since when it is parked on a request.
-    parked: Option<u64>,
+    /// The time of the start, and whether that is what the clock shows at the first slice.
+    started: u64,
+    begins: bool,
+    /// What it waits for, and since when.
+    awaits: Option<(Awaited, u64)>,
+    spent: Spent,
     normal_used: Duration,
-    /// How long it ran in all, and whether it kept a normal scheduler for too long.
-    ran: Duration,
+    /// Whether it kept a normal scheduler for too long.
     overran: bool,
     slice: Duration,
 }
@@ -89,11 +90,11 @@ impl Call {
             fresh,
             running: Some(running),
             plugin,
-            begun: Some(begun),
-            parked: None,
-            waiting: false,
+            started: begun,
+            begins: true,
+            awaits: None,
+            spent: Spent::default(),
             normal_used: Duration::ZERO,
-            ran: Duration::ZERO,
             overran: false,
             slice: Duration::ZERO,
         }
@@ -105,18 +106,24 @@ impl Call {
         if let Some(reply) = reply {
             control.answer(reply);
         }
-        let begin = self.begun.take().unwrap_or_else(clock::now);
-        if let Some(parked) = self.parked.take() {
-            let counters = &self.plugin.shared.counters;
-            counters.in_host(begin.saturating_sub(parked));
-        }
+        let begin = if std::mem::take(&mut self.begins) {
+            self.started
+        } else {
+            clock::now()
+        };
         self.slice = Duration::ZERO;
-        if self.waiting
-            && let Err(stop) = control.check(begin)
-        {
-            return self.abandon(stop);
+        if let Some((awaited, since)) = self.awaits.take() {
+            let took = begin.saturating_sub(since);
+            let idle = awaited == Awaited::Wasi;
+            self.spent.awaited(awaited, took);
+            if idle {
+                if let Err(stop) = control.check(begin) {
+                    return self.abandon(stop);
+                }
+            } else {
+                self.plugin.shared.counters.in_host(took);
+            }
         }
-        self.waiting = false;
         let mut over = None;
         let budget = match slice {
             Slice::Dirty => run_queue::budget(),
@@ -127,7 +134,7 @@ impl Call {
                         over = Some(stop);
                         0
                     }
-                    None => return self.slice_over(),
+                    None => return Step::SliceOver,
                 },
             },
         };
@@ -139,7 +146,7 @@ impl Call {
                 returned: false,
             }),
             Ok((polled, mut took)) => {
-                if self.fresh {
+                if self.fresh || slice == Slice::Dirty {
                     took = Duration::from_nanos(clock::now().saturating_sub(begin));
                 }
                 self.account(slice, took);
@@ -219,7 +226,7 @@ impl Call {
     /// What is left of the call's time on normal schedulers, in nanoseconds.
     fn normal_budget(&self) -> Option<u64> {
         let left = NORMAL_BUDGET.saturating_sub(self.normal_used);
-        let unmade = self.fresh && self.ran.is_zero();
+        let unmade = self.fresh && self.spent.running().is_zero();
         if unmade && !making::is_short(&self.plugin.shared) {
             return None;
         }
@@ -230,7 +237,7 @@ impl Call {
     fn poll(&mut self) -> Result<(Poll<Ended>, Duration), Error> {
         let shared = &self.plugin.shared;
         let Some(running) = self.running.as_mut() else {
-            return Err(Error::new(crate::Reason::Busy, "the call has ended"));
+            return Err(Error::new(Reason::Busy, "the call has ended"));
         };
         let ticking = ticker()?.running();
         shared.call_waker.clear();
@@ -246,7 +253,8 @@ impl Call {
         if slice == Slice::Normal {
             self.normal_used += took;
         }
-        self.ran += took;
+        let initialised = !self.fresh || self.plugin.shared.control.is_initialised();
+        self.spent.ran(took, initialised);
         self.overran |= Overruns::is_one(slice, took);
         self.plugin.shared.counters.slice(took);
     }
@@ -254,22 +262,22 @@ impl Call {
     fn pending(&mut self) -> Step {
         let shared = &self.plugin.shared;
         if let Some(request) = shared.control.take_request() {
-            self.parked = Some(clock::now());
-            if matches!(request, Request::HostFunction { .. }) {
-                shared.counters.host_call();
-            }
+            let awaited = match &request {
+                Request::HostFunction { index, .. } => {
+                    shared.counters.host_call();
+                    Awaited::HostFunction(*index)
+                }
+                Request::Http(request) => Awaited::Http(request.url.clone()),
+                Request::Log { .. } | Request::Print { .. } => Awaited::Log,
+            };
+            self.awaits = Some((awaited, clock::now()));
             return Step::Parked(request);
         }
         if shared.call_waker.woken() {
-            return self.slice_over();
+            return Step::SliceOver;
         }
-        self.waiting = true;
+        self.awaits = Some((Awaited::Wasi, clock::now()));
         Step::Waiting(self.time_left())
-    }
-
-    fn slice_over(&mut self) -> Step {
-        self.waiting = false;
-        Step::SliceOver
     }
 
     /// Gives up a future that waits for something that may never come.
@@ -282,15 +290,28 @@ impl Call {
         })
     }
 
+    fn spent(&mut self) -> Spent {
+        Spent {
+            total: clock::now().saturating_sub(self.started),
+            ..std::mem::take(&mut self.spent)
+        }
+    }
+
     fn reap(&self, running: Running) {
         let backlog = self.plugin.main().backlog.clone();
         reaper::reap(running, Some(backlog));
     }
 
-    fn finish(&mut self, ended: Ended) -> Step {
-        self.plugin.shared.overruns.note(self.overran, self.ran);
-        if let Err(error) = &ended.result {
+    fn finish(&mut self, mut ended: Ended) -> Step {
+        self.plugin
+            .shared
+            .overruns
+            .note(self.overran, self.spent.running());
+        if let Err(error) = &mut ended.result {
             self.plugin.shared.counters.error(error.reason);
+            if error.reason == Reason::Timeout {
+                error.spent = Some(Box::new(self.spent()));
+            }
         }
         if let Some(running) = self.running.take()
             && ended.instance.is_none()
@@ -317,12 +338,14 @@ impl Drop for Call {
 
 /// Makes an instance, and calls it if that is wanted.
 async fn prepare(shared: Arc<Shared>, work: Work) -> Ended {
+    shared.control.set_initialised(false);
     let (instance, wanted) = match work {
         Work::Ready { instance, export } => (Ok(instance), Some(export)),
         Work::Initialise(Some(instance)) => (Ok(instance), None),
         Work::Initialise(None) => (instantiate(shared.clone()).await, None),
         Work::Fresh { input, export } => (fresh(&shared, &input).await, Some(export)),
     };
+    shared.control.set_initialised(instance.is_ok());
     match (instance, wanted) {
         (Ok(instance), Some(export)) => call(instance, export).await,
         (Ok(instance), None) => Ended {

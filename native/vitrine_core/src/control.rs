@@ -84,6 +84,8 @@ pub(crate) struct Control {
     slice_end: AtomicU64,
     /// Whether the slice that runs may take long over one copy.
     dirty: AtomicBool,
+    /// Whether the call has an instance that is initialised.
+    initialised: AtomicBool,
     log_level: AtomicI32,
     mailbox: Mutex<Mailbox>,
 }
@@ -96,6 +98,7 @@ impl Control {
             slice_begin: AtomicU64::new(0),
             slice_end: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
+            initialised: AtomicBool::new(false),
             log_level: AtomicI32::new(LOG_OFF),
             mailbox: Mutex::default(),
         }
@@ -104,6 +107,14 @@ impl Control {
     pub(crate) fn begin_call(&self, deadline: u64, log_level: i32) {
         self.deadline.store(deadline, Relaxed);
         self.log_level.store(log_level, Relaxed);
+    }
+
+    pub(crate) fn set_initialised(&self, initialised: bool) {
+        self.initialised.store(initialised, Relaxed);
+    }
+
+    pub(crate) fn is_initialised(&self) -> bool {
+        self.initialised.load(Relaxed)
     }
 
     pub(crate) fn forget_request(&self) {

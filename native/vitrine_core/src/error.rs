@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::spent::Spent;
+
 /// Why something failed; the BEAM side shows each as an atom of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -95,6 +97,8 @@ pub struct Error {
     pub trap: Option<String>,
     /// Where the guest was.
     pub backtrace: Vec<Frame>,
+    /// Where the time went of a call that ran out of it.
+    pub spent: Option<Box<Spent>>,
 }
 
 impl Error {
@@ -106,6 +110,7 @@ impl Error {
             code: None,
             trap: None,
             backtrace: Vec::new(),
+            spent: None,
         }
     }
 }

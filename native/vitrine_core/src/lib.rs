@@ -62,6 +62,7 @@ mod reusable;
 mod run_queue;
 mod slice;
 mod snapshot;
+mod spent;
 #[cfg(target_os = "linux")]
 mod stacks;
 mod state;
@@ -99,6 +100,7 @@ pub use reaper::Reaped;
 pub use run_queue::{Counts, Permit, permits};
 pub use slice::Slice;
 pub use snapshot::Stage;
+pub use spent::{Awaited, Spent};
 pub use stats::Stats;
 pub use value::{Value, ValueType};
 pub use wake::Notify;

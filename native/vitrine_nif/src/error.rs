@@ -1,7 +1,8 @@
-//! Errors as terms: `{:error, {reason, message, code, trap, backtrace}}`.
+//! Errors as terms: `{:error, {reason, message, code, trap, backtrace}}`, where the message of a call that ran out of time
+//! is `{message, spent}`: pairs of what the time went in and nanoseconds.
 
 use rustler::{Atom, Encoder, Env, Term};
-use vitrine_core::{Error, Reason};
+use vitrine_core::{Awaited, Error, Reason, Spent};
 
 use crate::atoms;
 
@@ -14,14 +15,38 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
             (function, frame.index, frame.offset, file, frame.line)
         })
         .collect();
+    let message = match &error.spent {
+        Some(spent) => (&error.message, times(env, spent)).encode(env),
+        None => error.message.encode(env),
+    };
     let details = (
         reason(error.reason),
-        &error.message,
+        message,
         error.code,
         &error.trap,
         backtrace,
     );
     (atoms::error(), details).encode(env)
+}
+
+fn times<'a>(env: Env<'a>, spent: &Spent) -> Vec<(Term<'a>, u64)> {
+    let own = [
+        (atoms::initialise(), spent.initialising),
+        (atoms::guest(), spent.guest),
+        (atoms::others(), spent.others),
+        (atoms::scheduler(), spent.queued()),
+    ];
+    let own = own.map(|(what, time)| (what.encode(env), time));
+    let awaited = spent.awaited.iter().map(|(what, time)| {
+        let what = match what {
+            Awaited::HostFunction(index) => (atoms::host_function(), index).encode(env),
+            Awaited::Http(url) => (atoms::http(), url).encode(env),
+            Awaited::Log => atoms::log().encode(env),
+            Awaited::Wasi => atoms::wait().encode(env),
+        };
+        (what, *time)
+    });
+    own.into_iter().chain(awaited).collect()
 }
 
 pub fn reason(reason: Reason) -> Atom {

@@ -86,6 +86,11 @@ mod atoms {
         key,
         other,
         __struct__,
+        // In what time went
+        initialise,
+        guest,
+        others,
+        scheduler,
         // Reasons
         guest_error,
         trap,
