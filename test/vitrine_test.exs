@@ -160,6 +160,8 @@ defmodule VitrineTest do
             {{:ok, "bytes"}, :manifest, ~s(got: {:ok, "bytes"}: match on {:ok, source} first)},
             {"(func)", :file,
              ~s|no such file or directory. WebAssembly's text begins with (module|},
+            {Base.encode64(<<0, "asm", 1, 0, 0, 0>>), :file,
+             "It is a module in base64: decode it first, with Base.decode64!/1"},
             {"https://example.com/p", :file,
              ~s|by a manifest: %{wasm: [%{url: "https://example.com/p"}]}|}
           ] do

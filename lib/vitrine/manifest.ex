@@ -50,7 +50,7 @@ defmodule Vitrine.Manifest do
   | `timeout_ms`                    | the timeout of calls that have none of their own              | 5000             |
 
   A directory of the host that begins with `ro:` can only be read: `%{"ro:/srv/data" => "/data"}`.
-  Relative paths are relative to the working directory.
+  Relative paths are relative to the working directory, those that begin with `~/` to the home directory.
 
   A host that is a name is reached where it has an address of the public internet. One that may have a private
   address is listed as `{:private, "db.internal"}`; a text says `"private:db.internal"`. Addresses are listed

@@ -134,10 +134,15 @@ defmodule Vitrine.Source do
   defp no_path("(" <> _text), do: ". WebAssembly's text begins with (module"
 
   defp no_path(path) do
-    if path =~ ~r"\Ahttps?://"i,
-      do: ". A module is downloaded by a manifest: %{wasm: [%{url: #{inspect(path)}}]}",
-      else: ""
+    case Content.find(path) do
+      {"is a module in " <> _ = predicate, advice, _} -> ". It #{predicate}: #{advice}"
+      {"is a data: URL", advice, _} -> ". It is a data: URL: #{advice}"
+      _finding -> if path =~ ~r"\Ahttps?://"i, do: downloaded(path), else: ""
+    end
   end
+
+  defp downloaded(url),
+    do: ". A module is downloaded by a manifest: %{wasm: [%{url: #{inspect(url)}}]}"
 
   defp module({{name, source}, index}, options) do
     with {:ok, bytes} <- bytes(source, index, options),

@@ -14,6 +14,10 @@ defmodule Vitrine.DownloadCacheTest do
     assert Cache.directory(nil) == "/somewhere"
     assert Cache.directory("/elsewhere") == "/elsewhere"
     assert Cache.directory(false) == nil
+    # As in other paths, and for native code below it.
+    Application.put_env(:vitrine, :cache_dir, "~/somewhere")
+    assert Cache.directory(nil) == Path.join(System.user_home!(), "somewhere")
+
     Application.put_env(:vitrine, :cache_dir, false)
     assert Cache.directory(nil) == nil
   end

@@ -143,6 +143,18 @@ defmodule Vitrine.ManifestTest do
       assert message == "the manifest is a text of another kind; a manifest is JSON or TOML"
     end
 
+    test "a file below the home directory, by the path that ~ stands for" do
+      name = "vitrine-missing-#{System.unique_integer([:positive])}.wasm"
+      path = inspect(Path.join(System.user_home!(), name))
+
+      for source <- ["~/" <> name, %{wasm: [%{path: "~/" <> name}]}] do
+        error = error!(Vitrine.new(source))
+        assert {error.reason, error.message =~ "cannot read #{path}: no such"} == {:file, true}
+      end
+
+      assert Vitrine.Source.files("~/" <> name) == [Path.join(System.user_home!(), name)]
+    end
+
     test "a file that is not there" do
       missing = fn source ->
         assert %{reason: :file, exception: %File.Error{reason: reason}} =

@@ -10,7 +10,7 @@ defmodule Vitrine.Download.Cache do
   def directory(nil), do: directory(Application.get_env(:vitrine, :cache_dir, :default))
   def directory(false), do: nil
   def directory(:default), do: default()
-  def directory(path) when is_binary(path), do: path
+  def directory(path) when is_binary(path), do: Path.expand(path)
 
   def directory(other) do
     raise ArgumentError, "expected :cache_dir to be a path or false, got: #{inspect(other)}"
