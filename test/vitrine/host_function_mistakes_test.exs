@@ -58,6 +58,34 @@ defmodule Vitrine.HostFunctionMistakesTest do
     end
   end
 
+  test "a number that a guest passes where bytes are declared is told by its place, counted from 1" do
+    told = fn place, number ->
+      "invalid handle offset for parameter #{place} of the host function extism:host/user::f: #{number}; " <>
+        "bytes are passed by handles, and a number is declared as one by Vitrine.HostFunction.new/5"
+    end
+
+    error = error!(Vitrine.call(plugin!(& &1, 42), "run"))
+    assert {error.reason, error.message} == {:trap, told.(1, 42)}
+
+    two = ~s|(module (import "extism:host/user" "f" (func $f (param i64 i64) (result i64)))
+           (func (export "run") (drop (call $f (i64.const 0) (i64.const -1)))))|
+
+    plugin = new!(two, host_functions: %{"f" => fn one, _two -> one end})
+    assert error!(Vitrine.call(plugin, "run")).message == told.(2, -1)
+
+    # As that which a codec cannot decode.
+    json = HostFunction.new("f", [:binary, :json], :binary, fn one, _two -> one end)
+    plugin = new!(String.replace(two, "-1", "0"), host_functions: [json])
+    error = error!(Vitrine.call(plugin, "run"))
+    assert error.reason == :codec
+    assert error.message =~ ~s(parameter 2 of the host function "f" cannot be decoded as :json)
+
+    # Declared as what it is, it is passed.
+    number = HostFunction.new("f", [:i64], :i64, &send(self(), &1))
+    assert Vitrine.call(plugin!(number, 42), "run") == {:ok, ""}
+    assert_received 42
+  end
+
   describe "a value that does not fit" do
     test "is told with how it would be declared" do
       returned = fn type, value ->

@@ -131,8 +131,8 @@ async fn arguments(
     for (at, (param, ty)) in params.iter().zip(&import.params).enumerate() {
         args.push(match (param, ty) {
             (Val::I64(handle), ValueType::Bytes) => {
-                let what = || format!("argument {at} of {}", import.name);
-                let block = memory::block(caller, *handle, what)?;
+                let what = || format!("parameter {} of the host function {}", at + 1, import.name);
+                let block = memory::block(caller, *handle, what).map_err(advised)?;
                 bytes += block.len();
                 import.check(bytes, shared.limits.output)?;
                 if bytes > LARGE {
@@ -150,6 +150,18 @@ async fn arguments(
         });
     }
     Ok(args)
+}
+
+/// What is no handle may be a number that is meant as one.
+fn advised(error: wasmtime::Error) -> wasmtime::Error {
+    match error.downcast() {
+        Ok(Stop::Abi(message)) => Stop::Abi(format!(
+            "{message}; bytes are passed by handles, and a number is declared as one by Vitrine.HostFunction.new/5"
+        ))
+        .into(),
+        Ok(other) => other.into(),
+        Err(error) => error,
+    }
 }
 
 fn write(caller: &mut Caller<'_, HostState>, value: Value) -> Result<Val> {
