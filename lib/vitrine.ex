@@ -330,8 +330,8 @@ defmodule Vitrine do
       iex> {found.functions, found.host_functions}
       {["run"], [{"extism:host/user", "greet"}]}
       iex> found.refused
-      ["it imports extism:host/user::greet, and there is no such host function",
-       "its memories begin with 17 pages, the limit is 16"]
+      [~S|the import "extism:host/user"."greet" is unknown; is a host function missing from host_functions?|,
+       "its memories begin with 17 pages of 64 KiB; the limit is 16 (memory: %{max_pages: 16})"]
   """
   @spec inspect_plugin(binary() | {:module, binary()}, keyword()) ::
           {:ok, map()} | {:error, Error.t()}

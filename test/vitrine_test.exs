@@ -372,10 +372,10 @@ defmodule VitrineTest do
       plugin = new!(wat("rc"))
 
       for {function, why} <- [
-            {"missing", "not found"},
-            {"takes_params", "takes parameters"},
+            {"missing", "has no function"},
+            {"takes_params", "parameter"},
             {"two_results", "2 results"},
-            {<<255, 254>>, "not found"}
+            {<<255, 254>>, "has no function"}
           ] do
         error = error!(Vitrine.call(plugin, function))
         assert error.reason == :function_not_found

@@ -167,30 +167,31 @@ defmodule Vitrine.HostFunction do
   # declared types are known to fit.
   @spec check([t()], Interface.t(), String.t()) :: :ok | {:error, Error.t()}
   def check(functions, interface, plugin) do
-    untyped = for %{types: nil} = f <- functions, into: %{}, do: {{f.namespace, f.name}, f}
-
-    faults =
-      for {import, params} <- interface.arities,
-          function = untyped[import],
-          fault = arity_fault(function, params),
-          do: fault
-
-    case faults do
+    case faults(functions, interface) do
       [] -> :ok
       [fault | _] -> {:error, %Error{reason: :link, message: fault, plugin: plugin}}
     end
   end
 
   @doc false
-  # Why a function cannot be called for an import with so many parameters, or `nil`.
-  def arity_fault(%__MODULE__{function: function, name: name}, params) do
-    unless is_function(function, params) or is_function(function, params + 1) do
-      {:arity, arity} = Function.info(function, :arity)
+  # Why functions cannot be called for the imports that they are for.
+  @spec faults([t()], Interface.t()) :: [String.t()]
+  def faults(functions, interface) do
+    untyped = for %{types: nil} = f <- functions, into: %{}, do: {{f.namespace, f.name}, f}
 
-      "the plugin imports the host function #{inspect(name)} with #{parameters(params)}: expected a function " <>
-        "of as many arguments, or one more for the context, got one of #{arity}"
+    for {import, params} <- interface.arities,
+        function = untyped[import],
+        not is_function(function.function, params),
+        not is_function(function.function, params + 1) do
+      {:arity, arity} = Function.info(function.function, :arity)
+
+      "the plugin imports the host function #{inspect(function.name)} with #{parameters(params)}; its function " <>
+        "has #{arguments(arity)}, and #{params} or #{params + 1} (with the context) would be right"
     end
   end
+
+  defp arguments(1), do: "1 argument"
+  defp arguments(count), do: "#{count} arguments"
 
   defp parameters(1), do: "1 parameter"
   defp parameters(count), do: "#{count} parameters"

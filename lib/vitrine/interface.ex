@@ -13,7 +13,7 @@ defmodule Vitrine.Interface do
   @type t :: %__MODULE__{
           functions: [String.t()],
           imports: [import()],
-          # How many parameters host functions are wanted with.
+          # How many parameters functions are wanted with.
           arities: [{import(), non_neg_integer()}],
           logs?: boolean()
         }
@@ -57,7 +57,7 @@ defmodule Vitrine.Interface do
     %__MODULE__{
       functions: functions,
       imports: Enum.uniq(for {import, _} <- wanted, do: import),
-      arities: for({import, n} when n != nil <- wanted, kind(import) == :host, do: {import, n}),
+      arities: for({import, n} when n != nil <- wanted, do: {import, n}),
       logs?: logs?
     }
   end
@@ -82,7 +82,7 @@ defmodule Vitrine.Interface do
   def kind({@wasi, _}), do: :wasi
   def kind(_import), do: :host
 
-  @doc "An import as messages write it."
+  @doc "An import as messages write it: its names are what the plugin's author chose."
   @spec show(import()) :: String.t()
-  def show({namespace, name}), do: "#{Printable.name(namespace)}::#{Printable.name(name)}"
+  def show({namespace, name}), do: "#{Printable.quoted(namespace)}.#{Printable.quoted(name)}"
 end

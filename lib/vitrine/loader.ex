@@ -33,13 +33,11 @@ defmodule Vitrine.Loader do
       name = settings.name || name
 
       with :ok <- Snapshot.check(settings.snapshot, modules, name),
+           {:ok, interface} <- plan(modules, main, manifest.host_functions, settings, name),
            {:ok, modules} <- compile_modules(modules, main, settings, name),
            hash = modules |> Enum.at(main) |> elem(1) |> Native.compiled_hash(),
            name = name || String.slice(hash, 0, 12),
-           interface = interface(modules, main, manifest.host_functions),
-           :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
-           {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name),
-           :ok <- HostFunction.check(settings.host_functions, interface, name) do
+           {:ok, ref} <- native(Native.link(modules, main, Options.link_terms(settings)), name) do
         snapshot(%Compiled{
           name: name,
           hash: hash,
@@ -59,6 +57,33 @@ defmodule Vitrine.Loader do
     with {:error, error} <- Source.load(source, options),
          do: {:error, %{error | plugin: name || error.plugin}}
   end
+
+  # What the modules declare, checked: what cannot be linked is not compiled.
+  defp plan(modules, main, own, settings, name) do
+    terms = Options.link_terms(settings)
+    asked = Native.await(&Native.plan_modules(modules, main, terms, &1))
+
+    with {:ok, {interfaces, logs?, faults}} <- native(asked, name),
+         own = Enum.map(own, &{&1.namespace, &1.name}),
+         named = Enum.zip_with(modules, interfaces, fn {name, _}, found -> {name, found} end),
+         interface = Interface.new(named, main, own, logs?),
+         :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
+         :ok <- faultless(faults, settings, name),
+         :ok <- HostFunction.check(settings.host_functions, interface, name),
+         do: {:ok, interface}
+  end
+
+  # The error is of the first one's reason, and tells all that are of it.
+  defp faultless([], _settings, _name), do: :ok
+
+  defp faultless([{reason, _} | _] = faults, settings, name) do
+    [first | more] = for {^reason, message} <- faults, do: message
+    message = Enum.join([first | Enum.map(more, &sentence/1)], ". ")
+    function = if reason == :function_not_found, do: settings.snapshot
+    {:error, %Error{reason: reason, message: message, plugin: name, function: function}}
+  end
+
+  defp sentence(<<first::utf8, rest::binary>>), do: String.upcase(<<first::utf8>>) <> rest
 
   # The same plugin, but for what it begins with.
   defp snapshot(%Compiled{settings: %{snapshot: false}} = compiled), do: {:ok, compiled}
@@ -166,12 +191,6 @@ defmodule Vitrine.Loader do
 
   defp in_module({:error, details}, name, _modules) do
     {:error, put_elem(details, 1, "module #{Printable.quoted(name)}: #{elem(details, 1)}")}
-  end
-
-  defp interface(modules, main, own) do
-    logs? = Enum.any?(modules, fn {_, module} -> Native.compiled_logs(module) end)
-    interfaces = for {name, module} <- modules, do: {name, Native.compiled_interface(module)}
-    Interface.new(interfaces, main, Enum.map(own, &{&1.namespace, &1.name}), logs?)
   end
 
   defp native({:ok, _} = ok, _name), do: ok

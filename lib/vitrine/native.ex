@@ -15,10 +15,9 @@ defmodule Vitrine.Native do
   # Compiling and parsing: the answer is a message, see await/1.
   def compile(_bytes, _options, _id), do: error()
   def compiled_hash(_compiled), do: error()
-  def compiled_logs(_compiled), do: error()
-  def compiled_interface(_compiled), do: error()
   def cache_fault(_cache), do: error()
-  def inspect_module(_bytes, _id), do: error()
+  def inspect_module(_bytes, _options, _id), do: error()
+  def plan_modules(_modules, _main, _options, _id), do: error()
   def decode_toml(_text, _id), do: error()
 
   # Plugins

@@ -175,7 +175,14 @@ defmodule Vitrine.Options do
   @doc "What modules are linked with, as the NIF takes it."
   def link_terms(settings) do
     functions = for f <- settings.host_functions, do: {f.namespace, f.name, types(f)}
-    %{host_functions: functions, wasi: settings.wasi != nil}
+    called = if is_binary(settings.snapshot), do: settings.snapshot
+
+    %{
+      host_functions: functions,
+      wasi: settings.wasi != nil,
+      snapshot: settings.snapshot != false,
+      called: called
+    }
   end
 
   @doc "The parameters and results of a host function's import, if they are declared."

@@ -161,14 +161,14 @@ defmodule Vitrine.Conformance.LinkingTest do
       libraries = [{"b", "link_chain_b"}, {"c", "link_chain_c"}]
       error = error!(Vitrine.new(manifest("link_chain_a", libraries)))
       assert error.reason == :link
-      assert error.message =~ "nowhere::f"
+      assert error.message =~ ~S("nowhere"."f")
       assert error.message =~ "main -> b -> c"
     end
 
     test "is named when a library is missing" do
       error = error!(Vitrine.new(manifest("link_chain_a", [{"b", "link_chain_b"}])))
       assert error.reason == :link
-      assert error.message =~ ~r/c::.*main -> b/
+      assert error.message =~ ~r/"c"\..*main -> b/
     end
 
     test "names the module when one cannot be compiled" do

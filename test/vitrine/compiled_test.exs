@@ -95,7 +95,7 @@ defmodule Vitrine.CompiledTest do
       compiled = compile!(%{"wasm" => [counter, main]})
       assert {code(new!(compiled), "run"), code(new!(compiled), "run")} == {2, 2}
       error = error!(Vitrine.compile(%{"wasm" => [%{counter | "name" => "other"}, main]}))
-      assert {error.reason, error.message =~ "counter::count"} == {:link, true}
+      assert {error.reason, error.message =~ ~S("counter"."count")} == {:link, true}
     end
 
     test "takes what is compiled, with options on top" do

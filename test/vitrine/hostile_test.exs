@@ -119,10 +119,11 @@ defmodule Vitrine.HostileTest do
 
   describe "what cannot be linked is told with its name:" do
     @unlinkable [
-      {"unknown_import", "is a host function missing"},
+      {"unknown_import", "is unknown"},
       {"unknown_env_import", "no such function"},
-      {"wrong_env_signature", "incompatible import type"},
-      {"imports_env_memory", "non-function"}
+      {"wrong_env_signature",
+       "is declared as (i32) -> (i32), and the ABI's function is (i64) -> (i64)"},
+      {"imports_env_memory", "functions only"}
     ]
 
     for {name, why} <- @unlinkable do

@@ -277,7 +277,7 @@ defmodule Vitrine.TestTest do
       functions = %{"greet" => & &1}
       error = error!(call_host_function(functions, "great", [""]))
       assert error.reason == :link
-      assert error.message =~ "extism:host/user::great"
+      assert error.message =~ ~S|"extism:host/user"."great" is unknown; did you mean "greet"?|
       assert reason(call_host_function(functions, "greet", [""], namespace: "env")) == :link
       assert reason(call_host_function(functions, "greet", ["", "", ""])) == :link
     end

@@ -18,6 +18,7 @@ use crate::effort;
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::Exports;
+use crate::interface::Interface;
 use crate::link::Needs;
 use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
@@ -180,9 +181,11 @@ fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Comp
     let Some((module, flags)) = load(platform, cache, &place) else {
         return Ok(None);
     };
-    let data = shared_data(&binary(bytes)?, key.1).map_err(invalid)?;
+    let wasm = binary(bytes)?;
+    let data = shared_data(&wasm, key.1).map_err(invalid)?;
     let built = Built {
         module,
+        interface: Interface::read(&wasm).map_err(invalid)?,
         flags,
         image: data.map(image).transpose()?,
     };
@@ -223,6 +226,7 @@ fn build(
 /// A module, and what its bytes tell that it does not.
 struct Built {
     module: Module,
+    interface: Interface,
     flags: Flags,
     image: Option<Arc<MemoryImage>>,
 }
@@ -246,7 +250,8 @@ fn finished(
         sha256,
         platform,
         exports: Exports::of(&built.module),
-        needs: Needs::of(&built.module)?,
+        needs: Needs::of(&built.interface),
+        interface: built.interface,
         long_steps: built.flags.long_steps,
         command: built.flags.command,
         fused: built.flags.fused,
@@ -286,6 +291,7 @@ fn build_module(
     if needed > lane {
         return Ok(Turn::Slower(needed));
     }
+    let interface = Interface::read(&wasm).map_err(invalid)?;
     let prepared = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
         Ok(error) => error,
         Err(e) => invalid(format!("{e:#}")),
@@ -294,6 +300,7 @@ fn build_module(
     let module = module.map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Turn::Built(Built {
         module,
+        interface,
         flags: prepared.flags,
         image: prepared.data.map(image).transpose()?,
     }))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::{ImportType, Module};
 
 use crate::exports::{ExportKind, Exports};
+use crate::interface::Interface;
 use crate::link::Needs;
 use crate::mappings;
 use crate::memory_image::MemoryImage;
@@ -16,6 +17,8 @@ pub struct Compiled {
     pub(crate) sha256: [u8; 32],
     pub(crate) platform: &'static Platform,
     pub(crate) module: Module,
+    /// What its bytes declare.
+    pub(crate) interface: Interface,
     pub(crate) exports: Exports,
     pub(crate) needs: Needs,
     /// Whether it is no work for normal schedulers.
@@ -50,19 +53,6 @@ impl Compiled {
         self.exports.functions()
     }
 
-    /// The names of all exports.
-    pub fn exports(&self) -> impl Iterator<Item = &str> {
-        self.module.exports().map(|export| export.name())
-    }
-
-    /// The namespaces and names of what is imported, and how many parameters functions have.
-    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, Option<usize>)> {
-        self.own_imports().map(|import| {
-            let params = import.ty().func().map(|ty| ty.params().len());
-            (import.module(), import.name(), params)
-        })
-    }
-
     /// What the guest imports.
     pub(crate) fn own_imports(&self) -> impl Iterator<Item = ImportType<'_>> {
         let imports = self.module.imports();
@@ -84,10 +74,5 @@ impl Compiled {
         let memories = u64::from(self.module.resources_required().num_memories);
         // What is used around its data, and that.
         mappings::of_memories(memories) + if self.image.is_some() { 2 } else { 0 }
-    }
-
-    /// Whether the module can log, or asks what is logged.
-    pub fn logs(&self) -> bool {
-        self.needs.logs
     }
 }

@@ -19,6 +19,27 @@ pub struct HostFunction {
 }
 
 impl HostFunction {
+    /// The type that the guest has to import it as, given what it does.
+    pub(crate) fn plain_type(&self, wanted: Option<&wasmparser::FuncType>) -> wasmparser::FuncType {
+        use wasmparser::ValType;
+        let of = |ty: &ValueType| match ty {
+            ValueType::I32 => ValType::I32,
+            ValueType::I64 | ValueType::Bytes => ValType::I64,
+            ValueType::F32 => ValType::F32,
+            ValueType::F64 => ValType::F64,
+        };
+        match (&self.signature, wanted) {
+            (Some((params, results)), _) => {
+                wasmparser::FuncType::new(params.iter().map(of), results.iter().map(of))
+            }
+            (None, Some(wanted)) => {
+                let handles = |values: &[ValType]| vec![ValType::I64; values.len()];
+                wasmparser::FuncType::new(handles(wanted.params()), handles(wanted.results()))
+            }
+            (None, None) => wasmparser::FuncType::new([], []),
+        }
+    }
+
     /// Checks the declaration against the type that the module wants.
     pub(crate) fn import(
         &self,

@@ -29,8 +29,12 @@ impl Default for Limits {
 
 /// For each module, also the kernel and the further instances of a command.
 const INSTANCES: usize = 16;
-const MEMORIES: usize = 16;
-const TABLES: usize = 64;
+/// For each module.
+pub(crate) const MEMORIES: usize = 15;
+pub(crate) const TABLES: usize = 64;
+/// The host's own: the kernel's, one that is blank, the heap of the garbage collector; and the trampolines' table.
+const OWN_MEMORIES: usize = 3;
+const OWN_TABLES: usize = 1;
 
 /// Whose memories and tables are being made.
 #[derive(PartialEq, Eq)]
@@ -124,10 +128,10 @@ impl ResourceLimiter for Limiter {
     }
 
     fn memories(&self) -> usize {
-        MEMORIES * self.modules
+        MEMORIES * self.modules + OWN_MEMORIES
     }
 
     fn tables(&self) -> usize {
-        TABLES * self.modules
+        TABLES * self.modules + OWN_TABLES
     }
 }

@@ -2,7 +2,7 @@
 //! the linkers they start from. Made when first needed, kept for good: there are few settings.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use parking_lot::Mutex;
 use wasmtime::{Engine, ExternType, InstancePre, Linker, Module, ModuleExport};
@@ -10,6 +10,7 @@ use wasmtime::{Engine, ExternType, InstancePre, Linker, Module, ModuleExport};
 use crate::abi::{self, ENV};
 use crate::engine::{Settings, new_engine};
 use crate::error::{Error, Reason};
+use crate::link::Known;
 use crate::state::HostState;
 use crate::ticker::ticker;
 use crate::wasi;
@@ -23,6 +24,7 @@ pub(crate) struct Platform {
     pub(crate) dense: bool,
     /// What every plugin is linked with, without and with WASI.
     linkers: [Linker<HostState>; 2],
+    known: OnceLock<Known>,
 }
 
 /// The kernel, ready to be instantiated with each plugin.
@@ -67,7 +69,20 @@ impl Platform {
             kernel,
             dense: settings.dense,
             linkers,
+            known: OnceLock::new(),
         })
+    }
+
+    /// What the host has, to check imports against.
+    pub(crate) fn known(&'static self) -> Result<&'static Known, Error> {
+        if self.known.get().is_none() {
+            let known = Known::of(self);
+            let known = known.map_err(|e| Error::new(Reason::Link, format!("{e:#}")))?;
+            let _ = self.known.set(known);
+        }
+        self.known
+            .get()
+            .ok_or_else(|| Error::new(Reason::Link, "the host's functions are not known"))
     }
 
     /// A linker with the ABI, and WASI if it is wanted, to add host functions to.

@@ -178,7 +178,9 @@ impl Plugin {
         input: &[u8],
         options: CallOptions,
     ) -> Result<Call, Error> {
-        let export = self.shared.main().exports.callable(function)?;
+        let links = &self.shared.links;
+        let export = links.main().exports.callable(function);
+        let export = export.ok_or_else(|| links.not_callable(function))?;
         let instance = self.take(options)?;
         let begun = self.begin(options);
         let work = match instance {

@@ -36,7 +36,13 @@ pub(crate) fn name(name: &str) -> String {
     shown(name.as_bytes(), NAME)
 }
 
-/// An import, as messages write it.
+/// A name in quotes.
+pub(crate) fn quoted(name: &str) -> String {
+    let name = self::name(&name.replace('\\', "\\\\").replace('"', "\\\""));
+    format!("\"{name}\"")
+}
+
+/// An import, as messages of calls write it.
 pub(crate) fn import(namespace: &str, function: &str) -> String {
     format!("{}::{}", name(namespace), name(function))
 }
@@ -110,6 +116,11 @@ mod tests {
         let escapes = r"\u{85}\u{AD}\u{200B}\u{2028}\u{202E}\u{2066}\u{FEFF}\u{E0041}";
         assert_eq!(shown(hidden.as_bytes(), 99), escapes);
         assert_eq!(shown("Größe 大 👍🏽".as_bytes(), 99), "Größe 大 👍🏽");
+    }
+
+    #[test]
+    fn a_quote_does_not_end_a_name_in_quotes() {
+        assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\n""#);
     }
 
     #[test]

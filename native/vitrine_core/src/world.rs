@@ -6,7 +6,7 @@ use wasmtime::{AsContextMut, Caller, Extern, Instance, Memory, MemoryType, Ref, 
 use crate::command::CommandInstance;
 use crate::error::Error;
 use crate::initialise::run_initialize;
-use crate::link::{LinkedModule, Links, Source, unknown_imports, unlinkable};
+use crate::link::{LinkedModule, Links, Source, unlinkable};
 use crate::mappings;
 use crate::memory_image::with_image;
 use crate::plugin::Shared;
@@ -119,9 +119,13 @@ fn imports(
         match resolve(store, links, source) {
             Some(found) => imports.push(found),
             None => {
-                let name = (import.module().to_owned(), import.name().to_owned());
-                let error = unknown_imports(&[name], &module.way);
-                return Err(wasmtime::Error::new(error));
+                let (namespace, name) = (import.module(), import.name());
+                let why = format!(
+                    "the import {} is unknown{}",
+                    text::import(namespace, name),
+                    module.way
+                );
+                return Err(wasmtime::Error::new(unlinkable(why)));
             }
         }
     }

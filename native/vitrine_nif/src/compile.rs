@@ -50,19 +50,3 @@ fn cache_fault(cache: (String, u64)) -> Option<String> {
 fn compiled_hash(compiled: &CompiledModule) -> String {
     bytes::hex(compiled.0.sha256())
 }
-
-/// Whether the module may log.
-#[rustler::nif]
-fn compiled_logs(compiled: &CompiledModule) -> bool {
-    compiled.0.logs()
-}
-
-/// `{functions, exports, imports}`: the names of plugin functions and of all exports, and
-/// `{namespace, name, parameters}` of each import: how many it has, or `nil` if it is no function.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn compiled_interface<'a>(env: Env<'a>, compiled: &CompiledModule) -> Term<'a> {
-    let functions = compiled.0.functions();
-    let exports: Vec<_> = compiled.0.exports().collect();
-    let imports: Vec<_> = compiled.0.imports().collect();
-    (functions, exports, imports).encode(env)
-}

@@ -1,22 +1,77 @@
 //! What a module says of itself, as terms.
 
-use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
-use vitrine_core::{Extern, Inspection, inspect};
+use rustler::{Atom, Binary, Encoder, Env, Error, NifMap, NifResult, Term};
+use vitrine_core::{Extern, Fault, Inspection, Interface, Planned, inspect, plan};
 
+use crate::options::LinkTerm;
 use crate::reply::Asker;
 use crate::{atoms, bytes, error};
 
 /// Answers `{:vitrine_reply, id, {:ok, inspection} | {:error, details}}`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn inspect_module(env: Env<'_>, module: Binary, id: Term) -> Atom {
-    let asker = Asker::new(env, id);
-    inspect(module.as_slice().to_vec(), move |outcome| {
+fn inspect_module(env: Env<'_>, module: Binary, options: LinkTerm, id: Term) -> NifResult<Atom> {
+    let (asker, grants) = (Asker::new(env, id), options.decode()?);
+    inspect(module.as_slice().to_vec(), grants, move |outcome| {
         asker.answer(|env| match outcome {
             Ok(inspection) => (atoms::ok(), encode(env, &inspection)).encode(env),
             Err(e) => error::encode(env, &e),
         });
     });
-    atoms::ok()
+    Ok(atoms::ok())
+}
+
+/// What modules, `{name, bytes}` each, declare, of which the one at `main` is called, and why they cannot be linked.
+/// Answers `{:vitrine_reply, id, {:ok, {interfaces, logs, faults}} | {:error, details}}`, an interface being
+/// `{functions, exports, imports}`: the names of plugin functions and of all exports, and
+/// `{namespace, name, parameters}` of each import: how many it has, or `nil` if it is no function.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn plan_modules(
+    env: Env<'_>,
+    modules: Vec<(String, Binary)>,
+    main: usize,
+    options: LinkTerm,
+    id: Term,
+) -> NifResult<Atom> {
+    if main >= modules.len() {
+        return Err(Error::BadArg);
+    }
+    let (asker, grants) = (Asker::new(env, id), options.decode()?);
+    let modules = modules.into_iter();
+    let modules = modules.map(|(name, bytes)| (name, bytes.as_slice().to_vec()));
+    plan(modules.collect(), main, grants, move |outcome| {
+        asker.answer(|env| match outcome {
+            Ok(planned) => (atoms::ok(), planned_term(env, &planned)).encode(env),
+            Err(e) => error::encode(env, &e),
+        });
+    });
+    Ok(atoms::ok())
+}
+
+fn planned_term<'a>(env: Env<'a>, planned: &Planned) -> Term<'a> {
+    let interfaces = planned.interfaces.iter();
+    let interfaces: Vec<_> = interfaces.map(|found| interface(env, found)).collect();
+    (interfaces, planned.logs, faults(env, &planned.faults)).encode(env)
+}
+
+fn interface<'a>(env: Env<'a>, found: &Interface) -> Term<'a> {
+    let mut functions: Vec<_> = found.plugin_functions().collect();
+    functions.sort_unstable();
+    let exports: Vec<_> = found.exports.iter().map(|export| &*export.name).collect();
+    let imports = found.imports.iter().map(|import| {
+        let params = match import.ty {
+            Extern::Function(ty) => found.function(ty).map(|ty| ty.params().len()),
+            _ => None,
+        };
+        (&*import.namespace, &*import.name, params)
+    });
+    (functions, exports, imports.collect::<Vec<_>>()).encode(env)
+}
+
+/// `{reason, message}` each.
+fn faults<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
+    let faults = faults.iter();
+    let terms = faults.map(|fault| (error::reason(fault.reason), &*fault.message).encode(env));
+    terms.collect()
 }
 
 #[derive(NifMap)]
@@ -29,8 +84,8 @@ struct InspectionTerm<'a> {
     producers: Vec<Term<'a>>,
     /// `{namespace, name, type}` each.
     imports: Vec<Term<'a>>,
-    /// `{namespace, name}` of imports that the ABI lacks.
-    unknown: Vec<Term<'a>>,
+    /// Why it cannot be linked, `{reason, message}` each.
+    faults: Vec<Term<'a>>,
     /// `{name, type}` each.
     exports: Vec<Term<'a>>,
     memories: Vec<Term<'a>>,
@@ -75,34 +130,30 @@ struct TagTerm {
 
 fn encode<'a>(env: Env<'a>, found: &Inspection) -> Term<'a> {
     let ty = |ty: &Extern| match ty {
-        Extern::Function(index) => function(env, found, *index),
+        Extern::Function(index) => function(env, &found.interface, *index),
         other => other_type(env, other),
     };
-    let imports = found.imports.iter();
+    let imports = found.interface.imports.iter();
     let imports = imports
-        .map(|(namespace, name, extern_type)| (namespace, name, ty(extern_type)).encode(env))
+        .map(|import| (&import.namespace, &import.name, ty(&import.ty)).encode(env))
         .collect();
-    let exports = found.exports.iter();
+    let exports = found.interface.exports.iter();
     let exports = exports
-        .map(|(name, extern_type)| (name, ty(extern_type)).encode(env))
+        .map(|export| (&export.name, ty(&export.ty)).encode(env))
         .collect();
     let producers = found.producers.iter();
     let producers = producers
         .map(|(field, values)| (field, values).encode(env))
         .collect();
-    let memories = found.memories.iter();
-    let tables = found.tables.iter();
+    let memories = found.interface.memories.iter();
+    let tables = found.interface.tables.iter();
     InspectionTerm {
         sha256: bytes::hex(&found.sha256),
         component: found.component,
         name: found.name.encode(env),
         producers,
         imports,
-        unknown: found
-            .unknown
-            .iter()
-            .map(|import| import.encode(env))
-            .collect(),
+        faults: faults(env, &found.faults),
         exports,
         memories: memories
             .map(|m| other_type(env, &Extern::Memory(*m)))
@@ -110,14 +161,14 @@ fn encode<'a>(env: Env<'a>, found: &Inspection) -> Term<'a> {
         tables: tables
             .map(|t| other_type(env, &Extern::Table(*t)))
             .collect(),
-        start: found.start,
+        start: found.interface.start,
     }
     .encode(env)
 }
 
-fn function<'a>(env: Env<'a>, found: &Inspection, index: u32) -> Term<'a> {
+fn function<'a>(env: Env<'a>, found: &Interface, index: u32) -> Term<'a> {
     let types = |types: &[wasmparser::ValType]| types.iter().map(|ty| value(env, *ty)).collect();
-    let ty = found.types.get(index as usize);
+    let ty = found.function(index);
     FunctionTerm {
         kind: atoms::function(),
         params: ty.map_or_else(Vec::new, |ty| types(ty.params())),
@@ -148,7 +199,7 @@ fn other_type<'a>(env: Env<'a>, ty: &Extern) -> Term<'a> {
             mutable: ty.mutable,
         }
         .encode(env),
-        Extern::Tag | Extern::Function(_) => TagTerm { kind: atoms::tag() }.encode(env),
+        Extern::Tag(_) | Extern::Function(_) => TagTerm { kind: atoms::tag() }.encode(env),
     }
 }
 

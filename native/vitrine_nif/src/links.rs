@@ -29,13 +29,15 @@ fn link<'a>(
     let modules: Vec<_> = modules
         .map(|(name, compiled)| (name, Arc::clone(&compiled.0)))
         .collect();
-    let (functions, wasi) = options.decode()?;
-    Ok(match Links::new(&modules, main, &functions, wasi) {
-        Ok(links) => (
-            atoms::ok(),
-            ResourceArc::new(LinksResource(Reaped::new(links))),
-        )
-            .encode(env),
-        Err(e) => error::encode(env, &e),
-    })
+    let grants = options.decode()?;
+    Ok(
+        match Links::new(&modules, main, &grants.functions, grants.wasi) {
+            Ok(links) => (
+                atoms::ok(),
+                ResourceArc::new(LinksResource(Reaped::new(links))),
+            )
+                .encode(env),
+            Err(e) => error::encode(env, &e),
+        },
+    )
 }

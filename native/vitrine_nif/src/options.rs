@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rustler::{Atom, Binary, Error, NifMap, NifResult, Term};
 use vitrine_core::{
-    Cache, CallOptions, CompileOptions, Config, Directory, FuelLimits, HostFunction, Limits,
-    OnTrap, Output, PluginOptions, Profiler, Settings, Stage, ValueType, Wasi,
+    Cache, CallOptions, CompileOptions, Config, Directory, FuelLimits, Grants, HostFunction,
+    Limits, OnTrap, Output, PluginOptions, Profiler, Settings, Stage, ValueType, Wasi,
 };
 
 use crate::atoms;
@@ -18,13 +18,21 @@ pub struct LinkTerm<'a> {
     /// `{namespace, name, nil | {params, results}}` each.
     host_functions: Vec<(String, String, Term<'a>)>,
     wasi: bool,
+    /// Whether a snapshot is to be taken.
+    snapshot: bool,
+    /// The function that is called before that, or `nil`.
+    called: Option<String>,
 }
 
 impl LinkTerm<'_> {
-    pub fn decode(self) -> NifResult<(Vec<HostFunction>, bool)> {
+    pub fn decode(self) -> NifResult<Grants> {
         let functions = self.host_functions.into_iter();
-        let functions = functions.map(host_function).collect::<NifResult<_>>()?;
-        Ok((functions, self.wasi))
+        Ok(Grants {
+            functions: functions.map(host_function).collect::<NifResult<_>>()?,
+            wasi: self.wasi,
+            snapshot: self.snapshot,
+            called: self.called,
+        })
     }
 }
 

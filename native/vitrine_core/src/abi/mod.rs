@@ -28,21 +28,6 @@ pub(crate) const ENV: &str = "extism:host/env";
 /// A plugin's configuration.
 pub type Config = HashMap<String, String>;
 
-/// The functions here, and not of the kernel.
-const FUNCTIONS: [&str; 6] = [
-    "config_get",
-    "var_get",
-    "var_set",
-    "http_request",
-    "http_status_code",
-    "http_headers",
-];
-
-/// Whether the host's half has a function of this name.
-pub(crate) fn has_function(name: &str) -> bool {
-    FUNCTIONS.contains(&name) || log::names().any(|function| function == name)
-}
-
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     linker.func_wrap_async(ENV, "config_get", |caller, (key,): (i64,)| {
         Box::new(config_get(caller, key))

@@ -1,18 +1,19 @@
 //! What a module says of itself, without compiling it and without running any of it.
 
-mod survey;
+mod custom;
 
 use std::panic::catch_unwind;
 
 use sha2::{Digest, Sha256};
-use wasmparser::{Encoding, FuncType, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Module;
 
 use crate::compile::{binary, invalid};
 use crate::effort;
 use crate::engine::Settings;
 use crate::error::Error;
-use crate::link::is_unknown;
+use crate::interface::Interface;
+use crate::link::{Fault, Grants, snapshot_fault, with_grants};
 use crate::platform::Platform;
 use crate::workers::submit;
 
@@ -27,50 +28,32 @@ pub struct Inspection {
     pub name: Option<String>,
     /// The fields of the producers section.
     pub producers: Vec<Producers>,
-    /// The types of functions, which externs name by index. Other types are empty functions'.
-    pub types: Vec<FuncType>,
-    /// Namespace, name and type of what it imports.
-    pub imports: Vec<(String, String, Extern)>,
-    /// Namespace and name of imports from the ABI that it does not have.
-    pub unknown: Vec<(String, String)>,
-    /// Name and type of what it exports.
-    pub exports: Vec<(String, Extern)>,
-    /// Its memories, the imported ones first.
-    pub memories: Vec<wasmparser::MemoryType>,
-    /// Its tables, the imported ones first.
-    pub tables: Vec<wasmparser::TableType>,
-    /// The index of its start function.
-    pub start: Option<u32>,
+    /// What it declares.
+    pub interface: Interface,
+    /// Why it would be refused with these host functions, as far as that can be told without compiling it.
+    pub faults: Vec<Fault>,
 }
 
 /// A field of the producers section: its name, and names with versions.
 pub type Producers = (String, Vec<(String, String)>);
 
-/// The type of an import or export.
-#[derive(Debug, Clone, Copy)]
-pub enum Extern {
-    /// A function, with the index of its type in [`Inspection::types`].
-    Function(u32),
-    /// A memory.
-    Memory(wasmparser::MemoryType),
-    /// A table.
-    Table(wasmparser::TableType),
-    /// A global.
-    Global(wasmparser::GlobalType),
-    /// A tag of exceptions.
-    Tag,
-}
+/// What a plugin's one module is called where it is linked.
+const MAIN: &str = "main";
 
 /// Looks into `bytes`, a module or its text, which must be valid, and gives what is there to `done`
-/// on a worker's thread.
-pub fn inspect(bytes: Vec<u8>, done: impl FnOnce(Result<Inspection, Error>) + Send + 'static) {
+/// on a worker's thread, with why it could not be linked.
+pub fn inspect(
+    bytes: Vec<u8>,
+    grants: Grants,
+    done: impl FnOnce(Result<Inspection, Error>) + Send + 'static,
+) {
     submit(move || {
-        let inspected = catch_unwind(|| look_into(&bytes));
+        let inspected = catch_unwind(|| look_into(&bytes, &grants));
         done(inspected.unwrap_or_else(|_| Err(invalid("the parser panicked on it"))));
     });
 }
 
-fn look_into(bytes: &[u8]) -> Result<Inspection, Error> {
+fn look_into(bytes: &[u8], grants: &Grants) -> Result<Inspection, Error> {
     let sha256 = Sha256::digest(bytes).into();
     if is_component(bytes) {
         let mut validator = Validator::new_with_features(WasmFeatures::all());
@@ -85,13 +68,17 @@ fn look_into(bytes: &[u8]) -> Result<Inspection, Error> {
     effort::check(&wasm)?;
     let platform = Platform::get(Settings::default())?;
     Module::validate(&platform.engine, &wasm).map_err(|e| invalid(format!("{e:#}")))?;
-    let mut inspection = survey::survey(&wasm).map_err(invalid)?;
-    inspection.sha256 = sha256;
-    let imports = inspection.imports.iter();
-    let unknown = imports.filter(|(namespace, name, _)| is_unknown(platform, namespace, name));
-    inspection.unknown = unknown
-        .map(|(namespace, name, _)| (namespace.clone(), name.clone()))
-        .collect();
+    let mut inspection = Inspection {
+        sha256,
+        interface: Interface::read(&wasm).map_err(invalid)?,
+        ..Inspection::default()
+    };
+    custom::read(&wasm, &mut inspection).map_err(invalid)?;
+    let mut faults = with_grants(&[(MAIN, &inspection.interface)], 0, grants)?;
+    if grants.snapshot {
+        faults.extend(snapshot_fault(&wasm));
+    }
+    inspection.faults = faults;
     Ok(inspection)
 }
 
@@ -108,9 +95,10 @@ fn is_component(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::Extern;
 
     fn of(text: &str) -> Inspection {
-        look_into(text.as_bytes()).unwrap()
+        of_bytes(text.as_bytes())
     }
 
     #[test]
@@ -123,25 +111,25 @@ mod tests {
           (import "env" "g" (global $g (mut i32)))
           (func $own (type $a)) (memory $m 4)
           (export "f" (func $f)) (export "own" (func $own)) (export "m" (memory $m))
-          (export "g" (global $g)) (start $own))"#);
-        let params = |at: usize| match found.exports[at].1 {
-            Extern::Function(ty) => found.types[ty as usize].params().len(),
+          (export "g" (global $g)) (start $own))"#)
+        .interface;
+        let params = |at: usize| match found.exports[at].ty {
+            Extern::Function(ty) => found.function(ty).unwrap().params().len(),
             other => panic!("{other:?}"),
         };
         assert_eq!((params(0), params(1)), (1, 0));
-        assert!(matches!(found.exports[2].1, Extern::Memory(m) if m.initial == 4));
-        assert!(matches!(found.exports[3].1, Extern::Global(g) if g.mutable));
+        assert!(matches!(found.exports[2].ty, Extern::Memory(m) if m.initial == 4));
+        assert!(matches!(found.exports[3].ty, Extern::Global(g) if g.mutable));
         assert_eq!(found.memories.len(), 2);
         assert_eq!(found.memories[0].maximum, Some(2));
         assert_eq!(found.tables[0].initial, 3);
         assert_eq!(found.start, Some(1));
-        assert_eq!(found.name.as_deref(), Some("own"));
-        assert_eq!(found.imports[0].0, "env");
+        assert_eq!(found.imports[0].namespace, "env");
     }
 
     #[test]
     fn what_is_valid_is_what_can_be_compiled() {
-        let reason = |bytes: &[u8]| look_into(bytes).err().map(|e| e.reason);
+        let reason = |bytes: &[u8]| look_into(bytes, &Grants::default()).err().map(|e| e.reason);
         let compile = Some(crate::Reason::Compile);
         assert_eq!(reason(b""), compile);
         assert_eq!(reason(b"(module (func i32.const))"), compile);
@@ -152,42 +140,59 @@ mod tests {
     }
 
     #[test]
+    fn a_module_has_its_own_name() {
+        assert_eq!(of("(module $own)").name.as_deref(), Some("own"));
+    }
+
+    #[test]
     fn what_the_abi_lacks_is_unknown_and_what_it_has_is_not() {
-        let imports = |names: &[&str]| -> String {
-            let imports = names
-                .iter()
-                .map(|name| format!(r#"(import "extism:host/env" "{name}" (func))"#));
-            format!("(module {})", imports.collect::<String>())
-        };
         let platform = Platform::get(Settings::default()).unwrap();
         let kernel = platform.kernel.module.exports();
         let kernel = kernel.filter(|export| export.ty().func().is_some());
-        let mut names: Vec<_> = kernel.map(|export| export.name()).collect();
-        names.extend([
-            "config_get",
-            "var_get",
-            "var_set",
-            "get_log_level",
-            "log_warn",
-        ]);
-        names.extend(["http_request", "http_status_code", "http_headers"]);
-        assert_eq!(of(&imports(&names)).unknown, []);
-        assert_eq!(of(&imports(&["nothing"])).unknown.len(), 1);
-        let old =
-            r#"(module (import "env" "extism_nothing" (func)) (import "env" "other" (func)))"#;
-        let unknown = of(old).unknown;
-        assert_eq!(unknown, [("env".to_string(), "extism_nothing".to_string())]);
+        let imports = kernel.map(|export| {
+            let ty = export.ty();
+            let ty = ty.unwrap_func();
+            let names = |kind, types: Vec<wasmtime::ValType>| {
+                types
+                    .iter()
+                    .map(|ty| format!("({kind} {ty})"))
+                    .collect::<String>()
+            };
+            let (params, results) = (ty.params().collect(), ty.results().collect());
+            let (params, results) = (names("param", params), names("result", results));
+            let name = export.name();
+            format!(
+                r#"(import "extism:host/env" "{name}" (func {params} {results}))
+                   (import "env" "extism_{name}" (func {params} {results}))"#
+            )
+        });
+        let all = format!("(module {})", imports.collect::<String>());
+        assert_eq!(of(&all).faults, []);
+        let faults = |text: &str| of(text).faults.into_iter().map(|fault| fault.message);
+        let unknown = r#"(module (import "extism:host/env" "nothing" (func))
+            (import "env" "extism_lenght" (func)) (import "env" "other" (func)))"#;
+        let told: Vec<_> = faults(unknown).collect();
+        assert_eq!(
+            told[..2],
+            [
+                "the import \"extism:host/env\".\"nothing\" is unknown; this version of the Extism ABI has no such \
+                 function",
+                "the import \"env\".\"extism_lenght\" is unknown; this version of the Extism ABI has no such \
+                 function; did you mean \"extism_length\"?",
+            ]
+        );
+        assert!(told[2].starts_with("the import \"env\".\"other\" is unknown"));
     }
 
     #[test]
     fn a_component_is_told_from_a_module() {
         assert!(of_bytes(b"\0asm\x0d\0\x01\0").component);
-        assert!(look_into(b"\0asm\x0d\0\x01\0junk").is_err());
+        assert!(look_into(b"\0asm\x0d\0\x01\0junk", &Grants::default()).is_err());
         assert!(!of("(module)").component);
     }
 
     fn of_bytes(bytes: &[u8]) -> Inspection {
-        look_into(bytes).unwrap()
+        look_into(bytes, &Grants::default()).unwrap()
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! The kernel's memory as fused modules import it.
 
-use std::sync::Arc;
+use wasmtime::{Linker, Memory, MemoryType, Module};
 
-use wasmtime::{Linker, Memory, MemoryType, Module, Store};
-
-use super::{LinkedModule, Links, Source};
+use super::known::store;
+use super::{LinkedModule, Source};
 use crate::compiled::Compiled;
 use crate::fuse::{MEMORY, NAMESPACE, is_accessor};
-use crate::making::Making;
 use crate::platform::Platform;
-use crate::plugin::{Plugin, PluginOptions};
 use crate::state::HostState;
 
 /// Where a fused module gets its memory from, given where all its other imports come from. If one of
@@ -40,26 +37,8 @@ pub(super) fn check(
     module: &Module,
 ) -> wasmtime::Result<()> {
     let mut linker = linker.clone();
-    let plugin = Plugin::new(Arc::new(nothing(platform)), PluginOptions::default())?;
-    let state = HostState::new((*plugin.shared).clone())?;
-    let mut store = Store::new(&platform.engine, state);
+    let mut store = store(platform)?;
     let memory = Memory::new(&mut store, MemoryType::new(0, None))?;
     linker.define(&store, NAMESPACE, MEMORY, memory)?;
     linker.instantiate_pre(module).map(|_| ())
-}
-
-/// Links of no module.
-fn nothing(platform: &'static Platform) -> Links {
-    Links {
-        platform,
-        modules: Vec::new(),
-        main: 0,
-        linker: Linker::new(&platform.engine),
-        trampolines: None,
-        has_wasi: false,
-        lends_blocks: false,
-        long_steps: false,
-        has_blank_memory: false,
-        making: Making::default(),
-    }
 }

@@ -1,29 +1,47 @@
 //! Where each import of a plugin's modules comes from: decided once, for all plugins that are made
 //! of them.
 
+mod check;
 mod fused;
+mod known;
 mod order;
+mod plan;
 mod resolve;
+mod toolchains;
 mod trampoline;
+mod types;
 mod unknown;
+mod wording;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport};
+use wasmtime::{FuncType, InstancePre, Linker, ModuleExport};
 
+pub use check::Fault;
+use check::{Plan, faults};
+pub(crate) use known::Known;
+pub use plan::{Grants, Planned, plan};
+pub(crate) use plan::{snapshot_fault, with_grants};
 pub(crate) use resolve::unlinkable;
 pub(crate) use trampoline::Trampolines;
-pub(crate) use unknown::unknown_imports;
 
 use crate::abi::{self, ENV};
+use crate::callable::not_callable;
 use crate::compiled::Compiled;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::host_function::HostFunction;
+use crate::interface::{Export, Interface};
 use crate::making::Making;
 use crate::mappings;
 use crate::platform::Platform;
 use crate::state::HostState;
-use crate::text;
+use crate::state_exports;
+
+/// More would only be an attack.
+const MAX_MODULES: usize = 32;
+/// Functions that are imported in circles. They are compiled while the process waits that links.
+const MAX_STAND_INS: usize = 1_000;
 
 /// The modules of a plugin, with the names that others import them by.
 pub type Modules = Vec<(String, Arc<Compiled>)>;
@@ -70,6 +88,15 @@ impl Links {
     /// The module whose functions are called.
     pub fn main(&self) -> &Arc<Compiled> {
         &self.modules[self.main].compiled
+    }
+
+    /// Why the main module has no plugin function of this name.
+    pub(crate) fn not_callable(&self, name: &str) -> Error {
+        let modules = self.modules.iter();
+        let modules: Vec<_> = modules.map(|m| (&*m.name, &m.compiled.interface)).collect();
+        not_callable(name, &modules, self.main).unwrap_or_else(|| {
+            Error::new(Reason::FunctionNotFound, "the function cannot be called")
+        })
     }
 
     /// The mappings that the memories of an instance take at most, but for those of commands.
@@ -125,22 +152,14 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    pub(crate) fn of(module: &Module) -> Result<Needs, Error> {
-        for import in module.imports().filter(|import| import.module() == ENV) {
-            if !matches!(import.ty(), ExternType::Func(_)) {
-                return Err(unlinkable(format!(
-                    "linked modules cannot access non-function exports of the kernel: {ENV}::{}",
-                    text::name(import.name())
-                )));
-            }
-        }
+    pub(crate) fn of(interface: &Interface) -> Needs {
         let mut needs = Needs::default();
-        for import in module.imports() {
-            let (namespace, name) = canonical(import.module(), import.name());
+        for import in &interface.imports {
+            let (namespace, name) = canonical(&import.namespace, &import.name);
             needs.logs |= namespace == ENV && abi::is_log_function(name);
-            needs.old_abi |= namespace != import.module();
+            needs.old_abi |= namespace != import.namespace;
         }
-        Ok(needs)
+        needs
     }
 }
 
@@ -153,12 +172,15 @@ pub(crate) fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a 
     }
 }
 
-/// Whether an import is of the ABI, by its namespace, and there is no function of its name.
-pub(crate) fn is_unknown(platform: &Platform, namespace: &str, name: &str) -> bool {
-    let (namespace, name) = canonical(namespace, name);
-    namespace == ENV
-        && !abi::has_function(name)
-        && platform.kernel.module.get_export(name).is_none()
+/// What other modules find in a module, by name. A command, which only libraries are, has functions for them: its state
+/// is nobody else's.
+fn exported(interface: &Interface, is_library: bool) -> HashMap<&str, &Export> {
+    let command = is_library && interface.is_command();
+    let exports = interface.exports.iter();
+    let theirs = exports.filter(|export| {
+        !command || (export.ty.kind() == "function" && export.name != state_exports::START)
+    });
+    theirs.map(|export| (&*export.name, export)).collect()
 }
 
 /// Whether a function of one type can be imported as another.

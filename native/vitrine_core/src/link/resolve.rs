@@ -7,7 +7,10 @@ use std::sync::Arc;
 use wasmtime::{ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport};
 
 use super::order::{Edges, order, path};
-use super::{LinkedModule, Links, Modules, Source, Trampolines, canonical, fits, fused, unknown};
+use super::{
+    LinkedModule, Links, MAX_STAND_INS, Modules, Plan, Source, Trampolines, canonical, check,
+    faults, fits, fused,
+};
 use crate::abi::ENV;
 use crate::command;
 use crate::compiled::Compiled;
@@ -19,11 +22,6 @@ use crate::state::HostState;
 use crate::state_exports;
 use crate::text;
 
-/// More would only be an attack.
-const MAX_MODULES: usize = 32;
-/// Functions that are imported in circles. They are compiled while the process waits that links.
-const MAX_STAND_INS: usize = 1_000;
-
 /// Links the modules of a plugin, of which the one at `main` is called.
 pub(super) fn link(
     modules: &Modules,
@@ -31,12 +29,6 @@ pub(super) fn link(
     functions: &[HostFunction],
     has_wasi: bool,
 ) -> Result<Links, Error> {
-    if modules.len() > MAX_MODULES {
-        let count = modules.len();
-        return Err(unlinkable(format!(
-            "the plugin has {count} modules, the limit is {MAX_MODULES}"
-        )));
-    }
     let platform = modules[main].1.platform;
     if !modules
         .iter()
@@ -45,6 +37,19 @@ pub(super) fn link(
         return Err(unlinkable(
             "the modules were compiled with different settings".into(),
         ));
+    }
+    // All that can be wrong is told here, as it is before anything is compiled. What follows finds what imports are.
+    let interfaces = modules
+        .iter()
+        .map(|(name, compiled)| (&**name, &compiled.interface));
+    let plan = Plan {
+        modules: &interfaces.collect::<Vec<_>>(),
+        main,
+        functions,
+        has_wasi,
+    };
+    if let Some(error) = check::error(&faults(&plan, platform)?) {
+        return Err(error);
     }
     let edges = edges(modules);
     let order = order(&edges).map_err(|circle| {
@@ -190,8 +195,9 @@ impl Linking<'_> {
         let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
         let mut pre = None;
         if sources.iter().all(own) && !sources.iter().any(is_command) {
-            let check = |linker: &_| self.check(linker, compiled, &sources);
-            pre = check(&self.linker).map_err(|e| unknown::or(e, &self.linker, check, &way))?;
+            pre = self
+                .check(&self.linker, compiled, &sources)
+                .map_err(|e| incompatible(&e, &way))?;
         }
         if compiled.fused {
             sources.push(fused::source(self.platform, compiled, &sources));
@@ -346,7 +352,7 @@ fn is_command(source: &Source) -> bool {
     matches!(source, Source::Linker { namespace, .. } if namespace.starts_with("vitrine:"))
 }
 
-pub(super) fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
+fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
     unlinkable(format!("{error:#}{way}"))
 }
 

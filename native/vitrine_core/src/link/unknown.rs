@@ -1,72 +1,206 @@
-//! Imports that are nowhere, told all at once.
+//! Imports that are nowhere, told all at once, with what would be right.
 
-use wasmtime::{Linker, UnknownImportError};
+use wasmparser::FuncType;
 
-use super::resolve::{incompatible, unlinkable};
+use super::check::Fault;
+use super::known::Known;
+use super::wording::{MOST, import};
+use super::{canonical, toolchains};
 use crate::abi::ENV;
-use crate::error::Error;
-use crate::state::HostState;
-use crate::text;
+use crate::host_function::HostFunction;
+use crate::interface::{Extern, Import};
+use crate::nearest::{did_you_mean, nearest};
+use crate::text::quoted;
 use crate::wasi;
 
-/// How many are told by name.
-const MOST: usize = 10;
+/// After so many nobody looks for what they might be.
+const LOOKED_AT: usize = 200;
 
-/// What is wrong with imports of a module along the `way`, given what `check` found first: the unknown ones, if
-/// that is one, or just that.
-pub(super) fn or<T>(
-    error: wasmtime::Error,
-    linker: &Linker<HostState>,
-    check: impl Fn(&Linker<HostState>) -> wasmtime::Result<T>,
-    way: &str,
-) -> Error {
-    let mut linker = linker.clone();
-    let mut names = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let Some(unknown) = error.downcast_ref::<UnknownImportError>() else {
-            if names.is_empty() {
-                return incompatible(&error, way);
-            }
-            break;
-        };
-        let (namespace, name) = (unknown.module().to_owned(), unknown.name().to_owned());
-        // As if it were there, to find the next.
-        let ty = unknown.ty().func().cloned();
-        let defined = ty.map(|ty| linker.func_new(&namespace, &name, ty, |_, _, _| Ok(())));
-        names.push((namespace, name));
-        next = match defined {
-            Some(Ok(_)) if names.len() <= MOST => check(&linker).err(),
-            _ => None,
-        };
-    }
-    unknown_imports(&names, way)
+/// The unknown imports of a plugin, by what is to be said of them.
+#[derive(Default)]
+pub(super) struct Unknown {
+    groups: Vec<Group>,
+    looked_at: usize,
+    /// Those of no group.
+    more: usize,
 }
 
-/// Imports that are nowhere, of a module that the main one imports from along the `way`.
-pub(crate) fn unknown_imports(names: &[(String, String)], way: &str) -> Error {
-    let mut hints = Vec::new();
-    for (namespace, _) in names {
-        let hint = match namespace.as_str() {
-            wasi::NAMESPACE => "the plugin needs WASI: give wasi: true",
-            ENV => "this version of the Extism ABI has no such function",
-            _ => "is a host function missing from host_functions?",
-        };
-        if !hints.contains(&hint) {
-            hints.push(hint);
+struct Group {
+    way: String,
+    advice: String,
+    names: Vec<String>,
+    more: usize,
+}
+
+impl Unknown {
+    pub(super) fn add<'a>(
+        &mut self,
+        wanted: &Import,
+        way: &str,
+        missing: impl FnOnce() -> Missing<'a>,
+    ) {
+        if self.looked_at == LOOKED_AT {
+            self.more += 1;
+            return;
+        }
+        self.looked_at += 1;
+        let advice = missing().advice();
+        let mut groups = self.groups.iter_mut();
+        match groups.find(|group| group.advice == advice && group.way == way) {
+            Some(group) if group.names.len() == MOST => group.more += 1,
+            Some(group) => group.names.push(shown(wanted)),
+            None => self.groups.push(Group {
+                way: way.into(),
+                advice,
+                names: vec![shown(wanted)],
+                more: 0,
+            }),
         }
     }
-    let told = names.iter().take(MOST);
-    let told: Vec<_> = told
-        .map(|(namespace, name)| text::import(namespace, name))
-        .collect();
-    let (plural, more) = (
-        if names.len() > 1 { "s" } else { "" },
-        if names.len() > MOST { " and more" } else { "" },
-    );
-    unlinkable(format!(
-        "unknown import{plural}: {}{more}{way}; {}",
-        told.join(", "),
-        hints.join("; ")
-    ))
+
+    pub(super) fn faults(self) -> Vec<Fault> {
+        let beyond = self.groups.iter().skip(MOST);
+        let beyond: usize = beyond.map(|group| group.names.len() + group.more).sum();
+        let more = beyond + self.more;
+        let mut faults: Vec<_> = self
+            .groups
+            .into_iter()
+            .take(MOST)
+            .map(Group::fault)
+            .collect();
+        if more > 0 {
+            faults.push(Fault::link(format!("{more} more imports are unknown")));
+        }
+        faults
+    }
+}
+
+impl Group {
+    fn fault(self) -> Fault {
+        let more = match self.more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (imports, are) = match self.names.len() {
+            1 => ("import", "is"),
+            _ => ("imports", "are"),
+        };
+        let (names, way, advice) = (self.names.join(", "), self.way, self.advice);
+        Fault::link(format!(
+            "the {imports} {names}{more} {are} unknown{way}{advice}"
+        ))
+    }
+}
+
+/// The name, and what it is if that is no function.
+fn shown(wanted: &Import) -> String {
+    match wanted.ty {
+        Extern::Function(_) => import(wanted),
+        other => format!("{} (a {})", import(wanted), other.kind()),
+    }
+}
+
+/// An import that is nowhere, and what there is.
+pub(super) struct Missing<'a> {
+    pub(super) import: &'a Import,
+    pub(super) function: Option<&'a FuncType>,
+    /// The names that the module exports that is of the namespace's name, if there is one.
+    pub(super) exports: Option<Vec<&'a str>>,
+    pub(super) functions: &'a [HostFunction],
+    pub(super) has_wasi: bool,
+    pub(super) known: &'a Known,
+}
+
+impl Missing<'_> {
+    /// What to say of it, which begins with a semicolon.
+    fn advice(&self) -> String {
+        let (namespace, name) = (&*self.import.namespace, &*self.import.name);
+        if let Some(exports) = &self.exports {
+            let nearest = did_you_mean(&nearest(name, exports.iter().copied(), 1));
+            return format!(
+                "; the module {} does not export it{nearest}",
+                quoted(namespace)
+            );
+        }
+        if self.function.is_none() && !matches!(self.import.ty, Extern::Function(_)) {
+            return format!("; {}", toolchains::no_function(self.import));
+        }
+        let (family, short) = canonical(namespace, name);
+        match family {
+            ENV => self.abi(namespace, name, short),
+            wasi::NAMESPACE => self.wasi(name),
+            _ => self.host(namespace, name),
+        }
+    }
+
+    fn abi(&self, namespace: &str, name: &str, short: &str) -> String {
+        let mut advice = "; this version of the Extism ABI has no such function".to_owned();
+        let names = nearest(short, self.known.abi.keys().map(|name| &**name), 1);
+        match namespace == ENV {
+            true => advice += &did_you_mean(&names),
+            false => {
+                let old: Vec<_> = names.iter().map(|name| format!("extism_{name}")).collect();
+                let old: Vec<_> = old.iter().map(|name| &**name).collect();
+                advice += &did_you_mean(&old);
+            }
+        }
+        // A host function of a name like this in its own namespace.
+        self.elsewhere(namespace, name).unwrap_or(advice)
+    }
+
+    fn wasi(&self, name: &str) -> String {
+        let functions = &self.known.wasi;
+        if functions.contains_key(name) && !self.has_wasi {
+            return "; the plugin needs WASI, which is not granted: give wasi: true".into();
+        }
+        let names = nearest(name, functions.keys().map(|name| &**name), 1);
+        let hint = match toolchains::advice(wasi::NAMESPACE, name, self.function) {
+            Some(toolchain) => format!("; {toolchain}"),
+            None => did_you_mean(&names),
+        };
+        format!("; WASI preview 1 has no such function{hint}")
+    }
+
+    fn host(&self, namespace: &str, name: &str) -> String {
+        if let Some(elsewhere) = self.elsewhere(namespace, name) {
+            return elsewhere;
+        }
+        let given = self.functions.iter();
+        let given = given.filter(|function| function.namespace == namespace);
+        let names = nearest(name, given.map(|function| &*function.name), 1);
+        if !names.is_empty() {
+            return did_you_mean(&names);
+        }
+        if self.known.abi.contains_key(name) && toolchains::is_common(namespace) {
+            return format!("; the ABI's function of this name is of the namespace \"{ENV}\"");
+        }
+        if self.known.wasi.contains_key(name) && namespace.starts_with("wasi") {
+            return match toolchains::advice(namespace, name, self.function) {
+                Some(toolchain) => format!("; {toolchain}"),
+                None => format!("; WASI preview 1 is \"{}\"", wasi::NAMESPACE),
+            };
+        }
+        match toolchains::advice(namespace, name, self.function) {
+            Some(toolchain) => format!("; {toolchain}"),
+            None if namespace == "env" => {
+                "; is a host function missing from host_functions? If it is not to be one, it is a symbol that the \
+                 linker did not find and was told to allow (--allow-undefined)"
+                    .into()
+            }
+            None => "; is a host function missing from host_functions?".into(),
+        }
+    }
+
+    /// That a host function of this name is given in another namespace.
+    fn elsewhere(&self, namespace: &str, name: &str) -> Option<String> {
+        let same = self
+            .functions
+            .iter()
+            .find(|function| function.name == name)?;
+        Some(format!(
+            "; a host function of this name is given in the namespace {}: give it with namespace: {}",
+            quoted(&same.namespace),
+            quoted(namespace)
+        ))
+    }
 }

@@ -176,7 +176,7 @@ fn a_guest_cannot_import_the_kernels_memory() {
         assert!(
             error
                 .message
-                .contains("unknown import: vitrine:kernel::memory"),
+                .contains(r#"the import "vitrine:kernel"."memory" (a memory) is unknown"#),
             "{error}"
         );
     }

@@ -1,0 +1,143 @@
+//! Why a name cannot be called as a plugin function, and which may be meant.
+
+use crate::error::{Error, Reason};
+use crate::interface::{Extern, Interface};
+use crate::nearest::{did_you_mean, nearest};
+use crate::text::quoted;
+
+/// So many names are told.
+const MOST: usize = 10;
+
+/// Why the function cannot be called in the module at `main`; nothing if it can be.
+pub(crate) fn not_callable(
+    name: &str,
+    modules: &[(&str, &Interface)],
+    main: usize,
+) -> Option<Error> {
+    let (own_name, own) = modules.get(main)?;
+    let name_in_quotes = quoted(name);
+    let why = match own.exports.iter().find(|export| export.name == name) {
+        Some(export) => match export.ty {
+            Extern::Function(ty) => {
+                let (params, results) = match own.function(ty) {
+                    Some(ty) => (ty.params().len(), ty.results().len()),
+                    None => (0, 0),
+                };
+                let count = match (params, results) {
+                    (0, 0 | 1) => return None,
+                    (0, results) => format!("{results} results"),
+                    (1, _) => "1 parameter".into(),
+                    (params, _) => format!("{params} parameters"),
+                };
+                format!(
+                    "the function {name_in_quotes} has {count}; a plugin function has no parameters, and no result or an i32"
+                )
+            }
+            other => format!(
+                "the export {name_in_quotes} is a {} and not a function",
+                other.kind()
+            ),
+        },
+        None => {
+            let hint = elsewhere(name, modules, main, own_name).unwrap_or_else(|| known(name, own));
+            format!("the plugin has no function {name_in_quotes}{hint}")
+        }
+    };
+    Some(Error::new(Reason::FunctionNotFound, why))
+}
+
+/// That another module has it.
+fn elsewhere(name: &str, modules: &[(&str, &Interface)], main: usize, own: &str) -> Option<String> {
+    let mut others = modules.iter().enumerate().filter(|(at, _)| *at != main);
+    let (_, (module, _)) = others.find(|(_, (_, interface))| {
+        let mut exports = interface.exports.iter();
+        exports.any(|export| export.name == name && matches!(export.ty, Extern::Function(_)))
+    })?;
+    Some(format!(
+        "; its module {} has one, and calls go to the module {}",
+        quoted(module),
+        quoted(own)
+    ))
+}
+
+/// The nearest names, or those that there are.
+fn known(name: &str, own: &Interface) -> String {
+    let near = nearest(name, own.plugin_functions(), 3);
+    if !near.is_empty() {
+        return did_you_mean(&near);
+    }
+    let names: Vec<_> = own.plugin_functions().map(quoted).collect();
+    match names.len() {
+        0 => "; it exports none that can be called: a plugin function has no parameters, and no result or an i32".into(),
+        count if count > MOST => {
+            format!("; its functions are {} and {} more", names[..MOST].join(", "), count - MOST)
+        }
+        _ => format!("; its functions are {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Interface {
+        Interface::read(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap()
+    }
+
+    fn why(name: &str, main: &str) -> Option<String> {
+        let (main, lib) = (read(main), read(r#"(func (export "greet"))"#));
+        let modules = [("lib", &lib), ("main", &main)];
+        not_callable(name, &modules, 1).map(|error| error.message)
+    }
+
+    #[test]
+    fn who_calls_what_is_not_there_is_told_what_is_near_or_there() {
+        let functions = r#"(func (export "count_vowels")) (func (export "run") (result i32) (i32.const 0))
+            (func (export "takes") (param i32 i64)) (memory (export "memory") 1)
+            (func (export "two") (result i32 i32) (unreachable)) (func (export "odd") (result f64) (unreachable))"#;
+        let why = |name| why(name, functions);
+        assert_eq!(why("run"), None);
+        assert_eq!(
+            why("countVowels").unwrap(),
+            r#"the plugin has no function "countVowels"; did you mean "count_vowels"?"#
+        );
+        assert_eq!(
+            why("x\n").unwrap(),
+            r#"the plugin has no function "x\n"; its functions are "count_vowels", "run""#
+        );
+        assert_eq!(
+            why("greet").unwrap(),
+            r#"the plugin has no function "greet"; its module "lib" has one, and calls go to the module "main""#
+        );
+        assert_eq!(
+            why("takes").unwrap(),
+            r#"the function "takes" has 2 parameters; a plugin function has no parameters, and no result or an i32"#
+        );
+        assert!(
+            why("two")
+                .unwrap()
+                .starts_with(r#"the function "two" has 2 results;"#)
+        );
+        assert_eq!(
+            why("memory").unwrap(),
+            r#"the export "memory" is a memory and not a function"#
+        );
+    }
+
+    #[test]
+    fn of_many_functions_some_are_told_and_where_there_is_none_that() {
+        let many: String = (10..32)
+            .map(|n| format!(r#"(func (export "{n}"))"#))
+            .collect();
+        assert!(
+            why("run", &many)
+                .unwrap()
+                .ends_with(r#""18", "19" and 12 more"#)
+        );
+        assert!(
+            why("run", "")
+                .unwrap()
+                .contains("it exports none that can be called")
+        );
+    }
+}

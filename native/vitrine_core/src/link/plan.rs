@@ -1,0 +1,124 @@
+//! Whether modules can be linked, asked before any of them is compiled.
+
+use std::panic::catch_unwind;
+
+use super::Needs;
+use super::check::{Fault, Plan, faults};
+use crate::callable::not_callable;
+use crate::compile::{binary, invalid};
+use crate::engine::Settings;
+use crate::error::Error;
+use crate::host_function::HostFunction;
+use crate::interface::Interface;
+use crate::platform::Platform;
+use crate::snapshot;
+use crate::text::quoted;
+use crate::workers::submit;
+
+/// What modules are to be linked with.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// The host functions that they may import.
+    pub functions: Vec<HostFunction>,
+    /// Whether they may import WASI.
+    pub wasi: bool,
+    /// Whether a snapshot is to be taken of them.
+    pub snapshot: bool,
+    /// The function that is called before that.
+    pub called: Option<String>,
+}
+
+/// What is known of a plugin's modules before they are compiled.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// What each declares.
+    pub interfaces: Vec<Interface>,
+    /// Whether one of them may log.
+    pub logs: bool,
+    /// Why they cannot be linked.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads what modules declare, `(name, bytes or text)` each, of which the one at `main` is called, and gives it to
+/// `done` on a worker's thread, with all that would keep them from being linked. Whether their code is valid is not
+/// looked at.
+///
+/// # Panics
+///
+/// If there is no module at `main`.
+pub fn plan(
+    modules: Vec<(String, Vec<u8>)>,
+    main: usize,
+    grants: Grants,
+    done: impl FnOnce(Result<Planned, Error>) + Send + 'static,
+) {
+    submit(move || {
+        let planned = catch_unwind(|| look_into(&modules, main, &grants));
+        done(planned.unwrap_or_else(|_| Err(invalid("the parser panicked on it"))));
+    });
+}
+
+fn look_into(
+    modules: &[(String, Vec<u8>)],
+    main: usize,
+    grants: &Grants,
+) -> Result<Planned, Error> {
+    let mut planned = Planned::default();
+    for (name, bytes) in modules {
+        let read = read(bytes, grants, &mut planned.faults);
+        planned.interfaces.push(read.map_err(|mut error| {
+            if modules.len() > 1 {
+                error.message = format!("module {}: {}", quoted(name), error.message);
+            }
+            error
+        })?);
+    }
+    let interfaces = planned.interfaces.iter();
+    let names = modules.iter().map(|(name, _)| &**name);
+    let named: Vec<_> = names.zip(interfaces).collect();
+    planned.faults = [with_grants(&named, main, grants)?, planned.faults].concat();
+    planned.logs = planned
+        .interfaces
+        .iter()
+        .any(|interface| Needs::of(interface).logs);
+    Ok(planned)
+}
+
+/// All that is wrong with modules but what their code tells.
+pub(crate) fn with_grants(
+    modules: &[(&str, &Interface)],
+    main: usize,
+    grants: &Grants,
+) -> Result<Vec<Fault>, Error> {
+    let plan = Plan {
+        modules,
+        main,
+        functions: &grants.functions,
+        has_wasi: grants.wasi,
+    };
+    let mut faults = faults(&plan, Platform::get(Settings::default())?)?;
+    if let Some(name) = &grants.called {
+        faults.extend(not_callable(name, modules, main).map(|error| Fault {
+            reason: error.reason,
+            message: error.message,
+        }));
+    }
+    Ok(faults)
+}
+
+fn read(bytes: &[u8], grants: &Grants, faults: &mut Vec<Fault>) -> Result<Interface, Error> {
+    let wasm = binary(bytes)?;
+    if grants.snapshot {
+        faults.extend(snapshot_fault(&wasm));
+    }
+    Interface::read(&wasm).map_err(invalid)
+}
+
+/// Why there can be no snapshot of a module. What cannot be read is not valid, and that is another matter.
+pub(crate) fn snapshot_fault(wasm: &[u8]) -> Option<Fault> {
+    let error = snapshot::check(wasm).err()?.downcast::<Error>().ok()?;
+    Some(Fault {
+        reason: error.reason,
+        message: error.message,
+    })
+}

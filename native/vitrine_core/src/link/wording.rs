@@ -1,0 +1,62 @@
+//! How messages name what a module imports. Its names are what somebody chose: shown, and cut.
+
+use wasmparser::FuncType;
+
+use super::check::Fault;
+use crate::interface::Import;
+use crate::text;
+
+/// So much of a kind is told, the rest counted.
+pub(super) const MOST: usize = 10;
+
+/// The name of an import.
+pub(super) fn import(import: &Import) -> String {
+    format!(
+        "{}.{}",
+        text::quoted(&import.namespace),
+        text::quoted(&import.name)
+    )
+}
+
+/// A function's type, as the host writes it.
+pub(super) fn signature(ty: Option<&FuncType>) -> String {
+    let Some(ty) = ty else {
+        return "a type that is not there".into();
+    };
+    let list = |types: &[wasmparser::ValType]| {
+        let mut names: Vec<_> = types.iter().take(MOST).map(ToString::to_string).collect();
+        if types.len() > MOST {
+            names.push(format!("and {} more", types.len() - MOST));
+        }
+        names.join(", ")
+    };
+    format!("({}) -> ({})", list(ty.params()), list(ty.results()))
+}
+
+/// Modules that import from each other.
+pub(super) fn chain<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(text::name).collect();
+    names.join(" -> ")
+}
+
+/// Messages, of which not too many are made.
+#[derive(Default)]
+pub(super) struct Listed {
+    messages: Vec<String>,
+    more: usize,
+}
+
+impl Listed {
+    pub(super) fn add(&mut self, message: impl FnOnce() -> String) {
+        match self.messages.len() < MOST {
+            true => self.messages.push(message()),
+            false => self.more += 1,
+        }
+    }
+
+    /// All of them, and how many more there are `of`.
+    pub(super) fn into_faults(self, of: &str) -> impl Iterator<Item = Fault> {
+        let more = (self.more > 0).then(|| format!("there are {} more {of}", self.more));
+        self.messages.into_iter().chain(more).map(Fault::link)
+    }
+}
