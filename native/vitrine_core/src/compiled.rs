@@ -66,6 +66,11 @@ impl Compiled {
         self.fused
     }
 
+    /// Bytes of its native code.
+    pub fn code_size(&self) -> usize {
+        self.module.text().len()
+    }
+
     /// The mappings that the memories of an instance take at most.
     pub(crate) fn mappings(&self) -> u64 {
         if self.platform.dense {

@@ -47,6 +47,11 @@ impl Settings {
 // Wasmtime's pooling allocator does the same, but fixes how many instances there are for all plugins together, idle
 // ones included, and how large each is.
 pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
+    Engine::new(&config(settings))
+}
+
+/// How Wasmtime is configured: for who compares with it alone.
+pub fn config(settings: Settings) -> Config {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -101,5 +106,5 @@ pub(crate) fn new_engine(settings: Settings) -> wasmtime::Result<Engine> {
             Profiler::VTune => ProfilingStrategy::VTune,
         });
     }
-    Engine::new(&config)
+    config
 }
