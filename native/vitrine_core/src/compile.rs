@@ -25,6 +25,7 @@ use crate::platform::Platform;
 use crate::prepare::{prepare, shared_data};
 use crate::snapshot::Stage;
 use crate::text;
+use crate::unsupported;
 use crate::workers::{Lane, compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
@@ -292,7 +293,7 @@ fn build_module(
         return Ok(Turn::Slower(needed));
     }
     let interface = Interface::read(&wasm).map_err(invalid)?;
-    let prepared = prepare(platform, wasm, options).map_err(|e| match e.downcast() {
+    let prepared = prepare(wasm, options).map_err(|e| match e.downcast() {
         Ok(error) => error,
         Err(e) => invalid(format!("{e:#}")),
     })?;
@@ -343,6 +344,8 @@ fn in_one_line(error: &str) -> String {
 }
 
 pub(crate) fn invalid(why: impl std::fmt::Display) -> Error {
+    let why = why.to_string();
+    let why = unsupported::advice(&why).unwrap_or(why);
     let why = format!("the module cannot be compiled: {why}");
     Error::new(Reason::Compile, text::shown(why.as_bytes(), text::MESSAGE))
 }

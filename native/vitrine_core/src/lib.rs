@@ -74,6 +74,7 @@ mod stats;
 mod text;
 mod ticker;
 mod trim;
+mod unsupported;
 mod value;
 mod wake;
 #[cfg(target_os = "linux")]
@@ -90,7 +91,7 @@ pub use call::{Call, Finished, Step};
 pub use compile::{CompileOptions, MAX_MODULE_SIZE, Origin, compile};
 pub use compiled::Compiled;
 pub use control::{LARGE, Reply, Request};
-pub use engine::{Profiler, Settings};
+pub use engine::{Profiler, Settings, config};
 pub use error::{Error, Frame, Reason};
 pub use exports::ExportKind;
 pub use fuel::FuelLimits;

@@ -2,14 +2,11 @@
 
 use std::borrow::Cow;
 
-use wasmtime::Module;
-
 use crate::compile::{CompileOptions, Flags};
 use crate::data_image::{DataImage, data_image, without_data};
 use crate::fuse::fuse;
 use crate::interruptible::make_interruptible;
 use crate::long_steps::has_long_steps;
-use crate::platform::Platform;
 use crate::reusable::make_reusable;
 use crate::snapshot::{self, Stage};
 use crate::state_exports::{Start, export_state};
@@ -22,17 +19,15 @@ pub(crate) struct Prepared<'a> {
     pub(crate) data: Option<DataImage>,
 }
 
-/// Rewrites the module.
+/// Rewrites the module, which must be valid.
 ///
 /// # Errors
 ///
-/// When it is not valid, or is to become a snapshot and cannot.
+/// When it is to become a snapshot and cannot.
 pub(crate) fn prepare<'a>(
-    platform: &Platform,
     mut wasm: Cow<'a, [u8]>,
     options: CompileOptions,
 ) -> anyhow::Result<Prepared<'a>> {
-    Module::validate(&platform.engine, &wasm)?;
     let mut flags = Flags::default();
     let data = shared_data(&wasm, options)?;
     if options.library

@@ -10,23 +10,23 @@ mod meter;
 #[cfg(test)]
 mod tests;
 
+use wasmparser::Validator;
 use wasmparser::{CompositeInnerType, Parser, Payload, TypeSectionReader, ValidPayload};
-use wasmparser::{Validator, WasmFeatures};
 
 use crate::compile::invalid;
 use crate::error::Error;
+use crate::unsupported::FEATURES;
 use bounds::Effort;
 use meter::Meter;
 
 /// Refuses a module that would take the compiler much longer than its size tells; for any other
-/// about how long it takes, in microseconds of a processor's time.
+/// about how long it takes, in microseconds of a processor's time. What passes is valid.
 ///
 /// # Errors
 ///
 /// When it would, and when it is not valid.
 pub(crate) fn check(wasm: &[u8]) -> Result<u64, Error> {
-    // Whether the engine has the features that it uses is not this one's matter.
-    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    let mut validator = Validator::new_with_features(FEATURES);
     let mut meter = Meter::default();
     let mut all = Effort::default();
     for payload in Parser::new(0).parse_all(wasm) {
