@@ -4,7 +4,7 @@ defmodule Vitrine.Contract do
 
   import Vitrine.Argument, only: [list_of?: 2]
 
-  alias Vitrine.{Error, Interface, Keys, Printable}
+  alias Vitrine.{Error, Interface, Keys, Nearest, Printable}
 
   @type t :: %{
           exports: [String.t()],
@@ -14,6 +14,7 @@ defmodule Vitrine.Contract do
 
   # More are counted, not named: a hostile module may have a million.
   @most_named 20
+  @most_compared 1_000
 
   @doc "The option, checked."
   @spec options!(keyword() | nil) :: t() | nil
@@ -71,9 +72,17 @@ defmodule Vitrine.Contract do
     missing = Enum.reject(contract.exports, &(&1 in functions))
     excess = Enum.reject(interface.imports, &allowed?(&1, contract.imports, wasi?))
     abi = Interface.abi(interface.imports)
+    known = Enum.take(interface.functions, @most_compared)
 
-    listed(missing, "it lacks the plugin functions ", &Printable.quoted/1) ++
+    listed(missing, "it lacks the plugin functions ", &lacking(&1, known)) ++
       listed(excess, "it imports what it must not: ", &Interface.show/1) ++ abi(contract.abi, abi)
+  end
+
+  defp lacking(name, functions) do
+    case Nearest.find(name, functions) do
+      nil -> Printable.quoted(name)
+      nearest -> "#{Printable.quoted(name)} (did you mean #{Printable.quoted(nearest)}?)"
+    end
   end
 
   defp allowed?(_import, :any, _wasi?), do: true

@@ -48,6 +48,10 @@ defmodule Vitrine.ContractTest do
       refute error.message =~ ~S("f21")
     end
 
+    test "names the function that is nearest to one that is missing" do
+      assert error!(new(exports: ["runs"])).message =~ ~S|functions "runs" (did you mean "run"?)|
+    end
+
     test "comes before linking" do
       source = ~S|(module (import "x" "f" (func)))|
       assert reason(new([imports: []], source)) == :contract
