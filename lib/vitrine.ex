@@ -108,9 +108,10 @@ defmodule Vitrine do
     * `:limits` - a keyword list of `:output_bytes`, of a call's output (128 MiB), and
       `:table_elements`, in all tables of an instance (1 000 000)
     * `:coredump` - the path of a file that gets a WebAssembly coredump when a call traps
-    * `:debug_info` - whether the module's debug information is used: backtraces have files and
-      lines, and a native debugger sees the guest's variables. `false` by default; the plugin runs
-      on dirty schedulers only
+    * `:debug_info` - whether the module's debug information is used: with `true` backtraces have files and
+      lines; with `:native` a native debugger sees the guest's variables, too, which is for modules of your
+      own only: Wasmtime then goes through all of the debug information, and nothing bounds that. `false` by
+      default; with either the plugin runs on dirty schedulers only
     * `:profiler` - `:perf`, `:jitdump` or `:vtune`: tells that profiler of the plugin's code
     * `:memory_layout` - `:fast`, the default, or `:dense` for more than some thousand instances at the
       same time: see [Compiling](compiling.md#very-many-instances)

@@ -113,7 +113,7 @@ defmodule Vitrine.Options do
     one_of!(options, :scheduler, [:auto, :dirty])
     one_of!(options, :on_trap, [:reset, :keep])
     one_of!(options, :log_level, Log.levels())
-    one_of!(options, :debug_info, [true, false])
+    one_of!(options, :debug_info, [true, false, :native])
     one_of!(options, :cache, [true, false])
     one_of!(options, :fuse, [true, false])
     one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])

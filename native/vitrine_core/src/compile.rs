@@ -19,6 +19,7 @@ use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::Exports;
 use crate::interface::Interface;
+use crate::lines::Lines;
 use crate::link::Needs;
 use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
@@ -246,8 +247,18 @@ fn finished(
     bytes: &[u8],
     built: Built,
 ) -> Result<Arc<Compiled>, Error> {
-    let (sha256, CompileOptions { stage, .. }) = key;
+    let (
+        sha256,
+        CompileOptions {
+            stage, settings, ..
+        },
+    ) = key;
+    let lines = match settings.debug {
+        true => Some(Lines::of(&binary(bytes)?)),
+        false => None,
+    };
     Ok(Arc::new(Compiled {
+        lines,
         sha256,
         platform,
         exports: Exports::of(&built.module),

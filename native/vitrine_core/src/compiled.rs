@@ -6,6 +6,7 @@ use wasmtime::{ImportType, Module};
 
 use crate::exports::{ExportKind, Exports};
 use crate::interface::Interface;
+use crate::lines::Lines;
 use crate::link::Needs;
 use crate::mappings;
 use crate::memory_image::MemoryImage;
@@ -31,6 +32,8 @@ pub struct Compiled {
     pub(crate) source: Option<Vec<u8>>,
     /// Whether its last import is the kernel's memory, and no import of the guest's.
     pub(crate) fused: bool,
+    /// Where its code comes from, if that is wanted.
+    pub(crate) lines: Option<Lines>,
     /// What the memory of an instance begins with, besides what is in the code.
     pub(crate) image: Option<Arc<MemoryImage>>,
     /// Its instances that wait to be dropped.

@@ -13,9 +13,12 @@ const FIBER_STACK: usize = WASM_STACK + 256 * 1024;
 pub struct Settings {
     /// Whether instructions are counted, which costs some speed.
     pub fuel: bool,
-    /// Whether the guest's debug information is kept: backtraces have files and lines, and a
-    /// native debugger sees the guest's variables. Such a plugin runs on dirty schedulers only.
+    /// Whether the guest's debug information is used: backtraces have files and lines. Such a plugin runs on
+    /// dirty schedulers only.
     pub debug: bool,
+    /// Whether a native debugger sees the guest's variables, too. Wasmtime then rewrites all of the debug
+    /// information, by recursion and without bounds: not for modules of strangers.
+    pub native_debug: bool,
     /// Whether traps keep the guest's state for a coredump.
     pub coredump: bool,
     /// Who is told of the generated code.
@@ -70,15 +73,10 @@ pub fn config(settings: Settings) -> Config {
         .gc_heap_initial_size(0)
         .wasm_exceptions(true)
         .consume_fuel(settings.fuel)
-        .debug_info(settings.debug)
+        .debug_info(settings.native_debug)
         .coredump_on_trap(settings.coredump)
-        // Source positions are read from the guest's own DWARF while a trap is handled: not of
-        // plugins that nobody debugs.
-        .wasm_backtrace_details(if settings.debug {
-            WasmBacktraceDetails::Enable
-        } else {
-            WasmBacktraceDetails::Disable
-        });
+        // Wasmtime's symboliser recurses as deep as a guest's debug information is nested. See `lines`.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     if settings.dense {
         config
             .memory_reservation(0)

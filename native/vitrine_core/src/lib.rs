@@ -40,6 +40,7 @@ mod interruptible;
 mod kept_regions;
 mod kernel_memory;
 mod limits;
+mod lines;
 mod link;
 mod long_steps;
 mod making;

@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::error::{Error, Frame, Reason, Stop};
 use crate::kernel_memory as memory;
+use crate::link::Links;
 use crate::state::HostState;
 use crate::text;
 
@@ -53,7 +54,7 @@ pub(crate) fn failure(store: &mut Store<HostState>, error: &wasmtime::Error) -> 
     }
     let said = store.data().kernel.and_then(|_| memory::error(store));
     let mut failure = classify(error);
-    failure.backtrace = frames(error);
+    failure.backtrace = frames(&store.data().shared.links, error);
     if let Some(said) = said {
         failure.message = format!("{said} ({})", failure.message);
     }
@@ -111,21 +112,31 @@ pub(crate) fn lacks_memory(error: &wasmtime::Error) -> bool {
         || cause.to_string().starts_with(NO_SPACE)
 }
 
-fn frames(error: &wasmtime::Error) -> Vec<Frame> {
+fn frames(links: &Links, error: &wasmtime::Error) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
     let frames = backtrace.frames().iter();
     frames
         .map(|frame| {
-            let symbol = frame.symbols().first();
+            let (file, line) = place(links, frame).unzip();
             Frame {
                 function: frame.func_name().map(text::name),
                 index: frame.func_index(),
                 offset: frame.module_offset(),
-                file: symbol.and_then(|s| s.file()).map(text::name),
-                line: symbol.and_then(|s| s.line()),
+                file,
+                line: line.flatten(),
             }
         })
         .collect()
+}
+
+/// The file and the line of a frame, if the module has them and they are wanted.
+fn place(links: &Links, frame: &FrameInfo) -> Option<(String, Option<u32>)> {
+    let code = frame.module().image_range();
+    let mut modules = links.modules.iter().map(|module| &module.compiled);
+    let compiled = modules.find(|compiled| compiled.module.image_range() == code)?;
+    let lines = compiled.lines.as_ref()?;
+    let (file, line) = lines.find(frame.func_index(), frame.func_offset()?)?;
+    Some((file.to_owned(), line))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustler::{Atom, Binary, Error, NifMap, NifResult, Term};
+use rustler::{Atom, Binary, Error, NifMap, NifResult, NifUnitEnum, Term};
 use vitrine_core::{
     Cache, CallOptions, CompileOptions, Config, Directory, FuelLimits, Grants, HostFunction,
     Limits, OnTrap, Output, PluginOptions, Profiler, Settings, Stage, ValueType, Wasi,
@@ -124,11 +124,19 @@ fn output(term: Atom) -> NifResult<Output> {
     found.map(|(_, output)| output).ok_or(Error::BadArg)
 }
 
+/// Whether debug information is used, and whether also by a native debugger.
+#[derive(NifUnitEnum, PartialEq)]
+enum DebugTerm {
+    False,
+    True,
+    Native,
+}
+
 /// How modules are compiled.
 #[derive(NifMap)]
 pub struct CompileTerm {
     fuel: bool,
-    debug: bool,
+    debug: DebugTerm,
     coredump: bool,
     /// Or `nil`, which is an atom like others.
     profiler: Atom,
@@ -155,7 +163,8 @@ impl CompileTerm {
         let options = CompileOptions {
             settings: Settings {
                 fuel: self.fuel,
-                debug: self.debug,
+                debug: self.debug != DebugTerm::False,
+                native_debug: self.debug == DebugTerm::Native,
                 coredump: self.coredump,
                 profiler: one_of(&profilers, self.profiler)?,
                 dense: self.dense,

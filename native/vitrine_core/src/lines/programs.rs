@@ -1,0 +1,214 @@
+//! The line programs, one after the other.
+
+use std::collections::HashMap;
+
+use gimli::{DebugLineOffset, FileEntry, LineProgramHeader, Reader, Section};
+
+use super::{Bytes, Dwarf, Fuel, NONE, Row, text};
+use crate::text;
+
+/// Addresses of modules are of four bytes.
+const ADDRESS: u8 = 4;
+/// Files, by their paths. Large programs have ten thousand.
+const MAX_FILES: usize = 100_000;
+
+type Header<'a> = LineProgramHeader<Bytes<'a>>;
+
+/// The rows of all programs, by their addresses, and the files that they are of.
+pub(super) fn read<'a>(
+    dwarf: &Dwarf<'a>,
+    directories: &HashMap<usize, &'a [u8]>,
+    code_size: usize,
+    fuel: &mut Fuel,
+) -> (Vec<Row>, Vec<String>) {
+    let mut table = Table {
+        code_size: code_size as u64,
+        ..Table::default()
+    };
+    let all = dwarf.debug_line.reader();
+    let mut rest = *all;
+    while !rest.is_empty() {
+        let at = all.len() - rest.len();
+        let length = rest
+            .read_initial_length()
+            .and_then(|(length, _)| rest.skip(length));
+        if length.is_err() {
+            break;
+        }
+        let directory = directories.get(&at).copied();
+        if table.add(dwarf, at, directory, fuel).is_none() {
+            break;
+        }
+    }
+    table.rows.truncate(table.ended);
+    // Where one sequence ends and another begins, the end comes first.
+    table
+        .rows
+        .sort_by_key(|row| (row.address, row.file != NONE));
+    table.rows.shrink_to_fit();
+    (table.rows, table.files)
+}
+
+#[derive(Default)]
+struct Table {
+    code_size: u64,
+    rows: Vec<Row>,
+    /// How many of them are of sequences that have ended.
+    ended: usize,
+    files: Vec<String>,
+    places: HashMap<String, u32>,
+}
+
+impl Table {
+    /// Adds what a program says. `None` if that is too much.
+    fn add<'a>(
+        &mut self,
+        dwarf: &Dwarf<'a>,
+        at: usize,
+        directory: Option<&'a [u8]>,
+        fuel: &mut Fuel,
+    ) -> Option<()> {
+        // One that is damaged is none.
+        let program = dwarf
+            .debug_line
+            .program(DebugLineOffset(at), ADDRESS, None, None);
+        let Ok(program) = program else {
+            return Some(());
+        };
+        let mut files = HashMap::new();
+        let mut rows = program.rows();
+        while let Ok(Some((header, row))) = rows.next_row() {
+            let address = row.address();
+            if row.end_sequence() {
+                self.end(address)?;
+                continue;
+            }
+            let file = match files.get(&row.file_index()) {
+                Some(file) => *file,
+                None => {
+                    let file = header.file(row.file_index());
+                    let path = file.map(|file| path(dwarf, header, file, directory, fuel));
+                    let file = path.map_or(Some(NONE), |path| Some(self.file(path?)))?;
+                    files.insert(row.file_index(), file);
+                    file
+                }
+            };
+            let line = row.line().map_or(0, |line| line.get() as u32);
+            let address = u32::try_from(address).unwrap_or(u32::MAX);
+            let row = Row {
+                address,
+                file,
+                line,
+            };
+            match self.rows[self.ended..].last_mut() {
+                Some(last) if last.address == address => *last = row,
+                _ if u64::from(address) > self.code_size => (),
+                _ => self.push(row)?,
+            }
+        }
+        // A sequence without an end says nothing.
+        self.rows.truncate(self.ended);
+        Some(())
+    }
+
+    /// Ends a sequence, and forgets it if it is of a function that the linker has left out: such are at address 0,
+    /// where no function is.
+    fn end(&mut self, address: u64) -> Option<()> {
+        let sequence = &self.rows[self.ended..];
+        let first = sequence.first().map_or(0, |row| row.address);
+        if first == 0 || u64::from(first) >= address || address > self.code_size {
+            self.rows.truncate(self.ended);
+            return Some(());
+        }
+        self.push(Row {
+            address: address as u32,
+            file: NONE,
+            line: 0,
+        })?;
+        self.ended = self.rows.len();
+        Some(())
+    }
+
+    /// No more rows than the code has bytes.
+    fn push(&mut self, row: Row) -> Option<()> {
+        if self.rows.len() as u64 > self.code_size {
+            return None;
+        }
+        self.rows.push(row);
+        Some(())
+    }
+
+    fn file(&mut self, path: String) -> u32 {
+        if let Some(place) = self.places.get(&path) {
+            return *place;
+        }
+        if self.files.len() >= MAX_FILES {
+            return NONE;
+        }
+        let place = self.files.len() as u32;
+        self.files.push(path.clone());
+        self.places.insert(path, place);
+        place
+    }
+}
+
+/// The path of a file, as far as it is shown.
+fn path<'a>(
+    dwarf: &Dwarf<'a>,
+    header: &Header<'a>,
+    file: &FileEntry<Bytes<'a>>,
+    unit: Option<&'a [u8]>,
+    fuel: &mut Fuel,
+) -> Option<String> {
+    let own = match file.directory_index() {
+        // The unit's, which newer line programs name, too.
+        0 => None,
+        _ => file.directory(header),
+    };
+    let unit = match header.encoding().version {
+        ..5 => unit,
+        _ => header.directory(0).and_then(|root| text(dwarf, root, fuel)),
+    };
+    let own = own.and_then(|own| text(dwarf, own, fuel));
+    let name = text(dwarf, file.path_name(), fuel);
+    let mut path = Vec::new();
+    for part in [unit, own, name].into_iter().flatten() {
+        fuel.burn(part.len())?;
+        join(&mut path, part);
+    }
+    Some(text::shown(&path, text::NAME))
+}
+
+/// Adds a part, which may be a whole path, of any system.
+fn join(path: &mut Vec<u8>, part: &[u8]) {
+    let windows = |path: &[u8]| path.starts_with(b"\\") || path.get(1..3) == Some(b":\\");
+    if part.starts_with(b"/") || windows(part) {
+        path.clear();
+    }
+    let separator = if windows(path) { b'\\' } else { b'/' };
+    if path.last().is_some_and(|last| *last != separator) {
+        path.push(separator);
+    }
+    path.extend_from_slice(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_joined_as_on_the_system_that_they_are_of() {
+        let joined = |parts: &[&str]| {
+            let mut path = Vec::new();
+            parts
+                .iter()
+                .for_each(|part| join(&mut path, part.as_bytes()));
+            String::from_utf8(path).unwrap()
+        };
+        assert_eq!(joined(&["/made", "src", "a.c"]), "/made/src/a.c");
+        assert_eq!(joined(&["/made/", "/src", "a.c"]), "/src/a.c");
+        assert_eq!(joined(&["C:\\made", "src", "a.c"]), "C:\\made\\src\\a.c");
+        assert_eq!(joined(&["/made", "C:\\src", "a.c"]), "C:\\src\\a.c");
+        assert_eq!(joined(&["a.c"]), "a.c");
+    }
+}
