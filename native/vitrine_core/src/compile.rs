@@ -299,7 +299,7 @@ fn build_module(
     bytes: &[u8],
 ) -> Result<Turn<Built>, Error> {
     let wasm = binary(bytes)?;
-    let needed = Lane::of(effort::check(&wasm)?);
+    let needed = Lane::of(effort::check(&wasm, options.settings.fuel)?);
     if needed > lane {
         return Ok(Turn::Slower(needed));
     }
@@ -339,7 +339,12 @@ pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
             "expected a WebAssembly module but was given a WebAssembly component",
         )),
         [0, b'a', b's', b'm', ..] => Ok(Cow::Borrowed(bytes)),
-        _ => wat::parse_bytes(bytes).map_err(|e| invalid(in_one_line(&e.to_string()))),
+        _ => {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                effort::text::check(text)?;
+            }
+            wat::parse_bytes(bytes).map_err(|e| invalid(in_one_line(&e.to_string())))
+        }
     }
 }
 

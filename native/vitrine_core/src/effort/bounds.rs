@@ -17,10 +17,14 @@ pub(super) const MAX_TRY_DEPTH: usize = 256;
 
 /// What is allowed: a constant and so much for each byte of the code.
 #[derive(Clone, Copy)]
-struct Allowed(u64, (u64, u64));
+pub(super) struct Allowed(u64, (u64, u64));
 
 impl Allowed {
-    fn of(self, bytes: u64) -> u64 {
+    pub(super) const fn new(constant: u64, per_byte: (u64, u64)) -> Allowed {
+        Allowed(constant, per_byte)
+    }
+
+    pub(super) fn of(self, bytes: u64) -> u64 {
         let Allowed(constant, (times, by)) = self;
         constant + bytes.saturating_mul(times) / by
     }
@@ -49,6 +53,8 @@ const HANDLERS: Bound = bound("handlers of exceptions around its calls", 5_000, 
 const BRANCHES: Bound = bound("branches that its instructions become", 50_000, (3, 2));
 const CARRIED: Bound = bound("values times loops", 50_000, (2, 1));
 const REFERENCES: Bound = bound("references times calls", 100_000, (16, 1));
+const NESTED: Bound = bound("blocks within each other", 32_000_000, (64, 1));
+const RESULTS: Bound = bound("results of blocks within each other", 8_000_000, (16, 1));
 /// Of each function alone: their square counts.
 const LOOPS: Bound = bound("loops", 500, (1, 128));
 const LIVE: Bound = Bound {
@@ -71,6 +77,10 @@ pub(super) struct Effort {
     pub(super) locals: u64,
     /// The loops.
     pub(super) loops: u64,
+    /// For each block those that it is in.
+    pub(super) nested: u64,
+    /// For each block with results those with results that it is in.
+    pub(super) results: u64,
     /// Values that instructions take and give.
     pub(super) values: u64,
     /// The handlers around each call.
@@ -107,6 +117,8 @@ impl Effort {
         self.bytes += other.bytes;
         self.functions += other.functions;
         self.locals += other.locals;
+        self.nested += other.nested;
+        self.results += other.results;
         self.values += other.values;
         self.handlers += other.handlers;
         self.branches += other.branches;
@@ -142,6 +154,8 @@ impl Effort {
             + self.alive / 10
             + self.references / 3
             + self.values / 5
+            + self.nested / 50
+            + self.results / 50
     }
 
     fn too_much(&self, allowed: impl Fn(&Bound) -> Allowed) -> Option<Excess> {
@@ -153,15 +167,18 @@ impl Effort {
                 what: bound.what,
                 allowed,
                 bytes: self.bytes,
+                of: " of code",
             })
         });
         excesses.next()
     }
 
-    fn counted(&self) -> [(u64, Bound); 10] {
+    fn counted(&self) -> [(u64, Bound); 12] {
         [
             (self.functions, FUNCTIONS),
             (self.loops, LOOPS),
+            (self.nested, NESTED),
+            (self.results, RESULTS),
             (self.locals, LOCALS),
             (self.values, VALUES),
             (self.handlers, HANDLERS),
@@ -175,11 +192,13 @@ impl Effort {
 }
 
 /// What there is too much of.
-struct Excess {
-    count: u64,
-    what: &'static str,
-    allowed: u64,
-    bytes: u64,
+pub(super) struct Excess {
+    pub(super) count: u64,
+    pub(super) what: &'static str,
+    pub(super) allowed: u64,
+    pub(super) bytes: u64,
+    /// What the bytes are.
+    pub(super) of: &'static str,
 }
 
 impl fmt::Display for Excess {
@@ -189,10 +208,11 @@ impl fmt::Display for Excess {
             what,
             allowed,
             bytes,
+            of,
         } = self;
         write!(
             f,
-            "{count} {what}, and {allowed} are allowed in {bytes} bytes of code"
+            "{count} {what}; the limit is {allowed} for {bytes} bytes{of}"
         )
     }
 }

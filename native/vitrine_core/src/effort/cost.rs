@@ -26,6 +26,8 @@ pub(super) struct Cost {
 const CHECKED: u64 = 8;
 /// The same, and a call, whose type is compared.
 const INDIRECT: u64 = 12;
+/// The same of a function in a table, which is made when it is first read.
+const LAZY: u64 = 24;
 /// What looks at the kind of a reference, or counts one that goes elsewhere.
 const TRACED: u64 = 16;
 /// What goes over many references.
@@ -137,8 +139,11 @@ fn branches<R: WasmModuleResources>(
         }
         Op::TableGet { table } | Op::TableSet { table } => {
             let table = resources.table_at(*table);
-            let of_functions = table.is_none_or(|table| table.element_type.is_func_ref());
-            if of_functions { CHECKED } else { TRACED }
+            match table.is_none_or(|table| table.element_type.is_func_ref()) {
+                true if matches!(operator, Op::TableGet { .. }) => LAZY,
+                true => CHECKED,
+                false => TRACED,
+            }
         }
         Op::StructGet {
             struct_type_index,

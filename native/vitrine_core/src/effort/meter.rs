@@ -1,8 +1,8 @@
 //! Goes through functions, one after the other, and counts.
 
 use wasmparser::{
-    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, ModuleArity, Operator,
-    ValidatorResources, WasmModuleResources,
+    BlockType, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, ModuleArity,
+    Operator, ValidatorResources, WasmModuleResources,
 };
 
 use super::bounds::{Effort, MAX_LOOP_DEPTH, MAX_TRY_DEPTH, refused};
@@ -12,21 +12,55 @@ use crate::compile::invalid;
 use crate::error::Error;
 
 /// What is used again for each function.
-#[derive(Default)]
 pub(super) struct Meter {
+    counts_fuel: bool,
     allocations: FuncValidatorAllocations,
     locals: Locals,
     nesting: Vec<Nested>,
+    /// In how many blocks with results a place is.
+    results: u64,
 }
 
 /// A control structure that a place is in.
-enum Nested {
+struct Nested {
+    kind: Kind,
+    has_results: bool,
+}
+
+enum Kind {
     Plain,
     Loop,
     Try(u64),
 }
 
 impl Meter {
+    pub(super) fn new(counts_fuel: bool) -> Meter {
+        Meter {
+            counts_fuel,
+            allocations: FuncValidatorAllocations::default(),
+            locals: Locals::default(),
+            nesting: Vec::new(),
+            results: 0,
+        }
+    }
+
+    /// A block begins.
+    fn enter(&mut self, kind: Kind, ty: BlockType, effort: &mut Effort) {
+        let has_results = ty != BlockType::Empty;
+        effort.nested += self.nesting.len() as u64;
+        if has_results {
+            effort.results += self.results;
+            self.results += 1;
+        }
+        self.nesting.push(Nested { kind, has_results });
+    }
+
+    fn leave(&mut self) -> Option<Kind> {
+        let Nested { kind, has_results } = self.nesting.pop()?;
+        self.results -= u64::from(has_results);
+        Some(kind)
+    }
+
     pub(super) fn measure(
         &mut self,
         function: FuncToValidate<ValidatorResources>,
@@ -66,11 +100,15 @@ impl Meter {
         let mut place = Place::default();
         let (mut tries, mut handlers) = (0, 0);
         self.nesting.clear();
+        self.results = 0;
         self.locals.begin(index);
         let mut operators = body.get_operators_reader().map_err(invalid)?;
         while !operators.eof() {
             let (operator, at) = operators.read_with_offset().map_err(invalid)?;
-            let cost = Cost::of(&operator, validator, resources, at);
+            let mut cost = Cost::of(&operator, validator, resources, at);
+            if self.counts_fuel {
+                cost.branches += cost.branches / 2;
+            }
             effort.values += cost.values;
             effort.branches += cost.branches;
             effort.loops += cost.loops;
@@ -96,19 +134,21 @@ impl Meter {
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                     self.locals.set(local(*local_index), place, effort);
                 }
-                Operator::Loop { .. } => {
-                    self.nesting.push(Nested::Loop);
+                Operator::Loop { blockty } => {
+                    self.enter(Kind::Loop, *blockty, effort);
                     self.locals.begin_loop(before);
                 }
                 Operator::TryTable { try_table } => {
                     let own = try_table.catches.len() as u64;
-                    self.nesting.push(Nested::Try(own));
+                    self.enter(Kind::Try(own), try_table.ty, effort);
                     (tries, handlers) = (tries + 1, handlers + own);
                 }
-                Operator::Block { .. } | Operator::If { .. } => self.nesting.push(Nested::Plain),
-                Operator::End => match self.nesting.pop() {
-                    Some(Nested::Loop) => self.locals.end_loop(before, effort),
-                    Some(Nested::Try(own)) => (tries, handlers) = (tries - 1, handlers - own),
+                Operator::Block { blockty } | Operator::If { blockty } => {
+                    self.enter(Kind::Plain, *blockty, effort);
+                }
+                Operator::End => match self.leave() {
+                    Some(Kind::Loop) => self.locals.end_loop(before, effort),
+                    Some(Kind::Try(own)) => (tries, handlers) = (tries - 1, handlers - own),
                     _ => (),
                 },
                 other if can_throw(other) => effort.handlers += handlers,

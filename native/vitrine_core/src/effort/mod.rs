@@ -4,11 +4,13 @@
 //! or gigabytes of memory. What is far from all that compilers make is refused before.
 
 mod bounds;
+mod contents;
 mod cost;
 mod locals;
 mod meter;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 
 use wasmparser::Validator;
 use wasmparser::{CompositeInnerType, Parser, Payload, TypeSectionReader, ValidPayload};
@@ -17,29 +19,33 @@ use crate::compile::invalid;
 use crate::error::Error;
 use crate::unsupported::FEATURES;
 use bounds::Effort;
+use contents::Contents;
 use meter::Meter;
 
 /// Refuses a module that would take the compiler much longer than its size tells; for any other
-/// about how long it takes, in microseconds of a processor's time. What passes is valid.
+/// about how long it takes, in microseconds of a processor's time. What passes is valid. Code that counts fuel has
+/// more to do at each branch.
 ///
 /// # Errors
 ///
 /// When it would, and when it is not valid.
-pub(crate) fn check(wasm: &[u8]) -> Result<u64, Error> {
+pub(crate) fn check(wasm: &[u8], counts_fuel: bool) -> Result<u64, Error> {
     let mut validator = Validator::new_with_features(FEATURES);
-    let mut meter = Meter::default();
+    let mut meter = Meter::new(counts_fuel);
+    let mut contents = Contents::default();
     let mut all = Effort::default();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(invalid)?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload).map_err(invalid)? {
             all.add(&meter.measure(function, &body)?);
         }
+        contents.add(&payload, wasm.len())?;
         if let Payload::TypeSection(types) = payload {
             all.add(&trampolines(types)?);
         }
     }
     all.check_module()?;
-    Ok(all.microseconds())
+    Ok(all.microseconds() + contents.microseconds())
 }
 
 /// What the types of functions ask: there is code to call those of each type from the host, and the

@@ -62,7 +62,7 @@ fn look_into(bytes: &[u8], grants: &Grants) -> Result<Inspection, Error> {
         });
     }
     let wasm = binary(bytes)?;
-    effort::check(&wasm)?;
+    effort::check(&wasm, false)?;
     let mut inspection = Inspection {
         sha256,
         interface: Interface::read(&wasm).map_err(invalid)?,
