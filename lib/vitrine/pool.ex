@@ -41,7 +41,7 @@ defmodule Vitrine.Pool do
 
   Options are those of `Vitrine.new/2` (but for `:on_trap`), and
 
-    * `:source` - the plugin, see `Vitrine.new/2`; required
+    * `:source` - the plugin, see `Vitrine.new/2`; `{:module, bytes}` for what was uploaded. Required
     * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
       plugin is `:plugin_name` then
     * `:id` - the id of the child specification, by default the name. Two pools without a name in one

@@ -57,7 +57,7 @@ defmodule Vitrine.Server do
 
   Options are those of `Vitrine.new/2`, and
 
-    * `:source` - the plugin, see `Vitrine.new/2`; required
+    * `:source` - the plugin, see `Vitrine.new/2`; `{:module, bytes}` for what was uploaded. Required
     * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
       plugin is `:plugin_name` then
     * `:on_trap` - besides `:reset` and `:keep`, which are those of `Vitrine.new/2`, `:stop`: the server
