@@ -14,7 +14,7 @@ defmodule Vitrine.Ceiling do
     allowed_paths: [],
     memory: [],
     timeout: @timeout,
-    sources: [:data]
+    sources: []
   ]
   @max_timeout 0xFFFF_FFFF
 
@@ -126,8 +126,8 @@ defmodule Vitrine.Ceiling do
       do: refused("wasm[#{index}]", "a path, #{Fault.show(path)}", :sources, sources)
   end
 
-  defp source({%{data: _}, index}, sources),
-    do: unless(:data in sources, do: refused("wasm[#{index}]", "data", :sources, sources))
+  # It is in the manifest itself, or is all that was given.
+  defp source({%{data: _}, _index}, _sources), do: nil
 
   defp url?(:url, _url), do: true
 

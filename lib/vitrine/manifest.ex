@@ -82,7 +82,7 @@ defmodule Vitrine.Manifest do
           allowed_paths: ["/srv/tenants/acme", "ro:/srv/shared"],
           memory: [max_pages: 256],
           timeout: 1_000,
-          sources: [:data, {:url, ["plugins.example.com"]}]
+          sources: [url: ["plugins.example.com"]]
         ]
       )
 
@@ -92,7 +92,7 @@ defmodule Vitrine.Manifest do
   | `allowed_paths` | these directories, not those below them; of `ro:` only to read                    | `[]`      |
   | `memory`        | at most so much of each                                                           | see above |
   | `timeout`       | at most so many milliseconds, or `:infinity`                                      | 5000      |
-  | `sources`       | modules of these kinds: `:data`, `:path`, `:url`, and `{:url, hosts}` for some    | `[:data]` |
+  | `sources`       | modules as `:path`, as `:url`, and as `{:url, hosts}` from some; as `:data` always| `[]`      |
 
   So `ceiling: []` gives it no more than any plugin has. What it asks for beyond is an error with the reason
   `:manifest` that says both; what it leaves out is the default, or the ceiling where that is less. An address, or a host that may

@@ -98,7 +98,13 @@ defmodule Vitrine.CeilingTest do
     test "may name sources of the kinds that are listed" do
       path = %{wasm: [%{path: wat("rc")}]}
       assert {:ok, _} = load(path, sources: [:path])
-      assert refused(%{}, sources: [:path]) =~ "wasm[0] is data"
+      # What is in the manifest itself, or given alone, is nothing to be read.
+      assert {:ok, _} = load(%{}, sources: [:path])
+      assert {:ok, _} = load(%{}, [])
+
+      for source <- [@module, {:module, @module}, wat("rc")],
+          do: assert({:ok, _} = Vitrine.new(source, ceiling: []))
+
       assert refused(path, sources: [:data, :url]) =~ "is a path"
     end
 
