@@ -92,7 +92,8 @@ defmodule Vitrine do
       manifest's `allowed_paths`. `nil` in the place of a name takes away a directory that the manifest asks for,
       `%{}` all of them. Only plugins with `:wasi` see them
     * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
-      their own. By default the manifest's `timeout_ms`, or 5000
+      their own. By default the manifest's `timeout_ms`, or 5000. Modules that are downloaded have it together
+      before that, or 60000 if nobody says
     * `:scheduler` - `:auto` runs the first slice of each call on a normal scheduler and what is
       longer on dirty ones; `:dirty` runs all of it on dirty ones
     * `:on_trap` - what the next call finds after one that trapped, exited or was stopped:

@@ -21,6 +21,9 @@ defmodule Vitrine.Download do
           optional(atom()) => term()
         }
 
+  @doc "What downloading may take if nobody says otherwise, in milliseconds."
+  def default_timeout, do: @timeout
+
   @doc """
   The bytes of a source, which have its hash if it has one.
 
@@ -33,7 +36,7 @@ defmodule Vitrine.Download do
 
     * `:http` - the client, as in `Vitrine.new/2`; `false` for no downloads
     * `:timeout` - in milliseconds, or `:infinity`; 60000 by default
-    * `:time_option` - how whoever gave the time wrote it, for the error
+    * `:whose_time` - what errors say of the timeout, where it is what is left of another one
     * `:hosts` - the hosts that the URL, and redirects, may lead to: `:all`, as above, or names and patterns as
       of `:allowed_hosts`. `:all` by default
     * `:max_bytes` - how long a module may be, 128 MiB by default
@@ -48,7 +51,7 @@ defmodule Vitrine.Download do
     options =
       Keys.validate!(options, [
         :cache_dir,
-        :time_option,
+        :whose_time,
         hosts: :all,
         http: Vitrine.HTTP.Client,
         timeout: @timeout,
@@ -103,12 +106,7 @@ defmodule Vitrine.Download do
     end
   end
 
-  defp time(options) do
-    case options[:time_option] do
-      nil -> "#{options[:timeout]} ms"
-      option -> "the time that all downloads have (#{option}, in milliseconds)"
-    end
-  end
+  defp time(options), do: options[:whose_time] || "#{options[:timeout]} ms"
 
   defp verify(%{url: url}, bytes, expected) do
     case Cache.hash(bytes) do

@@ -47,7 +47,7 @@ defmodule Vitrine.Manifest do
   | `memory.max_var_bytes`          | the most bytes of variables; 0 for no variables               | 1048576 (1 MiB)  |
   | `allowed_hosts`                 | a list of the hosts that HTTP requests may go to, with `*`, see below | none     |
   | `allowed_paths`                 | a map of directories of the host to their names in the guest  | none             |
-  | `timeout_ms`                    | the timeout of calls that have none of their own              | 5000             |
+  | `timeout_ms`                    | the timeout of calls that have none of their own; also of all downloads of modules together, which have 60000 without | 5000 |
 
   A directory of the host that begins with `ro:` can only be read: `%{"ro:/srv/data" => "/data"}`.
   Relative paths are relative to the working directory, those that begin with `~/` to the home directory.

@@ -2,8 +2,8 @@ defmodule Vitrine.Source do
   @moduledoc false
   # What may be given to Vitrine.new/2, made into a manifest and the bytes of its modules.
 
-  alias Vitrine.{Ceiling, Download, Error, Manifest}
-  alias Vitrine.HTTP.Exchange
+  alias Vitrine.{Ceiling, Download, Error, Manifest, Options}
+  alias Vitrine.HTTP.{Deadline, Exchange}
   alias Vitrine.Manifest.{Fault, Text, Wasm}
   alias Vitrine.Source.Content
 
@@ -18,7 +18,8 @@ defmodule Vitrine.Source do
   @doc """
   The manifest of a source, its modules in the manifest's order, of which one is named "main", and
   what that one is called by people, if anything: the name that it was given, or its file's. Of the
-  options `:http` matters, for modules that are downloaded, and `:ceiling`, for what a manifest may ask for.
+  options `:http` and `:timeout` matter, for modules that are downloaded, and `:ceiling`, for what a manifest may ask
+  for.
   """
   @spec load(t(), keyword()) ::
           {:ok, Manifest.t(), [wasm()], String.t() | nil} | {:error, Error.t()}
@@ -26,10 +27,28 @@ defmodule Vitrine.Source do
     with {:ok, manifest} <- manifest(source),
          {:ok, manifest} <- Ceiling.narrow(manifest, options[:ceiling]),
          modules = Wasm.modules(manifest.wasm),
-         {:ok, loaded} <- modules |> Enum.with_index() |> Fault.each(&module(&1, options)) do
+         download = download_options(options, manifest),
+         {:ok, loaded} <- modules |> Enum.with_index() |> Fault.each(&module(&1, download)) do
       {"main", main} = List.keyfind!(modules, "main", 0)
       {:ok, manifest, loaded, main[:name] || file_name(main)}
     end
+  end
+
+  # All downloads together have the time that a call would have, if somebody said what that is.
+  defp download_options(options, manifest) do
+    {timeout, said} =
+      case {options[:timeout], manifest.timeout_ms} do
+        {nil, nil} -> {Download.default_timeout(), "by default"}
+        {nil, milliseconds} -> {milliseconds, "timeout_ms: #{milliseconds}"}
+        {timeout, _} -> {Options.timeout!(timeout), "timeout: #{timeout}"}
+      end
+
+    %{
+      deadline: Deadline.in_time(timeout),
+      whose_time: "the #{timeout} ms that all downloads may take (#{said})",
+      options:
+        [hosts: Ceiling.download_hosts(options[:ceiling])] ++ Keyword.take(options, [:http])
+    }
   end
 
   @doc "The files that a source is made of, as far as they are known without downloading anything."
@@ -144,8 +163,8 @@ defmodule Vitrine.Source do
   defp downloaded(url),
     do: ". A module is downloaded by a manifest: %{wasm: [%{url: #{inspect(url)}}]}"
 
-  defp module({{name, source}, index}, options) do
-    with {:ok, bytes} <- bytes(source, index, options),
+  defp module({{name, source}, index}, download) do
+    with {:ok, bytes} <- bytes(source, index, download),
          :ok <- verify(bytes, source[:hash], index),
          :ok <- checked(bytes, subject(source, index), source) do
       {:ok, {name, bytes}}
@@ -167,16 +186,14 @@ defmodule Vitrine.Source do
     end
   end
 
-  defp bytes(%{data: data}, _index, _options), do: {:ok, data}
+  defp bytes(%{data: data}, _index, _download), do: {:ok, data}
 
-  defp bytes(%{url: _} = source, _index, options),
-    do:
-      Download.fetch(
-        source,
-        [hosts: Ceiling.download_hosts(options[:ceiling])] ++ Keyword.take(options, [:http])
-      )
+  defp bytes(%{url: _} = source, _index, download) do
+    time = [timeout: Deadline.left(download.deadline), whose_time: download.whose_time]
+    Download.fetch(source, time ++ download.options)
+  end
 
-  defp bytes(%{path: path}, index, _options) do
+  defp bytes(%{path: path}, index, _download) do
     with {:error, error} <- read(path) do
       {:error, %{error | message: "the manifest's wasm[#{index}].path: #{error.message}"}}
     end

@@ -207,6 +207,11 @@ defmodule Vitrine.MisbehavingServer do
     respond(socket, 302, [{"location", "/slow_redirect?" <> location}], "")
   end
 
+  defp behave(["late_module"], %{socket: socket}) do
+    Process.sleep(300)
+    respond(socket, 200, [], "(module)")
+  end
+
   defp behave(["slow_body"], %{socket: socket}) do
     put(socket, "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
     repeat(socket, "y", 10)

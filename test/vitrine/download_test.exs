@@ -147,6 +147,45 @@ defmodule Vitrine.DownloadTest do
     end
   end
 
+  describe "the time of all downloads of a plugin" do
+    test "is what the option or the manifest says, and the error says which it was", context do
+      slow = Server.url(context.server, "/silence")
+
+      for {manifest, options, said} <- [
+            {%{}, [timeout: 60], "60 ms that all downloads may take (timeout: 60)"},
+            {%{timeout_ms: 70}, [], "70 ms that all downloads may take (timeout_ms: 70)"},
+            {%{timeout_ms: 60_000}, [timeout: 80],
+             "80 ms that all downloads may take (timeout: 80)"}
+          ] do
+        manifest = Map.put(manifest, :wasm, [%{url: slow}])
+
+        for load <- [&Vitrine.new/2, &Vitrine.compile/2] do
+          {microseconds, result} = :timer.tc(fn -> load.(manifest, options) end)
+          error = error!(result)
+          assert error.reason == :manifest
+          assert error.message == "cannot download #{slow}: it took longer than the #{said}"
+          # Of the minute that it would be without.
+          assert microseconds < 20_000_000
+        end
+      end
+    end
+
+    test "is one for several", %{server: server} do
+      # Each has time enough, together they have not.
+      late = fn name -> %{url: Server.url(server, "/late_module"), name: name} end
+      assert {:ok, _} = Vitrine.new(%{wasm: [late.("a")]}, timeout: 5_000)
+      manifest = %{wasm: Enum.map(~w(a b c d e f g h i j), late)}
+      error = error!(Vitrine.new(manifest, timeout: 1_500))
+      assert error.message =~ "longer than the 1500 ms that all downloads may take"
+    end
+
+    test "must be a time" do
+      assert_raise ArgumentError, ~r/:timeout to be milliseconds/, fn ->
+        Vitrine.new(%{wasm: [%{url: "http://127.0.0.1:1/"}]}, timeout: -1)
+      end
+    end
+  end
+
   describe "the cache" do
     test "is asked first, for what has a hash", %{server: server, cache: cache} do
       source = source(server, 10, %{hash: hash(bytes(10))})
