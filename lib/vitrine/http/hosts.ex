@@ -17,6 +17,12 @@ defmodule Vitrine.HTTP.Hosts do
   # How many of them a refusal names.
   @most_named 5
 
+  # Bytes of a pattern: some for each of the 255 that a name can have.
+  @max_pattern 1_024
+
+  @doc "How long a pattern may be, in bytes."
+  def max_pattern, do: @max_pattern
+
   # How texts write {:private, name}. No host has a colon, so elsewhere it allows nothing.
   @private "private:"
 
@@ -61,12 +67,24 @@ defmodule Vitrine.HTTP.Hosts do
 
   def fault(pattern) do
     cond do
-      pattern == "" -> "is empty"
-      pattern =~ "://" -> "has a scheme"
-      pattern =~ "/" -> "has a path"
+      pattern == "" ->
+        "is empty"
+
+      byte_size(pattern) > @max_pattern ->
+        "has #{byte_size(pattern)} bytes; the limit is #{@max_pattern} bytes"
+
+      pattern =~ "://" ->
+        "has a scheme"
+
+      pattern =~ "/" ->
+        "has a path"
+
       # In brackets there are addresses of IPv6, and sets of characters.
-      String.replace(pattern, ~r/\[[^\]]*\]/, "") =~ ":" -> "has a port"
-      true -> nil
+      String.replace(pattern, ~r/\[[^\]]*+\]/, "") =~ ":" ->
+        "has a port"
+
+      true ->
+        nil
     end
   end
 

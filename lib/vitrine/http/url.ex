@@ -20,6 +20,8 @@ defmodule Vitrine.HTTP.URL do
 
   @max_bytes 16_384
   @max_name 255
+  defguardp is_hex(digit) when digit in ?0..?9 or digit in ?a..?f or digit in ?A..?F
+
   @ports %{"http" => 80, "https" => 443}
 
   @doc "Reads an absolute URL; the error says why it is none that can be requested."
@@ -97,9 +99,16 @@ defmodule Vitrine.HTTP.URL do
 
   @doc "A part of a URL with its escapes resolved; what is no escape stays."
   @spec decode(String.t()) :: binary()
-  def decode(text) do
-    Regex.replace(~r/%([0-9a-fA-F]{2})/, text, fn _, hex -> <<String.to_integer(hex, 16)>> end)
-  end
+  def decode(text), do: decode(text, [])
+
+  defp decode(<<?%, high, low, rest::binary>>, done) when is_hex(high) and is_hex(low),
+    do: decode(rest, [<<hex(high)::4, hex(low)::4>> | done])
+
+  defp decode(<<byte, rest::binary>>, done), do: decode(rest, [byte | done])
+  defp decode("", done), do: done |> Enum.reverse() |> IO.iodata_to_binary()
+
+  defp hex(digit) when digit in ?0..?9, do: digit - ?0
+  defp hex(digit), do: Bitwise.bor(digit, 0x20) - ?a + 10
 
   # A text up to the first of these, and the rest from there.
   defp cut(text, separators) do
@@ -202,11 +211,18 @@ defmodule Vitrine.HTTP.URL do
   defp resolve([segment | rest], done), do: resolve(rest, [segment | done])
 
   # Leaves what is encoded as it is, and encodes what may not stand in a path or query.
-  defp encode(target) do
-    ~r/%(?![0-9a-fA-F]{2})/
-    |> Regex.replace(target, "%25")
-    |> URI.encode(&(&1 == ?% or URI.char_unreserved?(&1) or &1 in ~c"!$&'()*+,;=:@/?"))
+  defp encode(target), do: encode(target, [])
+
+  defp encode(<<?%, high, low, rest::binary>>, done) when is_hex(high) and is_hex(low),
+    do: encode(rest, [<<?%, high, low>> | done])
+
+  defp encode(<<byte, rest::binary>>, done) do
+    if URI.char_unreserved?(byte) or byte in ~c"!$&'()*+,;=:@/?",
+      do: encode(rest, [byte | done]),
+      else: encode(rest, [[?%, Base.encode16(<<byte>>)] | done])
   end
+
+  defp encode("", done), do: done |> Enum.reverse() |> IO.iodata_to_binary()
 
   defimpl String.Chars do
     def to_string(url), do: "#{url.scheme}://#{URL.authority(url)}#{url.target}"

@@ -116,11 +116,26 @@ defmodule Vitrine.Manifest.Check do
     with {:ok, host} <- host({host, index}), do: {:ok, Hosts.text({:private, host})}
   end
 
-  defp host({host, index}) do
-    if text?(host) and host != "",
-      do: {:ok, host},
-      else: expected(["allowed_hosts", index], "a string such as \"*.example.com\"", host)
+  defp host({host, index}) when is_binary(host) do
+    limit = Hosts.max_pattern()
+
+    cond do
+      byte_size(host) > limit ->
+        {:error,
+         {["allowed_hosts", index], "has #{byte_size(host)} bytes; the limit is #{limit} bytes"}}
+
+      host != "" and text?(host) ->
+        {:ok, host}
+
+      true ->
+        no_host(host, index)
+    end
   end
+
+  defp host({other, index}), do: no_host(other, index)
+
+  defp no_host(host, index),
+    do: expected(["allowed_hosts", index], "a string such as \"*.example.com\"", host)
 
   @doc "Directories of the host, by the names they have in the guest."
   @spec allowed_paths(term()) :: checked(%{String.t() => String.t()})

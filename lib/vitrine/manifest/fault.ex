@@ -2,9 +2,10 @@ defmodule Vitrine.Manifest.Fault do
   @moduledoc false
   # What is wrong with a manifest: where, what stands there, and what would be right.
 
-  alias Vitrine.Printable
+  alias Vitrine.{Nearest, Printable}
 
-  alias Vitrine.Nearest
+  # Bytes of a key that is shown as it is.
+  @max_step 100
 
   @typedoc "The keys and indices that lead to the fault, from the outermost, and what to say of it."
   @type t :: {path(), String.t()} | String.t()
@@ -27,7 +28,10 @@ defmodule Vitrine.Manifest.Fault do
   def path([first | rest]), do: Enum.join([first | Enum.map(rest, &step/1)])
 
   defp step(index) when is_integer(index), do: "[#{index}]"
-  defp step(key), do: if(key =~ ~r/\A\w+\z/, do: ".#{key}", else: "[#{show(key)}]")
+
+  defp step(key) do
+    if byte_size(key) <= @max_step and key =~ ~r/\A\w+\z/, do: ".#{key}", else: "[#{show(key)}]"
+  end
 
   @doc "A value for a message, shortened."
   @spec show(term()) :: String.t()

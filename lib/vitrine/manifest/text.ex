@@ -6,6 +6,7 @@ defmodule Vitrine.Manifest.Text do
   alias Vitrine.Native
   alias Vitrine.Source.Content
 
+  @blanks ~c" \t\n\v\f\r"
   @keys "wasm|config|memory|allowed_hosts|allowed_paths|timeout_ms"
 
   @doc """
@@ -23,9 +24,35 @@ defmodule Vitrine.Manifest.Text do
   end
 
   # No manifest is a list, but JSON it is, unless it looks like the header of one of TOML's tables.
-  defp json?(bytes), do: bytes =~ ~r/\A\s*(\{|\[(?!\[?[^\[\],\n]+\]))/
+  defp json?(<<blank, rest::binary>>) when blank in @blanks, do: json?(rest)
+  defp json?("{" <> _), do: true
+  defp json?("[[" <> rest), do: not closed?(rest, false)
+  defp json?("[" <> rest), do: not closed?(rest, false)
+  defp json?(_bytes), do: false
 
-  defp toml?(bytes), do: bytes =~ ~r/^[ \t]*+(\[|[^\s=][^=\n]*+=)/m and String.valid?(bytes)
+  # Whether a bracket with something in it closes in its line.
+  defp closed?("]" <> _, inside?), do: inside?
+  defp closed?(<<char, rest::binary>>, _) when char not in ~c"[],\n", do: closed?(rest, true)
+  defp closed?(_rest, _inside?), do: false
+
+  # By bytes: a regular expression begins anew in each line, and holds its scheduler as long as all of them take.
+  defp toml?(bytes), do: line?(bytes) and String.valid?(bytes)
+
+  # At the beginning of a line, and behind its first character.
+  defp line?(<<blank, rest::binary>>) when blank in @blanks, do: line?(rest)
+  defp line?("[" <> _), do: true
+  defp line?("=" <> rest), do: next_line?(rest)
+  defp line?(<<_, rest::binary>>), do: assignment?(rest)
+  defp line?(""), do: false
+
+  defp assignment?("=" <> _), do: true
+  defp assignment?("\n" <> rest), do: line?(rest)
+  defp assignment?(<<_, rest::binary>>), do: assignment?(rest)
+  defp assignment?(""), do: false
+
+  defp next_line?("\n" <> rest), do: line?(rest)
+  defp next_line?(<<_, rest::binary>>), do: next_line?(rest)
+  defp next_line?(""), do: false
 
   @doc "Whether a text, even of one line, is a manifest and no file's name."
   @spec manifest?(String.t()) :: boolean()

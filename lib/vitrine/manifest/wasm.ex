@@ -5,12 +5,14 @@ defmodule Vitrine.Manifest.Wasm do
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
+  alias Vitrine.HTTP.Headers
   alias Vitrine.Manifest.{Check, Fault}
   alias Vitrine.Source.Content
 
   @origins ~w(path data url)
   @common ~w(name hash)
   @of_url ~w(method headers)
+  @max_url 16_384
   @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS)
 
   # The module that is called, and the one that Vitrine itself is.
@@ -148,6 +150,10 @@ defmodule Vitrine.Manifest.Wasm do
     end
   end
 
+  # The client would refuse it later.
+  defp address(url, at) when is_binary(url) and byte_size(url) > @max_url,
+    do: {:error, {at, "has #{byte_size(url)} bytes; the limit is #{@max_url} bytes"}}
+
   defp address(url, at) do
     with true <- text?(url),
          {:ok, %URI{scheme: scheme, host: host}} when is_binary(scheme) <- URI.new(url),
@@ -159,7 +165,7 @@ defmodule Vitrine.Manifest.Wasm do
   end
 
   defp method(method, at) do
-    with true <- text?(method),
+    with true <- is_binary(method) and byte_size(method) <= 10 and text?(method),
          method = String.upcase(method),
          true <- method in @methods do
       {:ok, method}
@@ -170,9 +176,14 @@ defmodule Vitrine.Manifest.Wasm do
 
   defp headers(headers, at) do
     with {:ok, headers} <- Check.texts(headers, at),
+         :ok <- few(headers, at),
          {:ok, _} <- each(headers, &header(&1, at)) do
       {:ok, headers}
     end
+  end
+
+  defp few(headers, at) do
+    with {:error, why} <- Headers.size(headers), do: {:error, {at, "are too long: #{why}"}}
   end
 
   # A line break would begin another header.
@@ -195,7 +206,7 @@ defmodule Vitrine.Manifest.Wasm do
   defp hash(nil, _at), do: {:ok, nil}
 
   defp hash(hash, at) do
-    if is_binary(hash) and hash =~ ~r/\A[0-9a-fA-F]{64}\z/,
+    if is_binary(hash) and byte_size(hash) == 64 and hash =~ ~r/\A[0-9a-fA-F]{64}\z/,
       do: {:ok, String.downcase(hash)},
       else: expected(at, "a sha256 of 64 hexadecimal digits", hash)
   end

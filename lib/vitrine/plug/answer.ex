@@ -42,6 +42,9 @@ defmodule Vitrine.Plug.Answer do
     {"respond", :response} => ~w(status headers body body_base64)
   }
 
+  # What servers take of a path and of a query, in bytes.
+  @max_target 16_384
+
   # A body in these would be taken for the next response.
 
   @no_content [204, 205, 304]
@@ -128,6 +131,10 @@ defmodule Vitrine.Plug.Answer do
   defp field("path", _path, %{path: false}), do: {:error, "the plugin may not change it"}
   defp field("query", _query, %{query: false}), do: {:error, "the plugin may not change it"}
 
+  defp field(name, target, _change)
+       when name in ["path", "query"] and is_binary(target) and byte_size(target) > @max_target,
+       do: {:error, "it has #{byte_size(target)} bytes; the limit is #{@max_target} bytes"}
+
   defp field("path", path, change) when is_binary(path) do
     cond do
       not path?(path) ->
@@ -170,7 +177,10 @@ defmodule Vitrine.Plug.Answer do
     case Enum.find(pairs, &(not pair?(&1))) do
       nil ->
         headers = for [name, value] <- pairs, do: {String.downcase(name, :ascii), value}
-        with :ok <- granted(for({name, _} <- headers, do: name), granted), do: {:ok, headers}
+
+        with :ok <- granted(for({name, _} <- headers, do: name), granted),
+             :ok <- values(headers),
+             do: {:ok, headers}
 
       other ->
         {:error, "#{shown(other)} is no name and value of a header"}
@@ -179,11 +189,21 @@ defmodule Vitrine.Plug.Answer do
 
   defp headers(other, _granted), do: {:error, "#{shown(other)} is no object of headers"}
 
-  defp pair?([name, value]), do: is_binary(name) and is_binary(value) and Headers.value?(value)
+  defp pair?([name, value]), do: is_binary(name) and is_binary(value)
   defp pair?(_other), do: false
+
+  defp values(headers) do
+    with :ok <- Headers.size(headers) do
+      case Enum.find(headers, fn {_, value} -> not Headers.value?(value) end) do
+        nil -> :ok
+        {name, value} -> {:error, "#{shown([name, value])} is no name and value of a header"}
+      end
+    end
+  end
 
   defp names(names, granted) when is_list(names) do
     if Enum.all?(names, &is_binary/1) do
+      names = Enum.uniq(names)
       names = Enum.map(names, &String.downcase(&1, :ascii))
       with :ok <- granted(names, granted), do: {:ok, names}
     else
@@ -201,10 +221,36 @@ defmodule Vitrine.Plug.Answer do
   end
 
   # Well-formed, and nothing that a server further on might resolve to another path.
-  defp path?(path) do
-    path =~ ~r"\A/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*\z" and
-      not (path =~ ~r"/(?:\.|%2e){1,2}(?:/|\z)"i)
+  defp path?("/" <> rest = path), do: characters?(rest) and not dots?(path)
+  defp path?(_path), do: false
+
+  defp characters?(""), do: true
+
+  defp characters?(<<?%, high, low, rest::binary>>),
+    do: hex?(high) and hex?(low) and characters?(rest)
+
+  defp characters?(<<char, rest::binary>>)
+       when char in ?a..?z or char in ?A..?Z or char in ?0..?9 or char in ~c"._~!$&'()*+,;=:@/-",
+       do: characters?(rest)
+
+  defp characters?(_rest), do: false
+
+  defp hex?(char), do: char in ?0..?9 or char in ?a..?f or char in ?A..?F
+
+  defp dots?(path) do
+    path
+    |> :binary.split("/", [:global])
+    |> Enum.any?(&(byte_size(&1) in 1..6 and dots(&1) in [1, 2]))
   end
+
+  # How many, of a segment that has nothing else.
+  defp dots(""), do: 0
+  defp dots("." <> rest), do: one_more(dots(rest))
+  defp dots(<<"%2", e, rest::binary>>) when e in ~c"eE", do: one_more(dots(rest))
+  defp dots(_other), do: nil
+
+  defp one_more(nil), do: nil
+  defp one_more(count), do: count + 1
 
   defp below?(_path, ""), do: true
   defp below?(path, mount), do: path == mount or String.starts_with?(path, mount <> "/")

@@ -212,14 +212,9 @@ defmodule Vitrine.Source.Content do
   # Whether a text is one of WebAssembly: blanks and comments, then a bracket with this word.
   defp text?(<<blank, rest::binary>>, word) when blank in ' \t\r\n', do: text?(rest, word)
 
-  defp text?(<<";;", rest::binary>>, word) do
-    case :binary.split(rest, "\n") do
-      [_comment, rest] -> text?(rest, word)
-      [_comment] -> false
-    end
-  end
+  defp text?(<<";;", rest::binary>>, word), do: after_line(rest, word)
 
-  defp text?(<<"(;", rest::binary>>, word), do: rest |> after_comment(1) |> text?(word)
+  defp text?(<<"(;", rest::binary>>, word), do: after_comment(rest, 1, word)
   defp text?(<<"(", rest::binary>>, word), do: word?(rest, word)
   defp text?(_bytes, _word), do: false
 
@@ -235,10 +230,19 @@ defmodule Vitrine.Source.Content do
     end
   end
 
+  defp after_line(<<?\n, rest::binary>>, word), do: text?(rest, word)
+  defp after_line(<<_, rest::binary>>, word), do: after_line(rest, word)
+  defp after_line(<<>>, _word), do: false
+
   # Comments of this kind nest.
-  defp after_comment(text, 0), do: text
-  defp after_comment(<<"(;", rest::binary>>, depth), do: after_comment(rest, depth + 1)
-  defp after_comment(<<";)", rest::binary>>, depth), do: after_comment(rest, depth - 1)
-  defp after_comment(<<_, rest::binary>>, depth), do: after_comment(rest, depth)
-  defp after_comment(<<>>, _depth), do: <<>>
+  defp after_comment(text, 0, word), do: text?(text, word)
+
+  defp after_comment(<<"(;", rest::binary>>, depth, word),
+    do: after_comment(rest, depth + 1, word)
+
+  defp after_comment(<<";)", rest::binary>>, depth, word),
+    do: after_comment(rest, depth - 1, word)
+
+  defp after_comment(<<_, rest::binary>>, depth, word), do: after_comment(rest, depth, word)
+  defp after_comment(<<>>, _depth, _word), do: false
 end

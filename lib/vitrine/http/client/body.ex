@@ -134,7 +134,12 @@ defmodule Vitrine.HTTP.Client.Body do
 
   defp bad_chunk, do: {:error, "the response is not chunked as it must be"}
 
+  # What a line takes, which is not counted otherwise: a body may have a chunk for each byte.
+  @reductions 100
+
   defp line(%{buffer: buffer} = connection) do
+    :erlang.bump_reductions(@reductions)
+
     case :binary.split(buffer, "\r\n") do
       [line, rest] when byte_size(line) <= @max_line ->
         {:ok, line, %{connection | buffer: rest}}

@@ -48,10 +48,18 @@ defmodule Vitrine.HTTP.Client.Head do
 
   # A value may go on in the next line, if that is indented.
   defp unfold(value) do
-    if String.contains?(value, "\n"), do: Regex.replace(~r/\r?\n[ \t]+/, value, " "), else: value
+    case :binary.split(value, "\n", [:global]) do
+      [_one_line] -> value
+      lines -> Enum.map_join(lines, " ", &(&1 |> String.trim_trailing("\r") |> Headers.trim()))
+    end
   end
 
+  # What the parser takes for a line, which it does not count itself.
+  @reductions 100
+
   defp line(%{buffer: buffer} = connection, type, budget) do
+    :erlang.bump_reductions(@reductions)
+
     case :erlang.decode_packet(type, buffer, []) do
       {:ok, packet, rest} when byte_size(buffer) - byte_size(rest) <= budget ->
         budget = budget - (byte_size(buffer) - byte_size(rest))
