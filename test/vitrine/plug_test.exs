@@ -120,13 +120,13 @@ defmodule Vitrine.PlugTest do
       refused(
         %{"action" => "continue", "set_header" => %{}},
         [],
-        ~s("set_header" is no field of continue)
+        ~s("set_header" is not a field of continue)
       )
 
       refused(
         %{"action" => "continue", "status" => 200},
         [change: [:respond]],
-        ~s("status" is no field)
+        ~s("status" is not a field)
       )
     end
 
@@ -211,20 +211,20 @@ defmodule Vitrine.PlugTest do
         refused(
           %{"action" => action, field => %{"x-a" => value}},
           [change: change],
-          "no name and value"
+          "not the name and value"
         )
       end
 
       refused(
         %{"action" => "continue", "set_headers" => "x-a: b"},
         [change: change],
-        "no object of headers"
+        "not an object of headers"
       )
 
       refused(
         %{"action" => "continue", "remove_headers" => [1]},
         [change: change],
-        "no list of names"
+        "not a list of names"
       )
     end
 
@@ -240,7 +240,7 @@ defmodule Vitrine.PlugTest do
       )
 
       refused(%{"action" => "respond", "body" => %{}}, [change: [:respond]], "body: ")
-      refused(%{"action" => "respond", "body_base64" => "%"}, [change: [:respond]], "no base64")
+      refused(%{"action" => "respond", "body_base64" => "%"}, [change: [:respond]], "not base64")
       both = %{"action" => "respond", "body" => "a", "body_base64" => "YQ=="}
       refused(both, [change: [:respond]], "one of body and body_base64")
     end

@@ -79,7 +79,7 @@ defmodule Vitrine.Plug.Answer do
 
       [name | _] ->
         {:error,
-         "#{shown(name)} is no field of #{action} here; there are #{Enum.join(fields, ", ")}"}
+         "#{shown(name)} is not a field of #{action} here; the fields are #{Enum.join(fields, ", ")}"}
     end
   end
 
@@ -138,7 +138,7 @@ defmodule Vitrine.Plug.Answer do
   defp field("path", path, change) when is_binary(path) do
     cond do
       not path?(path) ->
-        {:error, "#{shown(path)} is no path, with a slash first and no dots as segments"}
+        {:error, "#{shown(path)} is not a path, with a slash first and no dots as segments"}
 
       not below?(path, change.mount) ->
         {:error, "#{shown(path)} is not below #{change.mount}"}
@@ -152,7 +152,7 @@ defmodule Vitrine.Plug.Answer do
     # What is printed in ASCII, but for spaces, quotes, # and angle brackets.
     if query =~ ~r/\A[!$-;=?-~]*\z/,
       do: {:ok, :query, query},
-      else: {:error, "#{shown(query)} is no query"}
+      else: {:error, "#{shown(query)} is not a query"}
   end
 
   defp field("status", status, _change) when is_integer(status) and status in 200..599,
@@ -163,11 +163,12 @@ defmodule Vitrine.Plug.Answer do
   defp field("body_base64", text, _change) when is_binary(text) do
     case Base.decode64(text) do
       {:ok, body} -> {:ok, :body, body}
-      :error -> {:error, "it is no base64"}
+      :error -> {:error, "it is not base64"}
     end
   end
 
-  defp field(_name, value, _change), do: {:error, "#{shown(value)} is none"}
+  defp field(_name, value, _change),
+    do: {:error, "#{shown(value)} is not a value that it can have"}
 
   # An object, or a list of pairs, in which a name can stand more than once.
   defp headers(headers, granted) when is_map(headers),
@@ -183,11 +184,11 @@ defmodule Vitrine.Plug.Answer do
              do: {:ok, headers}
 
       other ->
-        {:error, "#{shown(other)} is no name and value of a header"}
+        {:error, "#{shown(other)} is not the name and value of a header"}
     end
   end
 
-  defp headers(other, _granted), do: {:error, "#{shown(other)} is no object of headers"}
+  defp headers(other, _granted), do: {:error, "#{shown(other)} is not an object of headers"}
 
   defp pair?([name, value]), do: is_binary(name) and is_binary(value)
   defp pair?(_other), do: false
@@ -196,7 +197,7 @@ defmodule Vitrine.Plug.Answer do
     with :ok <- Headers.size(headers) do
       case Enum.find(headers, fn {_, value} -> not Headers.value?(value) end) do
         nil -> :ok
-        {name, value} -> {:error, "#{shown([name, value])} is no name and value of a header"}
+        {name, value} -> {:error, "#{shown([name, value])} is not the name and value of a header"}
       end
     end
   end
@@ -207,11 +208,11 @@ defmodule Vitrine.Plug.Answer do
       names = Enum.map(names, &String.downcase(&1, :ascii))
       with :ok <- granted(names, granted), do: {:ok, names}
     else
-      {:error, "#{shown(names)} is no list of names"}
+      {:error, "#{shown(names)} is not a list of names"}
     end
   end
 
-  defp names(other, _granted), do: {:error, "#{shown(other)} is no list of names"}
+  defp names(other, _granted), do: {:error, "#{shown(other)} is not a list of names"}
 
   defp granted(names, granted) do
     case Enum.find(names, &(&1 not in granted)) do
