@@ -33,6 +33,8 @@ defmodule Vitrine.HTML do
     * `:schemes` - schemes of links. Default: `https`, `http`, `mailto`
     * `:images` - hosts that images may be loaded from, by https; `"*"` is any. Whoever has such a host
       learns who looks at the page. Default: none
+    * `:own_hosts` - names of hosts that no link may lead to, with all names below them: `["example.com"]` is also
+      `www.example.com`. Give your application's own, where a link would be followed with the user's cookies. Default: none
     * `:tags`, `:attributes` - more elements and attributes, as `["video"]` and
       `[{"video", "controls"}, {"*", "itemprop"}]`. What would run scripts cannot be added
     * `:properties` - more CSS properties. What they do is for the host to know

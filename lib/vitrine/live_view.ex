@@ -211,8 +211,8 @@ defmodule Vitrine.LiveView do
   Raises `ArgumentError` if nothing is attached by this name.
 
       def handle_event("save", _params, socket) do
-        [path] = consume_uploaded_entries(socket, :drawing, fn %{path: path}, _entry -> {:ok, keep(path)} end)
-        {:noreply, Vitrine.LiveView.dispatch(socket, :board, "uploaded", %{"path" => path})}
+        paths = consume_uploaded_entries(socket, :drawing, fn %{path: path}, _entry -> {:ok, keep(path)} end)
+        {:noreply, Vitrine.LiveView.dispatch(socket, :board, "uploaded", %{"paths" => paths})}
       end
   """
   @spec dispatch(socket(), atom(), String.t(), term()) :: socket()

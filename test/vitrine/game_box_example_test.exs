@@ -37,9 +37,9 @@ defmodule Vitrine.GameBoxExampleTest do
       end
 
       assert {:error, [reason]} = Check.run(module.("unreachable"))
-      assert reason =~ "it fails when it is tried"
+      assert reason =~ "It fails when it is tried: it crashes in the function \"init_game\""
       assert {:error, [reason]} = Check.run(module.("(loop (br 0))"))
-      assert reason =~ "deadline"
+      assert reason =~ "it takes too long"
       assert {:ok, %{min_players: 2, max_players: 2, title: nil}} = Check.run(module.(""))
     end
   end

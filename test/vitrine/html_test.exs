@@ -45,6 +45,10 @@ defmodule Vitrine.HTMLTest do
             classes: [:a],
             schemes: ["HTTP"],
             images: "*",
+            own_hosts: "shop.example",
+            own_hosts: ["https://shop.example"],
+            own_hosts: ["Shop.example"],
+            own_hosts: [".shop.example"],
             schemes: ["https" | "http"],
             tags: [1],
             tags: ["b" | "i"],
@@ -71,6 +75,12 @@ defmodule Vitrine.HTMLTest do
           function.(html, namespace: "a")
         end
       end
+    end
+
+    test "links lead to none of the host's own names" do
+      link = ~s(<a href="https://www.shop.example/logout">out</a>)
+      assert clean!(link) =~ "logout"
+      refute clean!(link, own_hosts: ["shop.example"]) =~ "logout"
     end
 
     test "what runs cannot be allowed" do

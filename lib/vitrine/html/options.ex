@@ -16,6 +16,7 @@ defmodule Vitrine.HTML.Options do
     classes: [],
     schemes: ~w(https http mailto),
     images: [],
+    own_hosts: [],
     tags: [],
     attributes: [],
     properties: [],
@@ -80,6 +81,11 @@ defmodule Vitrine.HTML.Options do
       [] -> :ok
       [bad | _] -> raise ArgumentError, "the scheme #{inspect(bad)} cannot be allowed"
     end
+  end
+
+  defp check!({:own_hosts, hosts}) do
+    unless list_of?(hosts, &(text?(&1) and &1 =~ ~r/\A[a-z0-9]([a-z0-9.-]*[a-z0-9])?\z/)),
+      do: wrong!(:own_hosts, "a list of names of hosts, in lower case and without a port", hosts)
   end
 
   defp check!({key, value}) when key in [:classes, :images, :tags, :properties] do

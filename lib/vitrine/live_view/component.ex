@@ -59,8 +59,8 @@ defmodule Vitrine.LiveView.Component do
   does for a view. `page` is the process of the LiveView; nothing happens if the component is not there.
 
       def handle_event("save", _params, socket) do
-        [path] = consume_uploaded_entries(socket, :drawing, fn %{path: path}, _entry -> {:ok, keep(path)} end)
-        Vitrine.LiveView.Component.dispatch("game", "uploaded", %{"path" => path})
+        paths = consume_uploaded_entries(socket, :drawing, fn %{path: path}, _entry -> {:ok, keep(path)} end)
+        Vitrine.LiveView.Component.dispatch("game", "uploaded", %{"paths" => paths})
         {:noreply, socket}
       end
   """

@@ -8,7 +8,7 @@ defmodule GameBox.Elsewhere do
   def start! do
     unless Node.alive?() do
       System.cmd("epmd", ["-daemon"])
-      {:ok, _} = :net_kernel.start([:"game_box_#{System.pid()}", :shortnames])
+      {:ok, _} = distribute(20)
     end
 
     {:ok, peer, node} =
@@ -30,6 +30,18 @@ defmodule GameBox.Elsewhere do
     # Names are known everywhere once both have met.
     :erpc.call(node, :global, :sync, [])
     {peer, node}
+  end
+
+  # epmd's command returns before epmd listens.
+  defp distribute(tries) do
+    case :net_kernel.start([:"game_box_#{System.pid()}", :shortnames]) do
+      {:error, _no_epmd} when tries > 1 ->
+        Process.sleep(100)
+        distribute(tries - 1)
+
+      started ->
+        started
+    end
   end
 
   @doc "On that node: tells `to` of each render that a spectator of an arena would see."

@@ -19,6 +19,7 @@ pub struct Attributes {
     classes: Vec<String>,
     schemes: Vec<String>,
     image_hosts: Vec<String>,
+    own_hosts: Vec<String>,
     properties: Vec<String>,
     contained: bool,
 }
@@ -32,6 +33,7 @@ impl Attributes {
             classes: policy.classes.clone(),
             schemes: policy.schemes.clone(),
             image_hosts: policy.image_hosts.clone(),
+            own_hosts: policy.own_hosts.clone(),
             properties: policy.properties.clone(),
             contained: policy.contained,
         }
@@ -122,7 +124,16 @@ impl Attributes {
         }
         let url = Url::parse(value).ok()?;
         let allowed = self.schemes.iter().any(|scheme| scheme == url.scheme());
-        allowed.then(|| Cow::Owned(url.into()))
+        (allowed && !self.leads_home(&url)).then(|| Cow::Owned(url.into()))
+    }
+
+    /// Whether a link leads to one of the host's own names, where the browser's cookies are the user's.
+    fn leads_home(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        self.own_hosts.iter().any(|own| {
+            host.strip_suffix(own.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
     }
 
     fn image<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {

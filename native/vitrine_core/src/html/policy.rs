@@ -20,6 +20,8 @@ pub struct Policy {
     pub schemes: Vec<String>,
     /// Hosts that images may come from; `*` is any.
     pub image_hosts: Vec<String>,
+    /// Hosts that no link leads to, with the names below theirs, in lower case.
+    pub own_hosts: Vec<String>,
     /// More CSS properties.
     pub properties: Vec<String>,
     /// Whether the element around the document contains what it paints, see [`super::css`].
@@ -40,6 +42,7 @@ impl Policy {
             && self.attributes == other.attributes
             && self.schemes == other.schemes
             && self.image_hosts == other.image_hosts
+            && self.own_hosts == other.own_hosts
             && self.properties == other.properties
             && self.contained == other.contained
     }

@@ -104,6 +104,35 @@ fn links_into_the_host_go() {
 }
 
 #[test]
+fn links_to_the_hosts_own_names_are_dropped() {
+    let policy = Policy {
+        own_hosts: vec!["shop.example".into(), "127.0.0.1".into(), "::1".into()],
+        ..policy()
+    };
+    for link in [
+        "https://shop.example/logout",
+        "http://SHOP.example./logout",
+        "https://www.shop.example:4000/",
+        "https://user@shop.example/",
+        "https:\\\\shop.example/",
+        "https://sh\u{FF4F}p.example/",
+        "http://2130706433/",
+    ] {
+        let cleaned = sanitize(&format!("<a href='{link}'>x</a>"), &policy).unwrap();
+        assert!(!cleaned.contains("href"), "{link}: {cleaned}");
+    }
+    for link in [
+        "https://other.example/",
+        "https://myshop.example/",
+        "https://shop.example.evil.test/",
+        "mailto:ann@shop.example",
+    ] {
+        let cleaned = sanitize(&format!("<a href='{link}'>x</a>"), &policy).unwrap();
+        assert!(cleaned.contains("href"), "{link}: {cleaned}");
+    }
+}
+
+#[test]
 fn images_come_from_where_the_host_says() {
     let html = "<img alt=a src='https://cdn.example/a.png'><img src='https://evil.example/b.png'>";
     assert_eq!(

@@ -31,11 +31,14 @@ defmodule GameBox.Gallery.Check do
 
       case trial(plugin, found) do
         {:ok, _html} -> {:ok, found}
-        {:error, error} -> {:error, ["it fails when it is tried: " <> short(error)]}
+        {:error, error} -> {:error, ["It fails when it is tried: " <> words(error) <> "."]}
       end
     else
-      {:error, %Vitrine.Error{} = error} -> {:error, [short(error)]}
-      {:error, reasons} -> {:error, reasons}
+      {:error, %Vitrine.Error{} = error} ->
+        {:error, ["It is not a game: " <> words(error) <> "."]}
+
+      {:error, reasons} ->
+        {:error, reasons}
     end
   end
 
@@ -45,12 +48,21 @@ defmodule GameBox.Gallery.Check do
 
   defp small(bytes) do
     limit = Limits.get(:upload_bytes)
-    if byte_size(bytes) > limit, do: {:error, ["it has more than #{limit} bytes"]}, else: :ok
+    if byte_size(bytes) > limit, do: {:error, ["It has more than #{limit} bytes."]}, else: :ok
   end
 
-  defp accepted(%{component: true}), do: {:error, ["it is a component, and not a module"]}
+  defp accepted(%{component: true}),
+    do: {:error, ["It is a component of the component model, and a game is a module."]}
+
   defp accepted(%{refused: []}), do: :ok
-  defp accepted(%{refused: reasons}), do: {:error, reasons}
+
+  defp accepted(%{refused: reasons}),
+    do:
+      {:error,
+       for(
+         reason <- reasons,
+         do: String.capitalize(String.first(reason)) <> String.slice(reason, 1..-1//1) <> "."
+       )}
 
   defp trial(plugin, found) do
     [first | _] = names = players(found)
@@ -95,8 +107,16 @@ defmodule GameBox.Gallery.Check do
   defp string(text) when is_binary(text), do: text
   defp string(_other), do: nil
 
-  # Without a backtrace and its lines.
-  defp short(error) do
-    error |> Exception.message() |> String.split("\n") |> hd() |> String.slice(0, 300)
-  end
+  # For whoever uploads a game, and knows nothing of this one's names and functions' numbers.
+  defp words(%{reason: :guest_error, message: message}), do: "it says " <> inspect(cut(message))
+  defp words(%{reason: :timeout}), do: "it takes too long"
+  defp words(%{reason: :out_of_memory}), do: "it needs more memory than a game may have"
+
+  defp words(%{reason: :trap} = error),
+    do:
+      "it crashes in the function #{inspect(error.function || "_start")} (#{cut(error.trap || error.message)})"
+
+  defp words(error), do: cut(error.message)
+
+  defp cut(text), do: String.slice(text, 0, 300)
 end

@@ -21,6 +21,7 @@ defmodule GameBoxWeb.ArenaLive do
           invitation: invitation(socket, code),
           games: Arena.games(code),
           board: nil,
+          by_hand?: false,
           shown: nil
         )
 
@@ -80,6 +81,11 @@ defmodule GameBoxWeb.ArenaLive do
   def handle_event("copied", _params, socket),
     do: {:noreply, put_flash(socket, :info, "The invitation is copied.")}
 
+  # The browser does not let the page write to its clipboard.
+  def handle_event("not-copied", _params, socket) do
+    {:noreply, socket |> assign(by_hand?: true) |> push_event("select-invitation", %{})}
+  end
+
   defp done({:ok, _room}, socket), do: {:noreply, socket}
 
   defp done({:error, why}, socket),
@@ -138,7 +144,13 @@ defmodule GameBoxWeb.ArenaLive do
           host?={@host?}
         />
       </div>
-      <.side room={@room} code={@code} invitation={@invitation} me={@player_id} />
+      <.side
+        room={@room}
+        code={@code}
+        invitation={@invitation}
+        by_hand?={@by_hand?}
+        me={@player_id}
+      />
     </div>
     """
   end
@@ -153,6 +165,10 @@ defmodule GameBoxWeb.ArenaLive do
         <button id="copy" type="button" phx-hook="Copy" data-text={@invitation}>
           Copy invitation
         </button>
+        <label :if={@by_hand?}>
+          Copy this address
+          <input id="invitation" type="text" readonly value={@invitation} />
+        </label>
       </div>
       <div class="card">
         <h2>In the arena</h2>

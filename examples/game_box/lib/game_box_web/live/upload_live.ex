@@ -15,7 +15,7 @@ defmodule GameBoxWeb.UploadLive do
     socket =
       socket
       |> assign(page_title: "Upload a game", bytes: nil, found: nil, reasons: [], checking: nil)
-      |> assign(server: nil, players: [], playing: nil)
+      |> assign(server: nil, players: [], playing: nil, file: nil)
       |> allow_upload(:game,
         accept: ~w(.wasm),
         max_entries: 1,
@@ -31,7 +31,12 @@ defmodule GameBoxWeb.UploadLive do
 
   defp progress(:game, entry, socket) do
     bytes = consume_uploaded_entry(socket, entry, fn %{path: path} -> File.read(path) end)
-    socket = socket |> close() |> assign(bytes: bytes, checking: nil, found: nil, reasons: [])
+
+    socket =
+      socket
+      |> close()
+      |> assign(bytes: bytes, checking: nil, found: nil, reasons: [], file: entry.client_name)
+
     {:noreply, check(socket, bytes)}
   end
 
@@ -62,7 +67,16 @@ defmodule GameBoxWeb.UploadLive do
   def handle_info(_other, socket), do: {:noreply, socket}
 
   @impl true
-  def handle_event("validate", _params, socket), do: {:noreply, socket}
+  # What was said of the file before is not about this one.
+  def handle_event("validate", _params, socket) do
+    if Enum.all?(socket.assigns.uploads.game.entries, & &1.valid?),
+      do: {:noreply, socket},
+      else: {:noreply, without_file(socket, [])}
+  end
+
+  # What the browser says of a file that it does not send.
+  def handle_event("empty-file", _params, socket),
+    do: {:noreply, without_file(socket, ["The file is empty."])}
 
   def handle_event("preview_as", %{"player" => name}, socket) do
     if socket.assigns.server && name in socket.assigns.players,
@@ -104,6 +118,9 @@ defmodule GameBoxWeb.UploadLive do
     end
   end
 
+  defp without_file(socket, reasons),
+    do: socket |> close() |> assign(bytes: nil, found: nil, file: nil, reasons: reasons)
+
   defp close(%{assigns: %{server: nil}} = socket), do: socket
 
   defp close(socket) do
@@ -119,13 +136,13 @@ defmodule GameBoxWeb.UploadLive do
       A game is one <code>.wasm</code> file, at most <%= div(Limits.get(:upload_bytes), 1_048_576) %> MiB.
     </p>
     <form id="upload" class="card" phx-change="validate" phx-submit="save">
-      <label class="drop" phx-drop-target={@uploads.game.ref}>
-        <span>Choose a file, or drop it here</span>
-        <.live_file_input upload={@uploads.game} />
+      <label id="drop" class="drop" phx-drop-target={@uploads.game.ref} phx-hook="ChosenFile">
+        <span><%= if @file, do: "#{@file}: choose another file, or drop it here", else: "Choose a file, or drop it here" %></span>
+        <.live_file_input upload={@uploads.game} class="unseen" />
       </label>
       <div class="check" role="status">
         <p :if={@checking}>It is being checked …</p>
-        <p :for={entry <- @uploads.game.entries}>
+        <p :for={entry <- @uploads.game.entries} :if={entry.valid?}>
           <progress value={entry.progress} max="100"><%= entry.progress %> %</progress>
         </p>
         <p :for={error <- errors(@uploads.game)} class="problem"><%= error %></p>
@@ -186,7 +203,7 @@ defmodule GameBoxWeb.UploadLive do
   end
 
   defp error_text(:too_large), do: "The file is too large."
-  defp error_text(:not_accepted), do: "That is no .wasm file."
+  defp error_text(:not_accepted), do: "That is not a .wasm file."
   defp error_text(:too_many_files), do: "One file at a time."
   defp error_text(_other), do: "The file did not arrive."
 
