@@ -435,6 +435,9 @@ defmodule Vitrine do
   @doc """
   Like `call/4`, but answers with the output itself and raises a `Vitrine.Error`.
 
+  Where a host function raised, the stack trace begins with that function's own lines, and those of the caller
+  come after.
+
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.call!(plugin, "run")
       ""
@@ -444,7 +447,7 @@ defmodule Vitrine do
     do: callable |> call(function, input, options) |> value!()
 
   defp value!({:ok, value}), do: value
-  defp value!({:error, error}), do: raise(error)
+  defp value!({:error, error}), do: Error.raise!(error)
 
   @doc """
   Like `call/4`, and tells what happened meanwhile: the host functions that the plugin called, with

@@ -115,6 +115,15 @@ defmodule Vitrine.Error do
 
   alias Vitrine.{Deadline, Printable}
 
+  # What runs the host's code: in a stack trace, whatever is before them is the host's.
+  @callers [
+    Vitrine.Call,
+    Vitrine.Codec,
+    Vitrine.HostFunction,
+    Vitrine.HostFunction.Types,
+    Vitrine.HTTP.Exchange
+  ]
+
   # Before each line of an exception's message but the first.
   @margin "\n    | "
 
@@ -147,7 +156,7 @@ defmodule Vitrine.Error do
 
   @impl true
   def message(%__MODULE__{} = error) do
-    Enum.join([where(error), text(error), cause(error), backtrace(error.backtrace)])
+    Enum.join([where(error), text(error), cause(error), line(error), backtrace(error.backtrace)])
   end
 
   # One that somebody else made may have no message.
@@ -194,12 +203,35 @@ defmodule Vitrine.Error do
     ": " <> Printable.block(banner, @margin)
   end
 
+  # The line of the host's code that failed.
+  defp line(error) do
+    case own_frames(error) do
+      [frame | _] -> "\n    at " <> Printable.text(Exception.format_stacktrace_entry(frame))
+      [] -> ""
+    end
+  end
+
+  # Those of the host function or the client, before those of Vitrine, which called it.
+  defp own_frames(%{stacktrace: stacktrace}) when is_list(stacktrace),
+    do: Enum.take_while(stacktrace, &(elem(&1, 0) not in @callers))
+
+  defp own_frames(_error), do: []
+
+  @doc false
+  # Raises the error, as if the lines that failed had been called by those that asked for the call.
+  @spec raise!(t()) :: no_return()
+  def raise!(error) do
+    {:current_stacktrace, [_info | asked]} = Process.info(self(), :current_stacktrace)
+    asked = Enum.drop_while(asked, &(elem(&1, 0) in [__MODULE__, Vitrine]))
+    reraise error, own_frames(error) ++ asked
+  end
+
   defp backtrace([]), do: ""
 
   defp backtrace(frames) do
     lines =
       for frame <- frames do
-        "\n    at #{function(frame)}#{offset(frame.offset)}#{line(frame)}"
+        "\n    at #{function(frame)}#{offset(frame.offset)}#{source(frame)}"
       end
 
     Enum.join(lines)
@@ -208,10 +240,10 @@ defmodule Vitrine.Error do
   defp function(%{function: nil, index: index}), do: "function #{index}"
   defp function(%{function: name}), do: Printable.name(name)
 
-  defp line(%{file: file, line: line}) when file != nil,
+  defp source(%{file: file, line: line}) when file != nil,
     do: " #{Printable.name(file)}:#{line}"
 
-  defp line(_frame), do: ""
+  defp source(_frame), do: ""
 
   defp offset(nil), do: ""
   defp offset(offset), do: " (0x#{Integer.to_string(offset, 16)})"

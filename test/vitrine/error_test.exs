@@ -63,6 +63,88 @@ defmodule Vitrine.ErrorTest do
     end
   end
 
+  describe "what call!/4 raises after a host function that raised" do
+    setup do
+      plugin =
+        new!(
+          ~S|
+            (module
+              (import "extism:host/user" "find" (func $find (param i64) (result i64)))
+              (import "extism:host/env" "input_offset" (func $input (result i64)))
+              (func (export "run") (drop (call $find (call $input)))))
+          |,
+          name: "p",
+          host_functions: %{"find" => &__MODULE__.find/1}
+        )
+
+      {:ok, plugin: plugin}
+    end
+
+    # The line that the traces below are to begin with.
+    def find("wrong result"), do: :no_bytes
+
+    def find("nested " <> _) do
+      plugin = new!("(module)")
+      Vitrine.call!(plugin, "missing") <> ""
+    end
+
+    def find(name), do: not_found(name) <> ""
+
+    defp not_found(name), do: raise("no user " <> name)
+
+    defp trace(work) do
+      work.()
+      flunk("nothing was raised")
+    rescue
+      error in Vitrine.Error -> {error, __STACKTRACE__}
+    end
+
+    test "has the host function's own lines on top, and then those of the call", %{plugin: plugin} do
+      {_error, trace} = trace(fn -> Vitrine.call!(plugin, "run", "Joe") <> "" end)
+
+      assert [{__MODULE__, :not_found, 1, at}, {__MODULE__, :find, 1, _} | asked] = trace
+      assert to_string(at[:file]) =~ "test/vitrine/error_test.exs"
+
+      refute Enum.any?(trace, fn {module, _, _, _} ->
+               to_string(module) =~ "Elixir.Vitrine.Call"
+             end)
+
+      assert [{__MODULE__, test, _, _} | _] = asked
+      assert to_string(test) =~ "has the host function's own lines"
+    end
+
+    test "says in its message which line it was", %{plugin: plugin} do
+      {error, _trace} = trace(fn -> Vitrine.call!(plugin, "run", "Joe") <> "" end)
+      assert [first, line | _guest] = String.split(Exception.message(error), "\n")
+      assert first =~ ~s(plugin "p", function "run": )
+      assert first =~ "(RuntimeError) no user Joe"
+      assert line =~ ~r"^    at .*test/vitrine/error_test.exs:\d+: Vitrine.ErrorTest.not_found/1$"
+    end
+
+    test "has the lines of the call where the function had returned already", %{plugin: plugin} do
+      {error, [{__MODULE__, _, _, _} | _]} =
+        trace(fn -> Vitrine.call!(plugin, "run", "wrong result") <> "" end)
+
+      assert Exception.message(error) =~ ~s(host function "find" must return)
+    end
+
+    test "has those of a call within a host function, too", %{plugin: plugin} do
+      {_error, trace} = trace(fn -> Vitrine.call!(plugin, "run", "nested call") <> "" end)
+      assert [{__MODULE__, :find, 1, _} | _] = trace
+    end
+
+    test "is the same for run!/4" do
+      compiled =
+        Vitrine.compile!(
+          ~S|(module (import "extism:host/user" "f" (func $f)) (func (export "run") (call $f)))|,
+          host_functions: [Vitrine.HostFunction.new("f", [], nil, fn -> not_found("x") <> "" end)]
+        )
+
+      {_error, trace} = trace(fn -> Vitrine.run!(compiled, "run") <> "" end)
+      assert [{__MODULE__, :not_found, 1, _} | _] = trace
+    end
+  end
+
   test "no text of a guest becomes an atom" do
     plugin = guest!("rust")
     before = :erlang.system_info(:atom_count)
