@@ -40,8 +40,10 @@ defmodule Vitrine do
     Codec,
     Compiled,
     Deadline,
+    Directory,
     Error,
     Inspection,
+    Listing,
     Loader,
     Native,
     Options
@@ -210,7 +212,10 @@ defmodule Vitrine do
       ~S|plugin "p": the plugin does not keep its contract: it lacks the plugin functions "run", "stop"|
   """
   @spec compile(source(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
-  def compile(source, options \\ []), do: Loader.compile(source, Argument.keyword!(options))
+  def compile(source, options \\ []) do
+    with {:ok, compiled} <- Loader.compile(source, Argument.keyword!(options)),
+         do: {:ok, Loader.keep(compiled)}
+  end
 
   @doc """
   Like `compile/2`, but gives the compiled plugin itself and raises a `Vitrine.Error`.
@@ -396,9 +401,10 @@ defmodule Vitrine do
   end
 
   defp call_raw(server, function, input, options) do
-    case Pool.Directory.find(server) do
-      nil -> Server.call(server, function, input, options)
-      slots -> Pool.call(server, slots, function, input, options)
+    case Directory.find!(server) do
+      %Pool.Slots{} = slots -> Pool.call(server, slots, function, input, options)
+      {:unknown, pool} -> Pool.meet(server, pool, function, input, options)
+      entry -> Server.call(server, entry, function, input, options)
     end
   end
 
@@ -536,6 +542,65 @@ defmodule Vitrine do
   @spec stats(callable()) :: stats() | {:error, Error.t()}
   def stats(%Plugin{ref: ref}), do: Native.plugin_stats(ref)
   def stats(server), do: ask(server, :stats)
+
+  @typedoc """
+  Something that `list/0` found.
+
+    * `kind` - `:plugin`, `:server`, `:pool` or `:compiled`
+    * `name` - what errors and log lines call the plugin
+    * `hash` - the sha256 of its main module, in lower-case hexadecimal digits
+    * `process` - of a server or a pool its process, otherwise `nil`
+    * `label` - of a server or a pool the name that it was started with, otherwise `nil`: a text, as events have
+      it as `pool`
+    * `owner` - the process that has it, alive or not: that made the plugin or compiled it, or the server or pool
+      that the plugin is an instance of. Of a server or a pool the process that started it, or `nil`
+    * `since` - when it was made, in UTC
+    * `state` - `:busy` while a call runs, otherwise `:idle`
+    * `instances` - how many plugins it is about: 1 for a plugin, for a server or a pool those that it has, for what is
+      compiled those of that module
+    * `calls` - calls that were asked for since then; of a pool those that have ended
+    * `memory_bytes` - linear memory that its instances have now, as in `t:stats/0`
+    * `fuel` - units of fuel that its calls have used, 0 without the option `:fuel`
+  """
+  @type listed :: %{
+          kind: :plugin | :server | :pool | :compiled,
+          name: String.t(),
+          hash: String.t(),
+          process: pid() | nil,
+          label: String.t() | nil,
+          owner: pid() | nil,
+          since: DateTime.t(),
+          state: :idle | :busy,
+          instances: non_neg_integer(),
+          calls: non_neg_integer(),
+          memory_bytes: non_neg_integer(),
+          fuel: non_neg_integer()
+        }
+
+  @doc """
+  What there is of Vitrine on this node: plugins that are not closed, servers, pools, and what `compile/2` gave, in no
+  particular order. What nobody holds any more is listed until the process that held it collects its garbage.
+
+  The plugins of servers and pools are listed, too, with the server or pool as `owner`: to add up all memory, take those
+  of the kind `:plugin`. Calls, memory and fuel of servers and pools are of all that they have and had, those of what
+  is compiled of the plugins that are there.
+
+  No plugin and no process is asked, so this can be called at any time: 50 000 plugins take some tenths of a second, in
+  the process that asks.
+
+      iex> {:ok, plugin} = Vitrine.new(~S|(module (memory 1) (func (export "run")))|, name: "listed")
+      iex> Vitrine.call(plugin, "run")
+      iex> [found] = for %{name: "listed"} = found <- Vitrine.list(), do: found
+      iex> {found.kind, found.state, found.calls, found.owner == self()}
+      {:plugin, :idle, 1, true}
+      iex> found.memory_bytes >= 65_536
+      true
+      iex> Vitrine.close(plugin)
+      iex> Enum.filter(Vitrine.list(), &(&1.name == "listed"))
+      []
+  """
+  @spec list() :: [listed()]
+  def list, do: Listing.all()
 
   @doc """
   Whether the plugin has a function of this name: an export without parameters, and with no

@@ -2,8 +2,7 @@ defmodule Vitrine.Application do
   @moduledoc false
   use Application
 
-  alias Vitrine.Native
-  alias Vitrine.Pool.Directory
+  alias Vitrine.{Directory, Native}
   alias Vitrine.Server.Keeper
 
   @impl true

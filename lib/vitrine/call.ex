@@ -24,7 +24,8 @@ defmodule Vitrine.Call do
         frame |> drive(input, timeout) |> Deadline.told(timeout, whose)
 
       handler ->
-        metadata = %{plugin: plugin.name, function: function, server: nil}
+        tags = %{plugin: Telemetry.tag(plugin.name), function: Telemetry.tag(function)}
+        metadata = Map.merge(tags, %{pool: nil, server: nil})
 
         Telemetry.call(handler, metadata, fn ->
           frame |> drive(input, timeout) |> Deadline.told(timeout, whose)
@@ -49,11 +50,14 @@ defmodule Vitrine.Call do
   @doc "Makes a plugin's instance."
   @spec initialise(frame(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
   def initialise({plugin, _, _} = frame, timeout) do
-    describe = &Map.put(Telemetry.outcome(&1), :plugin, plugin.name)
-
-    Telemetry.measure([:vitrine, :instantiate, :stop], describe, fn ->
-      plugin |> considerate() |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
-    end)
+    Telemetry.span(
+      [:vitrine, :instantiate],
+      %{plugin: Telemetry.tag(plugin.name)},
+      &Telemetry.outcome/1,
+      fn ->
+        plugin |> considerate() |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
+      end
+    )
   end
 
   # An instance takes tens of microseconds in one piece, and many of them can wait: where more than one process

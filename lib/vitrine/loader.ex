@@ -98,6 +98,13 @@ defmodule Vitrine.Loader do
     end
   end
 
+  @doc "The same, for somebody who keeps it: it is listed from now on."
+  @spec keep(Compiled.t()) :: Compiled.t()
+  def keep(%Compiled{ref: ref, name: name, hash: hash} = compiled) do
+    Native.links_list(ref, name, hash)
+    compiled
+  end
+
   @doc "Checks the options for a source that is loaded later."
   @spec check_options!(Source.t() | Compiled.t(), keyword()) :: map()
   def check_options!(%Compiled{options: own, manifest: manifest}, options),
@@ -115,20 +122,22 @@ defmodule Vitrine.Loader do
     end
   end
 
-  @doc "A plugin with its instance, which is made within this time."
-  @spec instantiate(Compiled.t(), timeout()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def instantiate(compiled, within) do
-    with {:ok, plugin} <- plugin(compiled),
+  @doc "A plugin with its instance, which is made within this time, and what process has it."
+  @spec instantiate(Compiled.t(), timeout(), pid()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def instantiate(compiled, within, owner \\ self()) do
+    with {:ok, plugin} <- plugin(compiled, owner),
          frame = {plugin, nil, compiled.settings.context},
          {:ok, _} <- Call.initialise(frame, within),
          do: {:ok, plugin}
   end
 
   @doc "A plugin without an instance: its first call makes one."
-  @spec plugin(Compiled.t()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def plugin(%Compiled{settings: settings, vars: vars} = compiled) do
+  @spec plugin(Compiled.t(), pid()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def plugin(%Compiled{settings: settings, vars: vars} = compiled, owner \\ self()) do
     with {:ok, ref} <- native(bind(compiled.ref, settings), compiled.name),
          :ok <- put_vars(ref, vars, compiled.name) do
+      Native.plugin_list(ref, compiled.name, compiled.hash, owner)
+
       {:ok,
        %Plugin{
          name: compiled.name,
@@ -175,11 +184,12 @@ defmodule Vitrine.Loader do
 
   defp compile_module(name, bytes, terms, plugin) do
     describe = fn result ->
-      metadata = %{plugin: plugin, module: name, from: from(result)}
-      Map.merge(metadata, Telemetry.outcome(native(result, plugin)))
+      Map.put(Telemetry.outcome(native(result, plugin)), :from, from(result))
     end
 
-    Telemetry.measure([:vitrine, :compile, :stop], %{bytes: byte_size(bytes)}, describe, fn ->
+    metadata = %{plugin: Telemetry.tag(plugin), module: Telemetry.tag(name)}
+
+    Telemetry.span([:vitrine, :compile], %{bytes: byte_size(bytes)}, metadata, describe, fn ->
       Native.await(&Native.compile(bytes, terms, &1))
     end)
   end

@@ -42,6 +42,11 @@ defmodule Vitrine.Native do
   def plugin_stats(_plugin), do: error()
   def plugin_vars_version(_plugin), do: error()
 
+  # Lists
+  def plugin_list(_plugin, _name, _hash, _owner), do: error()
+  def links_list(_links, _name, _hash), do: error()
+  def list_all, do: error()
+
   # Calls
   def call_start(_plugin, _function, _input, _timeout, _log_level), do: error()
   def call_start_dirty(_permit, _plugin, _function, _input, _timeout, _log_level), do: error()

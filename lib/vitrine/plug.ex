@@ -191,8 +191,8 @@ defmodule Vitrine.Plug do
   defp name(%{name: name}), do: name
   defp name(server), do: inspect(server)
 
-  defp outcome({:ok, answer}), do: %{action: answer.action, error: nil}
-  defp outcome({:error, error}), do: %{action: :error, error: error}
+  defp outcome({:ok, answer}), do: %{action: answer.action, error: nil, reason: nil}
+  defp outcome({:error, error}), do: %{action: :error, error: error, reason: error.reason}
 
   @doc """
   Reads the body of a request as `Plug.Conn.read_body/2` does, also after a plugin has seen it: for the

@@ -28,9 +28,13 @@ defmodule Vitrine.Pool do
 
   alias Vitrine.{Argument, Error, Server, Telemetry, Trace}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
+  alias Vitrine.Server.Client
 
   # How long another node may take to tell of a pool, in milliseconds.
   @patience 5_000
+
+  # How long a pool may take that is alive and not to be found, in milliseconds.
+  @introduction 500
 
   @doc """
   Starts a pool.
@@ -79,9 +83,8 @@ defmodule Vitrine.Pool do
   def start_link(options) do
     {server_options, options} = options |> Argument.keyword!() |> Keyword.split([:name])
 
-    options
-    |> Options.new!()
-    |> Vitrine.Pool.Server.start_link(server_options)
+    options = %{Options.new!(options) | name: server_options[:name]}
+    Vitrine.Pool.Server.start_link(options, server_options)
   end
 
   @doc "A child specification; the options are those of `start_link/1`."
@@ -98,15 +101,38 @@ defmodule Vitrine.Pool do
     trace = Trace.begin!(options[:trace])
     call = {function, options[:context], trace}
     run = fn -> Checkout.call(slots, call, input, timeout) end
-    Trace.call(trace, function, input, fn -> observed(pool, function, run) end)
+    Trace.call(trace, function, input, fn -> observed(pool, slots, function, run) end)
   end
 
-  defp observed(pool, function, run) do
+  defp observed(pool, slots, function, run) do
     case Telemetry.handler() do
       false -> run.()
-      handler -> Telemetry.call(handler, %{plugin: nil, function: function, server: pool}, run)
+      handler -> Telemetry.call(handler, Telemetry.called(pool, slots, function), run)
     end
   end
+
+  @doc false
+  # The same for one that this node's directory does not have: it is still starting, or the application was
+  # stopped and is back.
+  @spec meet(GenServer.server(), pid(), String.t(), binary(), keyword()) ::
+          {:ok, binary()} | {:error, Error.t()}
+  def meet(pool, pid, function, input, options) do
+    options = Vitrine.Options.call!(options)
+
+    with {:ok, timeout} <- Client.introduce(pid, options[:timeout]),
+         %Slots{} = slots <- Vitrine.Directory.lookup(pid) do
+      call(pool, slots, function, input, Keyword.replace(options, :timeout, timeout))
+    else
+      nil ->
+        with {:error, error} <- closed(pool, "it has just been stopped"),
+             do: failed(error, function)
+
+      {:error, error} ->
+        failed(error, function)
+    end
+  end
+
+  defp failed(error, function), do: {:error, %{error | function: function}}
 
   @doc """
   Lets new calls go to another version of the plugin. Calls in flight end on the version that they
@@ -135,15 +161,25 @@ defmodule Vitrine.Pool do
   end
 
   defp load(pool, source, options) do
-    describe = &Map.merge(Telemetry.outcome(&1), %{pool: GenServer.whereis(pool)})
+    describe = &Map.merge(Telemetry.outcome(&1), upgraded(pool))
 
     Telemetry.measure([:vitrine, :pool, :upgrade], describe, fn ->
-      with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration),
+      with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration, :infinity, "a pool"),
            {plugin, vars} = Options.upgrade!(options, source, plugin, vars),
            {:ok, version} <- Version.load(source, plugin, vars) do
         Server.ask(pool, {:upgrade, version, plugin, vars})
       end
     end)
+  end
+
+  defp upgraded(pool) do
+    case Directory.find(pool) do
+      nil ->
+        %{pool: Vitrine.Directory.label(pool), plugin: nil, server: GenServer.whereis(pool)}
+
+      slots ->
+        %{pool: slots.label, plugin: Telemetry.tag(Slots.plugin_name(slots)), server: slots.pid}
+    end
   end
 
   @doc """
@@ -171,14 +207,32 @@ defmodule Vitrine.Pool do
 
     at_home(pool, :info, [pool], @patience, fn ->
       case Directory.find(pool) do
-        nil -> closed(pool, absence(GenServer.whereis(pool)))
+        nil -> pool |> GenServer.whereis() |> found_later(pool)
         slots -> describe(pool, slots)
       end
     end)
   end
 
-  defp absence(nil), do: "there is no such process"
-  defp absence(_process), do: "the process is no pool, or has not started yet"
+  defp found_later(nil, pool), do: closed(pool, "there is no such process")
+
+  defp found_later(pid, pool) do
+    case Vitrine.Directory.Stranger.kind(pid) do
+      # The application was stopped, and is back, or the pool is just starting.
+      :pool -> introduced(pid, pool)
+      :server -> closed(pool, "the process is no pool, but a server")
+      {:stranger, what} -> closed(pool, "the process is no pool, but #{what}")
+      :gone -> closed(pool, "there is no such process")
+    end
+  end
+
+  defp introduced(pid, pool) do
+    with {:ok, _left} <- Client.introduce(pid, @introduction),
+         %Slots{} = slots <- Directory.find(pid) do
+      describe(pool, slots)
+    else
+      _not_yet -> closed(pool, "it has not started yet")
+    end
+  end
 
   defp describe(pool, slots) do
     {number, version} = Slots.version(slots)
@@ -229,5 +283,5 @@ defmodule Vitrine.Pool do
   is no such pool.
   """
   @spec stop(GenServer.server()) :: :ok
-  def stop(pool), do: pool |> Argument.process!("a pool") |> Server.close()
+  def stop(pool), do: pool |> Argument.process!("a pool") |> Server.close("a pool")
 end

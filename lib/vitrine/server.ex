@@ -26,7 +26,9 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.{Argument, Native, Printable, Status}
+  import Vitrine.Directory, only: [is_loss: 1]
+
+  alias Vitrine.{Argument, Directory, Native, Printable, Status}
   alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
 
   # How long a server may take to tell of itself, in milliseconds.
@@ -108,7 +110,8 @@ defmodule Vitrine.Server do
       {:idle, 0, 1, 1, 0}
   """
   @spec info(server()) :: info() | {:error, Vitrine.Error.t()}
-  def info(server), do: server |> Argument.process!("a server") |> ask(:info, @patience)
+  def info(server),
+    do: server |> Argument.process!("a server") |> ask(:info, @patience, "a server")
 
   @doc """
   Puts another version of the plugin in the place of the one that a server has.
@@ -140,20 +143,27 @@ defmodule Vitrine.Server do
     Argument.local!(source, server)
     options = Options.upgrade!(options)
 
-    case ask(server, {:upgrade, source, options}) do
+    case ask(server, {:upgrade, source, options}, :infinity, "a server") do
       {:raise, exception} -> raise exception
       answer -> answer
     end
   end
 
   @doc false
-  defdelegate call(server, function, input, options), to: Client
+  defdelegate call(server, entry, function, input, options), to: Client
 
   @doc false
-  defdelegate ask(server, question, patience \\ :infinity), to: Client
+  defdelegate ask(
+                server,
+                question,
+                patience \\ :infinity,
+                expected \\ "a plugin, a server or a pool"
+              ),
+              to: Client
 
   @doc false
-  def close(server) do
+  def close(server, expected \\ "a plugin, a server or a pool") do
+    Directory.find!(server, expected)
     GenServer.stop(server)
   catch
     # It is not there, or was killed meanwhile.
@@ -174,13 +184,20 @@ defmodule Vitrine.Server do
          :ok <- Vars.restore(options.vars, plugin) do
       if options.watch, do: Watch.start_link(options.source, options.watch, plugin.name, stamps)
 
-      {:ok,
-       %State{
-         options: options,
-         plugin: plugin,
-         saved_vars: Vars.version(plugin),
-         started: System.monotonic_time(:millisecond)
-       }}
+      state = %State{
+        options: options,
+        plugin: plugin,
+        saved_vars: Vars.version(plugin),
+        started: System.monotonic_time(:millisecond),
+        about: %{
+          label: Directory.label(options.name),
+          starter: Directory.starter(),
+          since: System.system_time(:microsecond)
+        }
+      }
+
+      Directory.join(State.entry(state))
+      {:ok, state}
     else
       {:error, error} -> {:stop, error}
     end
@@ -234,7 +251,18 @@ defmodule Vitrine.Server do
   def handle_cast({:abandon, id}, state), do: state |> Turns.abandon(id) |> continue()
   def handle_cast(_message, state), do: {:noreply, state}
 
+  # The application was stopped, and may be back soon.
   @impl true
+  def handle_info(message, state) when is_loss(message) do
+    Directory.join_later()
+    {:noreply, state}
+  end
+
+  def handle_info({Directory, :join}, state) do
+    if Directory.join(State.entry(state)), do: Vars.reclaim(state.options.vars, state.plugin)
+    {:noreply, state}
+  end
+
   def handle_info({:DOWN, monitor, :process, _, reason}, %{upgrade: %{monitor: monitor}} = state),
     do: state |> Upgrade.loaded(reason) |> Turns.next() |> continue()
 
@@ -254,6 +282,7 @@ defmodule Vitrine.Server do
 
   @impl true
   def terminate(reason, state) do
+    Directory.delete(self())
     state = Drain.run(state, reason)
     # Before the variables are saved, which may take longer than the supervisor waits.
     Vitrine.close(state.plugin)

@@ -39,19 +39,23 @@ defmodule Vitrine.Snapshot do
   """
   @spec take(Compiled.t()) :: {:ok, module :: binary(), vars :: map()} | {:error, Error.t()}
   def take(%Compiled{settings: settings} = compiled) do
-    describe = &Map.put(Telemetry.outcome(&1), :plugin, compiled.name)
     # What ended itself is not kept, whatever `:on_trap` says.
     settings = put_in(settings.terms.on_trap, :reset)
 
-    Telemetry.measure([:vitrine, :snapshot, :stop], describe, fn ->
-      with {:ok, plugin} <- Loader.plugin(%{compiled | settings: settings}) do
-        try do
-          initialise_and_take(plugin, settings)
-        after
-          Native.plugin_close(plugin.ref)
+    Telemetry.span(
+      [:vitrine, :snapshot],
+      %{plugin: Telemetry.tag(compiled.name)},
+      &Telemetry.outcome/1,
+      fn ->
+        with {:ok, plugin} <- Loader.plugin(%{compiled | settings: settings}) do
+          try do
+            initialise_and_take(plugin, settings)
+          after
+            Native.plugin_close(plugin.ref)
+          end
         end
       end
-    end)
+    )
   end
 
   defp initialise_and_take(plugin, settings) do

@@ -7,12 +7,17 @@ defmodule Vitrine.Telemetry do
 
       :telemetry.attach_many("plugins", Vitrine.Telemetry.events(), &MyApp.Metrics.handle/4, nil)
 
-  Vitrine does not depend on it. Without it, or instead of it, one handler of your own takes them: a
-  function of an event's name, measurements and metadata, from `config/config.exs`
+  Vitrine does not depend on it. Without it, or beside it, functions of your own take them: of an event's name,
+  measurements and metadata, attached by an id as with `:telemetry`:
+
+      Vitrine.Telemetry.attach(:my_metrics, {MyApp.Metrics, :handle})
+
+  One handler can be configured in `config/config.exs`, or attached by `attach/1`. That one is in the place of
+  `:telemetry`:
 
       config :vitrine, :telemetry_handler, {MyApp.Metrics, :handle}
 
-  or by `attach/1`. `config :vitrine, :telemetry_handler, false` turns events off.
+  `config :vitrine, :telemetry_handler, false` turns that off, too; those of `attach/2` get their events all the same.
 
   Handlers run in the process that the event is about, for a call in the caller, and it waits for
   them. A handler of your own that fails is logged and detached, as `:telemetry` does it too.
@@ -21,33 +26,54 @@ defmodule Vitrine.Telemetry do
 
   ## Events
 
-  Times are in native units, as `System.monotonic_time/0` has them. `result` is `:ok` or `:error`,
-  and with `:error` there is the `Vitrine.Error` as `error`, otherwise `nil`.
+  Times are in native units, as `System.monotonic_time/0` has them. What has a beginning and an end is a span by the
+  conventions of `:telemetry.span/3`: the events `:start`, with `monotonic_time` and `system_time`, and `:stop` or
+  `:exception`, with `duration` and `monotonic_time`, have the same `telemetry_span_context`, and those of the end have
+  the metadata of the beginning, too. An `:exception` has `kind`, `reason` (what was raised) and `stacktrace`.
 
   | event | when | measurements | metadata |
   |---|---|---|---|
-  | `[:vitrine, :call, :start]` | a call begins | `monotonic_time`, `system_time` | that of the call |
-  | `[:vitrine, :call, :stop]` | it has ended, well or not | `duration`, `monotonic_time` | that of the call, `result`, `error` |
-  | `[:vitrine, :call, :exception]` | it raised, which is a bug or a wrong option | `duration`, `monotonic_time` | that of the call, `kind`, `reason`, `stacktrace` |
-  | `[:vitrine, :host_call, :stop]` | a plugin called a host function, or made an HTTP request | `duration`, `monotonic_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method), `result` (as the plugin sees it, `:ok` or `:error`) |
-  | `[:vitrine, :compile, :stop]` | a module was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` (of the source) | `plugin` (or `nil`), `module`, `from`, `result`, `error` |
-  | `[:vitrine, :instantiate, :stop]` | an instance was made and initialised, ahead of calls | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
-  | `[:vitrine, :snapshot, :stop]` | a plugin was initialised for a snapshot, and that taken | `duration`, `monotonic_time` | `plugin`, `result`, `error` |
-  | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool` (pid), `result` (`:ok`, or the reason of the error) |
-  | `[:vitrine, :pool, :upgrade]` | an upgrade of a pool came to its end, in the process that asked | `duration`, `monotonic_time` | `pool` (pid), `result`, `error` |
-  | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `server` (pid), `plugin` |
-  | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `server` (pid), `plugin`, `result`, `error` |
-  | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was asked | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `error` |
+  | `[:vitrine, :call, :start]` | a call begins | `monotonic_time`, `system_time` | `plugin`, `pool`, `function`, `server` |
+  | `[:vitrine, :call, :stop]` | it has ended, well or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
+  | `[:vitrine, :call, :exception]` | it raised, which is a bug or a wrong option | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :host_call, :start]` | a plugin calls a host function, or makes an HTTP request | `monotonic_time`, `system_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method) |
+  | `[:vitrine, :host_call, :stop]` | that has ended | `duration`, `monotonic_time` | `result` (as the plugin sees it, `:ok` or `:error`), `reason` (`:error` for an error that the plugin is told, `:failed`, `:timeout`) |
+  | `[:vitrine, :host_call, :exception]` | what looked on raised: a function as the option `:trace` | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :compile, :start]` | a module is to be compiled | `monotonic_time`, `system_time`, `bytes` (of the source) | `plugin` (`nil` if it has no name of its own), `module` |
+  | `[:vitrine, :compile, :stop]` | it was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` | `from`, `result`, `reason`, `error` |
+  | `[:vitrine, :compile, :exception]` | it raised, which is a bug | `duration`, `monotonic_time`, `bytes` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :instantiate, :start]` | an instance is made, ahead of calls | `monotonic_time`, `system_time` | `plugin` |
+  | `[:vitrine, :instantiate, :stop]` | it was made and initialised, or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
+  | `[:vitrine, :instantiate, :exception]` | it raised, which is a bug | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :snapshot, :start]` | a plugin is initialised for a snapshot | `monotonic_time`, `system_time` | `plugin` |
+  | `[:vitrine, :snapshot, :stop]` | that was taken, or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
+  | `[:vitrine, :snapshot, :exception]` | it raised, which is a bug | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool`, `plugin`, `server` (pid), `reason`, `result` (`:ok`, or the reason) |
+  | `[:vitrine, :pool, :upgrade]` | an upgrade of a pool came to its end, in the process that asked | `duration`, `monotonic_time` | `pool`, `plugin`, `server` (pid), `result`, `reason`, `error` |
+  | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `plugin`, `server` (pid) |
+  | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `plugin`, `server` (pid), `result`, `reason`, `error` |
+  | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was asked | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `reason`, `error` |
+
+  ## Tags
+
+  These can be tags of metrics wherever an event has them: each is a short text without control characters, an atom,
+  or `nil`.
+
+  | tag | what it is |
+  |---|---|
+  | `plugin` | the plugin's name, as errors and log lines have it; of a server on another node the server's name |
+  | `pool` | the name that a pool was started with, such as `"MyApp.Thumbnails"`, or its pid as text; `nil` where what is called is not a pool of this node |
+  | `function` | the name of the plugin's function, as it was asked for |
+  | `reason` | the reason of the error as an atom, see `Vitrine.Error`; `nil` if there is none. Not of an `:exception`, where it is what was raised |
+  | `result` | `:ok` or `:error` |
+
+  Others are not: `server` is what was called, a pid or any name, and `nil` for a plugin that was called itself;
+  `error` is the `Vitrine.Error`, or `nil`. For a call of a server or a pool, the time in its queue is part of the duration.
 
   Of compiling, `from` says where the native code came from: `:memory`, because the module is in use or is
   just being compiled for somebody else, `:disk`, from the [cache](compiling.md#native-code-on-disk),
   `:compiler`, if it was in neither; `nil` with an error. So the first two are the hits of the cache, and the
   third its misses.
-
-  The metadata of a call is `plugin`, the plugin's name, `function`, `server`, and
-  `telemetry_span_context`, a reference that is the same for all events of one call. For a call of a
-  `Vitrine.Server` or a `Vitrine.Pool`, `server` is what was called, the time in its queue is part of
-  the duration, and `plugin` is `nil`; otherwise `server` is.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, name: "events")
       iex> test = self()
@@ -64,14 +90,26 @@ defmodule Vitrine.Telemetry do
 
   require Logger
 
+  alias Vitrine.{Directory, Error, Printable}
+  alias Vitrine.Pool.Slots
+  alias Vitrine.Telemetry.Handlers
+
   @events [
     [:vitrine, :call, :start],
     [:vitrine, :call, :stop],
     [:vitrine, :call, :exception],
+    [:vitrine, :host_call, :start],
     [:vitrine, :host_call, :stop],
+    [:vitrine, :host_call, :exception],
+    [:vitrine, :compile, :start],
     [:vitrine, :compile, :stop],
+    [:vitrine, :compile, :exception],
+    [:vitrine, :instantiate, :start],
     [:vitrine, :instantiate, :stop],
+    [:vitrine, :instantiate, :exception],
+    [:vitrine, :snapshot, :start],
     [:vitrine, :snapshot, :stop],
+    [:vitrine, :snapshot, :exception],
     [:vitrine, :pool, :queue],
     [:vitrine, :pool, :upgrade],
     [:vitrine, :server, :queue],
@@ -79,14 +117,14 @@ defmodule Vitrine.Telemetry do
     [:vitrine, :plug, :stop]
   ]
 
+  # Bytes of a tag.
+  @tag 100
+
   @typedoc "The name of an event, see `events/0`."
   @type event :: [atom(), ...]
 
   @typedoc "What takes events: a function, or the name of one, with three arguments."
   @type handler :: (event(), map(), map() -> term()) | {module(), atom()}
-
-  # The handler, or false if there is none.
-  @key __MODULE__
 
   @doc """
   The names of all events.
@@ -98,28 +136,46 @@ defmodule Vitrine.Telemetry do
   def events, do: @events
 
   @doc """
-  Makes `handler` take all events, in the place of the one before it and of `:telemetry`.
+  Makes `handler` take all events, in the place of the one before it, of the configured one and of `:telemetry`.
+  Handlers that were attached by `attach/2` are beside it.
 
   Raises `ArgumentError` if it is no function of three arguments.
   """
   @spec attach(handler()) :: :ok
-  def attach(handler), do: :persistent_term.put(@key, handler!(handler))
+  def attach(handler), do: handler |> Handlers.handler!() |> Handlers.put_main()
 
-  @doc "Goes back to what there was without `attach/1`: the configured handler, or `:telemetry`."
+  @doc """
+  Goes back to what there was without `attach/1`: the configured handler, or `:telemetry`. Handlers that
+  were attached by `attach/2` remain.
+  """
   @spec detach() :: :ok
-  def detach do
-    :persistent_term.erase(@key)
-    :ok
-  end
+  def detach, do: Handlers.put_main(nil)
+
+  @doc """
+  Makes `handler` take all events, too, beside all others. `id` is any term, by which `detach/1` finds it.
+
+      iex> Vitrine.Telemetry.attach(:my_metrics, fn _event, _measurements, _metadata -> :ok end)
+      :ok
+      iex> Vitrine.Telemetry.attach(:my_metrics, fn _event, _measurements, _metadata -> :ok end)
+      {:error, :already_exists}
+      iex> Vitrine.Telemetry.detach(:my_metrics)
+      :ok
+      iex> Vitrine.Telemetry.detach(:my_metrics)
+      {:error, :not_found}
+  """
+  @spec attach(id :: term(), handler()) :: :ok | {:error, :already_exists}
+  def attach(id, handler), do: Handlers.add(id, handler)
+
+  @doc "Detaches a handler that was attached by `attach/2`."
+  @spec detach(id :: term()) :: :ok | {:error, :not_found}
+  def detach(id), do: Handlers.remove(id)
 
   @doc false
   # What takes events, or false. This is all that a call costs if nobody wants them.
-  def handler do
-    case :persistent_term.get(@key, nil) do
-      nil -> find()
-      handler -> handler
-    end
-  end
+  defdelegate handler, to: Handlers, as: :current
+
+  @doc false
+  defdelegate check_handler!, to: Handlers, as: :check_configured!
 
   @doc false
   # Emits an event; `measurements` get the time.
@@ -127,7 +183,7 @@ defmodule Vitrine.Telemetry do
   def emit(event, measurements, metadata) do
     with handler when handler != false <- handler() do
       now = System.monotonic_time()
-      run(handler, event, Map.put_new(measurements, :monotonic_time, now), metadata)
+      Handlers.run(handler, event, Map.put_new(measurements, :monotonic_time, now), metadata)
     end
 
     :ok
@@ -135,8 +191,8 @@ defmodule Vitrine.Telemetry do
 
   @doc false
   # Runs `work` and emits `event` with its duration, and what `describe` makes of its result.
-  @spec measure(event(), map(), (result -> map()), (() -> result)) :: result when result: term()
-  def measure(event, measurements \\ %{}, describe, work) do
+  @spec measure(event(), (result -> map()), (() -> result)) :: result when result: term()
+  def measure(event, describe, work) do
     case handler() do
       false ->
         work.()
@@ -144,107 +200,78 @@ defmodule Vitrine.Telemetry do
       handler ->
         began = System.monotonic_time()
         result = work.()
-        now = System.monotonic_time()
-        times = %{duration: now - began, monotonic_time: now}
-        run(handler, event, Map.merge(measurements, times), describe.(result))
+        stop(handler, event, began, %{}, describe.(result))
         result
     end
   end
 
   @doc false
-  # Runs a call, with the events of one.
-  def call(handler, metadata, work) do
+  # Runs `work` as a span: with an event as it begins and one as it ends, well or not, of which the last has what
+  # `describe` makes of its result. Measurements are those of both.
+  @spec span([atom(), ...], map(), map(), (result -> map()), (() -> result)) :: result
+        when result: term()
+  def span(name, measurements \\ %{}, metadata, describe, work) do
+    case handler() do
+      false -> work.()
+      handler -> span(handler, name, measurements, metadata, describe, work)
+    end
+  end
+
+  defp span(handler, name, measurements, metadata, describe, work) do
     metadata = Map.put(metadata, :telemetry_span_context, make_ref())
     began = System.monotonic_time()
-    start = %{monotonic_time: began, system_time: System.system_time()}
-    run(handler, [:vitrine, :call, :start], start, metadata)
+
+    start = Map.merge(measurements, %{monotonic_time: began, system_time: System.system_time()})
+
+    Handlers.run(handler, name ++ [:start], start, metadata)
 
     try do
       work.()
     catch
       kind, reason ->
         failure = %{kind: kind, reason: reason, stacktrace: __STACKTRACE__}
-        stop(handler, [:vitrine, :call, :exception], began, Map.merge(metadata, failure))
+        stop(handler, name ++ [:exception], began, measurements, Map.merge(metadata, failure))
         :erlang.raise(kind, reason, __STACKTRACE__)
     else
       result ->
-        stop(handler, [:vitrine, :call, :stop], began, Map.merge(metadata, outcome(result)))
+        metadata = Map.merge(metadata, describe.(result))
+        stop(handler, name ++ [:stop], began, measurements, metadata)
         result
     end
   end
 
+  defp stop(handler, event, began, measurements, metadata) do
+    now = System.monotonic_time()
+    times = %{duration: now - began, monotonic_time: now}
+    Handlers.run(handler, event, Map.merge(measurements, times), metadata)
+  end
+
+  @doc false
+  # Runs a call, with the events of one.
+  def call(handler, metadata, work),
+    do: span(handler, [:vitrine, :call], %{}, metadata, &outcome/1, work)
+
+  @doc false
+  # The metadata of a call: of a plugin's own, or of what the directory has of a pool or a server.
+  def called(server, entry, function) do
+    {plugin, pool} = tags(entry, server)
+    %{plugin: tag(plugin), pool: pool, function: tag(function), server: server}
+  end
+
+  @doc false
+  # A name that somebody chose, as one can print it.
+  def tag(nil), do: nil
+  def tag(name), do: Printable.text(name, @tag)
+
+  defp tags(%Slots{label: label} = slots, _pool), do: {Slots.plugin_name(slots) || label, label}
+  defp tags(%{plugin: name}, _server), do: {name, nil}
+  # On another node, or not started yet.
+  defp tags(nil, name), do: {Directory.label(name), nil}
+
   @doc false
   # The metadata that a result makes.
-  def outcome({:error, %Vitrine.Error{} = error}), do: %{result: :error, error: error}
-  def outcome(_ok), do: %{result: :ok, error: nil}
+  def outcome({:error, %Error{} = error}),
+    do: %{result: :error, error: error, reason: error.reason}
 
-  defp stop(handler, event, began, metadata) do
-    now = System.monotonic_time()
-    run(handler, event, %{duration: now - began, monotonic_time: now}, metadata)
-  end
-
-  defp run(:telemetry, event, measurements, metadata) do
-    # Not a call that the compiler would miss the module of.
-    apply(:telemetry, :execute, [event, measurements, metadata])
-  end
-
-  defp run(handler, event, measurements, metadata) do
-    # It may have failed, or another one been attached, since the work began.
-    if attached?(handler) do
-      case handler do
-        {module, function} -> apply(module, function, [event, measurements, metadata])
-        function -> function.(event, measurements, metadata)
-      end
-    end
-  catch
-    kind, reason ->
-      # No other handler that was attached meanwhile.
-      if attached?(handler), do: :persistent_term.put(@key, false)
-
-      Logger.error(
-        "the telemetry handler #{inspect(handler)} failed with #{inspect(event)} and was detached: " <>
-          Exception.format(kind, reason, __STACKTRACE__)
-      )
-  end
-
-  defp attached?(handler), do: :persistent_term.get(@key, nil) == handler
-
-  @doc false
-  # Checks the configured handler, when the application starts.
-  @spec check_handler!() :: :ok
-  def check_handler! do
-    handler = Application.get_env(:vitrine, :telemetry_handler)
-    unless handler in [nil, false], do: handler!(handler)
-    :ok
-  end
-
-  # Looked up once, unless :telemetry is there and has not been started yet.
-  defp find do
-    case Application.get_env(:vitrine, :telemetry_handler) do
-      nil -> if Code.ensure_loaded?(:telemetry), do: if_started(), else: keep(false)
-      false -> keep(false)
-      handler -> keep(handler!(handler))
-    end
-  end
-
-  defp if_started do
-    started? = List.keymember?(Application.started_applications(), :telemetry, 0)
-    if started?, do: keep(:telemetry), else: false
-  end
-
-  defp keep(handler) do
-    :persistent_term.put(@key, handler)
-    handler
-  end
-
-  defp handler!(handler) when is_function(handler, 3), do: handler
-
-  defp handler!({module, function} = handler) when is_atom(module) and is_atom(function),
-    do: handler
-
-  defp handler!(other) do
-    raise ArgumentError,
-          "expected a telemetry handler to be a function of three arguments or {module, function}, " <>
-            "got: #{inspect(other)}"
-  end
+  def outcome(_ok), do: %{result: :ok, error: nil, reason: nil}
 end

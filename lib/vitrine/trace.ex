@@ -116,23 +116,21 @@ defmodule Vitrine.Trace do
   # Runs what a plugin waits for, which gives a reply and what an error is to carry.
   def host_call({plugin, function, _context}, kind, details, work) do
     if observed?(plugin) do
-      began = System.monotonic_time()
-      {reply, failure} = work.()
-      now = System.monotonic_time()
-      tell(plugin.trace, Map.merge(details, %{kind: kind, reply: show(reply)}), began, now)
-      result = if answered?(reply), do: :ok, else: :error
-
       metadata = %{
-        plugin: plugin.name,
-        function: function,
+        plugin: Telemetry.tag(plugin.name),
+        function: Telemetry.tag(function),
         kind: kind,
-        name: details.name,
-        result: result
+        # A method is what the guest says it is.
+        name: Telemetry.tag(details.name)
       }
 
-      times = %{duration: now - began, monotonic_time: now}
-      Telemetry.emit([:vitrine, :host_call, :stop], times, metadata)
-      {reply, failure}
+      Telemetry.span([:vitrine, :host_call], metadata, &outcome/1, fn ->
+        began = System.monotonic_time()
+        {reply, failure} = work.()
+        now = System.monotonic_time()
+        tell(plugin.trace, Map.merge(details, %{kind: kind, reply: show(reply)}), began, now)
+        {reply, failure}
+      end)
     else
       work.()
     end
@@ -142,8 +140,12 @@ defmodule Vitrine.Trace do
   defp show({:http, response}), do: {:ok, response}
   defp show(failure), do: failure
 
-  defp answered?({kind, _}), do: kind in [:values, :http]
-  defp answered?(_failure), do: false
+  # As the plugin sees it.
+  defp outcome({{kind, _}, _failure}) when kind in [:values, :http],
+    do: %{result: :ok, reason: nil}
+
+  defp outcome({{:error, _text}, _failure}), do: %{result: :error, reason: :error}
+  defp outcome({reason, _failure}) when is_atom(reason), do: %{result: :error, reason: reason}
 
   defp tell(nil, _event, _began, _now), do: :ok
 

@@ -27,16 +27,24 @@ defmodule Vitrine.TelemetryTest do
     end
   end
 
+  # Those that are not of a beginning.
+  defp ended, do: Enum.reject(emitted(), fn {event, _, _} -> List.last(event) == :start end)
+
   describe "events" do
     test "of loading a plugin" do
       attach!()
       new!(wasm("rust_minimal"), name: "p")
 
       assert [
+               {[:vitrine, :compile, :start], %{bytes: bytes}, begun},
                {[:vitrine, :compile, :stop], compile,
                 %{plugin: "p", module: "main", result: :ok}},
+               {[:vitrine, :instantiate, :start], %{system_time: _}, %{plugin: "p"}},
                {[:vitrine, :instantiate, :stop], instantiate, %{plugin: "p", result: :ok}}
              ] = emitted()
+
+      assert bytes == compile.bytes
+      assert %{plugin: "p", module: "main", telemetry_span_context: _} = begun
 
       assert compile.bytes == File.stat!(wasm("rust_minimal")).size
       for times <- [compile, instantiate], do: assert(times.duration > 0 and times.monotonic_time)
@@ -54,20 +62,25 @@ defmodule Vitrine.TelemetryTest do
                {[:vitrine, :compile, :stop], _, %{from: :compiler, result: :ok}},
                {[:vitrine, :compile, :stop], _, %{from: :memory, result: :ok}},
                {[:vitrine, :instantiate, :stop], _, _}
-             ] = emitted()
+             ] = ended()
     end
 
     test "of what cannot be loaded" do
       attach!()
       {:error, error} = Vitrine.new("(module (func i32.const))", name: "p")
 
-      assert [{[:vitrine, :compile, :stop], _, %{from: nil, result: :error, error: ^error}}] =
-               emitted()
+      assert [
+               {[:vitrine, :compile, :stop], _,
+                %{from: nil, result: :error, error: ^error, reason: :compile}}
+             ] = ended()
 
       {:error, error} = Vitrine.new(wat("trapping_start"))
 
-      assert [_compile, {[:vitrine, :instantiate, :stop], _, %{result: :error, error: ^error}}] =
-               emitted()
+      assert [
+               _compile,
+               {[:vitrine, :instantiate, :stop], _,
+                %{result: :error, error: ^error, reason: :trap}}
+             ] = ended()
     end
 
     test "of a call, with its host functions in between" do
@@ -87,13 +100,18 @@ defmodule Vitrine.TelemetryTest do
 
       assert [
                {[:vitrine, :call, :start], %{system_time: _, monotonic_time: start}, begun},
-               {[:vitrine, :host_call, :stop], host, host_call},
+               {[:vitrine, :host_call, :start], %{system_time: _, monotonic_time: host_start},
+                %{kind: :host_function, name: "greet", telemetry_span_context: host_span}},
+               {[:vitrine, :host_call, :stop], host,
+                %{telemetry_span_context: host_span} = host_call},
                {[:vitrine, :call, :stop], %{monotonic_time: stop, duration: duration}, ended}
              ] = emitted()
 
       assert %{plugin: "p", function: "greet", server: nil, telemetry_span_context: span} = begun
       assert %{telemetry_span_context: ^span, result: :ok, error: nil, plugin: "p"} = ended
       assert stop == start + duration
+      assert host.monotonic_time == host_start + host.duration
+      assert host_span != span
 
       assert %{kind: :host_function, name: "greet", plugin: "p", function: "greet", result: :ok} =
                host_call
@@ -108,10 +126,10 @@ defmodule Vitrine.TelemetryTest do
       {:error, error} = Vitrine.call(plugin, "greet")
 
       assert [
-               _start,
-               {_, _, %{result: :error}},
-               {[:vitrine, :call, :stop], _, %{error: ^error, result: :error}}
-             ] = emitted()
+               {_, _, %{result: :error, reason: :failed}},
+               {[:vitrine, :call, :stop], _,
+                %{error: ^error, result: :error, reason: :host_function}}
+             ] = ended()
     end
 
     test "of a call that raises" do
@@ -139,7 +157,9 @@ defmodule Vitrine.TelemetryTest do
       {:ok, _} = Vitrine.call(server, "greet", "Joe")
 
       assert [
-               {[:vitrine, :call, :start], _, %{server: ^server, plugin: nil, function: "greet"}},
+               {[:vitrine, :call, :start], _,
+                %{server: ^server, plugin: "rust", pool: nil, function: "greet"}},
+               {[:vitrine, :host_call, :start], _, %{name: "greet"}},
                {[:vitrine, :host_call, :stop], _, %{name: "greet"}},
                {[:vitrine, :call, :stop], _, %{server: ^server, result: :ok}}
              ] = emitted()
@@ -189,11 +209,17 @@ defmodule Vitrine.TelemetryTest do
       assert {:ok, busy} = Vitrine.call(pool, "greet", "", context: pool)
       assert busy =~ ":busy"
 
+      label = inspect(pool)
+
       assert [
-               {[:vitrine, :call, :start], _, %{function: "greet", server: ^pool, plugin: nil}},
+               {[:vitrine, :call, :start], _,
+                %{function: "greet", server: ^pool, plugin: "rust", pool: ^label}},
+               {[:vitrine, :instantiate, :start], _, _},
                {[:vitrine, :instantiate, :stop], _, _},
+               {[:vitrine, :host_call, :start], _, %{name: "greet"}},
                {[:vitrine, :call, :start], _, %{function: "echo", server: ^pool}},
-               {[:vitrine, :pool, :queue], %{duration: _}, %{pool: ^pool, result: :busy}},
+               {[:vitrine, :pool, :queue], %{duration: _},
+                %{pool: ^label, plugin: "rust", server: ^pool, result: :busy, reason: :busy}},
                {[:vitrine, :call, :stop], _, %{function: "echo", result: :error}},
                {[:vitrine, :host_call, :stop], _, %{name: "greet"}},
                {[:vitrine, :call, :stop], %{duration: _}, %{function: "greet", result: :ok}}
@@ -206,11 +232,87 @@ defmodule Vitrine.TelemetryTest do
       :ok = Vitrine.Pool.upgrade(pool, wasm("rust_minimal"))
       {:error, error} = Vitrine.Pool.upgrade(pool, "missing.wasm")
       upgrades = for {[_, :pool, :upgrade], times, metadata} <- emitted(), do: {times, metadata}
+      label = inspect(pool)
 
       assert [
-               {%{duration: _}, %{pool: ^pool, result: :ok, error: nil}},
-               {%{duration: _}, %{pool: ^pool, result: :error, error: ^error}}
+               {%{duration: _},
+                %{pool: ^label, server: ^pool, plugin: "rust_minimal", result: :ok, error: nil}},
+               {%{duration: _}, %{pool: ^label, result: :error, error: ^error, reason: :manifest}}
              ] = upgrades
+    end
+
+    test "have tags that are always printable, whatever is called and by whatever name" do
+      named = fn module, options ->
+        name = options[:name]
+
+        pid =
+          start_supervised!({module, [source: wasm("rust_minimal"), id: make_ref()] ++ options})
+
+        if name, do: [name, pid], else: [pid]
+      end
+
+      start_supervised!({Registry, keys: :unique, name: __MODULE__.Registry})
+
+      via =
+        &{:via, Registry, {__MODULE__.Registry, {&1, "\e[2J" <> String.duplicate("x", 1_000)}}}
+
+      callables =
+        for module <- [Vitrine.Server, Vitrine.Pool],
+            name <- [nil, :"tags of #{module}", {:global, {module, :tags}}, via.(module)],
+            callable <- named.(module, if(name, do: [name: name], else: [])),
+            do: callable
+
+      plugin = new!(wasm("rust_minimal"))
+      attach!()
+
+      for callable <- [
+            plugin,
+            :nobody,
+            {:via, Registry, {__MODULE__.Registry, :nobody}} | callables
+          ],
+          function <- ["echo", "missing\n"],
+          do: Vitrine.call(callable, function, "x")
+
+      events = emitted()
+      assert length(events) >= 4 * length(callables)
+
+      for {_event, _measurements, metadata} <- events,
+          tag <- [:plugin, :pool, :function, :reason],
+          value = Map.get(metadata, tag) do
+        assert String.printable?(to_string(value))
+        assert byte_size(to_string(value)) < 200
+        if tag == :reason, do: assert(is_atom(value))
+      end
+
+      for {[_, :call, _], _, metadata} <- events, metadata.server != :nobody do
+        assert metadata.plugin == "rust_minimal" or
+                 match?({:via, _, {_, :nobody}}, metadata.server)
+      end
+
+      assert "#{inspect(:"tags of #{Vitrine.Pool}")}" in for(
+               {_, _, %{pool: pool}} <- events,
+               do: pool
+             )
+
+      reasons = for {[_, :call, :stop], _, metadata} <- events, uniq: true, do: metadata.reason
+      assert Enum.sort(reasons) == [:closed, :function_not_found, nil]
+    end
+
+    test "of a host call that raises in the trace that looks on end with an exception" do
+      plugin = guest!("rust")
+      attach!()
+
+      assert_raise RuntimeError, fn ->
+        Vitrine.call(plugin, "greet", "", trace: fn _ -> raise "a broken sink" end)
+      end
+
+      assert [
+               {[:vitrine, :host_call, :exception], %{duration: _}, metadata},
+               {[_, :call, :exception], _, _}
+             ] = ended()
+
+      assert %{kind: :error, reason: %RuntimeError{}, stacktrace: [_ | _], name: "greet"} =
+               metadata
     end
 
     test "are all documented" do
@@ -243,6 +345,74 @@ defmodule Vitrine.TelemetryTest do
       assert log =~ "broken handler"
       assert [_before, _after] = String.split(log, "was detached")
       assert capture_log(fn -> assert Vitrine.call(plugin, "echo", "hi") == {:ok, "hi"} end) == ""
+    end
+  end
+
+  describe "attach/2" do
+    defp attach_as!(id) do
+      test = self()
+
+      :ok =
+        Telemetry.attach(id, fn event, _measurements, _metadata ->
+          if self() == test, do: send(test, {id, event})
+        end)
+
+      on_exit(fn -> Telemetry.detach(id) end)
+    end
+
+    defp flush do
+      receive do
+        _any -> flush()
+      after
+        0 -> :ok
+      end
+    end
+
+    defp called!, do: {:ok, _} = Vitrine.call(new!(wasm("rust_minimal")), "echo")
+
+    test "adds a handler beside the one of attach/1 and the others" do
+      attach!()
+      attach_as!(:one)
+      attach_as!("two")
+      called!()
+      assert_received {:one, [:vitrine, :call, :stop]}
+      assert_received {"two", [:vitrine, :call, :stop]}
+      assert Enum.any?(emitted(), &match?({[:vitrine, :call, :stop], _, _}, &1))
+
+      Telemetry.detach()
+      :ok = Telemetry.detach(:one)
+      plugin = new!(wasm("rust_minimal"))
+      flush()
+      {:ok, _} = Vitrine.call(plugin, "echo")
+      refute_received {:one, _}
+      assert_received {"two", [:vitrine, :call, :stop]}
+      assert emitted() == []
+    end
+
+    test "refuses an id that is there, and what is no handler" do
+      attach_as!(:one)
+      assert Telemetry.attach(:one, {__MODULE__, :note}) == {:error, :already_exists}
+      assert Telemetry.detach(:other) == {:error, :not_found}
+      assert_raise ArgumentError, ~r/telemetry handler/, fn -> Telemetry.attach(:two, nil) end
+    end
+
+    test "survives a handler that fails, without it and with the others" do
+      attach_as!(:one)
+      test = self()
+      Telemetry.attach(:broken, fn _, _, _ -> if self() == test, do: raise("broken handler") end)
+      attach_as!(:three)
+      log = capture_log(fn -> called!() end)
+      assert log =~ "the telemetry handler :broken failed"
+      assert [_before, _after] = String.split(log, "was detached")
+      assert Telemetry.detach(:broken) == {:error, :not_found}
+      for id <- [:one, :three], do: assert_received({^id, [:vitrine, :call, :stop]})
+    end
+
+    test "leaves nothing to be paid for where the last one is gone" do
+      attach_as!(:one)
+      assert Telemetry.handler() != false
+      Telemetry.detach(:one)
+      assert Telemetry.handler() == false
     end
   end
 
@@ -319,6 +489,14 @@ defmodule Vitrine.TelemetryTest do
       :ok = Application.start(:telemetry)
       {:ok, _} = Vitrine.call(plugin, "echo")
       assert [{[:vitrine, :call, :start], _, _}, {[:vitrine, :call, :stop], _, _}] = emitted()
+    end
+
+    test "is beside a handler with an id" do
+      :ok = Application.start(:telemetry)
+      attach_as!(:one)
+      {:ok, _} = Vitrine.call(new!(wasm("rust_minimal")), "echo")
+      assert_received {:one, [:vitrine, :call, :stop]}
+      assert Enum.any?(emitted(), &match?({[:vitrine, :call, :stop], _, _}, &1))
     end
 
     test "gives way to a handler that is attached" do

@@ -10,6 +10,7 @@ defmodule Vitrine.Pool.Account do
   alias Vitrine.{Native, Plugin}
 
   @counters [:calls, :abandoned, :instances, :slices, :guest_us, :host_calls, :host_us, :fuel]
+  @fuel Enum.find_index(@counters, &(&1 == :fuel)) + 2
   @now [:memory_bytes, :vars_bytes]
 
   # How soon a call has noticed that its instance was closed, in milliseconds.
@@ -55,6 +56,10 @@ defmodule Vitrine.Pool.Account do
       Map.merge(sum, Native.plugin_stats(plugin.ref), &merge/3)
     end)
   end
+
+  @doc "The fuel of instances that are gone."
+  @spec past_fuel(:ets.table()) :: non_neg_integer()
+  def past_fuel(table), do: :ets.lookup_element(table, :past, @fuel)
 
   defp past(table) do
     [past] = :ets.lookup(table, :past)

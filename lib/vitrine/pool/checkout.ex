@@ -47,7 +47,7 @@ defmodule Vitrine.Pool.Checkout do
   # To let those end is cheaper than to be handed a slot, after which everybody else has to queue, too.
   defp lease(slots, timeout) do
     slot = free(slots) || (:erlang.yield() && free(slots))
-    if slot, do: {:ok, slot, timeout}, else: wait(slots.pid, timeout)
+    if slot, do: {:ok, slot, timeout}, else: wait(slots, timeout)
   end
 
   # Nobody overtakes those who wait.
@@ -55,16 +55,20 @@ defmodule Vitrine.Pool.Checkout do
     if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
   end
 
-  defp wait(pool, timeout) do
-    describe = &%{pool: pool, result: outcome(&1)}
+  defp wait(%{pid: pool} = slots, timeout) do
+    describe = fn result ->
+      reason = reason(result)
+      tags = %{pool: slots.label, plugin: Telemetry.tag(Slots.plugin_name(slots)), server: pool}
+      Map.merge(tags, %{result: reason || :ok, reason: reason})
+    end
 
     Telemetry.measure([:vitrine, :pool, :queue], describe, fn ->
       Server.ask(pool, {:checkout, timeout})
     end)
   end
 
-  defp outcome({:error, error}), do: error.reason
-  defp outcome(_slot), do: :ok
+  defp reason({:error, error}), do: error.reason
+  defp reason(_slot), do: nil
 
   defp run(slots, slot, frame, input, timeout) do
     Call.drive(frame, input, timeout)
@@ -126,7 +130,7 @@ defmodule Vitrine.Pool.Checkout do
   end
 
   defp instantiate(slots, slot, version, timeout) do
-    with {:error, _} = error <- Version.instantiate(version, timeout) do
+    with {:error, _} = error <- Version.instantiate(version, timeout, slots.pid) do
       give_back(slots, slot, :drop)
       error
     end

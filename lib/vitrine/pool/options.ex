@@ -35,7 +35,8 @@ defmodule Vitrine.Pool.Options do
   @derive {Inspect, only: [:size, :overflow, :policy]}
   @enforce_keys [:size, :overflow, :partitions, :max_queue, :queue_timeout, :shutdown, :policy] ++
                   [:source, :plugin, :vars]
-  defstruct @enforce_keys
+  # `name` is that of the process.
+  defstruct @enforce_keys ++ [:name]
 
   @type t :: %__MODULE__{}
 

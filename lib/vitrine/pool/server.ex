@@ -5,13 +5,14 @@ defmodule Vitrine.Pool.Server do
 
   use GenServer
 
+  import Vitrine.Directory, only: [is_loss: 1]
+
   alias Vitrine.Server.Client
-  alias Vitrine.{Deadline, Plugin, StandIn, Status}
+  alias Vitrine.{Deadline, Directory, Plugin, StandIn, Status}
 
   alias Vitrine.Pool.{
     Account,
     Checkout,
-    Directory,
     Drain,
     Idle,
     Options,
@@ -40,7 +41,7 @@ defmodule Vitrine.Pool.Server do
       Process.flag(:trap_exit, true)
       slots = Slots.new(options, options.policy)
       Slots.put_version(slots, version)
-      Directory.put(slots)
+      Directory.join(slots) || Directory.not_started!()
       # The version has it.
       state = %__MODULE__{options: %{options | source: nil}, waiting: %Waiting{slots: slots}}
       {:ok, state, {:continue, :warm}}
@@ -60,6 +61,10 @@ defmodule Vitrine.Pool.Server do
     {:noreply, %{state | waiting: waiting}}
   end
 
+  # Of one who has not found this in the directory, which was not there when this joined it.
+  def handle_call(:introduce, _from, state),
+    do: {:reply, Directory.put(slots(state)), state}
+
   def handle_call(:configuration, _from, %{options: options} = state),
     do: {:reply, {:ok, {options.plugin, options.vars}}, state}
 
@@ -77,7 +82,7 @@ defmodule Vitrine.Pool.Server do
   def handle_call(:functions, _from, state),
     do: {:reply, Vitrine.functions(current(state).compiled), state}
 
-  # From another node, or from a process that looked for the pool before it was there.
+  # From another node.
   def handle_call({:call, _id, function, input, timeout, context, _trace}, from, state) do
     slots = slots(state)
     StandIn.start(from, fn -> Checkout.call(slots, {function, context, nil}, input, timeout) end)
@@ -98,6 +103,17 @@ defmodule Vitrine.Pool.Server do
       do: {:noreply, update(state, &Waiting.free(&1, slot))}
 
   def handle_info({:expired, id}, state), do: {:noreply, update(state, &Waiting.expired(&1, id))}
+
+  # The application was stopped, and may be back soon.
+  def handle_info(message, state) when is_loss(message) do
+    Directory.join_later()
+    {:noreply, state}
+  end
+
+  def handle_info({Directory, :join}, state) do
+    Directory.join(slots(state))
+    {:noreply, state}
+  end
 
   def handle_info({:DOWN, monitor, :process, _, _}, state),
     do: {:noreply, state |> update(&Waiting.down(&1, monitor)) |> warm()}

@@ -12,6 +12,7 @@ defmodule Vitrine.Pool.Slots do
   #
   #   {slot, version, plugin, made, uses}
   #   {:version, number, %Version{}}         what instances are made of now
+  #   {:plugin, name, hash}                  what that is called: the version is large to be read
   #
   # besides those of Vitrine.Pool.Account.
   #
@@ -19,10 +20,11 @@ defmodule Vitrine.Pool.Slots do
   # one back tells it. How many wait is set before the pool looks for free slots, and read after a
   # slot was given back: one of the two sees the other.
 
-  alias Vitrine.Plugin
+  alias Vitrine.{Directory, Plugin}
   alias Vitrine.Pool.{Account, Gauges, Owner, Version}
 
-  @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy]
+  @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy, :label, :starter] ++
+                  [:since]
   defstruct @enforce_keys
 
   @type slot :: pos_integer()
@@ -39,7 +41,10 @@ defmodule Vitrine.Pool.Slots do
           size: pos_integer(),
           total: pos_integer(),
           partitions: pos_integer(),
-          policy: Vitrine.Pool.Policy.t()
+          policy: Vitrine.Pool.Policy.t(),
+          label: String.t(),
+          starter: pid() | nil,
+          since: integer()
         }
 
   @doc "The slots of a pool, which is the process that asks."
@@ -55,7 +60,10 @@ defmodule Vitrine.Pool.Slots do
       size: options.size,
       total: total,
       partitions: options.partitions,
-      policy: policy
+      policy: policy,
+      label: Directory.label(options.name),
+      starter: Directory.starter(),
+      since: System.system_time(:microsecond)
     }
   end
 
@@ -219,11 +227,36 @@ defmodule Vitrine.Pool.Slots do
     {number, version}
   end
 
+  @doc "What errors call the plugin of that version; `nil` if the pool has just ended."
+  @spec plugin_name(t()) :: String.t() | nil
+  def plugin_name(slots) do
+    :ets.lookup_element(slots.table, :plugin, 2)
+  catch
+    :error, :badarg -> nil
+  end
+
+  @doc """
+  The plugin's name and hash, how many calls have ended, and the fuel of instances that were dropped; `nil` if the pool
+  has just ended.
+  """
+  @spec past(t()) :: {String.t(), String.t(), non_neg_integer(), non_neg_integer()} | nil
+  def past(slots) do
+    [{:plugin, name, hash}] = :ets.lookup(slots.table, :plugin)
+    {name, hash, all_uses(slots), Account.past_fuel(slots.table)}
+  catch
+    :error, reason when reason in [:badarg] -> nil
+  end
+
   @doc "Lets new calls go to this version."
   @spec put_version(t(), Version.t()) :: :ok
   def put_version(slots, version) do
     number = version_number(slots) + 1
-    :ets.insert(slots.table, {:version, number, version})
+
+    :ets.insert(slots.table, [
+      {:version, number, version},
+      {:plugin, version.compiled.name, version.compiled.hash}
+    ])
+
     Gauges.put_version(slots.gauges, number)
   end
 

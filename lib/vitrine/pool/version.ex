@@ -23,10 +23,10 @@ defmodule Vitrine.Pool.Version do
 
   defp told(result, settings), do: Deadline.told(result, settings.timeout, settings.timeout_from)
 
-  @doc "Makes an instance within that time, which is not the timeout of its calls."
-  @spec instantiate(t(), timeout()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def instantiate(version, within) do
-    with {:ok, plugin} <- Loader.instantiate(version.compiled, within) do
+  @doc "Makes an instance, of that process, within that time, which is not the timeout of its calls."
+  @spec instantiate(t(), timeout(), pid()) :: {:ok, Plugin.t()} | {:error, Error.t()}
+  def instantiate(version, within, owner \\ self()) do
+    with {:ok, plugin} <- Loader.instantiate(version.compiled, within, owner) do
       case put_vars(plugin, version.vars) do
         :ok -> {:ok, plugin}
         error -> Vitrine.close(plugin) && error

@@ -2,31 +2,31 @@ defmodule Vitrine.Server.Client do
   @moduledoc false
   # What runs in the processes that use a server.
 
-  alias Vitrine.{Deadline, Error, Options, Telemetry, Trace}
+  alias Vitrine.{Deadline, Directory, Error, Options, Telemetry, Trace}
   alias Vitrine.Server.Lease
 
   # How much later than a call's deadline a server may answer, in milliseconds: it keeps the deadline
   # itself, unless something else keeps it.
   @grace 100
 
-  @doc "`Vitrine.call/4` for a server."
-  @spec call(GenServer.server(), String.t(), binary(), keyword()) ::
+  @doc "`Vitrine.call/4` for a server, of which the directory has that, or nothing."
+  @spec call(GenServer.server(), Directory.server() | nil, String.t(), binary(), keyword()) ::
           {:ok, binary()} | {:error, Error.t()}
-  def call(server, function, input, options) do
+  def call(server, entry, function, input, options) do
     options = Options.call!(options)
     timeout = options[:timeout]
     trace = Trace.begin!(options[:trace])
     request = {:call, make_ref(), function, input, timeout, options[:context], trace}
-    Trace.call(trace, function, input, fn -> observed(server, request) end)
+    Trace.call(trace, function, input, fn -> observed(server, entry, request) end)
   end
 
-  defp observed(server, {:call, _, function, _, _, _, _} = request) do
+  defp observed(server, entry, {:call, _, function, _, _, _, _} = request) do
     case Telemetry.handler() do
       false ->
         request(server, request)
 
       handler ->
-        metadata = %{plugin: nil, function: function, server: server}
+        metadata = Telemetry.called(server, entry, function)
         Telemetry.call(handler, metadata, fn -> request(server, request) end)
     end
   end
@@ -68,11 +68,35 @@ defmodule Vitrine.Server.Client do
 
   @doc """
   A question to a server or a pool, for whose answer it waits so many milliseconds. One that is not
-  running is closed.
+  running is closed. Raises `ArgumentError` if it is something else than was expected.
   """
-  @spec ask(GenServer.server(), term(), timeout()) :: term()
-  def ask(server, question, patience \\ :infinity) do
+  @spec ask(GenServer.server(), term(), timeout(), String.t()) :: term()
+  def ask(server, question, patience, expected) do
+    Directory.find!(server, expected)
     with :late <- exchange(server, question, patience), do: {:error, late(server, patience)}
+  end
+
+  @doc "Has a pool put itself into the directory, which answers when it has started; the time that is left."
+  @spec introduce(pid(), timeout() | nil) :: {:ok, timeout() | nil} | {:error, Error.t()}
+  def introduce(pool, timeout) do
+    began = System.monotonic_time(:millisecond)
+
+    case exchange(pool, :introduce, patience(timeout)) do
+      true when is_integer(timeout) ->
+        {:ok, max(timeout - (System.monotonic_time(:millisecond) - began), 0)}
+
+      true ->
+        {:ok, timeout}
+
+      false ->
+        Directory.not_started!()
+
+      :late ->
+        {:error, late(pool, timeout)}
+
+      error ->
+        error
+    end
   end
 
   @doc "A process's answer to what it cannot be asked: whoever asked raises that."

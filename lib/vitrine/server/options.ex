@@ -25,6 +25,7 @@ defmodule Vitrine.Server.Options do
   @default_interval 500
 
   @type t :: %{
+          name: GenServer.name() | nil,
           source: Vitrine.source(),
           plugin: keyword(),
           on_trap: :reset | :keep | :stop,
@@ -51,6 +52,7 @@ defmodule Vitrine.Server.Options do
     restart!(options[:restart])
 
     {%{
+       name: gen_server[:name],
        source: options[:source],
        plugin: plugin,
        on_trap: on_trap,

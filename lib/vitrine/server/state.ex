@@ -18,13 +18,19 @@ defmodule Vitrine.Server.State do
           failure: Vitrine.Error.t() | nil,
           version: pos_integer(),
           # Of the versions before this one.
-          past: %{calls: non_neg_integer(), errors: non_neg_integer()},
-          started: integer()
+          past: %{
+            calls: non_neg_integer(),
+            errors: non_neg_integer(),
+            fuel: non_neg_integer()
+          },
+          started: integer(),
+          # What the directory has of it, besides its plugin. Times are microseconds of Unix time.
+          about: %{label: String.t(), starter: pid() | nil, since: integer()}
         }
 
   # What a crash report shows: neither modules nor configuration nor inputs.
   @derive {Inspect, only: [:plugin, :version, :lease, :past]}
-  @enforce_keys [:options, :plugin, :saved_vars, :started]
+  @enforce_keys [:options, :plugin, :saved_vars, :started, :about]
   defstruct @enforce_keys ++
               [
                 lease: nil,
@@ -33,7 +39,7 @@ defmodule Vitrine.Server.State do
                 config: %{},
                 failure: nil,
                 version: 1,
-                past: %{calls: 0, errors: 0}
+                past: %{calls: 0, errors: 0, fuel: 0}
               ]
 
   @doc "What `Vitrine.Server.info/1` tells."
@@ -66,9 +72,20 @@ defmodule Vitrine.Server.State do
         version: state.version + 1,
         past: %{
           calls: state.past.calls + stats.calls,
-          errors: state.past.errors + errors(stats)
+          errors: state.past.errors + errors(stats),
+          fuel: state.past.fuel + stats.fuel
         }
     }
+  end
+
+  @doc "What the directory has of the server."
+  @spec entry(t()) :: Vitrine.Directory.server()
+  def entry(%{plugin: plugin} = state) do
+    Map.merge(state.about, %{
+      plugin: plugin.name,
+      hash: plugin.hash,
+      past: {state.past.calls, state.past.fuel}
+    })
   end
 
   defp errors(stats), do: stats.errors |> Map.values() |> Enum.sum()

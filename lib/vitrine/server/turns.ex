@@ -184,7 +184,7 @@ defmodule Vitrine.Server.Turns do
     Telemetry.emit(
       [:vitrine, :server, :queue],
       %{duration: System.monotonic_time() - since},
-      %{server: self(), plugin: state.plugin.name}
+      %{server: self(), plugin: Telemetry.tag(state.plugin.name), reason: nil}
     )
   end
 

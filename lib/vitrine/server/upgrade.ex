@@ -3,7 +3,7 @@ defmodule Vitrine.Server.Upgrade do
   # Another version in the place of a server's plugin. It is loaded by a process of its own, while
   # the server serves calls, and takes over between two calls.
 
-  alias Vitrine.{Error, Native, Telemetry}
+  alias Vitrine.{Directory, Error, Native, Telemetry}
   alias Vitrine.Server.{State, Vars}
   alias __MODULE__
 
@@ -78,6 +78,7 @@ defmodule Vitrine.Server.Upgrade do
       :ok ->
         true = Native.plugin_tie(new.ref)
         state = %{State.replace(state, new) | saved_vars: Vars.version(new)}
+        Directory.put(State.entry(state))
         Vitrine.close(old)
         finish(%{state | options: %{state.options | plugin: options}}, :ok)
 
@@ -98,7 +99,13 @@ defmodule Vitrine.Server.Upgrade do
 
   defp finish(%{upgrade: upgrade} = state, answer) do
     GenServer.reply(upgrade.from, answer)
-    metadata = Map.merge(Telemetry.outcome(answer), %{server: self(), plugin: state.plugin.name})
+
+    metadata =
+      Map.merge(Telemetry.outcome(answer), %{
+        server: self(),
+        plugin: Telemetry.tag(state.plugin.name)
+      })
+
     duration = System.monotonic_time() - upgrade.began
     Telemetry.emit([:vitrine, :server, :upgrade], %{duration: duration}, metadata)
     %{state | upgrade: nil}

@@ -41,6 +41,18 @@ defmodule Vitrine.Server.Vars do
     end
   end
 
+  @doc "Keeps them again, when the application is back that was stopped meanwhile."
+  def reclaim({:memory, key}, plugin) do
+    # What another server of the same name left is older.
+    with {:ok, left} when left != nil <- Keeper.claim(key, plugin.ref),
+         do: Keeper.hold(key, plugin.ref)
+  catch
+    # It is not there yet, or not any more.
+    :exit, _reason -> Process.send_after(self(), {Vitrine.Directory, :join}, 100)
+  end
+
+  def reclaim(_store, _plugin), do: :ok
+
   @doc "Tells that the variables are those of another plugin from now on."
   def replace({:memory, key}, plugin), do: Keeper.hold(key, plugin.ref)
   def replace(_store, _plugin), do: :ok

@@ -268,6 +268,11 @@ impl Plugin {
         !matches!(*self.slot.lock(), Slot::Busy)
     }
 
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(*self.slot.lock(), Slot::Closed)
+    }
+
     /// Drops the instance: the next call begins with a fresh one. Variables are kept.
     pub fn reset(&self) -> Result<(), Error> {
         let instance = self.take_instance()?;
@@ -320,10 +325,10 @@ impl Plugin {
     }
 
     fn refuse_if_closed(&self) -> Result<(), Error> {
-        match *self.slot.lock() {
-            Slot::Closed => Err(closed()),
-            _ => Ok(()),
+        if self.is_closed() {
+            return Err(closed());
         }
+        Ok(())
     }
 
     /// What was captured of the standard output and the standard error since it was last taken.

@@ -10,6 +10,7 @@ mod html;
 mod http;
 mod inspection;
 mod links;
+mod listing;
 mod options;
 mod permit;
 mod plugin;

@@ -6,10 +6,11 @@ use rustler::{Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
 use vitrine_core::{Links, Reaped};
 
 use crate::compile::CompiledModule;
+use crate::listing::Listed;
 use crate::options::LinkTerm;
 use crate::{atoms, error};
 
-pub struct LinksResource(pub Reaped<Arc<Links>>);
+pub struct LinksResource(pub Reaped<Arc<Links>>, pub Listed<Links>);
 
 #[rustler::resource_impl]
 impl Resource for LinksResource {}
@@ -34,7 +35,7 @@ fn link<'a>(
         match Links::new(&modules, main, &grants.functions, grants.wasi) {
             Ok(links) => (
                 atoms::ok(),
-                ResourceArc::new(LinksResource(Reaped::new(links))),
+                ResourceArc::new(LinksResource(Reaped::new(links), Listed::new())),
             )
                 .encode(env),
             Err(e) => error::encode(env, &e),

@@ -8,11 +8,12 @@ use rustler::{
 use vitrine_core::{Error, ExportKind, Plugin};
 
 use crate::links::LinksResource;
+use crate::listing::Listed;
 use crate::options::PluginTerm;
 use crate::stats::StatsTerm;
 use crate::{atoms, bytes, error, reply};
 
-pub struct PluginResource(pub Arc<Plugin>);
+pub struct PluginResource(pub Arc<Plugin>, pub Listed<Plugin>);
 
 #[rustler::resource_impl]
 impl Resource for PluginResource {
@@ -44,7 +45,11 @@ fn plugin_new_dirty<'a>(
 
 fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifResult<Term<'a>> {
     Ok(match Plugin::new(Arc::clone(&links.0), options.decode()?) {
-        Ok(plugin) => (atoms::ok(), ResourceArc::new(PluginResource(plugin))).encode(env),
+        Ok(plugin) => (
+            atoms::ok(),
+            ResourceArc::new(PluginResource(plugin, Listed::new())),
+        )
+            .encode(env),
         Err(e) => error::encode(env, &e),
     })
 }
@@ -53,6 +58,7 @@ fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifR
 /// whose calls other processes make.
 #[rustler::nif]
 fn plugin_tie(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> bool {
+    plugin.1.hand_over(env.pid());
     plugin.monitor(Some(env), &env.pid()).is_some()
 }
 

@@ -1,0 +1,178 @@
+defmodule Vitrine.Telemetry.Handlers do
+  @moduledoc false
+  # Who takes events: the main handler, which is the one of `attach/1`, the configured one or `:telemetry`, and any
+  # number beside it. All of it is persistent terms, so that an event without handlers costs some nanoseconds.
+
+  require Logger
+
+  alias Vitrine.Telemetry
+
+  # What takes events, `false` if there is nothing, and without a term it is to be found: a list of `{id, handler}`.
+  @key Telemetry
+
+  # What was attached: `{main, others}`. Main is `nil` if nothing was, and `false` after it failed.
+  @attached {Telemetry, :attached}
+
+  @typep id :: {:main} | {:other, term()}
+  @type t :: [{id(), Telemetry.handler() | :telemetry}, ...]
+
+  @doc "What takes events, or false."
+  @spec current() :: t() | false
+  def current do
+    case :persistent_term.get(@key, nil) do
+      nil -> find()
+      handlers -> handlers
+    end
+  end
+
+  @doc "Puts a handler in the place of the main one; `nil` for the one there is without."
+  @spec put_main(Telemetry.handler() | nil) :: :ok
+  def put_main(handler), do: change(fn {_main, others} -> {:ok, {handler, others}} end)
+
+  @doc "Adds a handler beside the others."
+  @spec add(term(), Telemetry.handler()) :: :ok | {:error, :already_exists}
+  def add(id, handler) do
+    handler!(handler)
+
+    change(fn {main, others} ->
+      if List.keymember?(others, id, 0),
+        do: {{:error, :already_exists}, {main, others}},
+        else: {:ok, {main, others ++ [{id, handler}]}}
+    end)
+  end
+
+  @doc "Removes one of these."
+  @spec remove(term()) :: :ok | {:error, :not_found}
+  def remove(id) do
+    change(fn {main, others} ->
+      if List.keymember?(others, id, 0),
+        do: {:ok, {main, List.keydelete(others, id, 0)}},
+        else: {{:error, :not_found}, {main, others}}
+    end)
+  end
+
+  # One after the other: a term is read and written.
+  defp change(how) do
+    :global.trans(
+      {@attached, self()},
+      fn ->
+        was = attached()
+        {answer, now} = how.(was)
+        if now != was, do: :persistent_term.put(@attached, now)
+        :persistent_term.erase(@key)
+        answer
+      end,
+      [node()]
+    )
+  end
+
+  defp attached, do: :persistent_term.get(@attached, {nil, []})
+
+  @doc "Gives an event to all of them."
+  @spec run(t(), Telemetry.event(), map(), map()) :: :ok
+  def run([{id, handler} | rest], event, measurements, metadata) do
+    run_one(id, handler, event, measurements, metadata)
+    run(rest, event, measurements, metadata)
+  end
+
+  def run([], _event, _measurements, _metadata), do: :ok
+
+  defp run_one(_id, :telemetry, event, measurements, metadata) do
+    # Not a call that the compiler would miss the module of.
+    apply(:telemetry, :execute, [event, measurements, metadata])
+  end
+
+  defp run_one(id, handler, event, measurements, metadata) do
+    # It may have failed, or another one been attached, since the work began.
+    if there?(id, handler) do
+      case handler do
+        {module, function} -> apply(module, function, [event, measurements, metadata])
+        function -> function.(event, measurements, metadata)
+      end
+    end
+  catch
+    kind, reason ->
+      drop(id, handler)
+
+      Logger.error(
+        "the telemetry handler #{named(id, handler)} failed with #{inspect(event)} and was detached: " <>
+          Exception.format(kind, reason, __STACKTRACE__)
+      )
+  end
+
+  defp named({:main}, handler), do: inspect(handler)
+  defp named({:other, id}, _handler), do: inspect(id)
+
+  defp there?(id, handler) do
+    case current() do
+      false -> false
+      handlers -> {id, handler} in handlers
+    end
+  end
+
+  # No other handler that was attached meanwhile.
+  defp drop({:main}, handler) do
+    change(fn {main, others} ->
+      # The configured one is not attached.
+      if main in [nil, handler], do: {:ok, {false, others}}, else: {:ok, {main, others}}
+    end)
+  end
+
+  defp drop({:other, id}, handler) do
+    change(fn {main, others} -> {:ok, {main, List.delete(others, {id, handler})}} end)
+  end
+
+  @doc "Checks the configured handler, when the application starts."
+  @spec check_configured!() :: :ok
+  def check_configured! do
+    handler = Application.get_env(:vitrine, :telemetry_handler)
+    unless handler in [nil, false], do: handler!(handler)
+    # It may be another one than when the application ran before.
+    change(&{:ok, &1})
+  end
+
+  # Looked up once, unless :telemetry is there and has not been started yet.
+  defp find do
+    {main, others} = attached()
+    others = for {id, handler} <- others, do: {{:other, id}, handler}
+
+    case main(main) do
+      :not_started -> listed(others)
+      false -> keep(listed(others))
+      handler -> keep([{{:main}, handler} | others])
+    end
+  end
+
+  defp main(nil), do: configured(Application.get_env(:vitrine, :telemetry_handler))
+  defp main(attached_or_false), do: attached_or_false
+
+  defp configured(nil), do: if(Code.ensure_loaded?(:telemetry), do: if_started(), else: false)
+  defp configured(false), do: false
+  defp configured(handler), do: handler!(handler)
+
+  defp if_started do
+    started? = List.keymember?(Application.started_applications(), :telemetry, 0)
+    if started?, do: :telemetry, else: :not_started
+  end
+
+  defp listed([]), do: false
+  defp listed(handlers), do: handlers
+
+  defp keep(handlers) do
+    :persistent_term.put(@key, handlers)
+    handlers
+  end
+
+  @doc "Checks what is to be a handler."
+  @spec handler!(term()) :: Telemetry.handler()
+  def handler!(handler) when is_function(handler, 3), do: handler
+
+  def handler!({module, function} = handler) when is_atom(module) and is_atom(function),
+    do: handler
+
+  def handler!(other) do
+    raise ArgumentError,
+          "expected a telemetry handler to be a function of three arguments or {module, function}, " <>
+            "got: #{inspect(other)}"
+  end
+end
