@@ -14,6 +14,9 @@ defmodule Vitrine.Application do
     end
   end
 
+  @impl true
+  def stop(_state), do: Directory.remember()
+
   defp supervise do
     Vitrine.Telemetry.check_handler!()
     # The tables belong to this process, so they outlive whatever happens to those that use them.
@@ -21,8 +24,9 @@ defmodule Vitrine.Application do
     Keeper.create()
 
     children = [
-      Directory,
       Keeper,
+      # Servers that it tells of its start go to the keeper.
+      Directory,
       # The hubs of Vitrine.LiveView, by what they are for.
       {Registry, keys: :unique, name: Vitrine.LiveView.Registry},
       {DynamicSupervisor, name: Vitrine.LiveView.Supervisor, strategy: :one_for_one}

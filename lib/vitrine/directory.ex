@@ -4,8 +4,8 @@ defmodule Vitrine.Directory do
   # anybody, and that what is neither is not sent what it does not know. They put themselves in; this process takes
   # out those that are gone.
   #
-  # The table goes with the application. Servers and pools that outlive that hear of it and put themselves in again
-  # when it is back; a pool that is called before is asked to.
+  # The table goes with the application. Servers and pools that outlive that are told to put themselves in again when
+  # it is back; a pool that is called before is asked to.
 
   use GenServer
 
@@ -14,6 +14,9 @@ defmodule Vitrine.Directory do
   alias Vitrine.Printable
 
   @table __MODULE__
+
+  # Who was in the table when the application was stopped.
+  @outlived {__MODULE__, :outlived}
 
   # Bytes of a label.
   @label 100
@@ -39,19 +42,21 @@ defmodule Vitrine.Directory do
     :persistent_term.put(@table, :ets.new(@table, [:public, read_concurrency: true]))
   end
 
+  @doc "Remembers who is in the table, which is about to go with the application."
+  @spec remember() :: :ok
+  def remember, do: :persistent_term.put(@outlived, for({pid, _entry} <- all(), do: pid))
+
   @doc false
   def table, do: :persistent_term.get(@table)
 
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
-  @doc """
-  Puts the calling process in, if the application runs. That is told of the directory's end by a message that
-  `is_loss/1` knows, also if it is not there now: then it is to ask for another message by `join_later/0`.
-  """
+  @doc "Puts the calling process in, now or when the application runs: then `{Vitrine.Directory, :join}` tells it."
   @spec join(entry()) :: boolean()
   def join(entry) do
-    Process.monitor(__MODULE__)
-    put(entry)
+    joined? = put(entry)
+    unless joined?, do: Process.send_after(self(), {__MODULE__, :join}, @absence)
+    joined?
   end
 
   @doc "Puts the calling process in, or changes its entry, if the application runs."
@@ -73,15 +78,6 @@ defmodule Vitrine.Directory do
   rescue
     ArgumentError -> false
   end
-
-  @doc "Whether a message says that the directory is gone."
-  defguard is_loss(message)
-           when is_tuple(message) and tuple_size(message) == 5 and elem(message, 0) == :DOWN and
-                  is_tuple(elem(message, 3)) and elem(elem(message, 3), 0) == __MODULE__
-
-  @doc "Has `{Vitrine.Directory, :join}` sent to the calling process in a while."
-  @spec join_later() :: reference()
-  def join_later, do: Process.send_after(self(), {__MODULE__, :join}, @absence)
 
   @doc "The name of a process as a tag of metrics: always printable, and short."
   @spec label(GenServer.name() | nil) :: String.t()
@@ -169,6 +165,8 @@ defmodule Vitrine.Directory do
   @impl true
   def init(nil) do
     for {key, _entry} <- :ets.tab2list(table()), do: watch(key)
+    for pid <- :persistent_term.get(@outlived, []), do: send(pid, {__MODULE__, :join})
+    :persistent_term.erase(@outlived)
     {:ok, nil}
   end
 

@@ -26,8 +26,6 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  import Vitrine.Directory, only: [is_loss: 1]
-
   alias Vitrine.{Argument, Directory, Native, Printable, Status}
   alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
 
@@ -251,13 +249,8 @@ defmodule Vitrine.Server do
   def handle_cast({:abandon, id}, state), do: state |> Turns.abandon(id) |> continue()
   def handle_cast(_message, state), do: {:noreply, state}
 
-  # The application was stopped, and may be back soon.
+  # The application was stopped, and is back.
   @impl true
-  def handle_info(message, state) when is_loss(message) do
-    Directory.join_later()
-    {:noreply, state}
-  end
-
   def handle_info({Directory, :join}, state) do
     if Directory.join(State.entry(state)), do: Vars.reclaim(state.options.vars, state.plugin)
     {:noreply, state}

@@ -167,7 +167,7 @@ defmodule Vitrine.DirectoryTest do
       assert_received [:vitrine, :call, :stop]
     end
 
-    test "no process of a directory before is left" do
+    test "as often as that happens, a pool has nothing more to look after" do
       pool = start_supervised!({Vitrine.Pool, source: @asking, host_functions: who()})
 
       for _ <- 1..3 do
@@ -175,9 +175,14 @@ defmodule Vitrine.DirectoryTest do
         assert {:ok, _} = Vitrine.call(pool, "ask")
       end
 
-      Process.sleep(300)
-      assert {:monitors, monitors} = Process.info(pool, :monitors)
-      assert length(monitors) == 1
+      assert Process.info(pool, :monitors) == {:monitors, []}
+    end
+
+    test "a server that was started meanwhile is known" do
+      capture_log(fn -> Application.stop(:vitrine) end)
+      server = start_supervised!({Vitrine.Server, source: @asking, host_functions: who()})
+      Application.start(:vitrine)
+      eventually(fn -> Enum.any?(Vitrine.list(), &(&1.process == server)) end)
     end
   end
 

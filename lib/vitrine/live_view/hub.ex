@@ -61,6 +61,9 @@ defmodule Vitrine.LiveView.Hub do
       [{hub, _}] -> if Process.alive?(hub), do: hub
       [] -> nil
     end
+  rescue
+    # Without the application there is no registry.
+    ArgumentError -> Vitrine.Directory.not_started!()
   end
 
   defp start(key) do

@@ -5,8 +5,6 @@ defmodule Vitrine.Pool.Server do
 
   use GenServer
 
-  import Vitrine.Directory, only: [is_loss: 1]
-
   alias Vitrine.Server.Client
   alias Vitrine.{Deadline, Directory, Plugin, StandIn, Status}
 
@@ -104,12 +102,7 @@ defmodule Vitrine.Pool.Server do
 
   def handle_info({:expired, id}, state), do: {:noreply, update(state, &Waiting.expired(&1, id))}
 
-  # The application was stopped, and may be back soon.
-  def handle_info(message, state) when is_loss(message) do
-    Directory.join_later()
-    {:noreply, state}
-  end
-
+  # The application was stopped, and is back.
   def handle_info({Directory, :join}, state) do
     Directory.join(slots(state))
     {:noreply, state}
