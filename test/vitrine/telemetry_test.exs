@@ -237,7 +237,7 @@ defmodule Vitrine.TelemetryTest do
       assert [
                {%{duration: _},
                 %{pool: ^label, server: ^pool, plugin: "rust_minimal", result: :ok, error: nil}},
-               {%{duration: _}, %{pool: ^label, result: :error, error: ^error, reason: :manifest}}
+               {%{duration: _}, %{pool: ^label, result: :error, error: ^error, reason: :file}}
              ] = upgrades
     end
 
