@@ -51,7 +51,7 @@ defmodule Vitrine.HostFunction do
 
   import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Error, Interface, Keys}
+  alias Vitrine.{Error, Interface, Keys, Printable}
   alias Vitrine.HostFunction.Types
 
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
@@ -222,7 +222,8 @@ defmodule Vitrine.HostFunction do
   defp no_context(%{function: function} = host_function, args, nil, exception)
        when not is_function(function, length(args)) do
     if of_nil?(exception, function) do
-      import = Interface.show({host_function.namespace, host_function.name})
+      %{namespace: namespace, name: name} = host_function
+      import = "#{Printable.name(namespace)}::#{Printable.name(name)}"
 
       [
         message:
