@@ -2,7 +2,8 @@
 //!
 //! In sixteen large modules (Go, C, C++, Rust; some 300 000 functions, and SQLite not optimised) loops were
 //! nested 16 deep at most, handlers 134, and of what is counted no function and no module had as much as
-//! half of what is allowed it.
+//! half of what is allowed it. In fifty others the most was PHP's interpreter, a function of half a megabyte: 0.85 of the
+//! values times instructions.
 
 use std::fmt;
 
@@ -64,7 +65,7 @@ const LIVE: Bound = Bound {
 };
 const ALIVE: Bound = Bound {
     what: "values times instructions",
-    function: Allowed(2_000_000, (160, 1)),
+    function: Allowed(2_000_000, (240, 1)),
     module: Allowed(16_000_000, (40, 1)),
 };
 
