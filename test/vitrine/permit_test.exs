@@ -115,7 +115,8 @@ defmodule Vitrine.PermitTest do
   test "cancelled loops end while they wait for a scheduler" do
     plugins = for _ <- 1..@loops, do: new!(@counts)
     tasks = for plugin <- plugins, do: Task.async(fn -> spin(plugin) end)
-    assert eventually(fn -> Native.permits().waiting > @loops - 20 end)
+    # All have begun.
+    assert eventually(fn -> Enum.all?(plugins, &(Vitrine.stats(&1).slices > 0)) end, 6_000)
     Enum.each(plugins, &Vitrine.cancel/1)
     for result <- Task.await_many(tasks, 60_000), do: assert(reason(result) == :cancelled)
     assert idle?()
@@ -141,29 +142,43 @@ defmodule Vitrine.PermitTest do
     assert Native.permits() == %{limit: limit, taken: 0, invited: 0, waiting: 0}
   end
 
+  test "whoever waited goes on where others were killed, also in the middle of a slice" do
+    plugins = for _ <- 1..60, do: new!(@counts)
+    callers = for plugin <- plugins, do: spawn(fn -> spin(plugin) end)
+    assert eventually(fn -> Native.permits().waiting > 50 end)
+
+    {killed, left} = Enum.split(Enum.zip(callers, plugins), 40)
+
+    for {pid, _plugin} <- killed do
+      Process.sleep(3)
+      Process.exit(pid, :kill)
+    end
+
+    {left, plugins} = Enum.unzip(left)
+    assert eventually(progress(plugins), 6_000)
+    kill(left)
+  end
+
   test "loops share the schedulers alike" do
     plugins = for _ <- 1..40, do: new!(@counts)
     callers = for plugin <- plugins, do: spawn(fn -> spin(plugin) end)
-    slices = fn -> for plugin <- plugins, do: Vitrine.stats(plugin).slices end
-    assert eventually(fn -> Enum.min(slices.()) >= 20 end, 6_000)
+    assert eventually(fn -> Enum.min(slices(plugins)) >= 20 end, 6_000)
     # In each round each has one.
-    slices = slices.()
+    slices = slices(plugins)
     assert Enum.max(slices) <= 2 * Enum.min(slices)
     kill(callers)
   end
 
   test "processes that were suspended while they waited do not hold others up, and go on when they are resumed" do
     plugins = for _ <- 1..100, do: new!(@counts)
-    tasks = for plugin <- plugins, do: Task.async(fn -> spin(plugin, 20_000) end)
+    tasks = for plugin <- plugins, do: Task.async(fn -> spin(plugin) end)
     assert eventually(fn -> Native.permits().waiting > 50 end)
     for task <- tasks, do: suspend(task.pid)
     other = new!(@counts)
     assert reason(Vitrine.call(other, "spin", "", timeout: 200)) == :timeout
     assert Vitrine.stats(other).slices > 5
-    for task <- tasks, do: :erlang.resume_process(task.pid)
-    before = for plugin <- plugins, do: Vitrine.stats(plugin).slices
-    later = fn -> for plugin <- plugins, do: Vitrine.stats(plugin).slices end
-    assert eventually(fn -> Enum.all?(Enum.zip_with(before, later.(), &(&1 < &2))) end, 6_000)
+    for task <- tasks, do: resume(task.pid)
+    assert eventually(progress(plugins), 6_000)
     for task <- tasks, do: Task.shutdown(task, :brutal_kill)
   end
 
@@ -200,12 +215,27 @@ defmodule Vitrine.PermitTest do
     assert eventually(fn -> idle?() end)
   end
 
-  # OTP refuses it for a process that is on a dirty scheduler at this moment.
+  # Of a process that is on a dirty scheduler at this moment OTP says that it is an error, and does it.
   defp suspend(pid) do
     :erlang.suspend_process(pid)
   catch
-    :error, :internal_error -> suspend(pid)
+    :error, :internal_error -> :ok
   end
+
+  defp resume(pid) do
+    :erlang.resume_process(pid)
+    resume(pid)
+  catch
+    :error, :badarg -> :ok
+  end
+
+  # Whether each has had another slice since.
+  defp progress(plugins) do
+    before = slices(plugins)
+    fn -> Enum.all?(Enum.zip_with(before, slices(plugins), &(&1 < &2))) end
+  end
+
+  defp slices(plugins), do: for(plugin <- plugins, do: Vitrine.stats(plugin).slices)
 
   defp idle?, do: match?(%{taken: 0, invited: 0, waiting: 0}, Native.permits())
 

@@ -103,7 +103,7 @@ pub use limits::Limits;
 pub use link::{Fault, Grants, Links, Modules, Planned, plan};
 pub use plugin::{CallOptions, OnTrap, Plugin, PluginOptions};
 pub use reaper::Reaped;
-pub use run_queue::{Counts, Permit, permits};
+pub use run_queue::{Counts, Invite, Permit, permits};
 pub use slice::Slice;
 pub use snapshot::Stage;
 pub use spent::{Awaited, Spent};

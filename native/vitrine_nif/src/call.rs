@@ -202,12 +202,15 @@ fn call_permit<'a>(
         State::Finished(_) => None,
         State::Taken => return Err(Error::BadArg),
     };
-    let (has, permit, notify) = permit::ask(env, permit, id, schedulers);
+    let (has, permit, waker) = permit::ask(env, permit, id, schedulers);
     if has {
         return Ok((atoms::ok(), permit).encode(env));
     }
+    let cancelled = Box::new(move || {
+        waker.wake();
+    });
     if let State::Parked(call) = &*state
-        && !reply::on_scheduler(env, || call.on_cancel(notify))
+        && !reply::on_scheduler(env, || call.on_cancel(cancelled))
     {
         return Ok((atoms::wait(), permit, 0).encode(env));
     }

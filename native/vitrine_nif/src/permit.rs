@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
-use vitrine_core::{Notify, Permit};
+use vitrine_core::Permit;
 
 use crate::{atoms, reply};
 
@@ -31,21 +31,21 @@ impl Resource for PermitResource {
 }
 
 /// Wakes a process once at most, whoever does it.
-struct Waker(Mutex<Option<reply::Asker>>);
+pub struct Waker(Mutex<Option<reply::Asker>>);
 
 impl Waker {
     fn new(env: Env<'_>, id: Term<'_>) -> Arc<Waker> {
         Arc::new(Waker(Mutex::new(Some(reply::Asker::new(env, id)))))
     }
 
-    fn notify(self: &Arc<Self>) -> Notify {
-        let waker = Arc::clone(self);
-        Box::new(move || {
-            let mut asker = waker.0.lock();
-            if let Some(asker) = asker.take() {
-                asker.wake();
-            }
-        })
+    /// Whether the process is told.
+    pub fn wake(&self) -> bool {
+        let mut asker = self.0.lock();
+        let told = asker.as_mut().is_none_or(reply::Asker::wake);
+        if told {
+            *asker = None;
+        }
+        told
     }
 
     /// No message is sent any more once this returns.
@@ -85,16 +85,17 @@ pub fn ask<'a>(
     permit: Option<ResourceArc<PermitResource>>,
     id: Term<'a>,
     schedulers: usize,
-) -> (bool, ResourceArc<PermitResource>, Notify) {
+) -> (bool, ResourceArc<PermitResource>, Arc<Waker>) {
     let permit = permit.unwrap_or_else(|| ResourceArc::new(PermitResource(Mutex::default())));
     let waker = Waker::new(env, id);
-    let notify = waker.notify();
     let has = {
         let mut asked = permit.0.lock();
         asked.waker = Some(Arc::clone(&waker));
-        reply::on_scheduler(env, || asked.permit.ask(schedulers, waker.notify()))
+        let invited = Arc::clone(&waker);
+        let invite = Box::new(move || invited.wake());
+        reply::on_scheduler(env, || asked.permit.ask(schedulers, invite))
     };
-    (has, permit, notify)
+    (has, permit, waker)
 }
 
 /// A place for work of a process that is no call, or has not begun.
@@ -105,7 +106,7 @@ fn permit_ask<'a>(
     id: Term<'a>,
     schedulers: usize,
 ) -> Term<'a> {
-    let (has, permit, _notify) = ask(env, permit, id, schedulers);
+    let (has, permit, _waker) = ask(env, permit, id, schedulers);
     let answer = if has { atoms::ok() } else { atoms::wait() };
     (answer, permit).encode(env)
 }

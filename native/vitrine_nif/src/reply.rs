@@ -29,20 +29,24 @@ impl Asker {
         Asker { pid, env, id }
     }
 
-    /// Sends `{:vitrine_wake, id}`, as [`wake`] does.
-    pub fn wake(self) {
-        let Asker { pid, mut env, id } = self;
+    /// Sends `{:vitrine_wake, id}`, as [`wake`] does. False if the process is gone, or on a dirty scheduler if that works
+    /// for a process that was killed meanwhile: OTP lets such a one send nothing.
+    pub fn wake(&mut self) -> bool {
+        let Asker { pid, env, id } = self;
         let scheduler = ENV.get();
         if scheduler.is_null() {
-            let _ = env.send_and_clear(&pid, |env| {
-                (atoms::vitrine_wake(), id.load(env)).encode(env)
+            // The saved term outlives the message.
+            let mut message = OwnedEnv::new();
+            let sent = message.send_and_clear(pid, |message| {
+                let id = env.run(|env| id.load(env).in_env(message));
+                (atoms::vitrine_wake(), id).encode(message)
             });
-        } else {
-            // SAFETY: as in `wake`.
-            let scheduler = unsafe { Env::new(&(), scheduler.cast()) };
-            let id = env.run(|env| id.load(env).in_env(scheduler));
-            let _ = scheduler.send(&pid, (atoms::vitrine_wake(), id));
+            return sent.is_ok();
         }
+        // SAFETY: as in `wake`.
+        let scheduler = unsafe { Env::new(&(), scheduler.cast()) };
+        let id = env.run(|env| id.load(env).in_env(scheduler));
+        scheduler.send(pid, (atoms::vitrine_wake(), id)).is_ok()
     }
 
     /// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler, and `result` must not make a large map.

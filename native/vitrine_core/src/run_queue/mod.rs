@@ -16,7 +16,6 @@ use parking_lot::Mutex;
 
 use crate::clock;
 use crate::slice;
-use crate::wake::Notify;
 
 mod permit;
 
@@ -30,12 +29,16 @@ const LOST: Duration = Duration::from_secs(1);
 
 type Id = u64;
 
+/// Tells a process that it is invited. False if this thread cannot, because the process that it works for is being
+/// ended, or if there is nobody to tell.
+pub type Invite = Box<dyn FnMut() -> bool + Send>;
+
 struct State {
     /// How many permits there are.
     limit: usize,
     taken: usize,
     next: Id,
-    waiting: BTreeMap<Id, Notify>,
+    waiting: BTreeMap<Id, Invite>,
     /// Who was invited, and when.
     invited: BTreeMap<Id, u64>,
     /// Who has taken a permit and does not use it yet, and since when.
@@ -57,13 +60,15 @@ impl State {
         self.invite(now);
     }
 
-    /// Under the lock, so that nobody is told of what is not so any more.
+    /// Under the lock, so that nobody is told of what is not so any more. What cannot be told here the ticker tells,
+    /// which sees to it while somebody waits.
     fn invite(&mut self, now: u64) {
         while self.free()
-            && let Some((id, notify)) = self.waiting.pop_first()
+            && let Some(mut first) = self.waiting.first_entry()
+            && first.get_mut()()
         {
+            let (id, _invite) = first.remove_entry();
             self.invited.insert(id, now);
-            notify();
         }
     }
 
@@ -80,6 +85,10 @@ impl State {
             self.taken = self.taken.saturating_sub(1);
         }
         self.invite(now);
+        // Whom the ticker cannot tell is gone.
+        while self.free() && self.waiting.pop_first().is_some() {
+            self.invite(now);
+        }
     }
 
     fn wanted(&self) -> usize {

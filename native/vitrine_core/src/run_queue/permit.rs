@@ -1,9 +1,8 @@
 //! A process's permit, from the question to the end.
 
-use super::{Id, QUEUE, RunQueue};
+use super::{Id, Invite, QUEUE, RunQueue};
 use crate::clock;
 use crate::ticker::ticker;
-use crate::wake::Notify;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -34,9 +33,9 @@ impl Permit {
         }
     }
 
-    /// Asks for one of `limit` permits. If none is free `notify` is called once when it is worth asking again; the
+    /// Asks for one of `limit` permits. If none is free `invite` is called when it is worth asking again; the
     /// place in the queue stays.
-    pub fn ask(&mut self, limit: usize, notify: Notify) -> bool {
+    pub fn ask(&mut self, limit: usize, invite: Invite) -> bool {
         let now = clock::now();
         let mut state = self.queue.0.lock();
         if state.limit != limit.max(1) {
@@ -68,7 +67,7 @@ impl Permit {
             self.place = Place::Taken(id);
             return true;
         }
-        state.waiting.insert(id, notify);
+        state.waiting.insert(id, invite);
         self.place = Place::Queued(id);
         drop(state);
         // It is who invites others in the place of those that do not come.

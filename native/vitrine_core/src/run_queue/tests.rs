@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use super::*;
 
@@ -8,15 +8,19 @@ struct Caller {
     permit: Permit,
     told: Arc<AtomicUsize>,
     limit: usize,
+    /// Whether it can be told.
+    there: Arc<AtomicBool>,
 }
 
 impl Caller {
     fn ask(&mut self) -> bool {
-        let told = Arc::clone(&self.told);
-        let notify = Box::new(move || {
-            told.fetch_add(1, SeqCst);
+        let (told, there) = (Arc::clone(&self.told), Arc::clone(&self.there));
+        let invite = Box::new(move || {
+            let can = there.load(SeqCst);
+            told.fetch_add(usize::from(can), SeqCst);
+            can
         });
-        self.permit.ask(self.limit, notify)
+        self.permit.ask(self.limit, invite)
     }
 
     fn told(&self) -> usize {
@@ -41,6 +45,7 @@ fn callers(queue: &'static RunQueue, count: usize) -> Vec<Caller> {
         permit: Permit::of(queue),
         told: Arc::default(),
         limit,
+        there: Arc::new(AtomicBool::new(true)),
     };
     (0..count).map(|_| caller()).collect()
 }
@@ -205,4 +210,26 @@ fn there_are_as_many_permits_as_who_asks_says() {
     assert_eq!(counts(queue), [1, 0, 3]);
     callers[2].permit.leave();
     assert_eq!(counts(queue), [0, 1, 2]);
+}
+
+#[test]
+fn whom_a_thread_could_not_tell_the_ticker_tells_or_passes_over() {
+    let queue = queue(1);
+    let mut callers = callers(queue, 4);
+    for caller in &mut callers {
+        caller.ask();
+    }
+    callers[1].there.store(false, SeqCst);
+    // Its process was killed in the middle of its slice: what works for that cannot send.
+    callers[0].permit.leave();
+    assert_eq!(counts(queue), [0, 0, 3]);
+    callers[1].there.store(true, SeqCst);
+    queue.0.lock().reclaim(clock::now());
+    assert_eq!(counts(queue), [0, 1, 2]);
+    callers[2].there.store(false, SeqCst);
+    callers[1].slice();
+    queue.0.lock().reclaim(clock::now());
+    assert_eq!([callers[2].told(), callers[3].told()], [0, 1]);
+    callers[3].slice();
+    assert_eq!(counts(queue), [0, 0, 0]);
 }
