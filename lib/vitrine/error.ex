@@ -26,7 +26,8 @@ defmodule Vitrine.Error do
     * `:html` - what a plugin gave as HTML cannot be made safe, see `Vitrine.HTML`
     * `:http` - an HTTP request of the plugin was refused or failed; `exception` has what the client
       answered, or `kind`, `exception` and `stacktrace` how it failed
-    * `:function_not_found` - the plugin has no such function, or it is no plugin function
+    * `:function_not_found` - the plugin has no such function, or it is not a plugin function: one that takes no parameters and has no
+      result or an i32
     * `:link` - an import of the plugin cannot be satisfied, or its host function takes another number of
       arguments
     * `:contract` - the plugin does not export what it must, or imports what it must not, see the

@@ -1,5 +1,7 @@
 //! Why a name cannot be called as a plugin function, and which may be meant.
 
+use wasmparser::ValType;
+
 use crate::error::{Error, Reason};
 use crate::interface::{Extern, Interface};
 use crate::nearest::{did_you_mean, nearest};
@@ -19,15 +21,13 @@ pub(crate) fn not_callable(
     let why = match own.exports.iter().find(|export| export.name == name) {
         Some(export) => match export.ty {
             Extern::Function(ty) => {
-                let (params, results) = match own.function(ty) {
-                    Some(ty) => (ty.params().len(), ty.results().len()),
-                    None => (0, 0),
-                };
-                let count = match (params, results) {
-                    (0, 0 | 1) => return None,
-                    (0, results) => format!("{results} results"),
-                    (1, _) => "1 parameter".into(),
-                    (params, _) => format!("{params} parameters"),
+                let ty = own.function(ty)?;
+                let count = match (ty.params(), ty.results()) {
+                    ([], [] | [ValType::I32]) => return None,
+                    ([], [result]) => format!("the result {result}"),
+                    ([], results) => format!("{} results", results.len()),
+                    ([_], _) => "1 parameter".into(),
+                    (params, _) => format!("{} parameters", params.len()),
                 };
                 format!(
                     "the function {name_in_quotes} has {count}; a plugin function has no parameters, and no result or an i32"
@@ -117,6 +117,10 @@ mod tests {
             why("two")
                 .unwrap()
                 .starts_with(r#"the function "two" has 2 results;"#)
+        );
+        assert_eq!(
+            why("odd").unwrap(),
+            r#"the function "odd" has the result f64; a plugin function has no parameters, and no result or an i32"#
         );
         assert_eq!(
             why("memory").unwrap(),

@@ -9,12 +9,19 @@ pub enum ExportKind {
     Plain,
     /// `() -> i32`, the return code.
     Code,
-    /// `() -> t` for another type: callable, its result means failure.
-    Other,
+    /// `() -> t` for another type.
+    OtherResult,
     /// It takes parameters.
     TakesParameters,
     /// It has more results than one.
     ManyResults(usize),
+}
+
+impl ExportKind {
+    /// Whether it is a plugin function.
+    pub fn is_callable(self) -> bool {
+        matches!(self, ExportKind::Plain | ExportKind::Code)
+    }
 }
 
 pub(crate) struct Export {
@@ -83,8 +90,8 @@ impl Exports {
     pub(crate) fn functions(&self) -> Vec<&str> {
         let named = self.by_name.iter();
         let named = named.filter(|(_, index)| {
-            let kind = self.at(*index).map(|export| export.kind);
-            matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
+            self.at(*index)
+                .is_some_and(|export| export.kind.is_callable())
         });
         let mut names: Vec<_> = named.map(|(name, _)| &**name).collect();
         names.sort_unstable();
@@ -94,10 +101,7 @@ impl Exports {
     /// The index of an export that can be called as a plugin function.
     pub(crate) fn callable(&self, name: &str) -> Option<usize> {
         let index = self.find(name)?;
-        match self.at(index)?.kind {
-            ExportKind::TakesParameters | ExportKind::ManyResults(_) => None,
-            _ => Some(index),
-        }
+        self.at(index)?.kind.is_callable().then_some(index)
     }
 }
 
@@ -109,7 +113,7 @@ fn kind(ty: &FuncType) -> ExportKind {
     match (results.next(), results.len()) {
         (None, _) => ExportKind::Plain,
         (Some(ValType::I32), 0) => ExportKind::Code,
-        (Some(_), 0) => ExportKind::Other,
+        (Some(_), 0) => ExportKind::OtherResult,
         (Some(_), more) => ExportKind::ManyResults(more + 1),
     }
 }

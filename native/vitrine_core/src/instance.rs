@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Func, Instance as WasmInstance, Store, TypedFunc, Val};
+use wasmtime::{Instance as WasmInstance, Store, TypedFunc};
 
 use crate::clock;
 use crate::coredump;
@@ -33,7 +33,6 @@ struct Callable {
 enum Typed {
     Plain(TypedFunc<(), ()>),
     Code(TypedFunc<(), i32>),
-    Other(Func),
 }
 
 impl Callable {
@@ -48,7 +47,7 @@ impl Callable {
         let func = match export.kind {
             ExportKind::Plain => Typed::Plain(func.typed(&*store).ok()?),
             ExportKind::Code => Typed::Code(func.typed(&*store).ok()?),
-            _ => Typed::Other(func),
+            _ => return None,
         };
         Some(Callable {
             func,
@@ -155,10 +154,6 @@ impl Instance {
         let returned = match &callable.func {
             Typed::Plain(f) => f.call_async(store, ()).await.map(|()| 0),
             Typed::Code(f) => f.call_async(store, ()).await,
-            Typed::Other(f) => {
-                let mut results = [Val::I32(0)];
-                f.call_async(store, &[], &mut results).await.map(|()| -1)
-            }
         };
         let good = returned.is_ok() && !callable.ends;
         fuel::note(&self.store, |limits| limits.call);

@@ -130,7 +130,7 @@ fn plugin_fuel_used(plugin: &PluginResource) -> u64 {
 fn plugin_function(plugin: &PluginResource, name: Binary) -> bool {
     let name = std::str::from_utf8(name.as_slice()).ok();
     let kind = name.and_then(|name| plugin.0.main().export(name));
-    matches!(kind, Some(ExportKind::Plain | ExportKind::Code))
+    kind.is_some_and(ExportKind::is_callable)
 }
 
 /// The names of all plugin functions.
