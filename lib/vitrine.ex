@@ -91,8 +91,10 @@ defmodule Vitrine do
     * `:memory` - limits as a map or keyword list, merged over the manifest's `memory`, such as
       `[max_pages: 256]`
     * `:allowed_paths` - a map of directories, such as `%{"ro:/srv/data" => "/data"}`, merged over the
-      manifest's `allowed_paths`. `nil` in the place of a name takes away a directory that the manifest asks for,
-      `%{}` all of them. Only plugins with `:wasi` see them
+      manifest's `allowed_paths`, each at a path of its own in the guest. `nil` in the place of a name takes away a
+      directory that the manifest asks for, `%{}` all of them. For plugins with `:wasi`: without it the option
+      raises `ArgumentError`, and such a manifest is an error. How much may be added to a directory is an option of
+      `Vitrine.Wasi`
     * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
       their own. By default the manifest's `timeout_ms`, or 5000. Modules that are downloaded have it together
       before that, or 60000 if nobody says
@@ -276,22 +278,22 @@ defmodule Vitrine do
     do: compiled |> run(function, input, options) |> value!()
 
   defp run_raw(compiled, function, input, options) do
-    {context, {timeout, whose}, trace} = call_options!(options, compiled.settings)
+    {context, {timeout, whose}, trace, stdin} = call_options!(options, compiled.settings)
 
     Trace.call(trace, function, input, fn ->
-      compiled
-      |> run_fresh(function, input, timeout, context, trace)
-      |> Deadline.told(timeout, whose)
+      result =
+        with {:ok, plugin} <- Loader.plugin(compiled) do
+          plugin = Call.with_stdin!(%{plugin | trace: trace}, stdin)
+          run_fresh(plugin, function, input, timeout, context)
+        end
+
+      Deadline.told(result, timeout, whose)
     end)
   end
 
-  defp run_fresh(compiled, function, input, timeout, context, trace) do
-    with {:ok, plugin} <- Loader.plugin(compiled) do
-      plugin = %{plugin | trace: trace}
-
+  defp run_fresh(plugin, function, input, timeout, context),
+    do:
       Trace.captured(plugin, fn -> Call.run_fresh({plugin, function, context}, input, timeout) end)
-    end
-  end
 
   @doc """
   What a module says of itself, without compiling it and without running any of it: for what users
@@ -360,6 +362,8 @@ defmodule Vitrine do
     * `:context` - any term, which host functions with one more argument than the import has
       parameters receive as their last
     * `:trace` - a function that gets each event of the call, see `trace/4`
+    * `:stdin` - a binary or iodata, which the function reads from its standard input instead of that of
+      its instance, see `Vitrine.Wasi`
 
   ## Errors
 
@@ -395,8 +399,8 @@ defmodule Vitrine do
     do: encoded(Argument.callable!(callable), function, input, options, &call_raw/4)
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
-    {context, {timeout, whose}, trace} = call_options!(options, plugin)
-    frame = {%{plugin | trace: trace}, function, context}
+    {context, {timeout, whose}, trace, stdin} = call_options!(options, plugin)
+    frame = {Call.with_stdin!(%{plugin | trace: trace}, stdin), function, context}
     Trace.call(trace, function, input, fn -> Call.run(frame, input, timeout, whose) end)
   end
 
@@ -410,7 +414,8 @@ defmodule Vitrine do
 
   defp call_options!(options, plugin) do
     options = Options.call!(options)
-    {options[:context], Deadline.of(options[:timeout], plugin), Trace.begin!(options[:trace])}
+    trace = Trace.begin!(options[:trace])
+    {options[:context], Deadline.of(options[:timeout], plugin), trace, options[:stdin]}
   end
 
   # Encodes and decodes in the process that calls, also when a server runs the call.

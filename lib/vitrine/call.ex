@@ -83,6 +83,18 @@ defmodule Vitrine.Call do
     do: Native.plugin_initialise(ref, timeout, log_level)
 
   @doc "The first slice of a call: on a normal scheduler, unless that is known to be wrong."
+  def start({%{stdin: stdin, ref: ref}, function, _}, input, timeout, log_level)
+      when is_binary(stdin) do
+    case Permit.take(timeout) do
+      # It has no time to begin.
+      :over ->
+        Native.call_start(ref, function, input, 0, log_level)
+
+      {permit, left} ->
+        Native.call_start_stdin(permit, ref, function, {input, stdin}, left, log_level)
+    end
+  end
+
   def start({%{scheduler: scheduler, ref: ref}, function, _}, input, timeout, log_level)
       when scheduler == :dirty or is_large(input) do
     case Permit.take(timeout) do
@@ -97,8 +109,29 @@ defmodule Vitrine.Call do
   end
 
   @doc "Whether `start/4` would keep its scheduler no longer than about a millisecond."
-  def short_start?(%Plugin{scheduler: scheduler}, input) do
-    scheduler == :auto and not is_large(input)
+  def short_start?(%Plugin{scheduler: scheduler, stdin: stdin}, input) do
+    scheduler == :auto and stdin == nil and not is_large(input)
+  end
+
+  @doc "The plugin of a call with this standard input, or what to say to who gave it."
+  @spec with_stdin(Plugin.t(), binary() | nil) ::
+          {:ok, Plugin.t()} | {:argument_error, String.t()}
+  def with_stdin(plugin, nil), do: {:ok, plugin}
+  def with_stdin(%Plugin{wasi?: true} = plugin, stdin), do: {:ok, %{plugin | stdin: stdin}}
+
+  def with_stdin(plugin, _stdin) do
+    {:argument_error,
+     "the option :stdin has no effect: the plugin #{inspect(plugin.name)} was made without WASI, " <>
+       "by which plugins read it; give it wasi: true"}
+  end
+
+  @doc "The same, where the caller is."
+  @spec with_stdin!(Plugin.t(), binary() | nil) :: Plugin.t()
+  def with_stdin!(plugin, stdin) do
+    case with_stdin(plugin, stdin) do
+      {:ok, plugin} -> plugin
+      {:argument_error, message} -> raise ArgumentError, message
+    end
   end
 
   @doc "Goes on from what a slice ended with, to the end of the call."

@@ -43,6 +43,7 @@ defmodule Vitrine.Compiled do
     with {:ok, manifest} <- Ceiling.narrow(compiled.manifest, merged[:ceiling]),
          settings = Options.plugin!(merged, manifest),
          name = settings.name || compiled.name,
+         :ok <- Wasi.check(%{settings | name: name}, merged),
          :ok <- same!(compiled, settings),
          :ok <- Contract.check(settings.requires, compiled.interface, settings.wasi != nil, name),
          :ok <- HostFunction.check(settings.host_functions, compiled.interface, name) do

@@ -19,7 +19,8 @@ defmodule Vitrine.Loader do
     Printable,
     Snapshot,
     Source,
-    Telemetry
+    Telemetry,
+    Wasi
   }
 
   @doc "A compiled plugin of any source; one that is compiled gets the options on top of its own."
@@ -32,7 +33,8 @@ defmodule Vitrine.Loader do
       main = Enum.find_index(modules, &match?({"main", _}, &1))
       name = settings.name || name
 
-      with :ok <- Snapshot.check(settings.snapshot, modules, name),
+      with :ok <- Wasi.check(%{settings | name: name}, options),
+           :ok <- Snapshot.check(settings.snapshot, modules, name),
            {:ok, interface} <- plan(modules, main, manifest.host_functions, settings, name),
            {:ok, modules} <- compile_modules(modules, main, settings, name),
            hash = modules |> Enum.at(main) |> elem(1) |> Native.compiled_hash(),
@@ -108,9 +110,16 @@ defmodule Vitrine.Loader do
   @doc "Checks the options for a source that is loaded later."
   @spec check_options!(Source.t() | Compiled.t(), keyword()) :: map()
   def check_options!(%Compiled{options: own, manifest: manifest}, options),
-    do: own |> Keyword.merge(options) |> Options.plugin!(manifest)
+    do: own |> Keyword.merge(options) |> check!(manifest)
 
-  def check_options!(_source, options), do: Options.plugin!(options, %Manifest{})
+  def check_options!(_source, options), do: check!(options, %Manifest{})
+
+  # What a manifest asks for is looked at when it is loaded.
+  defp check!(options, manifest) do
+    settings = Options.plugin!(options, manifest)
+    _fault_of_manifest = Wasi.check(settings, options)
+    settings
+  end
 
   @doc "A plugin with its instance."
   @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
@@ -150,7 +159,8 @@ defmodule Vitrine.Loader do
          http: settings.http,
          logs?: compiled.interface.logs?,
          log_level: settings.log_level,
-         print_levels: settings.print_levels
+         print_levels: settings.print_levels,
+         wasi?: settings.wasi != nil
        }}
     end
   end

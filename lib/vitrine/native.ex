@@ -50,6 +50,7 @@ defmodule Vitrine.Native do
   # Calls
   def call_start(_plugin, _function, _input, _timeout, _log_level), do: error()
   def call_start_dirty(_permit, _plugin, _function, _input, _timeout, _log_level), do: error()
+  def call_start_stdin(_permit, _plugin, _function, _inputs, _timeout, _level), do: error()
   def call_resume(_call, _reply), do: error()
   def call_resume_dirty(_permit, _call, _reply), do: error()
   def call_output(_permit, _call), do: error()

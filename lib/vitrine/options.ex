@@ -223,8 +223,9 @@ defmodule Vitrine.Options do
   defp coredump!(nil), do: nil
 
   defp coredump!(path) do
-    unless text?(path) and path != "" do
-      raise ArgumentError, "expected :coredump to be the path of a file, got: #{inspect(path)}"
+    unless text?(path) and path != "" and not String.contains?(path, <<0>>) do
+      raise ArgumentError,
+            "expected :coredump to be the path of a file, without a NUL byte, got: #{Fault.show(path)}"
     end
 
     Path.expand(path)
@@ -256,18 +257,20 @@ defmodule Vitrine.Options do
 
   def call!(options) do
     # Keys says what is wrong, and is slower: calls are short.
-    case Keyword.validate(options, [:context, :timeout, :trace]) do
+    case Keyword.validate(options, [:context, :timeout, :trace, :stdin]) do
       {:ok, options} -> options
-      {:error, _wrong} -> Keys.validate!(options, [:as, :context, :timeout, :trace])
+      {:error, _wrong} -> Keys.validate!(options, [:as, :context, :timeout, :trace, :stdin])
     end
 
     with {:ok, timeout} <- Keyword.fetch(options, :timeout), do: timeout!(timeout)
-    options
+    if stdin = options[:stdin], do: Keyword.put(options, :stdin, stdin!(stdin)), else: options
   end
 
   @doc "Options of `Vitrine.compile/2`, and those of `Vitrine.run/4` that stand beside them."
   @spec split(keyword()) :: {keyword(), keyword()}
   def split(options), do: Keyword.split(options, @plugin_options -- [:context, :timeout])
+
+  defp stdin!(stdin), do: Argument.bytes!(stdin, "the option :stdin")
 
   @doc "Variables, as pairs."
   @spec vars!(term()) :: [{String.t(), binary()}]
@@ -365,12 +368,23 @@ defmodule Vitrine.Options do
     of_manifest
     |> Map.reject(fn {host, _guest} -> directory(host) in withdrawn end)
     |> Map.merge(checked!(Check.allowed_paths(Map.new(paths))))
+    |> each_at_its_own!()
   end
 
   defp allowed_paths!(other, _of_manifest), do: checked!(Check.allowed_paths(other))
 
   defp directory("ro:" <> host), do: Path.expand(host)
   defp directory(host), do: Path.expand(host)
+
+  defp each_at_its_own!(paths) do
+    with {one, other, guest} <- Check.same_guest_path(paths) do
+      raise ArgumentError,
+            "the option :allowed_paths and the manifest's grant two directories as " <>
+              "#{Fault.show(guest)}: #{Fault.show(one)} and #{Fault.show(other)}; give each a path of its own"
+    end
+
+    paths
+  end
 
   defp checked!({:ok, value}), do: value
 

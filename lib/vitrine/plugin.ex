@@ -20,7 +20,9 @@ defmodule Vitrine.Plugin do
           logs?: boolean(),
           log_level: Vitrine.Log.level(),
           print_levels: %{stdout: Logger.level(), stderr: Logger.level()},
-          trace: Vitrine.Trace.t() | nil
+          wasi?: boolean(),
+          trace: Vitrine.Trace.t() | nil,
+          stdin: binary() | nil
         }
 
   @enforce_keys [
@@ -34,10 +36,12 @@ defmodule Vitrine.Plugin do
     :http,
     :logs?,
     :log_level,
-    :print_levels
+    :print_levels,
+    :wasi?
   ]
-  # `hash` is the sha256 of the main module; `trace` is set for a call that is traced.
-  defstruct @enforce_keys ++ [trace: nil]
+  # `hash` is the sha256 of the main module; `trace` is set for a call that is traced, `stdin` for one that has a
+  # standard input of its own.
+  defstruct @enforce_keys ++ [trace: nil, stdin: nil]
 
   defimpl Inspect do
     def inspect(plugin, _options), do: "#Vitrine.Plugin<#{Vitrine.Printable.name(plugin.name)}>"

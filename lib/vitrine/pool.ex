@@ -99,7 +99,7 @@ defmodule Vitrine.Pool do
     options = Vitrine.Options.call!(options)
     timeout = options[:timeout]
     trace = Trace.begin!(options[:trace])
-    call = {function, options[:context], trace}
+    call = {function, options[:context], trace, options[:stdin]}
     run = fn -> Checkout.call(slots, call, input, timeout) end
     Trace.call(trace, function, input, fn -> observed(pool, slots, function, run) end)
   end

@@ -19,7 +19,7 @@ defmodule Vitrine.Status do
     end
   end
 
-  defp message({:call, id, function, input, timeout, _context, _trace}),
+  defp message({:call, id, function, input, timeout, _context, _own}),
     do: {:call, id, function, size(input), timeout}
 
   defp message({:put_vars, _vars}), do: :put_vars

@@ -8,14 +8,16 @@ defmodule Vitrine.Wasi do
 
     * `:args` - a list of strings, by convention the program's name first. Empty by default
     * `:env` - a map of strings, the environment variables. Empty by default
-    * `:stdin` - a binary to be read from the standard input, by each instance anew
+    * `:stdin` - a binary to be read from the standard input, by each instance anew. A call can have one of
+      its own, see below
     * `:stdout`, `:stderr` - where what is printed goes: `:log` to Logger line by line, at the
       level `:info` for the standard output and `:warning` for the standard error, or
       `{:log, level}`; `:capture` keeps it, up to 1 MiB each, until `Vitrine.take_printed/1`, or
       with `Vitrine.run/4` and pools for the call's trace, see `Vitrine.Trace`; `:drop` nowhere.
       `:log` by default
 
-  Directories are granted by the manifest's `allowed_paths`.
+    * `:directory_limits` - how much the plugin may add to a directory, by the path that the guest has for it:
+      `%{"/data" => [max_bytes: 10_000_000, max_files: 1_000]}`, see below. Without limits by default
 
       iex> {:ok, plugin} =
       ...>   Vitrine.new(
@@ -35,8 +37,69 @@ defmodule Vitrine.Wasi do
       iex> Vitrine.take_printed(plugin)
       %{stdout: "hello\\n", stderr: ""}
 
-  Sleeping and waiting for files hold no thread: the plugin is parked, and can be timed out and
+  Sleeping and waiting for files hold no thread of the BEAM's: the plugin is parked, and can be timed out and
   killed. An exit code other than 0 is an error with the reason `:exit`.
+
+  ## Standard input of a call
+
+  What `:stdin` says here belongs to an instance: the first call that reads it has it. For a program that is told
+  something by its standard input in each call, `Vitrine.call/4` and `Vitrine.run/4` have an option of the same name,
+  and so have calls of servers and pools:
+
+      iex> {:ok, plugin} =
+      ...>   Vitrine.new(
+      ...>     ~S|
+      ...>       (module
+      ...>         (import "wasi_snapshot_preview1" "fd_read"
+      ...>           (func $read (param i32 i32 i32 i32) (result i32)))
+      ...>         (import "wasi_snapshot_preview1" "fd_write"
+      ...>           (func $write (param i32 i32 i32 i32) (result i32)))
+      ...>         (memory (export "memory") 1)
+      ...>         (data (i32.const 0) "\\10\\00\\00\\00\\ff\\00\\00\\00")
+      ...>         (func (export "print_input")
+      ...>           (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 4)))
+      ...>           (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+      ...>     |,
+      ...>     wasi: [stdout: :capture]
+      ...>   )
+      iex> Vitrine.call(plugin, "print_input", "", stdin: "a key was pressed")
+      {:ok, ""}
+      iex> Vitrine.take_printed(plugin).stdout
+      "a key was pressed"
+
+  The function finds these bytes and then the end of its input, and nothing of the instance's own, which a later call
+  without the option finds as it was. What the call leaves of them is dropped when it ends. An instance that is made for
+  the call is initialised before that, with its own input. What a plugin's libc has read ahead, or remembers of an input
+  that has ended, is its own matter: C's `stdin` wants `clearerr(stdin)` before it reads again. For a plugin without WASI
+  the option is a mistake and raises `ArgumentError`.
+
+  ## Directories
+
+  Directories are granted by the option `:allowed_paths` of `Vitrine.new/2`, or by the manifest's `allowed_paths`.
+
+  A guest can open files and directories in them, up to 64 at once. What is neither cannot be opened, because it might
+  never answer: a FIFO, a device and a socket are the error `ENXIO` (60 of WASI) to the guest, and can be looked at,
+  renamed and deleted.
+
+  Files are worked on by threads that belong to their file system, 64 at most, so that one which does not answer, such
+  as that of a server on the network which is gone, holds up those who use it and nobody else. A call that waits for it
+  ends at its timeout, and leaves its thread behind until there is an answer. After four such calls the plugin's next
+  one waits for that before its instance is made, and takes no further thread.
+
+  With `:directory_limits` a plugin can add only so much to a directory and all that is in it:
+
+    * `:max_bytes` - bytes by which files grow, as their sizes say: what is written beyond their ends, holes included.
+      To write over what is there counts nothing. What a file loses when it is truncated, deleted or replaced is given
+      back; of a file with more names, when the last one is deleted; of one that is open, when it is closed
+    * `:max_files` - files, directories and links that are made. What is deleted is given back
+
+  What does not fit is not done, and is the error `EDQUOT` (19 of WASI) to the guest. Counted is what this plugin has
+  done since it was made, in all its instances, and never less than it has added: nobody looks through the directory. So
+  what is there already counts nothing, and to delete that gives no more than the limit; a write whose call
+  ends before it is known what came of it counts whole. Other plugins with the same directory have counts of their own,
+  and so has each instance of a `Vitrine.Pool`. Between two directories, one of which has limits, nothing is moved and
+  linked (`EXDEV`, on which programs copy). Names, inodes and the blocks of directories are not in the bytes: limit
+  both.
   """
 
   @typedoc "Where what is printed goes."
@@ -48,10 +111,22 @@ defmodule Vitrine.Wasi do
           | {:stdin, binary()}
           | {:stdout, output()}
           | {:stderr, output()}
+          | {:directory_limits, %{optional(guest_path :: String.t()) => [directory_limit()]}}
 
-  alias Vitrine.{Argument, Keys, Nearest}
+  @typedoc "How much a plugin may add to a directory."
+  @type directory_limit ::
+          {:max_bytes, non_neg_integer() | nil} | {:max_files, non_neg_integer() | nil}
+
+  alias Vitrine.{Argument, Error, Keys, Nearest}
+  alias Vitrine.Manifest.Fault
 
   @default_levels %{stdout: :info, stderr: :warning}
+  # The largest number that the core takes.
+  @max_limit 0xFFFF_FFFF_FFFF_FFFF
+
+  # Programs get arguments and variables as C strings.
+  @nul "which ends a string for programs"
+
   @levels [:debug, :info, :warning, :error]
 
   @doc false
@@ -63,7 +138,7 @@ defmodule Vitrine.Wasi do
     options =
       Keys.validate!(
         options,
-        [args: [], env: %{}, stdin: "", stdout: :log, stderr: :log],
+        [args: [], env: %{}, stdin: "", stdout: :log, stderr: :log, directory_limits: %{}],
         :wasi
       )
 
@@ -76,7 +151,7 @@ defmodule Vitrine.Wasi do
       stdin: stdin!(options[:stdin]),
       stdout: stdout,
       stderr: stderr,
-      directories: paths |> Enum.map(&directory/1) |> Enum.sort_by(&guest_path/1)
+      directories: directories!(paths, options[:directory_limits])
     }
 
     {native, %{stdout: stdout_level, stderr: stderr_level}}
@@ -88,14 +163,78 @@ defmodule Vitrine.Wasi do
   end
 
   @doc false
+  # Directories for a plugin that has no WASI are a mistake: of the option, which raises, or of the manifest.
+  @spec check(map(), keyword()) :: :ok | {:error, Error.t()}
+  def check(%{wasi: nil, allowed_paths: paths} = settings, options) when paths != %{} do
+    if Enum.any?(options[:allowed_paths] || %{}, fn {_host, guest} -> guest != nil end) do
+      raise ArgumentError,
+            "the option :allowed_paths has no effect without WASI, by which plugins see directories; " <>
+              "give wasi: true with it"
+    end
+
+    host = paths |> Map.keys() |> Enum.min()
+
+    message =
+      "the manifest's allowed_paths has no effect: it grants #{show(host)}, but the plugin has no WASI, " <>
+        "by which plugins see directories; give wasi: true, or allowed_paths: %{}"
+
+    {:error, %Error{reason: :manifest, message: message, plugin: settings.name}}
+  end
+
+  def check(_settings, _options), do: :ok
+
+  @doc false
   # Where plugins find their directories, in the order of the descriptors that they have there: by
   # these names, so that it is the same whatever the host's are.
   def guest_paths(native), do: Enum.map(native.directories, &guest_path/1)
 
-  defp guest_path({_host, guest, _read_only}), do: guest
+  defp guest_path({_host, guest, _read_only, _limits}), do: guest
 
-  defp directory({"ro:" <> host, guest}), do: {Path.expand(host), guest, true}
-  defp directory({host, guest}), do: {Path.expand(host), guest, false}
+  defp directories!(paths, limits) do
+    limits =
+      for {guest, limits} <- Argument.pairs!(limits, ":directory_limits of :wasi to be a map"),
+          into: %{} do
+        {known!(guest, paths), limits!(guest, limits)}
+      end
+
+    paths
+    |> Enum.map(fn {host, guest} -> directory(host, guest, Map.get(limits, guest, {nil, nil})) end)
+    |> Enum.sort_by(&guest_path/1)
+  end
+
+  defp known!(guest, paths) do
+    names = Map.values(paths)
+
+    unless guest in names do
+      names = names |> Enum.sort() |> Enum.map_join(", ", &show/1)
+
+      there =
+        if names == "", do: "none is granted by allowed_paths", else: "those granted are #{names}"
+
+      raise ArgumentError,
+            "expected :directory_limits of :wasi to have the guest's paths of directories as keys, got: " <>
+              "#{Fault.show(guest)}; #{there}"
+    end
+
+    guest
+  end
+
+  defp limits!(guest, limits) do
+    limits = if is_map(limits) and not is_struct(limits), do: Map.to_list(limits), else: limits
+    limits = Keys.validate!(limits, [max_bytes: nil, max_files: nil], :directory_limits)
+
+    for {name, limit} <- limits,
+        limit != nil and not (is_integer(limit) and limit in 0..@max_limit) do
+      raise ArgumentError,
+            "expected #{inspect(name)} of #{show(guest)} in :directory_limits to be a number from 0 to " <>
+              "#{@max_limit}, got: #{Fault.show(limit)}"
+    end
+
+    {limits[:max_bytes], limits[:max_files]}
+  end
+
+  defp directory("ro:" <> host, guest, limits), do: {Path.expand(host), guest, true, limits}
+  defp directory(host, guest, limits), do: {Path.expand(host), guest, false, limits}
 
   defp output!(stream, :log), do: {:tell, @default_levels[stream]}
   defp output!(_stream, {:log, level}) when level in @levels, do: {:tell, level}
@@ -113,9 +252,14 @@ defmodule Vitrine.Wasi do
   defp meant(other), do: Nearest.advice(other, [:log, :capture, :drop])
 
   defp args!(args) do
-    unless Argument.list_of?(args, &string?/1) do
+    unless Argument.list_of?(args, &Argument.text?/1) do
       raise ArgumentError,
             "expected :args of :wasi to be a list of strings, got: #{inspect(args)}"
+    end
+
+    for arg <- args, String.contains?(arg, <<0>>) do
+      raise ArgumentError,
+            "expected :args of :wasi to have no NUL byte, #{@nul}, got: #{show(arg)}"
     end
 
     args
@@ -125,20 +269,53 @@ defmodule Vitrine.Wasi do
 
   defp env!(env) do
     unless Argument.proper_list?(env), do: wrong_env!(env)
-    for pair <- env, not variable?(pair), do: wrong_env!(pair)
-    env
+    for pair <- env, do: variable!(pair)
+
+    case names(env) -- Enum.uniq(names(env)) do
+      [] ->
+        env
+
+      [name | _] ->
+        raise ArgumentError, "expected each name once in :env of :wasi, got #{show(name)} twice"
+    end
   end
 
-  defp variable?({name, value}), do: string?(name) and string?(value)
-  defp variable?(_other), do: false
+  defp names(env), do: Enum.map(env, &elem(&1, 0))
+
+  defp variable!({name, value} = pair) do
+    unless Argument.text?(name) and Argument.text?(value), do: wrong_env!(pair)
+
+    # A program gets `name=value`, and the value may be a secret.
+    cond do
+      name == "" ->
+        raise ArgumentError, "expected the names in :env of :wasi not to be empty, got: \"\""
+
+      String.contains?(name, "=") ->
+        raise ArgumentError,
+              "expected the names in :env of :wasi to have no \"=\", which ends a name for programs, " <>
+                "got: #{show(name)}"
+
+      String.contains?(name, <<0>>) ->
+        raise ArgumentError,
+              "expected the names in :env of :wasi to have no NUL byte, #{@nul}, got: #{show(name)}"
+
+      String.contains?(value, <<0>>) ->
+        raise ArgumentError,
+              "expected the values in :env of :wasi to have no NUL byte, #{@nul}: that of " <>
+                "#{show(name)} has one"
+
+      true ->
+        :ok
+    end
+  end
+
+  defp variable!(other), do: wrong_env!(other)
+
+  defp show(text), do: inspect(text, printable_limit: 80)
 
   defp wrong_env!(got) do
     raise ArgumentError, "expected :env of :wasi to map strings to strings, got: #{inspect(got)}"
   end
-
-  # Programs get them as C strings.
-  defp string?(value),
-    do: is_binary(value) and String.valid?(value) and not String.contains?(value, <<0>>)
 
   defp stdin!(stdin) when is_binary(stdin), do: stdin
 

@@ -61,10 +61,83 @@ defmodule Vitrine.Conformance.WasiTest do
       assert call(plugin, "read_stdin") == {:ok, <<0, 255, "input">>}
     end
 
+    test "standard input of one call, whatever its instance has" do
+      plugin = wasi!(stdin: "own")
+
+      assert Vitrine.call(plugin, "read_stdin", "", stdin: <<0, 255, "call">>) ==
+               {:ok, <<0, 255, "call">>}
+
+      assert Vitrine.call(plugin, "read_stdin", "", stdin: ["io", ?d]) == {:ok, "iod"}
+      assert Vitrine.call(plugin, "read_stdin", "", stdin: "") == {:ok, ""}
+      assert call(plugin, "read_stdin") == {:ok, "own"}
+      assert call(plugin, "read_stdin") == {:ok, ""}
+      assert Vitrine.call(plugin, "read_stdin", "", stdin: "again") == {:ok, "again"}
+    end
+
+    test "what a call leaves of its standard input is dropped" do
+      plugin = wasi!()
+      assert Vitrine.call(plugin, "now", "", stdin: "left") |> elem(0) == :ok
+      assert call(plugin, "read_stdin") == {:ok, ""}
+      assert reason(Vitrine.call(plugin, "nothing", "", stdin: "left")) == :function_not_found
+      assert reason(Vitrine.call(plugin, "exit_with", "3", stdin: "left")) == :exit
+      assert call(plugin, "read_stdin") == {:ok, ""}
+
+      assert reason(Vitrine.call(plugin, "sleep_ms", "60000", stdin: "left", timeout: 50)) ==
+               :timeout
+
+      assert call(plugin, "read_stdin") == {:ok, ""}
+    end
+
+    test "standard input of one call reaches servers, pools, single runs and traces" do
+      options = [source: wasm("c_wasi"), wasi: [stdin: "own"]]
+      server = start_supervised!({Vitrine.Server, options})
+      pool = start_supervised!({Vitrine.Pool, options ++ [size: 1]})
+      compiled = Vitrine.compile!(wasm("c_wasi"), wasi: true)
+
+      for callable <- [server, pool] do
+        assert Vitrine.call(callable, "read_stdin", "", stdin: "x") == {:ok, "x"}
+
+        assert Vitrine.call(callable, "read_stdin", "", stdin: "y", trace: &send(self(), &1)) ==
+                 {:ok, "y"}
+
+        assert_received %{kind: :call, result: {:ok, "y"}}
+        assert Vitrine.call(callable, "read_stdin") == {:ok, "own"}
+        assert Vitrine.call(callable, "read_stdin") == {:ok, ""}
+      end
+
+      assert Vitrine.run(compiled, "read_stdin", "", stdin: "x") == {:ok, "x"}
+      assert {{:ok, "x"}, [_]} = Vitrine.trace(compiled, "read_stdin", "", stdin: "x")
+      large = String.duplicate("z", 1_000_000)
+      assert Vitrine.call(pool, "read_stdin", "", stdin: large) == {:ok, large}
+    end
+
+    test "standard input for a plugin without WASI is the caller's mistake" do
+      options = [source: wat("rc"), name: nil]
+      server = start_supervised!({Vitrine.Server, options})
+      pool = start_supervised!({Vitrine.Pool, options})
+
+      for callable <- [new!(wat("rc")), server, pool] do
+        assert_raise ArgumentError, ~r/:stdin has no effect: .* without WASI/, fn ->
+          Vitrine.call(callable, "rc_1", "", stdin: "x")
+        end
+
+        assert error!(Vitrine.call(callable, "rc_1")).code == 1
+      end
+
+      assert_raise ArgumentError, ~r/the option :stdin to be a binary or iodata, got: 5/, fn ->
+        Vitrine.call(server, "rc_1", "", stdin: 5)
+      end
+    end
+
     test "wrong ones raise" do
       for {grants, expected} <- [
             {[args: "no list"], ":args"},
-            {[args: ["a\0b"]], ":args"},
+            {[args: ["a\0b"]], ":args of :wasi to have no NUL byte"},
+            {[env: %{"" => "1"}], "names in :env of :wasi not to be empty"},
+            {[env: %{"A=B" => "1"}], "names in :env of :wasi to have no \"=\".*\"A=B\""},
+            {[env: %{"A\0" => "1"}], "names in :env of :wasi to have no NUL byte"},
+            {[env: %{"A" => "secret\0"}], "values in :env .*NUL byte.*: that of \"A\" has one$"},
+            {[env: [{"A", "1"}, {"A", "2"}]], "each name once in :env of :wasi, got \"A\" twice"},
             {[args: ["a" | "b"]], ":args"},
             {[env: [:no]], ":env"},
             {[env: [{"A", "B"} | {"C", "D"}]], ":env"},
@@ -239,8 +312,61 @@ defmodule Vitrine.Conformance.WasiTest do
       assert error.message =~ "/not/there"
     end
 
-    test "mean nothing without WASI" do
-      assert {:ok, _} = Vitrine.new(wat("rc"), allowed_paths: %{"/not/there" => "/x"})
+    test "without WASI are refused, for they would have no effect" do
+      paths = %{"/srv" => "/x"}
+
+      for load <- [&Vitrine.new/2, &Vitrine.compile/2] do
+        assert_raise ArgumentError,
+                     ~r/:allowed_paths has no effect without WASI.*wasi: true/,
+                     fn ->
+                       load.(wat("rc"), allowed_paths: paths)
+                     end
+
+        error = error!(load.(%{wasm: [%{path: wat("rc")}], allowed_paths: paths}, []))
+        assert error.reason == :manifest
+        assert error.message =~ ~s(allowed_paths has no effect: it grants "/srv")
+        assert error.message =~ "give wasi: true"
+      end
+
+      assert {:ok, _} = Vitrine.new(wat("rc"), allowed_paths: %{})
+    end
+
+    test "are refused where a guest would find two at one place" do
+      module = %{path: wasm("c_wasi")}
+
+      for {one, other} <- [{"/x", "/x"}, {"/x", "/x/"}, {"/", "//"}] do
+        paths = %{"/srv/a" => one, "ro:/srv/b" => other}
+        error = error!(Vitrine.new(%{wasm: [module], allowed_paths: paths}, wasi: true))
+        assert error.reason == :manifest
+        assert error.message =~ "must give each directory a path of its own in the guest, got"
+        assert error.message =~ ~s(for both "/srv/a" and "ro:/srv/b")
+
+        assert_raise ArgumentError, ~r/the option allowed_paths must give each/, fn ->
+          Vitrine.new(module.path, wasi: true, allowed_paths: paths)
+        end
+
+        manifest = %{wasm: [module], allowed_paths: %{"/srv/a" => one}}
+
+        assert_raise ArgumentError, ~r/the manifest's grant two directories as ".*"/, fn ->
+          Vitrine.new(manifest, wasi: true, allowed_paths: %{"/srv/b" => other})
+        end
+      end
+    end
+
+    test "are refused with a NUL byte in them" do
+      for paths <- [%{"/srv\0" => "/x"}, %{"/srv" => "/x\0y"}] do
+        error =
+          error!(
+            Vitrine.new(%{wasm: [%{path: wasm("c_wasi")}], allowed_paths: paths}, wasi: true)
+          )
+
+        assert error.reason == :manifest
+        assert error.message =~ "without a NUL byte"
+      end
+
+      assert_raise ArgumentError, ~r/without a NUL byte/, fn ->
+        Vitrine.new(wat("rc"), coredump: "/tmp/core\0")
+      end
     end
   end
 

@@ -144,17 +144,43 @@ defmodule Vitrine.Manifest.Check do
   def allowed_paths(paths) do
     with {:ok, paths} <- texts(paths, ["allowed_paths"]),
          {:ok, _} <- each(paths, &mapping/1) do
-      {:ok, paths}
+      case same_guest_path(paths) do
+        nil ->
+          {:ok, paths}
+
+        {one, other, guest} ->
+          {:error,
+           {["allowed_paths"],
+            "must give each directory a path of its own in the guest, got #{show(guest)} for both " <>
+              "#{show(one)} and #{show(other)}"}}
+      end
     end
+  end
+
+  @doc "Two directories of the host that the guest would find at one path."
+  @spec same_guest_path(%{String.t() => String.t()}) ::
+          {String.t(), String.t(), String.t()} | nil
+  def same_guest_path(paths) do
+    paths
+    |> Enum.sort()
+    |> Enum.group_by(fn {_, guest} -> String.trim_trailing(guest, "/") end)
+    |> Enum.find_value(fn
+      {_, [{one, guest}, {other, _} | _]} -> {one, other, guest}
+      _once -> nil
+    end)
   end
 
   defp mapping({host, guest}) do
     cond do
       host in ["", "ro:"] -> expected(["allowed_paths"], "keyed by paths of the host", host)
       guest == "" -> expected(["allowed_paths", host], "a path in the guest", guest)
+      nul?(host) -> expected(["allowed_paths"], "keyed by paths without a NUL byte", host)
+      nul?(guest) -> expected(["allowed_paths", host], "a path without a NUL byte", guest)
       true -> {:ok, guest}
     end
   end
+
+  defp nul?(path), do: String.contains?(path, <<0>>)
 
   @doc "Milliseconds."
   @spec timeout(term()) :: checked(non_neg_integer() | nil)

@@ -9,19 +9,20 @@ defmodule Vitrine.Pool.Checkout do
   alias Vitrine.Pool.{Policy, Slots, Version}
 
   @typedoc "What a call is, besides its input and its timeout."
-  @type call :: {function :: String.t(), context :: term(), Trace.t() | nil}
+  @type call ::
+          {function :: String.t(), context :: term(), Trace.t() | nil, stdin :: binary() | nil}
 
   @doc "Calls a function in an instance of a pool; without a timeout, with the plugin's."
   @spec call(Slots.t(), call(), binary(), timeout() | nil) ::
           {:ok, binary()} | {:error, Error.t()}
-  def call(slots, {function, context, trace}, input, timeout) do
+  def call(slots, {function, context, trace, stdin}, input, timeout) do
     with {:ok, slot, left} <- lease(slots, timeout),
          time = {timeout, left},
          {:ok, {_, _, plugin, _, _} = instance, left} <-
            slots |> ready(slot, left) |> told(slots, time) do
       plugin = if trace, do: %{plugin | trace: trace}, else: plugin
-      frame = {plugin, function, context}
-      run = fn -> run(slots, slot, frame, input, left || plugin.timeout) end
+      own = {plugin, function, context, stdin}
+      run = fn -> run(slots, slot, own, input, left || plugin.timeout) end
       result = Trace.captured(plugin, run)
       return(slots, instance, result)
       told(result, slots, time)
@@ -70,7 +71,8 @@ defmodule Vitrine.Pool.Checkout do
   defp reason({:error, error}), do: error.reason
   defp reason(_slot), do: nil
 
-  defp run(slots, slot, frame, input, timeout) do
+  defp run(slots, slot, {plugin, function, context, stdin}, input, timeout) do
+    frame = {Call.with_stdin!(plugin, stdin), function, context}
     Call.drive(frame, input, timeout)
   catch
     # No guest's doing, but that of a Logger handler or the like.

@@ -81,9 +81,11 @@ defmodule Vitrine.Pool.Server do
     do: {:reply, Vitrine.functions(current(state).compiled), state}
 
   # From another node.
-  def handle_call({:call, _id, function, input, timeout, context, _trace}, from, state) do
+  def handle_call({:call, _id, function, input, timeout, context, own}, from, state) do
     slots = slots(state)
-    StandIn.start(from, fn -> Checkout.call(slots, {function, context, nil}, input, timeout) end)
+    {_trace, stdin} = Client.trace_and_stdin(own)
+    call = {function, context, nil, stdin}
+    StandIn.start(from, fn -> Checkout.call(slots, call, input, timeout) end)
     {:noreply, state}
   end
 

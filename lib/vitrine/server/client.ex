@@ -16,9 +16,18 @@ defmodule Vitrine.Server.Client do
     options = Options.call!(options)
     timeout = options[:timeout]
     trace = Trace.begin!(options[:trace])
-    request = {:call, make_ref(), function, input, timeout, options[:context], trace}
+    own = own(trace, options[:stdin])
+    request = {:call, make_ref(), function, input, timeout, options[:context], own}
     Trace.call(trace, function, input, fn -> observed(server, entry, request) end)
   end
+
+  defp own(trace, nil), do: trace
+  defp own(trace, stdin), do: %{trace: trace, stdin: stdin}
+
+  @doc "The trace and the standard input of a call, of the last element of its request."
+  @spec trace_and_stdin(term()) :: {Trace.t() | nil, binary() | nil}
+  def trace_and_stdin(%{trace: trace, stdin: stdin}), do: {trace, stdin}
+  def trace_and_stdin(trace), do: {trace, nil}
 
   defp observed(server, entry, {:call, _, function, _, _, _, _} = request) do
     case Telemetry.handler() do

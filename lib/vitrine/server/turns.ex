@@ -3,7 +3,7 @@ defmodule Vitrine.Server.Turns do
   # Whose turn it is: serves calls one after the other, and hands over what is not over at once.
 
   alias Vitrine.{Call, Deadline, Error, Log, Plugin, Telemetry}
-  alias Vitrine.Server.{Lease, Queue, State, Upgrade, Vars}
+  alias Vitrine.Server.{Client, Lease, Queue, State, Upgrade, Vars}
 
   # How often to look whether a dead caller's last slice has ended, in milliseconds.
   @recovery 1
@@ -121,27 +121,36 @@ defmodule Vitrine.Server.Turns do
     %{state | saved_vars: Vars.save(state.options.vars, state.plugin, state.saved_vars)}
   end
 
-  defp serve(
-         state,
-         {:call, id, function, input, asked, context, trace},
-         {client, _} = from,
-         timeout
-       ) do
-    frame = {%{state.plugin | trace: trace}, function, context}
+  defp serve(state, {:call, id, function, input, asked, context, own}, from, timeout) do
+    {trace, stdin} = Client.trace_and_stdin(own)
     told = &told(&1, Deadline.of(asked, state.plugin), timeout)
+
+    case Call.with_stdin(state.plugin, stdin) do
+      {:ok, plugin} ->
+        begin(state, {id, from}, {plugin, function, context}, trace, {input, timeout, told})
+
+      wrong ->
+        GenServer.reply(from, wrong)
+        state
+    end
+  end
+
+  defp begin(state, {_, {client, _}} = caller, {plugin, function, context}, trace, work) do
+    {input, timeout, told} = work
+    frame = {%{plugin | trace: trace}, function, context}
 
     cond do
       node(client) != node() ->
-        frame = {state.plugin, function, context}
+        frame = {plugin, function, context}
         work = fn -> frame |> Call.drive(input, timeout) |> told.() end
-        %{state | lease: Lease.stand_in(work, {id, from}, saves?(state))}
+        %{state | lease: Lease.stand_in(work, caller, saves?(state))}
 
-      Call.short_start?(state.plugin, input) ->
+      Call.short_start?(plugin, input) ->
         step = Call.start(frame, input, timeout, Log.level(elem(frame, 0)))
-        first_slice(state, step, frame, {id, from}, told)
+        first_slice(state, step, frame, caller, told)
 
       true ->
-        %{state | lease: Lease.grant(frame, {:start, input, timeout}, {id, from}, saves?(state))}
+        %{state | lease: Lease.grant(frame, {:start, input, timeout}, caller, saves?(state))}
     end
   end
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::clock;
 use crate::control::{Reply, Request};
 use crate::error::{Error, Reason, Stop};
@@ -40,10 +42,15 @@ pub(crate) enum Work {
     /// Call the export: the instance has its input.
     Ready {
         instance: Box<Instance>,
+        stdin: Option<Bytes>,
         export: usize,
     },
     /// Make an instance first.
-    Fresh { input: Vec<u8>, export: usize },
+    Fresh {
+        input: Vec<u8>,
+        stdin: Option<Bytes>,
+        export: usize,
+    },
     /// Make an instance if there is none.
     Initialise(Option<Box<Instance>>),
 }
@@ -66,6 +73,8 @@ pub struct Call {
     running: Option<Running>,
     /// Whether it makes an instance: then what its slices take is worth a look at the clock.
     fresh: bool,
+    /// Whether it has a standard input of its own.
+    own_stdin: bool,
     /// The time of the start, and whether that is what the clock shows at the first slice.
     started: u64,
     begins: bool,
@@ -81,13 +90,27 @@ pub struct Call {
 impl Call {
     pub(crate) fn new(plugin: Arc<Plugin>, begun: u64, work: Work) -> Call {
         let fresh = !matches!(work, Work::Ready { .. });
+        let own_stdin = matches!(
+            work,
+            Work::Ready { stdin: Some(_), .. } | Work::Fresh { stdin: Some(_), .. }
+        );
         // The common case has a future of its own, which is small.
         let running: Running = match work {
-            Work::Ready { instance, export } => Box::pin(call(instance, export)),
+            Work::Ready {
+                instance,
+                stdin,
+                export,
+            } => {
+                if let Some(stdin) = stdin {
+                    plugin.shared.call_input.give(stdin);
+                }
+                Box::pin(call(instance, export))
+            }
             work => Box::pin(prepare(Arc::clone(&plugin.shared), work)),
         };
         Call {
             fresh,
+            own_stdin,
             running: Some(running),
             plugin,
             started: begun,
@@ -242,9 +265,7 @@ impl Call {
         let ticking = ticker()?.running();
         shared.call_waker.clear();
         let mut context = Context::from_waker(&shared.waker);
-        let polled = wasi::enter(shared.wasi.is_some(), || {
-            running.as_mut().poll(&mut context)
-        });
+        let polled = wasi::enter(shared, || running.as_mut().poll(&mut context));
         Ok((polled, ticking.elapsed()))
     }
 
@@ -290,6 +311,12 @@ impl Call {
         })
     }
 
+    fn forget_stdin(&self) {
+        if self.own_stdin {
+            self.plugin.shared.call_input.forget();
+        }
+    }
+
     fn spent(&mut self) -> Spent {
         Spent {
             total: clock::now().saturating_sub(self.started),
@@ -303,6 +330,7 @@ impl Call {
     }
 
     fn finish(&mut self, mut ended: Ended) -> Step {
+        self.forget_stdin();
         self.plugin
             .shared
             .overruns
@@ -330,6 +358,7 @@ impl Drop for Call {
         if let Some(running) = self.running.take() {
             // Unwinding the guest's fiber is no work for whoever collects garbage.
             self.reap(running);
+            self.forget_stdin();
             self.plugin.shared.counters.abandoned();
             self.plugin.put_back(None);
         }
@@ -340,10 +369,16 @@ impl Drop for Call {
 async fn prepare(shared: Arc<Shared>, work: Work) -> Ended {
     shared.control.set_initialised(false);
     let (instance, wanted) = match work {
-        Work::Ready { instance, export } => (Ok(instance), Some(export)),
+        Work::Ready {
+            instance, export, ..
+        } => (Ok(instance), Some(export)),
         Work::Initialise(Some(instance)) => (Ok(instance), None),
         Work::Initialise(None) => (instantiate(shared.clone()).await, None),
-        Work::Fresh { input, export } => (fresh(&shared, &input).await, Some(export)),
+        Work::Fresh {
+            input,
+            stdin,
+            export,
+        } => (fresh(&shared, &input, stdin).await, Some(export)),
     };
     shared.control.set_initialised(instance.is_ok());
     match (instance, wanted) {
@@ -361,9 +396,17 @@ async fn prepare(shared: Arc<Shared>, work: Work) -> Ended {
     }
 }
 
-async fn fresh(shared: &Arc<Shared>, input: &[u8]) -> Result<Box<Instance>, Error> {
+async fn fresh(
+    shared: &Arc<Shared>,
+    input: &[u8],
+    stdin: Option<Bytes>,
+) -> Result<Box<Instance>, Error> {
     let mut instance = instantiate(shared.clone()).await?;
     instance.begin_call(input)?;
+    // Its initialisers read what each instance begins with: the call's is for its function.
+    if let Some(stdin) = stdin {
+        shared.call_input.give(stdin);
+    }
     Ok(instance)
 }
 

@@ -19,6 +19,7 @@ use crate::outcome;
 use crate::plugin::Shared;
 use crate::reaper::Reaped;
 use crate::state::HostState;
+use crate::wasi;
 use crate::world::assemble;
 
 /// An exported function, ready to be called.
@@ -70,10 +71,12 @@ pub(crate) struct Instance {
 
 /// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
 pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Error> {
+    // It may wait for a file system, with nothing in its hands that others wait for.
+    let wasi = wasi::begin(&shared).await?;
     making::turn(&shared).await;
     let promised = mappings::take(&shared.control, shared.links.mappings()).await?;
     let begin = clock::now();
-    let mut store = new_store(&shared)?;
+    let mut store = new_store(&shared, wasi);
     shared.counters.instance();
     fuel::give(&mut store, |limits| limits.initialisation);
     let made = make(&mut store, &shared).await;
@@ -122,13 +125,13 @@ async fn flush(store: &mut Store<HostState>) {
     }
 }
 
-fn new_store(shared: &Arc<Shared>) -> Result<Reaped<Store<HostState>>, Error> {
-    let state = HostState::new(shared.clone())?;
+fn new_store(shared: &Arc<Shared>, wasi: Option<wasi::Context>) -> Reaped<Store<HostState>> {
+    let state = HostState::new(shared.clone(), wasi);
     let mut store = Store::new(&shared.links.platform.engine, state);
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|context| context.data().control().on_epoch());
     store.set_epoch_deadline(1);
-    Ok(Reaped::counted(store, shared.main().backlog.clone()))
+    Reaped::counted(store, shared.main().backlog.clone())
 }
 
 impl Instance {

@@ -110,5 +110,5 @@ pub use spent::{Awaited, Spent};
 pub use stats::Stats;
 pub use value::{Value, ValueType};
 pub use wake::Notify;
-pub use wasi::{Directory, Output, Stream, Wasi};
+pub use wasi::{Directory, Output, Quota, Stream, Wasi};
 pub use workers::submit;

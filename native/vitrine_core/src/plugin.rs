@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use crate::abi::{Config, LastResponse, VarValue, Vars};
@@ -23,7 +24,7 @@ use crate::reaper::Reaped;
 use crate::stats::{Counters, Stats};
 use crate::trim::Trimming;
 use crate::wake::CallWaker;
-use crate::wasi::{Captured, Wasi};
+use crate::wasi::{Account, CallInput, Captured, FileThreads, Wasi};
 
 /// What happens to an instance whose call did not return: it trapped, was stopped, or exited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +75,10 @@ pub(crate) struct Shared {
     pub(crate) http_response_headers: bool,
     pub(crate) limits: Limits,
     pub(crate) wasi: Option<Wasi>,
+    /// What of the bounds of its directories is used.
+    pub(crate) accounts: Vec<Option<Account>>,
+    pub(crate) file_threads: FileThreads,
+    pub(crate) call_input: CallInput,
     pub(crate) captured: Captured,
     pub(crate) fuel: Option<FuelLimits>,
     pub(crate) fuel_used: Used,
@@ -129,6 +134,7 @@ impl Plugin {
             ));
         }
         let call_waker = Arc::<CallWaker>::default();
+        let accounts = options.wasi.as_ref().map_or_else(Vec::new, Wasi::accounts);
         let shared = Shared {
             links,
             config: RwLock::new(options.config),
@@ -137,6 +143,9 @@ impl Plugin {
             http_response_headers: options.http_response_headers,
             limits: options.limits,
             wasi: options.wasi,
+            accounts,
+            file_threads: FileThreads::default(),
+            call_input: CallInput::default(),
             captured: Captured::default(),
             fuel: options.fuel,
             fuel_used: Used::default(),
@@ -168,7 +177,20 @@ impl Plugin {
         options: CallOptions,
     ) -> Result<Call, Error> {
         self.shared.counters.call();
-        self.try_start(function, input, options)
+        self.try_start(function, input, None, options)
+            .inspect_err(|error| self.shared.counters.error(error.reason))
+    }
+
+    /// The same with a standard input of its own: what the function leaves of it is dropped.
+    pub fn start_with_stdin(
+        self: &Arc<Self>,
+        function: &str,
+        input: &[u8],
+        stdin: Bytes,
+        options: CallOptions,
+    ) -> Result<Call, Error> {
+        self.shared.counters.call();
+        self.try_start(function, input, Some(stdin), options)
             .inspect_err(|error| self.shared.counters.error(error.reason))
     }
 
@@ -176,6 +198,7 @@ impl Plugin {
         self: &Arc<Self>,
         function: &str,
         input: &[u8],
+        stdin: Option<Bytes>,
         options: CallOptions,
     ) -> Result<Call, Error> {
         let links = &self.shared.links;
@@ -186,10 +209,15 @@ impl Plugin {
         let work = match instance {
             None => Work::Fresh {
                 input: input.to_vec(),
+                stdin,
                 export,
             },
             Some(mut instance) => match instance.begin_call(input) {
-                Ok(()) => Work::Ready { instance, export },
+                Ok(()) => Work::Ready {
+                    instance,
+                    stdin,
+                    export,
+                },
                 Err(error) => {
                     self.put_back(Some(instance));
                     return Err(error);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use wasmtime::Memory;
 
 use crate::control::Control;
-use crate::error::Error;
 use crate::limits::Limiter;
 use crate::plugin::Shared;
 use crate::stats::MemoryShare;
@@ -25,9 +24,9 @@ pub(crate) struct HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(shared: Arc<Shared>) -> Result<Self, Error> {
-        Ok(HostState {
-            wasi: wasi::begin(&shared)?,
+    pub(crate) fn new(shared: Arc<Shared>, wasi: Option<wasi::Context>) -> Self {
+        HostState {
+            wasi,
             limiter: Limiter::new(
                 shared.limits,
                 shared.links.modules.len(),
@@ -37,7 +36,7 @@ impl HostState {
             kernel: None,
             note: None,
             shared,
-        })
+        }
     }
 
     pub(crate) fn control(&self) -> &Control {

@@ -110,6 +110,38 @@ fn call_start_dirty<'a>(
     })
 }
 
+/// The same with a standard input for this call beside its input.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn call_start_stdin<'a>(
+    env: Env<'a>,
+    permit: &PermitResource,
+    plugin: &PluginResource,
+    function: Binary,
+    (input, stdin): (Binary, Binary),
+    timeout: Term<'a>,
+    log_level: i32,
+) -> NifResult<Term<'a>> {
+    permit.run(env, || {
+        let options = options::call(timeout, log_level)?;
+        let stdin = stdin.as_slice().to_vec().into();
+        let (plugin, function) = (&plugin.0, name(&function));
+        let started = plugin.start_with_stdin(function, input.as_slice(), stdin, options);
+        Ok(first(env, started, Slice::Dirty))
+    })
+}
+
+/// The name of a function. What is no UTF-8 is the name of nothing.
+fn name<'a>(function: &'a Binary) -> &'a str {
+    std::str::from_utf8(function.as_slice()).unwrap_or("\u{FFFD}")
+}
+
+fn first<'a>(env: Env<'a>, started: Result<Call, vitrine_core::Error>, slice: Slice) -> Term<'a> {
+    match started {
+        Ok(call) => step(env, call, None, slice, None),
+        Err(e) => error::encode(env, &e),
+    }
+}
+
 fn start<'a>(
     env: Env<'a>,
     plugin: &PluginResource,
@@ -118,12 +150,8 @@ fn start<'a>(
     options: vitrine_core::CallOptions,
     slice: Slice,
 ) -> NifResult<Term<'a>> {
-    // What is no UTF-8 is the name of nothing.
-    let function = std::str::from_utf8(function.as_slice()).unwrap_or("\u{FFFD}");
-    Ok(match plugin.0.start(function, input.as_slice(), options) {
-        Ok(call) => step(env, call, None, slice, None),
-        Err(e) => error::encode(env, &e),
-    })
+    let started = plugin.0.start(name(&function), input.as_slice(), options);
+    Ok(first(env, started, slice))
 }
 
 /// Makes the plugin's instance.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustler::{Atom, Binary, Error, NifMap, NifResult, NifUnitEnum, Term};
 use vitrine_core::{
     Cache, CallOptions, CompileOptions, Config, Directory, FuelLimits, Grants, HostFunction,
-    Limits, OnTrap, Output, PluginOptions, Profiler, Settings, Stage, ValueType, Wasi,
+    Limits, OnTrap, Output, PluginOptions, Profiler, Quota, Settings, Stage, ValueType, Wasi,
 };
 
 use crate::atoms;
@@ -64,8 +64,8 @@ struct WasiTerm<'a> {
     stdin: Binary<'a>,
     stdout: Atom,
     stderr: Atom,
-    /// `{host, guest, read_only}` each.
-    directories: Vec<(String, String, bool)>,
+    /// `{host, guest, read_only, {max_bytes, max_files}}` each, with `nil` for no limit.
+    directories: Vec<(String, String, bool, (Option<u64>, Option<u64>))>,
 }
 
 impl PluginTerm<'_> {
@@ -100,15 +100,21 @@ impl WasiTerm<'_> {
         Ok(Wasi {
             args: self.args,
             env: self.env,
-            stdin: self.stdin.as_slice().to_vec(),
+            stdin: self.stdin.as_slice().to_vec().into(),
             stdout: output(self.stdout)?,
             stderr: output(self.stderr)?,
             directories: directories
-                .map(|(host, guest, read_only)| Directory {
-                    host: PathBuf::from(host),
-                    guest,
-                    read_only,
-                })
+                .map(
+                    |(host, guest, read_only, (max_bytes, max_files))| Directory {
+                        host: PathBuf::from(host),
+                        guest,
+                        read_only,
+                        quota: Quota {
+                            max_bytes,
+                            max_files,
+                        },
+                    },
+                )
                 .collect(),
         })
     }

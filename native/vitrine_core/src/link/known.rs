@@ -69,7 +69,7 @@ fn plain(ty: &wasmtime::FuncType) -> wasmtime::Result<FuncType> {
 /// A store of a plugin without modules, to look into a linker with.
 pub(super) fn store(platform: &'static Platform) -> wasmtime::Result<Store<HostState>> {
     let plugin = Plugin::new(Arc::new(nothing(platform)), PluginOptions::default())?;
-    let state = HostState::new((*plugin.shared).clone())?;
+    let state = HostState::new((*plugin.shared).clone(), None);
     Ok(Store::new(&platform.engine, state))
 }
 

@@ -1,23 +1,37 @@
 //! WASI preview 1, by wasmtime-wasi: clocks and random numbers for all that have WASI, arguments,
 //! environment, standard input and directories as they are granted, and no network.
 //!
-//! What waits, for a time or for a file, parks the fiber: files are worked on by threads of
-//! wasmtime-wasi's own.
+//! What waits, for a time or for a file, parks the fiber: files are worked on by other threads.
 
 mod clock;
+mod errno;
+#[cfg(unix)]
 mod files;
+#[cfg(not(unix))]
+#[path = "files_elsewhere.rs"]
+mod files;
+mod input;
 mod output;
+mod quota;
+mod threads;
 
-use std::path::PathBuf;
+use std::future::poll_fn;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Poll;
 
+use bytes::Bytes;
 use wasmtime::{Linker, Result};
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_async};
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
+pub(crate) use input::CallInput;
 pub(crate) use output::{Captured, Printer};
 pub use output::{Output, Stream};
+pub(crate) use quota::Account;
+pub use quota::Quota;
+pub(crate) use threads::{FileThreads, enter};
 
 use crate::error::{Error, Reason};
 use crate::plugin::Shared;
@@ -38,7 +52,7 @@ pub struct Wasi {
     /// Environment variables.
     pub env: Vec<(String, String)>,
     /// What it reads from its standard input, each instance anew.
-    pub stdin: Vec<u8>,
+    pub stdin: Bytes,
     /// Where its standard output goes.
     pub stdout: Output,
     /// Where its standard error goes.
@@ -56,41 +70,78 @@ pub struct Directory {
     pub guest: String,
     /// Whether nothing in it can be changed.
     pub read_only: bool,
+    /// How much may be added to it.
+    pub quota: Quota,
+}
+
+impl Wasi {
+    /// What of the quota of each directory is used: nothing yet. None for those without one.
+    pub(crate) fn accounts(&self) -> Vec<Option<Account>> {
+        let quotas = self.directories.iter().map(|directory| directory.quota);
+        let accounts = quotas.map(|quota| quota.is_bounded().then(|| Account::new(quota)));
+        accounts.collect()
+    }
 }
 
 /// A store's WASI.
 pub(crate) struct Context {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) printers: [Printer; 2],
+    /// Dropped last, for it may have others close what is open.
+    files: files::Files,
 }
 
 /// What an instance of this plugin begins with. Directories are opened here, because that can fail;
 /// without any the context is made when the guest first asks for something, which many never do.
-pub(crate) fn begin(shared: &Arc<Shared>) -> std::result::Result<Option<Context>, Error> {
+pub(crate) async fn begin(shared: &Arc<Shared>) -> std::result::Result<Option<Context>, Error> {
     match &shared.wasi {
         Some(granted) if !granted.directories.is_empty() => {
-            let (mut builder, printers) = prepare(shared, granted);
-            for directory in &granted.directories {
-                open(&mut builder, directory)?;
+            let instance = shared.file_threads.turn().await;
+            let (builder, printers) = prepare(shared, granted);
+            let opened = open(shared, instance, granted.directories.clone(), builder);
+            let (mut builder, devices) = opened.await?;
+            if shared.file_threads.found(&devices) {
+                // From the next poll on these are the threads that work for it.
+                next_poll().await;
             }
-            let wasi = builder.build_p1();
-            Ok(Some(Context { wasi, printers }))
+            let mut wasi = builder.build_p1();
+            let files = files::Files::granted(shared.clone(), instance, &mut wasi);
+            let files = files.map_err(|e| Error::new(Reason::Manifest, format!("{e:#}")))?;
+            Ok(Some(Context {
+                wasi,
+                printers,
+                files,
+            }))
         }
         _ => Ok(None),
     }
 }
 
-fn context(state: &mut HostState) -> &mut WasiP1Ctx {
+async fn next_poll() {
+    let mut polled = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn context(state: &mut HostState) -> &mut Context {
     let shared = &state.shared;
-    let context = state.wasi.get_or_insert_with(|| {
+    state.wasi.get_or_insert_with(|| {
         let granted = shared.wasi.as_ref();
         // Linked for no other: see `Plugin::new`.
         let granted = granted.expect("a plugin that is linked with WASI has it");
         let (mut builder, printers) = prepare(shared, granted);
-        let wasi = builder.build_p1();
-        Context { wasi, printers }
-    });
-    &mut context.wasi
+        Context {
+            wasi: builder.build_p1(),
+            printers,
+            files: files::Files::none(shared.clone()),
+        }
+    })
 }
 
 fn prepare(shared: &Arc<Shared>, granted: &Wasi) -> (WasiCtxBuilder, [Printer; 2]) {
@@ -102,7 +153,7 @@ fn prepare(shared: &Arc<Shared>, granted: &Wasi) -> (WasiCtxBuilder, [Printer; 2
     builder
         .args(&granted.args)
         .envs(&granted.env)
-        .stdin(MemoryInputPipe::new(granted.stdin.clone()))
+        .stdin(input::Input::new(shared.clone(), granted.stdin.clone()))
         .stdout(printers[0].clone())
         .stderr(printers[1].clone())
         .monotonic_clock(clock::Monotonic)
@@ -112,34 +163,68 @@ fn prepare(shared: &Arc<Shared>, granted: &Wasi) -> (WasiCtxBuilder, [Printer; 2
     (builder, printers)
 }
 
-fn open(builder: &mut WasiCtxBuilder, directory: &Directory) -> std::result::Result<(), Error> {
+type Opened = std::result::Result<(WasiCtxBuilder, Vec<u64>), Error>;
+
+/// Opens directories where that may take long; also, in which file systems they are.
+async fn open(
+    shared: &Shared,
+    instance: u64,
+    directories: Vec<Directory>,
+    mut builder: WasiCtxBuilder,
+) -> Opened {
+    let Some(threads) = shared.file_threads.opener() else {
+        return Err(Error::new(
+            Reason::Manifest,
+            "the plugin's directories cannot be opened: the system gives no thread for it",
+        ));
+    };
+    let asked = Arc::new(());
+    shared.file_threads.hold(instance, &asked);
+    let work = threads.spawn_blocking(move || {
+        let mut devices = Vec::new();
+        for directory in &directories {
+            devices.push(open_one(&mut builder, directory)?);
+        }
+        drop(asked);
+        Ok((builder, devices))
+    });
+    AbortOnDropJoinHandle::from(work).await
+}
+
+fn open_one(
+    builder: &mut WasiCtxBuilder,
+    directory: &Directory,
+) -> std::result::Result<u64, Error> {
     let permissions = match directory.read_only {
         true => FsPerms::ReadOnly,
         false => FsPerms::ReadWrite,
     };
     let opened = builder.preopened_dir(&directory.host, &directory.guest, permissions);
-    opened.map(|_| ()).map_err(|e| {
+    opened.map_err(|e| {
         let host = directory.host.display();
         let why = format!("the plugin's directory {host} cannot be opened: {e:#}");
         Error::new(Reason::Manifest, why)
-    })
+    })?;
+    Ok(device(&directory.host))
+}
+
+#[cfg(unix)]
+fn device(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map_or(0, |about| about.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_path: &Path) -> u64 {
+    0
 }
 
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
-    add_to_linker_async(linker, context)?;
+    add_to_linker_async(linker, |state| &mut context(state).wasi)?;
     files::link(linker)?;
     // wasmtime-wasi takes codes from 126 on for a crash, and loses them.
     linker.func_wrap(NAMESPACE, "proc_exit", |code: i32| -> Result<()> {
         Err(I32Exit(code).into())
     })?;
     Ok(())
-}
-
-/// Polls where WASI's timers can be made. Only plugins that have WASI pay for it.
-pub(crate) fn enter<R>(wasi: bool, poll: impl FnOnce() -> R) -> R {
-    if wasi {
-        wasmtime_wasi::runtime::with_ambient_tokio_runtime(poll)
-    } else {
-        poll()
-    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vitrine_core::{Directory, Links, Plugin, PluginOptions, Slice, Step, Wasi};
+use vitrine_core::{Directory, Links, Plugin, PluginOptions, Quota, Slice, Step, Wasi};
 
 use crate::support::{OPTIONS, compiled, finish, load};
 
@@ -62,6 +62,7 @@ fn what_opens_directories_is_made_on_dirty_schedulers() {
         host: PathBuf::from("/"),
         guest: "/".into(),
         read_only: true,
+        quota: Quota::default(),
     };
     let wasi = Wasi {
         directories: vec![directory],

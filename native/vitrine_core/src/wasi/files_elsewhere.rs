@@ -1,24 +1,50 @@
-//! How many files a guest may have open. Each is a descriptor of the whole system process, of which there
-//! are not many, and is open until the guest closes it or its instance is gone.
+//! Files where there is nothing that a guest could wait for without an end: `path_open` only counts.
 
-use wasmtime::{AsContextMut, Caller, Extern, Linker, Result};
+use std::sync::Arc;
+
+use wasmtime::{AsContextMut, Caller, Extern, Linker, Result, bail};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{WasiSnapshotPreview1, path_open};
 use wiggle::GuestMemory;
 
-use super::{NAMESPACE, context};
+use super::{NAMESPACE, context, errno};
+use crate::plugin::Shared;
 use crate::state::HostState;
 
 /// Files and directories that an instance has open at the same time, those that it was granted not
 /// counted.
 const MAX_OPEN: usize = 64;
 
-/// WASI's error of a process that has too many files open.
-const MFILE: i32 = 33;
-
 type Arguments = (i32, i32, i32, i32, i32, i64, i64, i32, i32);
+
+/// What an instance has open, which wasmtime-wasi knows.
+pub(super) struct Files {
+    granted: usize,
+}
+
+impl Files {
+    pub(super) fn none(_shared: Arc<Shared>) -> Files {
+        Files { granted: 0 }
+    }
+
+    pub(super) fn granted(shared: Arc<Shared>, _instance: u64, _: &mut WasiP1Ctx) -> Result<Files> {
+        let granted = shared.wasi.as_ref();
+        let quotas = granted.iter().flat_map(|wasi| &wasi.directories);
+        if quotas
+            .map(|directory| directory.quota)
+            .any(|quota| quota.is_bounded())
+        {
+            bail!(
+                "a bound of a directory is not supported on this system: leave directory_limits out"
+            );
+        }
+        Ok(Files {
+            granted: granted.map_or(0, |wasi| wasi.directories.len()),
+        })
+    }
+}
 
 /// Puts a `path_open` that counts before the one of wasmtime-wasi, which is called as that has itself called.
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
@@ -28,18 +54,15 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
         |mut caller: Caller<'_, HostState>, arguments: Arguments| {
             Box::new(async move {
                 let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-                    wasmtime::bail!("missing required memory export");
+                    bail!("missing required memory export");
                 };
                 let fuel = caller.as_context_mut().hostcall_fuel();
                 let (bytes, state) = memory.data_and_store_mut(&mut caller);
-                let granted = state
-                    .shared
-                    .wasi
-                    .as_ref()
-                    .map(|wasi| wasi.directories.len());
-                let wasi = context(state);
-                if open(wasi) >= MAX_OPEN + granted.unwrap_or(0) {
-                    return Ok(MFILE);
+                let context = context(state);
+                let most = MAX_OPEN + context.files.granted;
+                let wasi = &mut context.wasi;
+                if open(wasi) >= most {
+                    return Ok(errno::MFILE);
                 }
                 wasi.set_hostcall_fuel(fuel);
                 let mut memory = GuestMemory::Unshared(bytes);
