@@ -86,6 +86,22 @@ defmodule Vitrine.HostFunctionMistakesTest do
     assert_received 42
   end
 
+  test "an import with references or vectors is told as what cannot be passed, with declared types and without" do
+    source =
+      ~s|(module (import "extism:host/user" "f" (func (param externref) (result v128))) (func (export "run")))|
+
+    declared = HostFunction.new("f", [:i64], :i64, & &1)
+
+    for functions <- [%{"f" => & &1}, [declared]] do
+      error = error!(Vitrine.new(source, host_functions: functions))
+      assert error.reason == :link
+      assert error.message =~ "references and vectors cannot be passed to a host function, numbers and bytes can"
+      refute error.message =~ "declare its types"
+      {:ok, %{refused: [refused]}} = Vitrine.inspect_plugin(source, host_functions: functions)
+      assert refused =~ "references and vectors cannot be passed to a host function"
+    end
+  end
+
   describe "a value that does not fit" do
     test "is told with how it would be declared" do
       returned = fn type, value ->

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use wasmparser::FuncType;
+use wasmparser::{FuncType, ValType};
 
 use super::known::Known;
 use super::order::{Edges, order, path};
@@ -359,9 +359,22 @@ impl<'a> Check<'a> {
         };
         let want = interface.function(ty);
         if want != Some(expected) {
-            let hint = match function.is_some_and(|function| function.signature.is_none()) {
-                true => "; declare its types with Vitrine.HostFunction.new/5",
-                false => "",
+            let numbers = |types: &[ValType]| {
+                types.iter().all(|ty| {
+                    matches!(
+                        ty,
+                        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64
+                    )
+                })
+            };
+            let hint = match (function, want) {
+                (Some(_), Some(ty)) if !numbers(ty.params()) || !numbers(ty.results()) => {
+                    "; references and vectors cannot be passed to a host function, numbers and bytes can"
+                }
+                (Some(function), _) if function.signature.is_none() => {
+                    "; declare its types with Vitrine.HostFunction.new/5"
+                }
+                _ => "",
             };
             return found.others.add(|| {
                 let (want, expected) = (signature(want), signature(Some(expected)));
