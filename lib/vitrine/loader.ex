@@ -65,7 +65,7 @@ defmodule Vitrine.Loader do
     terms = Options.link_terms(settings)
     asked = Native.await(&Native.plan_modules(modules, main, terms, &1))
 
-    with {:ok, {interfaces, logs?, faults}} <- native(asked, name),
+    with {:ok, {interfaces, logs?, faults}} <- asked |> native(name) |> told(modules, main, name),
          own = Enum.map(own, &{&1.namespace, &1.name}),
          named = Enum.zip_with(modules, interfaces, fn {name, _}, found -> {name, found} end),
          interface = Interface.new(named, main, own, logs?),
@@ -86,6 +86,19 @@ defmodule Vitrine.Loader do
   end
 
   defp sentence(<<first::utf8, rest::binary>>), do: String.upcase(<<first::utf8>>) <> rest
+
+  # What cannot be read would not have been compiled: who counts that is told as of what is tried.
+  defp told({:error, %{reason: :compile}} = error, modules, main, name) do
+    {module, bytes} = Enum.at(modules, main)
+    metadata = %{plugin: Telemetry.tag(name), module: Telemetry.tag(module)}
+    describe = &Map.put(Telemetry.outcome(&1), :from, nil)
+
+    Telemetry.span([:vitrine, :compile], %{bytes: byte_size(bytes)}, metadata, describe, fn ->
+      error
+    end)
+  end
+
+  defp told(result, _modules, _main, _name), do: result
 
   # The same plugin, but for what it begins with.
   defp snapshot(%Compiled{settings: %{snapshot: false}} = compiled), do: {:ok, compiled}
