@@ -9,7 +9,8 @@ defmodule Vitrine.UnsupportedTest do
         {"legacy exceptions", "(tag) (func try catch_all end)", "-sWASM_LEGACY_EXCEPTIONS=0"},
         {"custom page sizes", "(memory 1 (pagesize 1))", "without --page-size"},
         {"wide arithmetic", "(func (drop (i64.mul_wide_s (i64.const 0) (i64.const 0))) drop)",
-         "without -mwide-arithmetic"}
+         "without -mwide-arithmetic"},
+        {"stack switching", "(type $f (func)) (type (cont $f))", "build it without"}
       ] do
     test "#{what}: by new/2 and inspect_plugin/2 in the same words" do
       text = "(module #{unquote(text)})"

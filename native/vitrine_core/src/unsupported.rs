@@ -55,12 +55,15 @@ pub(crate) fn advice(why: &str) -> Option<String> {
     let refused = [
         "is not enabled",
         "must be enabled",
+        "is disabled",
         "require",
         "not supported",
     ];
     if !refused.iter().any(|words| why.contains(words)) {
         return None;
     }
+    // Some of its messages have the names of flags.
+    let why = why.replace('_', " ");
     let (_, what, instead) = PROPOSALS.iter().find(|(name, ..)| why.contains(name))?;
     Some(format!(
         "it uses {what}, which Vitrine does not support; {instead}"
@@ -87,10 +90,10 @@ mod tests {
             "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",
         ),
         ("threads (", "(func (atomic.fence))"),
-        ("legacy exceptions", "(tag) (func (try (do) (catch_all)))"),
+        ("legacy exceptions", "(tag) (func try catch_all end)"),
         (
             "legacy exceptions",
-            "(tag) (func (try (do) (catch 0 (rethrow 0))))",
+            "(tag) (func try catch 0 rethrow 0 end)",
         ),
         ("custom page sizes", "(memory 1 (pagesize 1))"),
         (
