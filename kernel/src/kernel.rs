@@ -4,8 +4,9 @@ use core::ops::Range;
 
 use crate::block;
 use crate::layout::{
-    CONTROL_END, ERROR, GENERATION, HEAP_PAGE, HEAP_START, INPUT_LENGTH, INPUT_LOADABLE_U64,
-    INPUT_OFFSET, OUTPUT_LENGTH, OUTPUT_OFFSET, PAGE_SHIFT, PAGE_SIZE, PEAK, entry::STORABLE, kind,
+    CONTROL_END, ERROR, ERROR_LENGTH, GENERATION, HEAP_PAGE, HEAP_START, INPUT_LENGTH,
+    INPUT_LOADABLE_U64, INPUT_OFFSET, OUTPUT_LENGTH, OUTPUT_OFFSET, PAGE_SHIFT, PAGE_SIZE, PEAK,
+    entry::STORABLE, kind,
 };
 use crate::memory::Memory;
 use crate::page::Page;
@@ -43,7 +44,8 @@ impl<M: Memory> Kernel<M> {
         block::alloc(&mut self.memory, length).map_or(0, u64::from)
     }
 
-    /// Frees a block. What is not the handle of an active block is ignored.
+    /// Frees a block. What is not the handle of an active block is ignored. The bytes stay as they are as
+    /// long as they are part of the input, the output or the error message.
     #[inline]
     pub fn free(&mut self, handle: u64) {
         let Some(block) = block::find(&self.memory, handle) else {
@@ -179,7 +181,9 @@ impl<M: Memory> Kernel<M> {
     #[inline]
     pub fn error_set(&mut self, handle: u64) {
         if handle == 0 || self.address(handle, 1).is_some() {
+            let length = self.length(handle);
             self.memory.store_u64(ERROR, handle);
+            self.memory.store_u64(ERROR_LENGTH, length);
         }
     }
 
@@ -239,10 +243,13 @@ impl<M: Memory> Kernel<M> {
             .unwrap_or(0..0)
     }
 
-    /// Host: the bytes of the error message, if there is one and it is an active block.
+    /// Host: the bytes of the error message, if a block was made one. It may be freed since.
     #[inline]
     pub fn error(&self) -> Option<Range<usize>> {
-        self.block(self.error_get())
+        match self.memory.load_u64(ERROR_LENGTH) {
+            0 => None,
+            length => self.range(self.error_get(), length),
+        }
     }
 
     /// Host: `length` bytes from `offset` on, if `offset` is in the heap and the end not beyond it.

@@ -91,8 +91,10 @@ pub const RUN_LISTS_USED: u32 = STACK_SIZE + 0x40;
 pub const LOADABLE: u32 = STACK_SIZE + 0x48;
 /// `u64`: at how many indices of the input 8 bytes can be loaded.
 pub const INPUT_LOADABLE_U64: u32 = STACK_SIZE + 0x50;
+/// `u64`: length of the error message, as its block was when it was set; 0 for what was no block.
+pub const ERROR_LENGTH: u32 = STACK_SIZE + 0x58;
 /// The end of the control block.
-pub const CONTROL_END: u32 = STACK_SIZE + 0x58;
+pub const CONTROL_END: u32 = STACK_SIZE + 0x60;
 /// `u32`: the most heap pages that were ever below the frontier, until the host sets it back. Not
 /// cleared by a reset.
 pub const PEAK: u32 = CONTROL_END;

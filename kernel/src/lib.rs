@@ -5,6 +5,8 @@
 //! input and to take the output without calling into wasm.
 //!
 //! * `alloc`, `free`, `length` and `reset` take constant time, and freed memory is reused.
+//! * What is the input, the output or the error message is not handed out again before it is so no
+//!   more, also where its block was freed.
 //! * The kernel's own data lies where the guest's stores do not reach, and an offset that is not a
 //!   handle is never taken for one. Should the data be garbage all the same, results are garbage,
 //!   but every function returns and stays inside the memory.
@@ -16,6 +18,7 @@
 #![warn(missing_docs)]
 
 mod block;
+mod held;
 mod kernel;
 pub mod layout;
 mod list;

@@ -4,6 +4,7 @@
 //! No free run ever touches the frontier: it moves the frontier back instead. The next allocation
 //! can so extend that run, and the memory grows only by what is really missing.
 
+use crate::held;
 use crate::layout::{
     FRONTIER, HEAP_PAGE, LOADABLE, MAX_PAGES, PAGE_SHIFT, PEAK, entry::PAGES, kind,
 };
@@ -17,12 +18,12 @@ use crate::size_class::bin_of;
 #[inline]
 pub fn take<M: Memory>(memory: &mut M, pages: u32, first: u8) -> Option<Page> {
     let run = match find(memory, pages) {
-        Some((run, length)) => {
+        Some(Found { run, length, start }) => {
             list(length).remove(memory, run);
-            if length > pages {
-                add_free(memory, run.number() + pages, length - pages);
-            }
-            run
+            let (end, rest) = (start + pages, run.number() + length);
+            add_free(memory, run.number(), start - run.number());
+            add_free(memory, end, rest - end);
+            Page::nth(start)
         }
         None => advance(memory, pages)?,
     };
@@ -83,9 +84,16 @@ fn list(length: u32) -> List {
     List::new(RUNS, bin_of(length))
 }
 
-/// A free run with room for `pages`, and its length.
+/// A free run, its length, and where in it pages are that may be handed out.
+struct Found {
+    run: Page,
+    length: u32,
+    start: u32,
+}
+
+/// A free run with room for `pages`.
 #[inline]
-fn find<M: Memory>(memory: &M, pages: u32) -> Option<(Page, u32)> {
+fn find<M: Memory>(memory: &M, pages: u32) -> Option<Found> {
     let exact = list(pages);
     let fits = |list: List| {
         let run = list.first(memory)?;
@@ -94,7 +102,11 @@ fn find<M: Memory>(memory: &M, pages: u32) -> Option<(Page, u32)> {
         let fits = length >= pages
             && run.number() >= HEAP_PAGE
             && length <= frontier(memory).saturating_sub(run.number());
-        fits.then_some((run, length))
+        if !fits {
+            return None;
+        }
+        let start = held::skip(memory, run.number(), pages);
+        (start + pages <= run.number() + length).then_some(Found { run, length, start })
     };
     // In the bin of this size some may be too short, and only the first is looked at; in the bins
     // above all are long enough.
@@ -104,7 +116,8 @@ fn find<M: Memory>(memory: &M, pages: u32) -> Option<(Page, u32)> {
 /// Takes a run at the frontier, growing the memory if it ends there.
 #[inline]
 fn advance<M: Memory>(memory: &mut M, pages: u32) -> Option<Page> {
-    let start = frontier(memory);
+    let frontier = frontier(memory);
+    let start = held::skip(memory, frontier, pages);
     let end = start + pages;
     let missing = end.saturating_sub(memory.pages());
     // More than can ever be had is asked for as well: a host that limits memory answers that with
@@ -112,6 +125,7 @@ fn advance<M: Memory>(memory: &mut M, pages: u32) -> Option<Page> {
     if missing > 0 && !memory.grow(missing) {
         return None;
     }
+    add_free(memory, frontier, start - frontier);
     let used = end - HEAP_PAGE;
     memory.store_u32(FRONTIER, used);
     if used > memory.load_u32(PEAK) {
@@ -121,9 +135,12 @@ fn advance<M: Memory>(memory: &mut M, pages: u32) -> Option<Page> {
     Some(Page::nth(start))
 }
 
-/// Puts a run into the list of its length.
+/// Puts a run, if there is one, into the list of its length.
 #[inline]
 fn add_free<M: Memory>(memory: &mut M, start: u32, length: u32) {
+    if length == 0 {
+        return;
+    }
     for end in [Page::nth(start + length - 1), Page::nth(start)] {
         end.assign(memory, kind::FREE);
         end.set_u32(memory, PAGES, length);

@@ -1,6 +1,7 @@
 //! Small blocks: pages cut into blocks of one size, the freed ones in a list, most recently freed
 //! first.
 
+use crate::held;
 use crate::layout::{ACTIVE, PAGE_SIZE, entry, kind};
 use crate::list::{List, SLABS};
 use crate::memory::Memory;
@@ -28,32 +29,69 @@ struct Blocks {
 #[inline]
 pub fn alloc<M: Memory>(memory: &mut M, length: u32) -> Option<u32> {
     let class = class_of(length);
-    let list = List::new(SLABS, class);
-    let (page, mut blocks) = match list.first(memory) {
+    let (page, mut blocks) = match List::new(SLABS, class).first(memory) {
         Some(page) => (page, Blocks::load(memory, page)),
         None => add_slab(memory, class)?,
     };
-    let slot = Slot {
-        page,
-        index: blocks.free.checked_sub(1).unwrap_or(blocks.used),
-    };
-    // Cannot happen unless the kernel's data was overwritten.
-    if slot.index >= blocks.capacity {
-        return None;
+    let slot = blocks.pop(memory, page)?;
+    if is_held(memory, slot, class) {
+        return alloc_past_held(memory, page, class, length);
     }
-    if blocks.free == 0 {
-        blocks.used += 1;
-    } else {
-        blocks.free = memory.load_u16(slot.entry());
+    hand_out(memory, slot, blocks, class, length)
+}
+
+/// Looks for a block behind those that are held. More than one for each range are held only where a range is
+/// not in one block: then another slab has one.
+#[cold]
+#[inline(never)]
+fn alloc_past_held<M: Memory>(memory: &mut M, page: Page, class: u32, length: u32) -> Option<u32> {
+    let mut blocks = Blocks::load(memory, page);
+    let mut held = [None; held::COUNT + 1];
+    let mut found = None;
+    for place in &mut held {
+        let slot = blocks.pop(memory, page);
+        if slot.is_some_and(|slot| is_held(memory, slot, class)) {
+            *place = slot;
+        } else {
+            found = slot;
+            break;
+        }
     }
-    blocks.live = blocks.live.wrapping_add(1);
+    for slot in held.into_iter().rev().flatten() {
+        blocks.push(memory, slot);
+    }
+    if let Some(slot) = found {
+        return hand_out(memory, slot, blocks, class, length);
+    }
     blocks.store(memory, page);
+    let (page, mut blocks) = add_slab(memory, class)?;
+    let slot = blocks.pop(memory, page)?;
+    hand_out(memory, slot, blocks, class, length)
+}
+
+/// Makes a block active that was taken from `blocks`.
+#[inline]
+fn hand_out<M: Memory>(
+    memory: &mut M,
+    slot: Slot,
+    mut blocks: Blocks,
+    class: u32,
+    length: u32,
+) -> Option<u32> {
+    blocks.live = blocks.live.wrapping_add(1);
+    blocks.store(memory, slot.page);
     memory.store_u16(slot.entry(), ACTIVE | length as u16);
     if blocks.are_full() {
-        list.remove(memory, page);
+        List::new(SLABS, class).remove(memory, slot.page);
     }
-    let offset = data_start(memory, page) + u32::from(slot.index) * block_size(class);
-    page.start().checked_add(offset)
+    slot.address(memory, class)
+}
+
+/// Whether a block holds a part of a range that is read later.
+#[inline]
+fn is_held<M: Memory>(memory: &M, slot: Slot, class: u32) -> bool {
+    slot.address(memory, class)
+        .is_some_and(|address| held::overlaps(memory, address.into(), block_size(class).into()))
 }
 
 /// The active block that starts at `address`, in a page that is a slab, and its length.
@@ -80,8 +118,7 @@ pub fn free<M: Memory>(memory: &mut M, slot: Slot) {
     if blocks.are_full() {
         list.push(memory, page);
     }
-    memory.store_u16(slot.entry(), blocks.free);
-    blocks.free = slot.index + 1;
+    blocks.push(memory, slot);
     blocks.live = blocks.live.wrapping_sub(1);
     if blocks.live > 0 {
         blocks.store(memory, page);
@@ -100,7 +137,7 @@ pub fn free<M: Memory>(memory: &mut M, slot: Slot) {
 }
 
 /// Makes a page a slab, and puts it into the list of its class.
-#[inline]
+#[inline(never)]
 fn add_slab<M: Memory>(memory: &mut M, class: u32) -> Option<(Page, Blocks)> {
     let page = pages::take(memory, 1, kind::SLAB)?;
     let capacity = capacity(class);
@@ -130,6 +167,13 @@ impl Slot {
         // Wraps only for an index that no slab has.
         self.page.start().wrapping_add(2 * u32::from(self.index))
     }
+
+    /// The address of the block.
+    #[inline]
+    fn address<M: Memory>(self, memory: &M, class: u32) -> Option<u32> {
+        let offset = data_start(memory, self.page) + u32::from(self.index) * block_size(class);
+        self.page.start().checked_add(offset)
+    }
 }
 
 impl Blocks {
@@ -153,6 +197,30 @@ impl Blocks {
             .rev()
             .fold(0, |word, field| word << 16 | u64::from(field));
         page.set_u64(memory, entry::BLOCKS, word);
+    }
+
+    /// Takes a block that is not active: of those that were freed the last, or else one that never was
+    /// handed out. None only where the kernel's data was overwritten, or the slab is full.
+    #[inline]
+    fn pop<M: Memory>(&mut self, memory: &M, page: Page) -> Option<Slot> {
+        let index = self.free.checked_sub(1).unwrap_or(self.used);
+        let slot = Slot { page, index };
+        if index >= self.capacity {
+            return None;
+        }
+        if self.free == 0 {
+            self.used += 1;
+        } else {
+            self.free = memory.load_u16(slot.entry());
+        }
+        Some(slot)
+    }
+
+    /// Puts a block to those that were freed.
+    #[inline]
+    fn push<M: Memory>(&mut self, memory: &mut M, slot: Slot) {
+        memory.store_u16(slot.entry(), self.free);
+        self.free = slot.index + 1;
     }
 
     /// Whether no block can be allocated.

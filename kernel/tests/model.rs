@@ -20,6 +20,9 @@ enum Call {
     StoreU64(u64, u64),
     InputSet(prop::sample::Index),
     OutputSet(u64, u64),
+    /// A block, which is often freed next, as guests do.
+    OutputSetBlock(prop::sample::Index, bool),
+    ErrorSetBlock(prop::sample::Index, bool),
     Reset,
 }
 
@@ -56,6 +59,8 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (offset(), any::<u64>()).prop_map(|(offset, value)| Call::StoreU64(offset, value)),
         1 => index().prop_map(Call::InputSet),
         1 => (offset(), length()).prop_map(|(offset, length)| Call::OutputSet(offset, length)),
+        1 => (index(), any::<bool>()).prop_map(|(block, free)| Call::OutputSetBlock(block, free)),
+        1 => (index(), any::<bool>()).prop_map(|(block, free)| Call::ErrorSetBlock(block, free)),
         1 => Just(Call::Reset),
     ]
 }
@@ -66,7 +71,27 @@ struct Model {
     blocks: BTreeMap<u64, Vec<u8>>,
     input: (u64, u64),
     output: (u64, u64),
+    error: (u64, u64),
+    /// The bytes of a block that was made the output or the error message.
+    held: [Option<Held>; 2],
 }
+
+/// Where bytes are that stay, whether their block is freed or not, and which they are.
+#[derive(Clone)]
+struct Held {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Held {
+    fn byte(&mut self, offset: u64) -> Option<&mut u8> {
+        let at = offset.checked_sub(self.at)?;
+        self.bytes.get_mut(at as usize)
+    }
+}
+
+const OUTPUT: usize = 0;
+const ERROR: usize = 1;
 
 impl Model {
     fn pick(&self, index: &prop::sample::Index) -> Option<u64> {
@@ -89,8 +114,22 @@ impl Model {
             before.is_none_or(|(other, bytes)| other + bytes.len() as u64 <= handle),
             "blocks overlap"
         );
+        for (held, held_length) in [self.input, self.output, self.error] {
+            assert!(
+                held_length == 0 || handle >= held + held_length || handle + length <= held,
+                "a block that is read later was handed out"
+            );
+        }
         self.blocks
             .insert(handle, kernel.memory().bytes[range].to_vec());
+    }
+
+    /// Takes note of a block that was made the output or the error message.
+    fn hold(&mut self, which: usize, handle: u64) -> (u64, u64) {
+        let bytes = self.blocks[&handle].clone();
+        let range = (handle, bytes.len() as u64);
+        self.held[which] = Some(Held { at: handle, bytes });
+        range
     }
 
     fn free(&mut self, handle: u64) {
@@ -114,6 +153,11 @@ impl Model {
                 self.byte(offset)
                     .into_iter()
                     .for_each(|byte| *byte = *value);
+                for held in self.held.iter_mut().flatten() {
+                    held.byte(offset)
+                        .into_iter()
+                        .for_each(|byte| *byte = *value);
+                }
             }
         }
     }
@@ -131,6 +175,24 @@ impl Model {
             (kernel.output_offset(), kernel.output_length()),
             self.output
         );
+        let error = self.error.0 as usize..(self.error.0 + self.error.1) as usize;
+        assert_eq!(
+            kernel.error(),
+            Some(error).filter(|error| !error.is_empty())
+        );
+        for held in self.held.iter().flatten() {
+            assert!(
+                kernel.memory().bytes[held.at as usize..][..held.bytes.len()] == held.bytes,
+                "an output or an error message changed"
+            );
+        }
+    }
+}
+
+fn free_next(kernel: &mut Kernel<VecMemory>, model: &mut Model, handle: u64, free: bool) {
+    if free {
+        kernel.free(handle);
+        model.free(handle);
     }
 }
 
@@ -195,6 +257,21 @@ fn apply(kernel: &mut Kernel<VecMemory>, model: &mut Model, call: &Call) {
                 && *length <= end(kernel) - offset;
             if inside {
                 model.output = (*offset, *length);
+                model.held[OUTPUT] = None;
+            }
+        }
+        Call::OutputSetBlock(index, free) => {
+            if let Some(handle) = model.pick(index) {
+                model.output = model.hold(OUTPUT, handle);
+                kernel.output_set(handle, model.output.1);
+                free_next(kernel, model, handle, *free);
+            }
+        }
+        Call::ErrorSetBlock(index, free) => {
+            if let Some(handle) = model.pick(index) {
+                model.error = model.hold(ERROR, handle);
+                kernel.error_set(handle);
+                free_next(kernel, model, handle, *free);
             }
         }
         Call::Reset => {

@@ -108,3 +108,25 @@ fn a_guest_that_stores_everywhere_changes_no_block_and_makes_none() {
     assert_eq!(found, active);
     assert_eq!(kernel.alloc(20), blocks[2].0);
 }
+
+#[test]
+fn a_guest_that_stores_everywhere_gets_nothing_that_is_read_later() {
+    for length in [20, 16_384, 70_000] {
+        let mut kernel = kernel();
+        let [output, error] = [length; 2].map(|length| kernel.alloc(length));
+        kernel.output_set(output, length);
+        kernel.error_set(error);
+        [output, error]
+            .into_iter()
+            .for_each(|block| kernel.free(block));
+        let end = end(&kernel);
+        deface(&mut kernel, 0, end);
+        let range = |block: u64| block as usize..(block + length) as usize;
+        assert_eq!(kernel.output(), range(output));
+        assert_eq!(kernel.error(), Some(range(error)));
+        for _ in 0..100 {
+            let block = kernel.alloc(length);
+            assert!(block != output && block != error);
+        }
+    }
+}
