@@ -265,7 +265,17 @@ impl Call {
         let ticking = ticker()?.running();
         shared.call_waker.clear();
         let mut context = Context::from_waker(&shared.waker);
-        let polled = wasi::enter(shared, || running.as_mut().poll(&mut context));
+        let polled = wasi::enter(shared, || {
+            loop {
+                let polled = running.as_mut().poll(&mut context);
+                let again =
+                    polled.is_pending() && shared.call_waker.woken() && shared.control.goes_on();
+                if !again {
+                    return polled;
+                }
+                shared.call_waker.clear();
+            }
+        });
         Ok((polled, ticking.elapsed()))
     }
 
@@ -325,6 +335,10 @@ impl Call {
     }
 
     fn reap(&self, running: Running) {
+        if self.plugin.shared.fuel.is_some() {
+            // That counts its fuel, which is asked for next. Its store is dropped elsewhere all the same.
+            return drop(running);
+        }
         let backlog = self.plugin.main().backlog.clone();
         reaper::reap(running, Some(backlog));
     }

@@ -33,14 +33,14 @@ pub enum Request {
     Log {
         /// Its level.
         level: LogLevel,
-        /// Its text, as the guest wrote it: not always UTF-8.
+        /// Its text: UTF-8, with U+FFFD for what the guest wrote that is not.
         message: Vec<u8>,
     },
     /// Take what the plugin printed: whole lines, if they are not too long.
     Print {
         /// Where it was printed.
         stream: Stream,
-        /// The text, not always UTF-8.
+        /// The text: UTF-8, with U+FFFD for what the guest wrote that is not.
         text: Vec<u8>,
     },
     /// Make an HTTP request.
@@ -86,6 +86,10 @@ pub(crate) struct Control {
     dirty: AtomicBool,
     /// Whether the call has an instance that is initialised.
     initialised: AtomicBool,
+    /// Whether it is to end, for an epoch or for a dirty scheduler.
+    slice_over: AtomicBool,
+    /// Whether a guest whose fuel is counted runs.
+    metering: AtomicBool,
     log_level: AtomicI32,
     mailbox: Mutex<Mailbox>,
 }
@@ -99,6 +103,8 @@ impl Control {
             slice_end: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
             initialised: AtomicBool::new(false),
+            slice_over: AtomicBool::new(false),
+            metering: AtomicBool::new(false),
             log_level: AtomicI32::new(LOG_OFF),
             mailbox: Mutex::default(),
         }
@@ -125,6 +131,7 @@ impl Control {
         self.slice_begin.store(begin, Relaxed);
         self.slice_end.store(begin + budget, Relaxed);
         self.dirty.store(slice == Slice::Dirty, Relaxed);
+        self.slice_over.store(false, Relaxed);
     }
 
     /// Whether the slice that runs may take long over one step.
@@ -139,10 +146,23 @@ impl Control {
             if self.is_dirty() {
                 return Poll::Ready(());
             }
+            self.slice_over.store(true, Relaxed);
             context.waker().wake_by_ref();
             Poll::Pending
         })
         .await;
+    }
+
+    pub(crate) fn meter(&self, on: bool) {
+        self.metering.store(on, Relaxed);
+    }
+
+    /// Whether a guest that came back has only used up a part of its fuel, and goes on in the same slice.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.metering.load(Relaxed)
+            && !self.slice_over.load(Relaxed)
+            && !self.cancelled()
+            && clock::now() < self.slice_end.load(Relaxed)
     }
 
     /// While nobody can cancel: what was cancelled is not the next call.
@@ -184,6 +204,7 @@ impl Control {
         Ok(if now < self.slice_end.load(Relaxed) {
             UpdateDeadline::Continue(1)
         } else {
+            self.slice_over.store(true, Relaxed);
             // The first thing that the next slice does is to come here again: a call whose time has passed
             // meanwhile goes no further.
             UpdateDeadline::Yield(0)

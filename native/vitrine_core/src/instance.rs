@@ -10,7 +10,7 @@ use crate::clock;
 use crate::coredump;
 use crate::error::Error;
 use crate::exports::{Export, ExportKind};
-use crate::fuel;
+use crate::fuel::Metered;
 use crate::initialise::initialise;
 use crate::kernel_memory as memory;
 use crate::making;
@@ -58,7 +58,7 @@ impl Callable {
 }
 
 pub(crate) struct Instance {
-    store: Reaped<Store<HostState>>,
+    store: Metered,
     instance: WasmInstance,
     callables: Vec<Option<Callable>>,
     /// Where the output of the last call is.
@@ -78,9 +78,9 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
     let begin = clock::now();
     let mut store = new_store(&shared, wasi);
     shared.counters.instance();
-    fuel::give(&mut store, |limits| limits.initialisation);
+    store.give(|limits| limits.initialisation);
     let made = make(&mut store, &shared).await;
-    fuel::note(&store, |limits| limits.initialisation);
+    store.note(&made);
     let instance = match made {
         Ok(instance) => instance,
         Err(error) => return Err(fail(&mut store, &error).await),
@@ -125,13 +125,13 @@ async fn flush(store: &mut Store<HostState>) {
     }
 }
 
-fn new_store(shared: &Arc<Shared>, wasi: Option<wasi::Context>) -> Reaped<Store<HostState>> {
+fn new_store(shared: &Arc<Shared>, wasi: Option<wasi::Context>) -> Metered {
     let state = HostState::new(shared.clone(), wasi);
     let mut store = Store::new(&shared.links.platform.engine, state);
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|context| context.data().control().on_epoch());
     store.set_epoch_deadline(1);
-    Reaped::counted(store, shared.main().backlog.clone())
+    Metered::new(Reaped::counted(store, shared.main().backlog.clone()))
 }
 
 impl Instance {
@@ -147,7 +147,7 @@ impl Instance {
     pub(crate) async fn call(&mut self, export: usize) -> (Result<(), Error>, bool) {
         self.resolve(export);
         self.promised = None;
-        fuel::give(&mut self.store, |limits| limits.call);
+        self.store.give(|limits| limits.call);
         let Some(Some(callable)) = self.callables.get(export) else {
             // Every index comes from the exports.
             return (self.returned(-1), true);
@@ -159,7 +159,7 @@ impl Instance {
             Typed::Code(f) => f.call_async(store, ()).await,
         };
         let good = returned.is_ok() && !callable.ends;
-        fuel::note(&self.store, |limits| limits.call);
+        self.store.note(&returned);
         (self.ended(returned).await, good)
     }
 
