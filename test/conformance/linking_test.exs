@@ -56,6 +56,31 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
   end
 
+  describe "a command that grows its memory in each call" do
+    @grows """
+    (module (memory (export "memory") 2) (global $grown (mut i32) (i32.const 0))
+      (func (export "_start"))
+      (func (export "grow") (result i32) (local i32)
+        (local.set 0 (memory.grow (i32.const 3)))
+        (i32.store (i32.const 327676) (i32.const 7))
+        (i32.add (i32.mul (local.get 0) (i32.const 10)) (memory.size))))
+    """
+
+    @calls """
+    (module (import "lib" "grow" (func $grow (result i32))) (func (export "run") (result i32)
+      (i32.sub (call $grow) (i32.const 25))))
+    """
+
+    test "finds it as large as at first, and comes to no limit in 10 000 calls" do
+      manifest = %{wasm: [%{name: "main", data: @calls}, %{name: "lib", data: @grows}]}
+      plugin = new!(manifest, memory: [max_pages: 20])
+      assert call(plugin, "run") == ""
+      memory = Vitrine.stats(plugin).memory_bytes
+      for _ <- 1..10_000, do: assert(call(plugin, "run") == "")
+      assert Vitrine.stats(plugin).memory_bytes == memory
+    end
+  end
+
   describe "a library that loops" do
     for {kind, export} <- [command: ~S|(func (export "_start"))|, reactor: ""] do
       test "as a #{kind} ends at the timeout, with a cancel and with its process" do

@@ -112,8 +112,8 @@ impl CommandInstance {
         Ok(made)
     }
 
-    /// Makes the instance what it was when it was new. Only a memory that has grown stays as large,
-    /// and what is past its first end is zero.
+    /// Makes the instance what it was when it was new. Only a memory that has grown stays as large, what is past
+    /// its first end is zero, and the guest grows into it: see [`crate::regrowing`].
     async fn put_back(&mut self, caller: &mut Caller<'_, HostState>) -> Result<()> {
         let shared = caller.data().shared.clone();
         let memories = self.memories.iter();

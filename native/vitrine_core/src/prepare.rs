@@ -31,7 +31,7 @@ pub(crate) fn prepare<'a>(
     let mut flags = Flags::default();
     let data = shared_data(&wasm, options)?;
     if options.library
-        && let Some(reusable) = make_reusable(&wasm)?
+        && let Some(reusable) = make_reusable(&wasm, !options.settings.debug)?
     {
         (wasm, flags.command) = (Cow::Owned(reusable), true);
     }

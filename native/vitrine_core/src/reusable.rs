@@ -3,18 +3,21 @@
 //! first, and its start function is run.
 //!
 //! For that they are exported under names of our own ([`crate::state_exports`]), the start function
-//! is exported instead of run, and segments are never dropped.
+//! is exported instead of run, and segments are never dropped. What a memory has grown by stays: see
+//! [`crate::regrowing`].
 
 use std::borrow::Cow;
 
 use wasmparser::{ExternalKind, Operator, Parser, Payload};
 
+use crate::regrowing::make_regrowing;
 use crate::state_exports::{Start, export_state};
 
 const NOP: u8 = 0x01;
 
-/// The module prepared, if it is a command: it exports `_start` and has no `_initialize`.
-pub(crate) fn make_reusable(wasm: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
+/// The module prepared, if it is a command: it exports `_start` and has no `_initialize`. Whether it may be
+/// [`make_regrowing`]: debug information speaks of the code as it is.
+pub(crate) fn make_reusable(wasm: &[u8], regrowing: bool) -> anyhow::Result<Option<Vec<u8>>> {
     if !is_command(wasm)? {
         return Ok(None);
     }
@@ -23,6 +26,9 @@ pub(crate) fn make_reusable(wasm: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
         if let Payload::CodeSectionEntry(body) = payload? {
             keep_segments(&body, &mut patched)?;
         }
+    }
+    if regrowing && let Some(regrowing) = make_regrowing(&patched)? {
+        patched = Cow::Owned(regrowing);
     }
     export_state(&patched, Start::Export).map(Some)
 }
@@ -72,7 +78,7 @@ mod tests {
     use super::*;
 
     fn reusable(text: &str) -> Option<Vec<u8>> {
-        let made = make_reusable(&wat::parse_str(text).unwrap()).unwrap();
+        let made = make_reusable(&wat::parse_str(text).unwrap(), true).unwrap();
         if let Some(made) = &made {
             wasmparser::validate(made).unwrap();
         }
