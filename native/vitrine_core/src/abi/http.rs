@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wasmtime::{Caller, Linker, Result};
 
-use super::{ENV, copy};
+use super::{ENV, copy, length};
 use crate::control::{LARGE, Reply, Request};
 use crate::error::Stop;
 use crate::kernel_memory as memory;
@@ -101,7 +101,19 @@ async fn http_request(
         .map_err(|e| Stop::Abi(format!("the HTTP request is not as it must be: {e}")))?;
     let body = match body_handle {
         0 => None,
-        _ => Some(copy(&mut caller, body_handle, "http request body").await?),
+        _ => {
+            let (length, limit) = (
+                length(&mut caller, body_handle, "http request body")?,
+                shared.limits.output,
+            );
+            if length as u64 > limit {
+                return Err(Stop::Http(format!(
+                    "the body of the HTTP request has {length} bytes; the limit is {limit} bytes, which is that of outputs"
+                ))
+                .into());
+            }
+            Some(copy(&mut caller, body_handle, "http request body").await?)
+        }
     };
     let request = HttpRequest {
         method: method.map_or_else(|| "GET".into(), |method| method.to_ascii_uppercase()),

@@ -59,16 +59,21 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
 }
 
 async fn log(mut caller: Caller<'_, HostState>, level: LogLevel, handle: i64) -> Result<()> {
-    let wanted = caller.data().control().log_level();
+    let shared = caller.data().shared.clone();
+    if level == LogLevel::Error
+        && let Some(message) = memory::read(&mut caller, handle)
+    {
+        shared.last_words.add_line(message);
+    }
+    let wanted = shared.control.log_level();
     if wanted == LOG_OFF || (level as i32) < wanted {
         memory::free(&mut caller, handle);
         return Ok(());
     }
     let message = memory::read(&mut caller, handle)
-        .map(|message| text::cut(message, text::MESSAGE).into_owned())
+        .map(|message| text::shown(message, text::MESSAGE).into_bytes())
         .ok_or_else(|| memory::invalid_handle(handle, "log message"))?;
     memory::free(&mut caller, handle);
-    let shared = caller.data().shared.clone();
     shared.control.ask(Request::Log { level, message }).await?;
     Ok(())
 }

@@ -46,8 +46,13 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
 // and would free an answer in its place.
 
 async fn config_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
-    let name = text(&mut caller, key, "config key").await?;
     let shared = caller.data().shared.clone();
+    let length = length(&mut caller, key, "config key")?;
+    if length > LONG_NAME && shared.config.read().keys().all(|key| key.len() < length) {
+        memory::free(&mut caller, key);
+        return Ok(0);
+    }
+    let name = text(&mut caller, key, "config key").await?;
     let value = match shared.config.read().get(&name) {
         Some(value) => memory::alloc(&mut caller, value.as_bytes())?,
         None => 0,
@@ -57,8 +62,13 @@ async fn config_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> 
 }
 
 async fn var_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
-    let name = text(&mut caller, key, "var key").await?;
     let shared = caller.data().shared.clone();
+    let length = length(&mut caller, key, "var key")?;
+    if length > LONG_NAME && !shared.vars.lock().may_have(length) {
+        memory::free(&mut caller, key);
+        return Ok(0);
+    }
+    let name = text(&mut caller, key, "var key").await?;
     let found = shared.vars.lock().get(&name);
     let value = match found {
         Some(value) => {
@@ -74,12 +84,22 @@ async fn var_get(mut caller: Caller<'_, HostState>, key: i64) -> Result<i64> {
 }
 
 async fn var_set(mut caller: Caller<'_, HostState>, key: i64, value: i64) -> Result<()> {
+    let shared = caller.data().shared.clone();
+    let wanted = match value {
+        0 => None,
+        _ => Some(length(&mut caller, value, "var value")?),
+    };
+    let name_length = length(&mut caller, key, "var key")?;
+    shared.vars.lock().admits(name_length, wanted)?;
+    if wanted.is_none() && name_length > LONG_NAME && !shared.vars.lock().may_have(name_length) {
+        memory::free(&mut caller, key);
+        return Ok(());
+    }
     let new = match value {
         0 => None,
         _ => Some(copy(&mut caller, value, "var value").await?),
     };
     let name = text(&mut caller, key, "var key").await?;
-    let shared = caller.data().shared.clone();
     let old = shared.vars.lock().set(name, new.map(Arc::new))?;
     if let Some(old) = old.filter(|old| old.len() > LARGE) {
         reap(old, None);
@@ -87,6 +107,14 @@ async fn var_set(mut caller: Caller<'_, HostState>, key: i64, value: i64) -> Res
     memory::free(&mut caller, value);
     memory::free(&mut caller, key);
     Ok(())
+}
+
+/// A name that is longer is copied only where there may be one as long.
+const LONG_NAME: usize = 4096;
+
+/// The length of a block that the guest hands over: of what is too long nothing is copied.
+fn length(caller: &mut Caller<'_, HostState>, handle: i64, what: &str) -> Result<usize> {
+    Ok(memory::block(caller, handle, || what.into())?.len())
 }
 
 /// The bytes of a block that the guest hands over.

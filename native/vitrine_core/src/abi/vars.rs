@@ -87,6 +87,27 @@ impl Vars {
         Ok(std::mem::replace(&mut self.entries, entries))
     }
 
+    /// Whether there may be a variable with a name of so many bytes.
+    pub(crate) fn may_have(&self, name: usize) -> bool {
+        OVERHEAD + name as u64 <= self.max_bytes
+    }
+
+    /// Whether a name and a value of so many bytes may fit, by themselves; no value deletes.
+    pub(crate) fn admits(&self, name: usize, value: Option<usize>) -> Result<(), Stop> {
+        if self.max_bytes == 0 {
+            return Err(Stop::Abi("Vars are disabled by this host".into()));
+        }
+        let Some(value) = value else { return Ok(()) };
+        let (wanted, limit) = (OVERHEAD + name as u64 + value as u64, self.max_bytes);
+        if wanted <= limit {
+            return Ok(());
+        }
+        Err(Stop::Abi(format!(
+            "Variable store is full: a name of {name} bytes and a value of {value} bytes count as {wanted} bytes; \
+             the limit is {limit} bytes (memory: %{{max_var_bytes: {limit}}})"
+        )))
+    }
+
     /// Sets a variable, or deletes it if there is no value; the old value is given back.
     pub(crate) fn set(&mut self, key: String, value: Option<Value>) -> Result<Option<Value>, Stop> {
         if self.max_bytes == 0 {
@@ -149,6 +170,16 @@ mod tests {
         assert!(vars.set("a".into(), Some(vec![].into())).is_err());
         assert!(vars.set("a".into(), None).is_err());
         assert_eq!(vars.get("a"), None);
+    }
+
+    #[test]
+    fn what_can_never_fit_is_known_by_its_length() {
+        let vars = Vars::new(60);
+        assert!(vars.admits(2, Some(10)).is_ok());
+        assert!(vars.admits(3, Some(10)).is_err());
+        assert!(vars.admits(usize::MAX >> 1, None).is_ok());
+        assert_eq!((vars.may_have(12), vars.may_have(13)), (true, false));
+        assert!(Vars::new(0).admits(1, None).is_err());
     }
 
     #[test]
