@@ -53,6 +53,16 @@ pub(crate) fn said(text: &[u8], most: usize) -> String {
     String::from_utf8_lossy(&cut(text, most)).into_owned()
 }
 
+/// The text in UTF-8, with U+FFFD for what is not.
+pub(crate) fn valid(text: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(text) {
+        Ok(text) => text.into_bytes(),
+        Err(e) => String::from_utf8_lossy(e.as_bytes())
+            .into_owned()
+            .into_bytes(),
+    }
+}
+
 /// Controls, the soft hyphen, and what has no width, separates lines or turns the direction of text.
 fn is_hidden(char: char) -> bool {
     char.is_control()
@@ -73,7 +83,7 @@ pub(crate) fn cut(text: &[u8], most: usize) -> Cow<'_, [u8]> {
 }
 
 /// How many bytes at the end are the beginning of a character, which has at most three of them.
-fn half_character(text: &[u8]) -> usize {
+pub(crate) fn half_character(text: &[u8]) -> usize {
     let longest = text.len().min(3);
     (1..=longest)
         .find(|length| {

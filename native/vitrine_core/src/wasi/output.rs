@@ -11,6 +11,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use crate::control::Request;
 use crate::error::Stop;
 use crate::plugin::Shared;
+use crate::text;
 
 /// Where a plugin's output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,8 +34,9 @@ pub enum Stream {
     Stderr,
 }
 
-/// A line that is longer is told in pieces.
-const LONGEST_LINE: usize = 8 * 1024;
+/// A line that is longer is told in pieces. Elixir's Logger cuts off what has more than about 8 000 bytes, with
+/// what the embedder writes before it.
+const LONGEST_LINE: usize = 4 * 1024;
 
 /// Lines that are told at once: after that it is seen whether the call's time is over. Each is an event of its
 /// own for who logs them.
@@ -84,6 +86,9 @@ impl Printer {
 
     /// Takes the bytes in; those that are to be told now.
     fn take_in(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.stream == Stream::Stderr {
+            self.shared.last_words.add(bytes);
+        }
         match self.output {
             Output::Drop => None,
             Output::Capture => {
@@ -96,7 +101,7 @@ impl Printer {
                 let end = begun.iter().rposition(|byte| *byte == b'\n');
                 let end = match end {
                     Some(last) => last + 1,
-                    None if begun.len() > LONGEST_LINE => begun.len(),
+                    None if begun.len() > LONGEST_LINE => begun.len() - text::half_character(&begun),
                     None => return None,
                 };
                 let rest = begun.split_off(end);
@@ -108,8 +113,11 @@ impl Printer {
     async fn tell(&self, mut text: Vec<u8>) -> Result<(), Stop> {
         let stream = self.stream;
         loop {
-            let rest = text.split_off(end_of_lines(&text));
-            let request = Request::Print { stream, text };
+            let rest = text.split_off(end_of_piece(&text));
+            let request = Request::Print {
+                stream,
+                text: text::valid(text),
+            };
             self.shared.control.ask(request).await?;
             if rest.is_empty() {
                 return Ok(());
@@ -128,11 +136,19 @@ impl Printer {
     }
 }
 
-/// Where the last ends of as many lines as are told at once.
-fn end_of_lines(text: &[u8]) -> usize {
-    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let last = ends.map(|(at, _)| at + 1).nth(LINES - 1);
-    last.unwrap_or(text.len())
+/// Where what is told at once ends: the lines that are, or a piece of the first one.
+fn end_of_piece(text: &[u8]) -> usize {
+    let mut end = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n').take(LINES) {
+        if line.len() <= LONGEST_LINE {
+            end += line.len();
+        } else if end > 0 {
+            break;
+        } else {
+            return LONGEST_LINE - text::half_character(&line[..LONGEST_LINE]);
+        }
+    }
+    end
 }
 
 impl IsTerminal for Printer {
@@ -189,14 +205,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_told_by_the_dozen_and_what_is_no_line_with_the_last() {
+    fn lines_are_told_by_the_dozen() {
         let lines = "x\n".repeat(LINES);
         for rest in ["", "y", "y\nz\n"] {
             let text = format!("{lines}{rest}");
-            assert_eq!(end_of_lines(text.as_bytes()), lines.len(), "{rest:?}");
+            assert_eq!(end_of_piece(text.as_bytes()), lines.len(), "{rest:?}");
         }
         for text in ["", "x", "x\n", "x\ny", &lines[2..]] {
-            assert_eq!(end_of_lines(text.as_bytes()), text.len(), "{text:?}");
+            assert_eq!(end_of_piece(text.as_bytes()), text.len(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_long_line_is_told_in_pieces_that_end_between_characters() {
+        let long = "é".repeat(LONGEST_LINE);
+        for shift in [0, 1] {
+            let text = format!("{}{long}", "x".repeat(shift));
+            assert_eq!(end_of_piece(text.as_bytes()), LONGEST_LINE - shift);
+        }
+        // What is before it is told first.
+        assert_eq!(end_of_piece(format!("a\nb\n{long}").as_bytes()), 4);
+        let fits = "x".repeat(LONGEST_LINE);
+        assert_eq!(end_of_piece(fits.as_bytes()), LONGEST_LINE);
     }
 }
