@@ -86,14 +86,17 @@ defmodule Vitrine.Error do
   A frame of a Wasm backtrace, the innermost first in a list of them. `offset` is that of the
   instruction in the module as it was compiled: behind a bulk instruction that was rewritten it is
   not quite that of the file. `file` and `line` are those of the source, where the plugin has
-  debug information and the option `:debug_info` asks for it.
+  debug information and the option `:debug_info` asks for it. Names of Rust are demangled. A recursion is there
+  once: in its last frame `repeated` has the number of frames that come again and again, and how often they come
+  once more, as far as a backtrace goes, which is twenty frames.
   """
   @type frame :: %{
           function: String.t() | nil,
           index: non_neg_integer(),
           offset: non_neg_integer() | nil,
           file: String.t() | nil,
-          line: pos_integer() | nil
+          line: pos_integer() | nil,
+          repeated: {pos_integer(), pos_integer()} | nil
         }
 
   @typedoc """
@@ -232,7 +235,7 @@ defmodule Vitrine.Error do
   defp backtrace(frames) do
     lines =
       for frame <- frames do
-        "\n    at #{function(frame)}#{offset(frame.offset)}#{source(frame)}"
+        "\n    at #{function(frame)}#{offset(frame.offset)}#{source(frame)}#{repeated(frame)}"
       end
 
     Enum.join(lines)
@@ -245,6 +248,13 @@ defmodule Vitrine.Error do
     do: " #{Printable.name(file)}:#{line}"
 
   defp source(_frame), do: ""
+
+  defp repeated(%{repeated: {1, times}}), do: "\n    … repeated #{times} times"
+
+  defp repeated(%{repeated: {frames, times}}),
+    do: "\n    … these #{frames} repeated #{times} times"
+
+  defp repeated(_frame), do: ""
 
   defp offset(nil), do: ""
   defp offset(offset), do: " (0x#{Integer.to_string(offset, 16)})"
@@ -261,8 +271,15 @@ defmodule Vitrine.Error do
         else: Keyword.drop(context, [:reason, :message, :raw])
 
     frames =
-      for {function, index, offset, file, line} <- backtrace do
-        %{function: function, index: index, offset: offset, file: file, line: line}
+      for {function, index, offset, file, line, repeated} <- backtrace do
+        %{
+          function: function,
+          index: index,
+          offset: offset,
+          file: file,
+          line: line,
+          repeated: repeated
+        }
       end
 
     struct!(

@@ -82,6 +82,8 @@ pub struct Frame {
     pub file: Option<String>,
     /// The line in it.
     pub line: Option<u32>,
+    /// How many frames, this one the last of them, came again and again, and how often once more.
+    pub repeated: Option<(u32, u32)>,
 }
 
 /// A failure, with what is known of it.

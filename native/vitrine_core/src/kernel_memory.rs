@@ -164,15 +164,25 @@ pub(crate) fn begin_call(
 pub(crate) struct Left {
     /// Whether there may be an error message.
     pub(crate) error: bool,
+    /// Whether its block was freed: to a guest that returned 0 it is none then.
+    pub(crate) error_freed: bool,
     /// Where the output is: inside the memory when this was asked.
     pub(crate) output: Range<usize>,
 }
 
 /// What the guest has set as its output, and whether as its error.
 pub(crate) fn left(context: impl AsContextMut<Data = HostState>) -> Left {
-    with_kernel(context, |kernel| Left {
-        error: kernel.error_get() != 0,
-        output: kernel.output(),
+    with_kernel(context, |kernel| match kernel.error_get() {
+        0 => Left {
+            error: false,
+            error_freed: false,
+            output: kernel.output(),
+        },
+        handle => Left {
+            error: true,
+            error_freed: kernel.block(handle).is_none(),
+            output: kernel.output(),
+        },
     })
 }
 
@@ -185,15 +195,12 @@ pub(crate) fn bytes(
     memory.data_mut(context).get(range).unwrap_or(&[])
 }
 
-/// The guest's error message, if it set one that is not empty.
+/// The guest's error message, if it set one that is not empty. It may have freed it since.
 pub(crate) fn error(context: &mut impl AsContextMut<Data = HostState>) -> Option<String> {
-    let handle = with_kernel(&mut *context, |kernel| kernel.error_get());
-    match handle {
-        0 => None,
-        _ => read(context, handle as i64)
-            .filter(|said| !said.is_empty())
-            .map(|said| text::said(said, text::MESSAGE)),
-    }
+    let range = with_kernel(&mut *context, |kernel| kernel.error())?;
+    Some(bytes(context, range))
+        .filter(|said| !said.is_empty())
+        .map(|said| text::said(said, text::MESSAGE))
 }
 
 /// Sets `text` as the kernel's error.

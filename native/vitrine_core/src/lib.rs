@@ -10,6 +10,7 @@
 mod abi;
 #[cfg(target_os = "linux")]
 mod arena;
+mod backtrace;
 mod cache;
 mod call;
 mod callable;
@@ -39,6 +40,7 @@ mod interruptible;
 #[cfg(target_os = "linux")]
 mod kept_regions;
 mod kernel_memory;
+mod last_words;
 mod limits;
 mod lines;
 mod link;
@@ -58,6 +60,7 @@ mod prepare;
 mod reaper;
 #[cfg(target_os = "linux")]
 mod region;
+mod regrowing;
 #[cfg_attr(not(target_os = "linux"), path = "no_release.rs")]
 mod release;
 #[cfg(target_os = "linux")]

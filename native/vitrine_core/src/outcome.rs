@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
-use wasmtime::{FrameInfo, Store, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, GcHeapOutOfMemory, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::backtrace::{collapse, demangled};
 use crate::error::{Error, Frame, Reason, Stop};
 use crate::kernel_memory as memory;
 use crate::link::Links;
@@ -15,7 +16,7 @@ use crate::text;
 /// The result of a function that returned: where its output is.
 pub(crate) fn returned(store: &mut Store<HostState>, code: i32) -> Result<Range<usize>, Error> {
     let left = memory::left(&mut *store);
-    let message = if left.error {
+    let message = if left.error && !(left.error_freed && code == 0) {
         memory::error(store)
     } else {
         None
@@ -33,7 +34,11 @@ pub(crate) fn returned(store: &mut Store<HostState>, code: i32) -> Result<Range<
 
 /// Whether what stopped the guest is that it ended itself in good order.
 pub(crate) fn is_success(store: &mut Store<HostState>, error: &wasmtime::Error) -> bool {
-    matches!(error.downcast_ref::<I32Exit>(), Some(I32Exit(0))) && memory::error(store).is_none()
+    if !matches!(error.downcast_ref::<I32Exit>(), Some(I32Exit(0))) {
+        return false;
+    }
+    let left = memory::left(&mut *store);
+    !left.error || left.error_freed || memory::error(store).is_none()
 }
 
 fn within_limit(store: &Store<HostState>, output: Range<usize>) -> Result<Range<usize>, Error> {
@@ -53,10 +58,13 @@ pub(crate) fn failure(store: &mut Store<HostState>, error: &wasmtime::Error) -> 
         return known.clone();
     }
     let said = store.data().kernel.and_then(|_| memory::error(store));
-    let mut failure = classify(error);
-    failure.backtrace = frames(&store.data().shared.links, error);
+    let mut failure = classify(store, error);
+    failure.backtrace = collapse(frames(&store.data().shared.links, error));
     if let Some(said) = said {
         failure.message = format!("{said} ({})", failure.message);
+    }
+    if let Some(words) = last_words(store, &failure) {
+        failure.message = format!("{}; {words}", failure.message);
     }
     if let Some(note) = store.data_mut().note.take() {
         failure.message = format!("{}; {note}", failure.message);
@@ -64,7 +72,36 @@ pub(crate) fn failure(store: &mut Store<HostState>, error: &wasmtime::Error) -> 
     failure
 }
 
-fn classify(error: &wasmtime::Error) -> Error {
+/// What a guest that ended itself said of it: a panic is a trap or an exit, and its text was printed or logged.
+fn last_words(store: &Store<HostState>, failure: &Error) -> Option<String> {
+    let ended_itself = match failure.reason {
+        Reason::Exit => true,
+        Reason::Trap => failure.trap.as_deref() == Some(UNREACHABLE),
+        _ => false,
+    };
+    if !ended_itself {
+        return None;
+    }
+    if let Some(words) = store.data().shared.last_words.take() {
+        let words = text::shown(words.as_bytes(), WORDS);
+        return Some(format!("the plugin said last: {words}"));
+    }
+    let mut functions = failure
+        .backtrace
+        .iter()
+        .filter_map(|f| f.function.as_deref());
+    functions.any(|function| function.contains("panicking::")).then(|| {
+        "it is a panic of Rust, whose text the plugin did not print; std::panic::set_hook can log it".into()
+    })
+}
+
+/// How Wasmtime calls the trap of the instruction.
+const UNREACHABLE: &str = "wasm `unreachable` instruction executed";
+
+/// Bytes of what a guest said last.
+const WORDS: usize = 1024;
+
+fn classify(store: &Store<HostState>, error: &wasmtime::Error) -> Error {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Error::new(stop.reason(), stop.to_string());
     }
@@ -76,6 +113,15 @@ fn classify(error: &wasmtime::Error) -> Error {
     }
     if let Some(Trap::OutOfFuel) = error.downcast_ref::<Trap>() {
         return Error::new(Reason::Fuel, "plugin ran out of fuel");
+    }
+    if let Some(full) = full_heap(error) {
+        let limit = store.data().shared.limits.memory;
+        let pages = limit >> 16;
+        let message = format!(
+            "the plugin's garbage-collected heap is full: {full}; it counts against the limit of {limit} bytes \
+             (memory: %{{max_pages: {pages}}}), and has at most 4 GiB"
+        );
+        return Error::new(Reason::OutOfMemory, message);
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         // Wasmtime says "wasm trap: out of bounds memory access" and the like.
@@ -95,6 +141,17 @@ fn classify(error: &wasmtime::Error) -> Error {
         return Error::new(Reason::OutOfMemory, message);
     }
     Error::new(Reason::Trap, error.root_cause().to_string())
+}
+
+/// What a heap of the guest's objects has no room for.
+fn full_heap(error: &wasmtime::Error) -> Option<String> {
+    if let Some(Trap::AllocationTooLarge) = error.downcast_ref::<Trap>() {
+        return Some("an object is larger than any heap".into());
+    }
+    // It says for how many bytes.
+    let full = error.downcast_ref::<GcHeapOutOfMemory<()>>()?.to_string();
+    let what = full.split_once(": ").map_or(&*full, |(_, what)| what);
+    Some(what.into())
 }
 
 /// How an error begins that Wasmtime makes of a text.
@@ -121,11 +178,12 @@ fn frames(links: &Links, error: &wasmtime::Error) -> Vec<Frame> {
         .map(|frame| {
             let (file, line) = place(links, frame).unzip();
             Frame {
-                function: frame.func_name().map(text::name),
+                function: frame.func_name().map(|known| text::name(&demangled(known))),
                 index: frame.func_index(),
                 offset: frame.module_offset(),
                 file,
                 line: line.flatten(),
+                repeated: None,
             }
         })
         .collect()

@@ -17,6 +17,7 @@ use crate::control::Control;
 use crate::error::{Error, Reason, Stop};
 use crate::fuel::{FuelLimits, Used};
 use crate::instance::Instance;
+use crate::last_words::LastWords;
 use crate::limits::Limits;
 use crate::link::{Links, unlinkable};
 use crate::overruns::Overruns;
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) file_threads: FileThreads,
     pub(crate) call_input: CallInput,
     pub(crate) captured: Captured,
+    pub(crate) last_words: LastWords,
     pub(crate) fuel: Option<FuelLimits>,
     pub(crate) fuel_used: Used,
     pub(crate) counters: Counters,
@@ -147,6 +149,7 @@ impl Plugin {
             file_threads: FileThreads::default(),
             call_input: CallInput::default(),
             captured: Captured::default(),
+            last_words: LastWords::default(),
             fuel: options.fuel,
             fuel_used: Used::default(),
             counters: Counters::default(),
@@ -238,6 +241,7 @@ impl Plugin {
         let now = clock::now();
         let deadline = clock::after(now, options.timeout);
         self.shared.control.begin_call(deadline, options.log_level);
+        self.shared.last_words.forget();
         now
     }
 

@@ -12,7 +12,14 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
         .iter()
         .map(|frame| {
             let (function, file) = (frame.function.as_deref(), frame.file.as_deref());
-            (function, frame.index, frame.offset, file, frame.line)
+            (
+                function,
+                frame.index,
+                frame.offset,
+                file,
+                frame.line,
+                frame.repeated,
+            )
         })
         .collect();
     let message = match &error.spent {

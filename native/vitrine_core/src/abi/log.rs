@@ -71,7 +71,7 @@ async fn log(mut caller: Caller<'_, HostState>, level: LogLevel, handle: i64) ->
         return Ok(());
     }
     let message = memory::read(&mut caller, handle)
-        .map(|message| text::shown(message, text::MESSAGE).into_bytes())
+        .map(|message| text::said(message, text::MESSAGE).into_bytes())
         .ok_or_else(|| memory::invalid_handle(handle, "log message"))?;
     memory::free(&mut caller, handle);
     shared.control.ask(Request::Log { level, message }).await?;

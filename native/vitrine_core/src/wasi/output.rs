@@ -101,7 +101,9 @@ impl Printer {
                 let end = begun.iter().rposition(|byte| *byte == b'\n');
                 let end = match end {
                     Some(last) => last + 1,
-                    None if begun.len() > LONGEST_LINE => begun.len() - text::half_character(&begun),
+                    None if begun.len() > LONGEST_LINE => {
+                        begun.len() - text::half_character(&begun)
+                    }
                     None => return None,
                 };
                 let rest = begun.split_off(end);
