@@ -112,7 +112,8 @@ defmodule Vitrine do
       default as for a call
     * `:limits` - a keyword list of `:output_bytes`, of a call's output (128 MiB), and
       `:table_elements`, in all tables of an instance (1 000 000)
-    * `:coredump` - the path of a file that gets a WebAssembly coredump when a call traps
+    * `:coredump` - the path of a file that gets a WebAssembly coredump when a call traps, if the plugin's memories
+      have no more than 256 MiB together and no more than 64 MiB of them in use
     * `:debug_info` - whether the module's debug information is used: with `true` backtraces have files and
       lines; with `:native` a native debugger sees the guest's variables, too, which is for modules of your
       own only: Wasmtime then goes through all of the debug information, and nothing bounds that. `false` by
@@ -745,7 +746,8 @@ defmodule Vitrine do
 
   @doc """
   The fuel that the plugin's last call used, or its initialisation if it was not called yet; 0 if
-  it has no option `:fuel`.
+  it has no option `:fuel`. Of a call that was stopped within an instruction, or from outside, it is an upper
+  bound, which is at most 100 000 units too high.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, fuel: 1000)
       iex> Vitrine.call(plugin, "run")
