@@ -388,7 +388,7 @@ mod tests {
             let import = wasmtime::Func::wrap(&mut store, || ());
             let instance = Instance::new(&mut store, &module, &[import.into()]).unwrap();
             let memory = instance.get_memory(&mut store, "memory").unwrap();
-            let mut call = |store: &mut Store<()>, name: &str, argument: Option<i64>| {
+            let call = |store: &mut Store<()>, name: &str, argument: Option<i64>| {
                 let function = instance.get_func(&mut *store, name).unwrap();
                 let wide = ty == "i64";
                 let argument = argument.map(|n| match wide {
