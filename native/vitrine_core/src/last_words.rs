@@ -24,7 +24,8 @@ pub(crate) struct LastWords {
 impl LastWords {
     /// Before a call.
     pub(crate) fn forget(&self) {
-        if self.any.swap(false, Relaxed) {
+        if self.any.load(Relaxed) {
+            self.any.store(false, Relaxed);
             self.text.lock().clear();
         }
     }
