@@ -200,10 +200,14 @@ defmodule Vitrine.Ceiling do
       not match?({:ok, _}, host |> String.to_charlist() |> :inet.parse_address())
   end
 
-  # Only a `*` stands for what may be a `*` itself, or a set of characters.
+  # Only a `*` stands for what may be a `*` itself, or a set of characters. What stands within a set is one
+  # character, so the part between two stars is not looked for there.
   defp pattern?(allowed, host) do
-    String.contains?(allowed, "*") and not String.contains?(allowed, ["[", "]", "?"]) and
-      fits?(String.split(allowed, "*"), host)
+    [_first | parts] = String.split(allowed, "*")
+    between? = parts |> Enum.drop(-1) |> Enum.any?(&(&1 != ""))
+
+    parts != [] and not String.contains?(allowed, ["[", "]", "?"]) and
+      not (between? and String.contains?(host, "[")) and fits?(String.split(allowed, "*"), host)
   end
 
   # The parts between stars, each found as early as it can be.

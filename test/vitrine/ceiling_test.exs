@@ -18,9 +18,15 @@ defmodule Vitrine.CeilingTest do
     end
   end
 
-  defp load(manifest, ceiling, options \\ []),
-    do:
-      Vitrine.new(Map.merge(%{wasm: [%{data: @module}]}, manifest), [ceiling: ceiling] ++ options)
+  defp load(manifest, ceiling, options \\ []) do
+    source = Map.merge(%{wasm: [%{data: @module}]}, manifest)
+    options = [ceiling: ceiling] ++ options
+
+    # Directories are for those that have WASI, and need not be there until there is an instance.
+    if is_map_key(manifest, :allowed_paths),
+      do: Vitrine.compile(source, [wasi: true] ++ options),
+      else: Vitrine.new(source, options)
+  end
 
   defp refused(manifest, ceiling) do
     assert %{reason: :manifest, message: message} = error!(load(manifest, ceiling))
@@ -162,6 +168,8 @@ defmodule Vitrine.CeilingTest do
             {"[a-c].example.com", ["*.example.com"]},
             {"*", ["*"]},
             {"a.b.c", ["a.*.c"]},
+            {"[ab].s3.eu.example.com", ["[ab].s3.eu.example.com"]},
+            {"a.s3.*.example.com", ["*.s3.*.example.com"]},
             {"10.0.0.5", ["10.0.0.5"]},
             {"localhost", ["localhost"]},
             {"private:db.internal", [{:private, "db.internal"}]},
@@ -178,6 +186,9 @@ defmodule Vitrine.CeilingTest do
             {"*.com", ["*.example.com"]},
             {"*example.com", ["?example.com", "[a-z]example.com"]},
             {"a.c", ["a.*.c"]},
+            # A set of characters is one of them, whatever is written in it.
+            {"[.s3.]*.example.com", ["*.s3.*.example.com"]},
+            {"*[.s3.]x.example.com", ["*.s3.*"]},
             # What leads into the own network is listed itself.
             {"10.0.0.5", ["*"]},
             {"10.*", ["*", "10.*.*"]},

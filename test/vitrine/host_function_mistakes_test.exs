@@ -95,7 +95,10 @@ defmodule Vitrine.HostFunctionMistakesTest do
     for functions <- [%{"f" => & &1}, [declared]] do
       error = error!(Vitrine.new(source, host_functions: functions))
       assert error.reason == :link
-      assert error.message =~ "references and vectors cannot be passed to a host function, numbers and bytes can"
+
+      assert error.message =~
+               "references and vectors cannot be passed to a host function, numbers and bytes can"
+
       refute error.message =~ "declare its types"
       {:ok, %{refused: [refused]}} = Vitrine.inspect_plugin(source, host_functions: functions)
       assert refused =~ "references and vectors cannot be passed to a host function"

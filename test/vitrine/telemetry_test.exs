@@ -408,6 +408,28 @@ defmodule Vitrine.TelemetryTest do
       for id <- [:one, :three], do: assert_received({^id, [:vitrine, :call, :stop]})
     end
 
+    test "detaches a handler once that fails in a thousand processes at the same time, and none waits for another" do
+      plugins = for _ <- 1..1_000, do: new!("(module (func (export \"run\")))")
+
+      Telemetry.attach(:failing, fn _event, _measurements, _metadata ->
+        # All of them are in it before the first fails.
+        Process.sleep(100)
+        raise "oops"
+      end)
+
+      {microseconds, log} =
+        :timer.tc(fn ->
+          capture_log(fn ->
+            calls = for plugin <- plugins, do: Task.async(fn -> Vitrine.call(plugin, "run") end)
+            assert Enum.all?(Task.await_many(calls, :infinity), &(&1 == {:ok, ""}))
+          end)
+        end)
+
+      assert [_before, _after] = String.split(log, "was detached")
+      assert {:error, :not_found} = Telemetry.detach(:failing)
+      assert microseconds < 5_000_000
+    end
+
     test "leaves nothing to be paid for where the last one is gone" do
       attach_as!(:one)
       assert Telemetry.handler() != false

@@ -7,14 +7,17 @@ defmodule Vitrine.Telemetry.Handlers do
 
   alias Vitrine.Telemetry
 
-  # What takes events, `false` if there is nothing, and without a term it is to be found: a list of `{id, handler}`.
+  # What takes events, `false` if there is nothing, and without a term it is to be found: a list of
+  # `{id, handler, failed}`.
   @key Telemetry
 
   # What was attached: `{main, others}`. Main is `nil` if nothing was, and `false` after it failed.
   @attached {Telemetry, :attached}
 
   @typep id :: {:main} | {:other, term()}
-  @type t :: [{id(), Telemetry.handler() | :telemetry}, ...]
+  # An atomic that is 1 once the handler failed. Of all the processes in which it fails at the same time one detaches it.
+  @typep failed :: :atomics.atomics_ref()
+  @type t :: [{id(), Telemetry.handler() | :telemetry, failed()}, ...]
 
   @doc "What takes events, or false."
   @spec current() :: t() | false
@@ -37,7 +40,7 @@ defmodule Vitrine.Telemetry.Handlers do
     change(fn {main, others} ->
       if List.keymember?(others, id, 0),
         do: {{:error, :already_exists}, {main, others}},
-        else: {:ok, {main, others ++ [{id, handler}]}}
+        else: {:ok, {main, others ++ [{id, handler, not_failed()}]}}
     end)
   end
 
@@ -70,21 +73,22 @@ defmodule Vitrine.Telemetry.Handlers do
 
   @doc "Gives an event to all of them."
   @spec run(t(), Telemetry.event(), map(), map()) :: :ok
-  def run([{id, handler} | rest], event, measurements, metadata) do
-    run_one(id, handler, event, measurements, metadata)
+  def run([{_id, :telemetry, _failed} | rest], event, measurements, metadata) do
+    # Not a call that the compiler would miss the module of.
+    apply(:telemetry, :execute, [event, measurements, metadata])
+    run(rest, event, measurements, metadata)
+  end
+
+  def run([handler | rest], event, measurements, metadata) do
+    run_own(handler, event, measurements, metadata)
     run(rest, event, measurements, metadata)
   end
 
   def run([], _event, _measurements, _metadata), do: :ok
 
-  defp run_one(_id, :telemetry, event, measurements, metadata) do
-    # Not a call that the compiler would miss the module of.
-    apply(:telemetry, :execute, [event, measurements, metadata])
-  end
-
-  defp run_one(id, handler, event, measurements, metadata) do
+  defp run_own({id, handler, failed}, event, measurements, metadata) do
     # It may have failed, or another one been attached, since the work began.
-    if there?(id, handler) do
+    if there?(id, handler, failed) do
       case handler do
         {module, function} -> apply(module, function, [event, measurements, metadata])
         function -> function.(event, measurements, metadata)
@@ -92,22 +96,28 @@ defmodule Vitrine.Telemetry.Handlers do
     end
   catch
     kind, reason ->
-      drop(id, handler)
+      # The lock is not for thousands of processes at once.
+      if :atomics.exchange(failed, 1, 1) == 0 do
+        drop(id, handler)
 
-      Logger.error(
-        "the telemetry handler #{named(id, handler)} failed with #{inspect(event)} and was detached: " <>
-          Exception.format(kind, reason, __STACKTRACE__)
-      )
+        Logger.error(
+          "the telemetry handler #{named(id, handler)} failed with #{inspect(event)} and was detached: " <>
+            Exception.format(kind, reason, __STACKTRACE__)
+        )
+      end
   end
 
   defp named({:main}, handler), do: inspect(handler)
   defp named({:other, id}, _handler), do: inspect(id)
 
-  defp there?(id, handler) do
-    case current() do
-      false -> false
-      handlers -> {id, handler} in handlers
-    end
+  defp not_failed, do: :atomics.new(1, [])
+
+  defp there?(id, handler, failed) do
+    :atomics.get(failed, 1) == 0 and
+      case current() do
+        false -> false
+        handlers -> match?({_, ^handler, _}, List.keyfind(handlers, id, 0))
+      end
   end
 
   # No other handler that was attached meanwhile.
@@ -119,7 +129,9 @@ defmodule Vitrine.Telemetry.Handlers do
   end
 
   defp drop({:other, id}, handler) do
-    change(fn {main, others} -> {:ok, {main, List.delete(others, {id, handler})}} end)
+    change(fn {main, others} ->
+      {:ok, {main, Enum.reject(others, &match?({^id, ^handler, _}, &1))}}
+    end)
   end
 
   @doc "Checks the configured handler, when the application starts."
@@ -134,12 +146,12 @@ defmodule Vitrine.Telemetry.Handlers do
   # Looked up once, unless :telemetry is there and has not been started yet.
   defp find do
     {main, others} = attached()
-    others = for {id, handler} <- others, do: {{:other, id}, handler}
+    others = for {id, handler, failed} <- others, do: {{:other, id}, handler, failed}
 
     case main(main) do
       :not_started -> listed(others)
       false -> keep(listed(others))
-      handler -> keep([{{:main}, handler} | others])
+      handler -> keep([{{:main}, handler, not_failed()} | others])
     end
   end
 
