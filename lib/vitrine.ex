@@ -282,13 +282,15 @@ defmodule Vitrine do
     {context, {timeout, whose}, trace, stdin} = call_options!(options, compiled.settings)
 
     Trace.call(trace, function, input, fn ->
-      result =
-        with {:ok, plugin} <- Loader.plugin(compiled) do
-          plugin = Call.with_stdin!(%{plugin | trace: trace}, stdin)
-          run_fresh(plugin, function, input, timeout, context)
-        end
+      Call.observed(compiled.name, function, fn ->
+        result =
+          with {:ok, plugin} <- Loader.plugin(compiled) do
+            plugin = Call.with_stdin!(%{plugin | trace: trace}, stdin)
+            run_fresh(plugin, function, input, timeout, context)
+          end
 
-      Deadline.told(result, timeout, whose)
+        Deadline.told(result, timeout, whose)
+      end)
     end)
   end
 

@@ -24,13 +24,23 @@ defmodule Vitrine.Call do
         frame |> drive(input, timeout) |> Deadline.told(timeout, whose)
 
       handler ->
-        tags = %{plugin: Telemetry.tag(plugin.name), function: Telemetry.tag(function)}
-        metadata = Map.merge(tags, %{pool: nil, server: nil})
-
-        Telemetry.call(handler, metadata, fn ->
+        Telemetry.call(handler, called(plugin.name, function), fn ->
           frame |> drive(input, timeout) |> Deadline.told(timeout, whose)
         end)
     end
+  end
+
+  @doc "Does the work of a call that makes an instance of its own, with the events of a call."
+  @spec observed(String.t(), String.t(), (() -> result)) :: result when result: term()
+  def observed(name, function, work) do
+    case Telemetry.handler() do
+      false -> work.()
+      handler -> Telemetry.call(handler, called(name, function), work)
+    end
+  end
+
+  defp called(name, function) do
+    %{plugin: Telemetry.tag(name), function: Telemetry.tag(function), pool: nil, server: nil}
   end
 
   @doc "The same, without the events of a call, and without a word in errors of how much time was allowed."

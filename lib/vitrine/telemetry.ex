@@ -33,7 +33,7 @@ defmodule Vitrine.Telemetry do
 
   | event | when | measurements | metadata |
   |---|---|---|---|
-  | `[:vitrine, :call, :start]` | a call begins | `monotonic_time`, `system_time` | `plugin`, `pool`, `function`, `server` |
+  | `[:vitrine, :call, :start]` | a call begins, also one by `Vitrine.run/4` | `monotonic_time`, `system_time` | `plugin`, `pool`, `function`, `server` |
   | `[:vitrine, :call, :stop]` | it has ended, well or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
   | `[:vitrine, :call, :exception]` | it raised, which is a bug or a wrong option | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
   | `[:vitrine, :host_call, :start]` | a plugin calls a host function, or makes an HTTP request | `monotonic_time`, `system_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method) |

@@ -132,6 +132,24 @@ defmodule Vitrine.TelemetryTest do
              ] = ended()
     end
 
+    test "of a call in an instance of its own, which is made within it" do
+      compiled = Vitrine.compile!(~S|(module (func (export "run")))|, name: "compiled")
+      attach!()
+      {:ok, ""} = Vitrine.run(compiled, "run")
+      {:error, error} = Vitrine.run(compiled, "walk")
+
+      assert [
+               {[:vitrine, :call, :start], %{system_time: _},
+                %{plugin: "compiled", function: "run", pool: nil, server: nil} = begun},
+               {[:vitrine, :call, :stop], %{duration: _}, %{result: :ok, reason: nil} = ended},
+               {[:vitrine, :call, :start], _, %{function: "walk"}},
+               {[:vitrine, :call, :stop], _,
+                %{function: "walk", reason: :function_not_found, error: ^error}}
+             ] = emitted()
+
+      assert begun.telemetry_span_context == ended.telemetry_span_context
+    end
+
     test "of a call that raises" do
       plugin = new!(wasm("rust_minimal"))
       attach!()
