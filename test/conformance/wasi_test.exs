@@ -334,7 +334,9 @@ defmodule Vitrine.Conformance.WasiTest do
     test "are refused where a guest would find two at one place" do
       module = %{path: wasm("c_wasi")}
 
-      for {one, other} <- [{"/x", "/x"}, {"/x", "/x/"}, {"/", "//"}] do
+      alike = [{"/x", "/x"}, {"/x", "/x/"}, {"/", "//"}, {"/x", "x"}, {"/x", "/./x"}, {".", "/"}]
+
+      for {one, other} <- alike do
         paths = %{"/srv/a" => one, "ro:/srv/b" => other}
         error = error!(Vitrine.new(%{wasm: [module], allowed_paths: paths}, wasi: true))
         assert error.reason == :manifest

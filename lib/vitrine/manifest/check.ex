@@ -163,7 +163,8 @@ defmodule Vitrine.Manifest.Check do
   def same_guest_path(paths) do
     paths
     |> Enum.sort()
-    |> Enum.group_by(fn {_, guest} -> String.trim_trailing(guest, "/") end)
+    # As a guest's libc compares them: a slash or a dot before and after is nothing.
+    |> Enum.group_by(fn {_, guest} -> Path.expand("/" <> guest) end)
     |> Enum.find_value(fn
       {_, [{one, guest}, {other, _} | _]} -> {one, other, guest}
       _once -> nil
