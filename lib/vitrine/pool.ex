@@ -219,8 +219,8 @@ defmodule Vitrine.Pool do
     case Vitrine.Directory.Stranger.kind(pid) do
       # The application was stopped, and is back, or the pool is just starting.
       :pool -> introduced(pid, pool)
-      :server -> closed(pool, "the process is no pool, but a server")
-      {:stranger, what} -> closed(pool, "the process is no pool, but #{what}")
+      :server -> closed(pool, "the process is not a pool, but a server")
+      {:stranger, what} -> closed(pool, "the process is not a pool, but #{what}")
       :gone -> closed(pool, "there is no such process")
     end
   end

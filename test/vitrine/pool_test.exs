@@ -207,9 +207,9 @@ defmodule Vitrine.PoolTest do
   end
 
   describe "info/1" do
-    test "of a process that is no pool says so" do
+    test "of a process that is not a pool says so" do
       server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
-      assert error!(Pool.info(server)).message =~ "the process is no pool"
+      assert error!(Pool.info(server)).message =~ "the process is not a pool"
       assert error!(Pool.info(:nobody)).message =~ "the pool :nobody is not running: there is no"
 
       for wrong <- [guest!("rust_minimal"), {:ok, server}, nil, "pool"] do
