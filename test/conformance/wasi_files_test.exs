@@ -341,6 +341,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
 
     defp entries(""), do: []
 
+    @tag timeout: :timer.minutes(5)
     test "is read in small pieces without reading all of it for each", %{directory: directory} do
       names = for n <- 1..2_000, do: "file-number-#{n}"
       for name <- names, do: File.touch!(Path.join(directory, name))

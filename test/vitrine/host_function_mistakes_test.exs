@@ -50,7 +50,7 @@ defmodule Vitrine.HostFunctionMistakesTest do
             {fn _bytes, _context -> raise "other" end, []},
             {fn _bytes, context -> context.user end, [context: %{name: "Joe"}]},
             {fn bytes -> bytes.user end, []},
-            {fn _bytes -> nil.user() end, []},
+            {fn _bytes -> Map.get(%{}, :user).name end, []},
             {fn _bytes, _context -> String.length(:no) end, []}
           ] do
         assert error!(Vitrine.call(plugin!(function), "run", "", options)).message == untold

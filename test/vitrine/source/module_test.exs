@@ -66,7 +66,7 @@ defmodule Vitrine.Source.ModuleTest do
           "\n(; a (; nested ;) comment ;) ;; another\n( module (func (export \"run\")))"
         ],
         {name, load} <- loaders() do
-      assert {name, {:ok, _}} = {name, load.({:module, bytes}, [])}
+      assert {^name, {:ok, _}} = {name, load.({:module, bytes}, [])}
     end
 
     assert {:ok, plugin} =

@@ -75,7 +75,7 @@ fn what_cannot_be_compiled_or_linked_is_told_by_name() {
     };
     let error = load_with(missing, &[typed], PluginOptions::default());
     let error = error.err().unwrap();
-    assert!(error.message.contains("app::missing"), "{error}");
+    assert!(error.message.contains(r#""app"."missing""#), "{error}");
 }
 
 #[test]

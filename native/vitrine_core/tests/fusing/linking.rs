@@ -236,14 +236,3 @@ fn what_has_nothing_to_fuse_or_is_debugged_is_not_fused() {
     assert!(!is_fused(&format!("(module {IMPORTS} (memory 1))"), usual));
     assert!(!is_fused("(module (memory 1))", usual));
 }
-
-#[test]
-fn imports_are_told_without_the_one_that_is_added() {
-    let module = compiled(module().as_bytes(), CompileOptions::default()).unwrap();
-    assert_eq!(module.imports().count(), IMPORTS.matches("(import").count());
-    assert!(
-        module
-            .imports()
-            .all(|(namespace, _, _)| namespace == "extism:host/env")
-    );
-}

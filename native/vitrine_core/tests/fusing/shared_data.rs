@@ -354,19 +354,3 @@ fn a_host_function_takes_an_accessors_place() {
     });
     assert_ne!(own, hosts);
 }
-
-#[test]
-fn what_is_added_to_its_imports_is_not_told() {
-    for dense in [false, true] {
-        let options = CompileOptions {
-            settings: Settings {
-                dense,
-                ..Settings::default()
-            },
-            ..CompileOptions::default()
-        };
-        let main = compiled(module("").as_bytes(), options).unwrap();
-        assert!(main.is_fused());
-        assert_eq!(main.imports().count(), IMPORTS.matches("(import").count());
-    }
-}
