@@ -114,6 +114,20 @@ defmodule Vitrine.Ceiling do
     end
   end
 
+  @doc "Whether a source may be the path of a file instead of a manifest."
+  @spec file(Path.t(), term()) :: :ok | {:error, Error.t()}
+  def file(path, options) do
+    if :path in options!(options).sources do
+      :ok
+    else
+      message =
+        "the source is the path #{Fault.show(path)}, and with the option :ceiling it must be a manifest or a module " <>
+          "itself; read the file first, with File.read/1, or give ceiling: [sources: [:path]]"
+
+      {:error, %Error{reason: :manifest, message: message}}
+    end
+  end
+
   defp all(elements, check), do: Enum.find_value(elements, :ok, &(check.(&1) || nil))
 
   defp source({%{url: url}, index}, sources) do

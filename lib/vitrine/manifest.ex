@@ -99,6 +99,9 @@ defmodule Vitrine.Manifest do
   have a private one, must be listed itself. Redirects of a download stay within the hosts of `{:url, hosts}`, and `:url` is
   any host of the public internet.
 
+  Give the manifest itself, as text or as a map, and not the path of a file with it: text that somebody else wrote may be a
+  path, too, and with a ceiling that is an error, unless `sources` has `:path`.
+
   Options beside it are yours and not bound by it. Without a ceiling they have the last word all the same: `:allowed_hosts`
   stands in the place of the manifest's, and `allowed_paths: %{}` takes away all its directories.
 

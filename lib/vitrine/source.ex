@@ -24,7 +24,8 @@ defmodule Vitrine.Source do
   @spec load(t(), keyword()) ::
           {:ok, Manifest.t(), [wasm()], String.t() | nil} | {:error, Error.t()}
   def load(source, options) do
-    with {:ok, manifest} <- manifest(source),
+    with :ok <- named(source, options[:ceiling]),
+         {:ok, manifest} <- manifest(source),
          {:ok, manifest} <- Ceiling.narrow(manifest, options[:ceiling]),
          modules = Wasm.modules(manifest.wasm),
          download = download_options(options, manifest),
@@ -32,6 +33,13 @@ defmodule Vitrine.Source do
       {"main", main} = List.keyfind!(modules, "main", 0)
       {:ok, manifest, loaded, main[:name] || file_name(main)}
     end
+  end
+
+  # Text of somebody else that is the name of a file would be read as one.
+  defp named(source, ceiling) do
+    if ceiling != nil and is_binary(source) and path?(source),
+      do: Ceiling.file(source, ceiling),
+      else: :ok
   end
 
   # All downloads together have the time that a call would have, if somebody said what that is.

@@ -108,10 +108,23 @@ defmodule Vitrine.CeilingTest do
       assert {:ok, _} = load(%{}, sources: [:path])
       assert {:ok, _} = load(%{}, [])
 
-      for source <- [@module, {:module, @module}, wat("rc")],
+      for source <- [@module, {:module, @module}],
           do: assert({:ok, _} = Vitrine.new(source, ceiling: []))
 
       assert refused(path, sources: [:data, :url]) =~ "is a path"
+    end
+
+    test "is not the name of a file, of which nothing is read, unless files are listed" do
+      other_tenants = wat("rc")
+      assert {:ok, _} = Vitrine.new(other_tenants, ceiling: [sources: [:path]])
+
+      for path <- [other_tenants, "/etc/passwd", "/nowhere", "~/p.wasm"] do
+        assert %{reason: :manifest, message: message} = error!(Vitrine.new(path, ceiling: []))
+
+        assert message ==
+                 "the source is the path #{inspect(path)}, and with the option :ceiling it must be a manifest or " <>
+                   "a module itself; read the file first, with File.read/1, or give ceiling: [sources: [:path]]"
+      end
     end
 
     test "has its modules downloaded from the hosts that are listed, also by redirects" do
