@@ -174,8 +174,8 @@ defmodule Vitrine.Error do
     text <> code(error, text)
   end
 
-  # With 1 plugins say that there is a text.
-  defp code(%{code: code}, _text) when code in [nil, 1], do: ""
+  # With 1 plugins say that there is a text, and with 0 they say nothing.
+  defp code(%{code: code}, _text) when code in [nil, 0, 1], do: ""
 
   defp code(%{code: code}, text),
     do: if(text =~ Integer.to_string(code), do: "", else: " (code #{code})")

@@ -20,6 +20,7 @@ defmodule Vitrine.Keys do
     imports: {:requires, "requires: [imports: …]"},
     abi: {:requires, "requires: [abi: …]"},
     sources: {:ceiling, "ceiling: [sources: …]"},
+    source: {nil, "source: … of Vitrine.Pool and Vitrine.Server"},
     timeout_ms: {nil, "timeout: …"},
     max_events: {nil, "max_events: … of Vitrine.trace/4"},
     as: {nil, "as: … of Vitrine.call/4"},

@@ -50,6 +50,7 @@ defmodule Vitrine.ErrorTest do
     test "in its message what it has, with a message of its own and without" do
       message = &Exception.message(struct!(Vitrine.Error, &1))
       assert message.(reason: :exit, message: "it ended", code: 3) == "it ended (code 3)"
+      assert message.(reason: :guest_error, message: "not today", code: 0) == "not today"
 
       assert message.(reason: :exit, message: "it exited with code 3", code: 3) ==
                "it exited with code 3"

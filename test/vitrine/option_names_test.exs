@@ -73,6 +73,8 @@ defmodule Vitrine.OptionNamesTest do
           {fn -> Vitrine.new(@source, timeout_ms: 1) end, "timeout: …"},
           {fn -> Vitrine.new(@source, as: :json) end, "as: … of Vitrine.call/4"},
           {fn -> Vitrine.new(@source, size: 2) end, "size: … of Vitrine.Pool"},
+          {fn -> Vitrine.new(@source, source: @source) end,
+           "source: … of Vitrine.Pool and Vitrine.Server"},
           {fn -> Vitrine.call(plugin, "run", "", host_functions: %{}) end,
            "host_functions: … of Vitrine.new/2"},
           {fn -> Vitrine.call(plugin, "run", "", fuel: 1) end, "fuel: … of Vitrine.new/2"}

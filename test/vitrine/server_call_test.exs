@@ -130,7 +130,7 @@ defmodule Vitrine.ServerCallTest do
       GenServer.cast(server, :hello)
       send(server, {:expired, :nothing})
 
-      assert_raise ArgumentError, ~r/expected a pool for :configuration, got: the server/, fn ->
+      assert_raise ArgumentError, ~r/expected a pool for :upgrade, got: the server/, fn ->
         Vitrine.Pool.upgrade(server, wasm("rust"))
       end
 
@@ -203,7 +203,7 @@ defmodule Vitrine.ServerCallTest do
     test "of a server that is not there is closed" do
       error = error!(Vitrine.call(:no_such_server, "echo"))
       assert {error.reason, error.function} == {:closed, "echo"}
-      assert error.message =~ ":no_such_server is not running: no process"
+      assert error.message =~ ":no_such_server is not running: there is no such process"
       server = start!()
       assert Vitrine.close(server) == :ok
       assert reason(Vitrine.call(server, "echo")) == :closed

@@ -113,6 +113,8 @@ defmodule Vitrine.Server.Client do
           {:argument_error, String.t()}
   def misdirected(question, expected, found) do
     question = if is_tuple(question) and question != {}, do: elem(question, 0), else: question
+    # What an upgrade of a pool asks first.
+    question = if question == :configuration, do: :upgrade, else: question
     {:argument_error, "expected #{expected} for #{inspect(question)}, got: #{found}"}
   end
 
@@ -138,6 +140,11 @@ defmodule Vitrine.Server.Client do
   defp closed(server, {reason, [{_, _, _, _} | _] = stacktrace}) do
     crash = Exception.format_banner(:error, reason, stacktrace)
     message = "#{inspect(server)} ended before it answered: #{crash}"
+    %Error{reason: :closed, message: message}
+  end
+
+  defp closed(server, :noproc) do
+    message = "#{inspect(server)} is not running: there is no such process"
     %Error{reason: :closed, message: message}
   end
 
