@@ -48,13 +48,14 @@ defmodule Vitrine.Printable do
   end
 
   @doc """
-  A name in quotes, cut as one.
+  A name in quotes, cut as one, or at `most` bytes.
 
       iex> Vitrine.Printable.quoted(~S(say "hi"))
       ~S("say \\"hi\\"")
   """
-  @spec quoted(binary()) :: String.t()
-  def quoted(name) when is_binary(name), do: ~s("#{name |> cut(@name) |> escaped(:quoted)}")
+  @spec quoted(binary(), pos_integer()) :: String.t()
+  def quoted(name, most \\ @name) when is_binary(name),
+    do: ~s("#{name |> cut(most) |> escaped(:quoted)}")
 
   @doc "A name without quotes, cut as one."
   @spec name(binary()) :: String.t()

@@ -137,6 +137,37 @@ defmodule Vitrine.ShownTextTest do
     assert error!(Vitrine.new("(module\n  (func i32.const))")).message =~ "(line 2, column 18)"
   end
 
+  test "what a guest asks for by HTTP is shown in the error, in text and not in numbers" do
+    plugin =
+      new!(
+        ~S"""
+        (module
+          (import "extism:host/env" "input_offset" (func $input (result i64)))
+          (import "extism:host/env" "http_request" (func $request (param i64 i64) (result i64)))
+          (func (export "run") (drop (call $request (call $input) (i64.const 0)))))
+        """,
+        allowed_hosts: ["*"]
+      )
+
+    for {wish, message} <- [
+          {%{url: "http://" <> @forged}, ~s(HTTP request to "http://#{@shown}" is not allowed: )},
+          {%{url: "http://a\u202Eb"}, ~S|HTTP request to "http://a\u{202E}b" is not allowed: |},
+          {%{url: "http://1.1.1.1", method: "a\u2028"},
+           ~S|the method "A\u{2028}" is not one of GET, |},
+          {%{url: "http://1.1.1.1", headers: %{@forged => "1"}},
+           ~s(the header "#{String.replace(@shown, "J", "j")}" has a name that cannot be sent)}
+        ] do
+      {:ok, json} = Vitrine.Codec.encode(:json, wish)
+      error = error!(Vitrine.call(plugin, "run", json))
+      assert error.message =~ message
+    end
+  end
+
+  test "the name of a module that a manifest has twice is shown" do
+    wasm = for name <- [@forged, @forged, "main"], do: %{data: "(module)", name: name}
+    assert error!(Vitrine.new(%{wasm: wasm})).message =~ "Extism manifest: #{@shown}"
+  end
+
   test "the name of a plugin is shown wherever it is" do
     {:ok, plugin} = Vitrine.new("(module)", name: @forged)
     assert inspect(plugin) == "#Vitrine.Plugin<#{@shown}>"

@@ -16,6 +16,7 @@ defmodule Vitrine.HTTP.Exchange do
   }
 
   alias Vitrine.HTTP.TLSFailure
+  alias Vitrine.Printable
 
   @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS TRACE)
 
@@ -100,7 +101,7 @@ defmodule Vitrine.HTTP.Exchange do
 
   defp method(method, url) do
     error(
-      "HTTP request to #{shown(url)} is not possible: the method #{inspect(method, printable_limit: 50)} " <>
+      "HTTP request to #{shown(url)} is not possible: the method #{Printable.quoted(method, 50)} " <>
         "is not one of #{Enum.join(@methods, ", ")}"
     )
   end
@@ -222,14 +223,15 @@ defmodule Vitrine.HTTP.Exchange do
 
   defp describe(reason), do: inspect(reason, limit: 20, printable_limit: 200)
 
-  defp error(message, details \\ []), do: {:error, message, details}
+  # What a client says may have words of the server's.
+  defp error(message, details \\ []), do: {:error, Printable.text(message), details}
 
   @doc "A URL as messages have it: one line, of reasonable length, without a password."
   @spec shown(String.t() | URL.t()) :: String.t()
   def shown(url) when is_binary(url) do
     case URL.parse(url) do
       {:ok, url} -> shown(url)
-      {:error, _} -> inspect(url, printable_limit: @shown)
+      {:error, _} -> Printable.quoted(url, @shown)
     end
   end
 

@@ -3,6 +3,8 @@ defmodule Vitrine.HTTP.Headers do
   # The headers of requests that guests make: what would let one write more than a header is
   # refused, what is the client's to say is dropped.
 
+  alias Vitrine.Printable
+
   # How the message is framed, what becomes of the connection, and which server is meant.
   @clients ~w(
     connection content-length expect host http2-settings keep-alive proxy-authorization
@@ -47,11 +49,11 @@ defmodule Vitrine.HTTP.Headers do
   defp fault({name, value}) do
     cond do
       not name?(name) ->
-        "the header #{inspect(name, printable_limit: 100)} has a name that cannot be sent; " <>
+        "the header #{Printable.quoted(name, 100)} has a name that cannot be sent; " <>
           "names have letters and digits of ASCII and !#$%&'*+.^_`|~-"
 
       not value?(value) ->
-        "the header #{inspect(name, printable_limit: 100)} has a value that cannot be sent; " <>
+        "the header #{Printable.quoted(name, 100)} has a value that cannot be sent; " <>
           "values have no control characters"
 
       true ->

@@ -3,6 +3,7 @@ defmodule Vitrine.HTTP.Redirect do
   # What a redirect makes of a request: the rules of browsers.
 
   alias Vitrine.HTTP.{Headers, URL}
+  alias Vitrine.Printable
 
   @typedoc "A request with its URL read."
   @type request :: %{
@@ -31,7 +32,7 @@ defmodule Vitrine.HTTP.Redirect do
         {:ok, %{request | url: url, headers: headers(request.headers, from, url)}}
 
       {:error, message} ->
-        {:error, "it redirects to #{inspect(location, printable_limit: 200)}: #{message}"}
+        {:error, "it redirects to #{Printable.quoted(location, 200)}: #{message}"}
     end
   end
 

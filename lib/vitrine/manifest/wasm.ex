@@ -7,6 +7,7 @@ defmodule Vitrine.Manifest.Wasm do
 
   alias Vitrine.HTTP.Headers
   alias Vitrine.Manifest.{Check, Fault}
+  alias Vitrine.Printable
   alias Vitrine.Source.Content
 
   @origins ~w(path data url)
@@ -53,8 +54,11 @@ defmodule Vitrine.Manifest.Wasm do
     names = if @main in names, do: names, else: List.replace_at(names, -1, @main)
 
     case (names -- Enum.uniq(names)) ++ Enum.filter(names, &(&1 == @env)) do
-      [] -> {:ok, names}
-      [name | _] -> {:error, "Duplicate module name found in Extism manifest: #{name}"}
+      [] ->
+        {:ok, names}
+
+      [name | _] ->
+        {:error, "Duplicate module name found in Extism manifest: #{Printable.name(name)}"}
     end
   end
 
