@@ -35,7 +35,7 @@ defmodule Vitrine.Error do
     * `:manifest` - the source or the manifest is not as it must be, or asks for more than the option `:ceiling` of
       `Vitrine.new/2` allows
     * `:file` - a file that the plugin is to be made of cannot be read; `exception` is a `File.Error`
-    * `:compile` - the bytes are no WebAssembly module that can be compiled
+    * `:compile` - the bytes are not a WebAssembly module, or one that cannot be compiled
     * `:snapshot` - the plugin has state that a snapshot would lose, see the option `:snapshot` of
       `Vitrine.compile/2`
     * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit

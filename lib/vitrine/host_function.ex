@@ -34,7 +34,7 @@ defmodule Vitrine.HostFunction do
 
   ## What it returns
 
-    * a value of the result's type: a binary or iodata for `:binary` (`nil` is no bytes), an
+    * a value of the result's type: a binary or iodata for `:binary` (`nil` stands for none), an
       integer for `:i32` and `:i64`, signed or unsigned, a number for `:f32` and `:f64` or one of
       `:nan`, `:infinity`, `:neg_infinity`
     * a list of values, if several results are declared; anything, if none is

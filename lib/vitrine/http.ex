@@ -20,7 +20,7 @@ defmodule Vitrine.HTTP do
     * stop reading a body that is longer than `:max_response_bytes`, and answer
       `{:error, :response_too_large}`. A longer body is refused in any case, but then it has been
       in memory
-    * answer with a response whatever its status; a status of 500 is no error
+    * answer with a response whatever its status; a status of 500 is not an error
     * connect to an address that `resolve/2` gives, and to no other. A name is what its owner says it is,
       and may be `127.0.0.1` or the metadata service of your cloud
 

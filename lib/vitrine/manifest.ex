@@ -105,7 +105,7 @@ defmodule Vitrine.Manifest do
   Options beside it are yours and not bound by it. Without a ceiling they have the last word all the same: `:allowed_hosts`
   stands in the place of the manifest's, and `allowed_paths: %{}` takes away all its directories.
 
-  What should be a module only, such as an upload, is no manifest at all: see `Vitrine.new/2` for `{:module, bytes}`.
+  What should be a module only, such as an upload, is not given as a manifest: see `Vitrine.new/2` for `{:module, bytes}`.
 
   ## Several modules
 

@@ -41,7 +41,7 @@ defmodule Vitrine.Pool do
 
   Its plugin is loaded, and one instance is made to see that this is possible. If not, that is
   `{:error, %Vitrine.Error{}}`, and as with `GenServer.start_link/3` a caller that does not trap exits ends with
-  the process that could not load it. The others are made when they are needed, by who needs them.
+  the process that could not load it. The others are made when they are needed, by the callers that need them.
 
   Options are those of `Vitrine.new/2` (but for `:on_trap`), and
 

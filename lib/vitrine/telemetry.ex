@@ -139,7 +139,7 @@ defmodule Vitrine.Telemetry do
   Makes `handler` take all events, in the place of the one before it, of the configured one and of `:telemetry`.
   Handlers that were attached by `attach/2` are beside it.
 
-  Raises `ArgumentError` if it is no function of three arguments.
+  Raises `ArgumentError` if it is not a function of three arguments.
   """
   @spec attach(handler()) :: :ok
   def attach(handler), do: handler |> Handlers.handler!() |> Handlers.put_main()

@@ -10,7 +10,7 @@ defmodule Vitrine.Test do
         assert MyApp.store_thumbnail("image") == {:ok, "small image"}
       end
 
-  A stub is no second way through Vitrine. It is a plugin of a few lines of WebAssembly, whose exports hand
+  A stub is not a second way through Vitrine. It is a plugin of a few lines of WebAssembly, whose exports hand
   their input to a host function: yours. So it is loaded, limited, timed out, pooled, upgraded and closed
   like any other, and what goes wrong are the errors that a real plugin has.
 
@@ -63,7 +63,7 @@ defmodule Vitrine.Test do
     * `:name` - what errors and log lines call the plugin, unless it gets another `:name` where it is loaded. `"stub"`
       by default
 
-  Raises `ArgumentError` for what is no such map.
+  Raises `ArgumentError` for what is not such a map.
 
       iex> functions = %{
       ...>   "shout" => &String.upcase/1,
