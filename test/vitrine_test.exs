@@ -202,7 +202,7 @@ defmodule VitrineTest do
 
   describe "new!/2" do
     test "raises the error" do
-      assert_raise Vitrine.Error, ~r/cannot read "missing.wasm"/, fn ->
+      assert_raise Vitrine.Error, ~r/the file "missing.wasm"/, fn ->
         Vitrine.new!("missing.wasm")
       end
     end

@@ -116,7 +116,7 @@ defmodule Vitrine.Download do
   end
 
   defp error(url, why, details \\ []) do
-    message = "cannot download #{Exchange.shown(url)}: #{why}"
+    message = "the module #{Exchange.shown(url)} cannot be downloaded: #{why}"
     {:error, struct!(%Error{reason: :manifest, message: message}, details)}
   end
 end

@@ -279,7 +279,9 @@ defmodule Vitrine.HostFunction do
   end
 
   # To guests, no text is no error.
-  defp reply(name, _types, {:error, ""}), do: {:error, "host function #{inspect(name)} failed"}
+  defp reply(name, _types, {:error, ""}),
+    do: {:error, "the host function #{inspect(name)} failed"}
+
   defp reply(_name, _types, {:error, text}) when is_binary(text), do: {:error, text}
   defp reply(_name, [], _result), do: {:values, []}
   defp reply(name, [type], result), do: {:values, [Types.encode!(name, type, result)]}

@@ -74,7 +74,7 @@ defmodule Vitrine.HTML do
 
       iex> {:error, error} = Vitrine.HTML.sanitize(String.duplicate("<div>", 100), namespace: "game")
       iex> {error.reason, error.message}
-      {:html, "the plugin's HTML cannot be shown: it is nested too deep"}
+      {:html, "the plugin's HTML cannot be shown: it is nested too deep; the limit is 64 elements within each other (max_depth: 64)"}
   """
   @spec sanitize(iodata(), keyword()) :: {:ok, String.t()} | {:error, Error.t()}
   def sanitize(html, options) do
@@ -102,9 +102,19 @@ defmodule Vitrine.HTML do
     html = Argument.bytes!(html, "the HTML")
 
     with {:error, message} <- work(html, policy, normal, dirty) do
-      {:error, %Error{reason: :html, message: "the plugin's HTML cannot be shown: " <> message}}
+      why = why(message, html, policy)
+      {:error, %Error{reason: :html, message: "the plugin's HTML cannot be shown: " <> why}}
     end
   end
+
+  # Of its limits those that are options.
+  defp why("it is too long", html, %{max_bytes: most}) when byte_size(html) > most,
+    do: "it has #{byte_size(html)} bytes; the limit is #{most} bytes (max_bytes: #{most})"
+
+  defp why("it is nested too deep" = why, _html, %{max_depth: most}),
+    do: "#{why}; the limit is #{most} elements within each other (max_depth: #{most})"
+
+  defp why(message, _html, _policy), do: message
 
   # What is short is begun by the process's own scheduler, and often done then.
   defp work(html, policy, normal, _dirty) when byte_size(html) <= @short,

@@ -65,7 +65,7 @@ defmodule Vitrine.Keys do
 
     case Enum.uniq(wrong) -- known do
       [] ->
-        "option#{where} given twice: #{list(Enum.uniq(wrong))}"
+        "#{options(Enum.uniq(wrong))}#{where} given twice"
 
       unknown ->
         known = known |> Enum.uniq() |> Enum.sort()
@@ -73,6 +73,9 @@ defmodule Vitrine.Keys do
         "unknown option#{where}: #{list(unknown)}#{hints}. The options are #{list(known)}"
     end
   end
+
+  defp options([_] = names), do: "the option #{list(names)} is"
+  defp options(names), do: "the options #{list(names)} are"
 
   defp list(names), do: Enum.map_join(names, ", ", &inspect/1)
 

@@ -223,8 +223,11 @@ defmodule Vitrine.Loader do
   defp in_module(error, _name, [_only]), do: error
 
   defp in_module({:error, details}, name, _modules) do
-    {:error, put_elem(details, 1, "module #{Printable.quoted(name)}: #{elem(details, 1)}")}
+    {:error, put_elem(details, 1, told(elem(details, 1), Printable.quoted(name)))}
   end
+
+  defp told("the module " <> rest, name), do: "the module #{name} #{rest}"
+  defp told(message, name), do: "the module #{name}: #{message}"
 
   defp native({:ok, _} = ok, _name), do: ok
   defp native(:ok, _name), do: :ok

@@ -212,7 +212,10 @@ defmodule Vitrine.Source do
 
     with {:error, reason} <- File.read(path) do
       exception = %File.Error{reason: reason, action: "read file", path: path}
-      message = "cannot read #{inspect(path)}#{place(path)}: #{:file.format_error(reason)}"
+
+      message =
+        "the file #{inspect(path)}#{place(path)} cannot be read: #{:file.format_error(reason)}"
+
       {:error, %Error{reason: :file, message: message, exception: exception}}
     end
   end

@@ -388,14 +388,14 @@ defmodule Vitrine.CodecTest do
 
     test "does not write what has no form in it, and says where it stands" do
       for {term, expected} <- [
-            {<<255>>, "it is no UTF-8: <<255>>"},
+            {<<255>>, "it is not UTF-8: <<255>>"},
             {<<1::3>>, "it is <<1::size(3)>>, which has no form"},
-            {%{users: [%{"name" => <<255>>}]}, ".users[0].name is no UTF-8"},
+            {%{users: [%{"name" => <<255>>}]}, ".users[0].name is not UTF-8"},
             {%{1 => %{"a b" => [0, {}]}}, ~s([1]["a b"][1] is {})},
             {[a: 1], "[0] is {:a, 1}"},
-            {%{{1} => 2}, "it has a key that is no string, atom or integer: {1}"},
+            {%{{1} => 2}, "it has a key that is not a string, an atom or an integer: {1}"},
             {%{"a" => %{1.0 => 2}}, ".a has a key"},
-            {%{<<255>> => 1}, "it is no UTF-8: <<255>>"},
+            {%{<<255>> => 1}, "it is not UTF-8: <<255>>"},
             {[1 | 2], "it is an improper list: [1 | 2]"},
             {[[0, 1] | [2 | 3]], "improper"},
             {Integer.pow(2, 64), "integer of more than 64 bits: 18446744073709551616"},
@@ -458,7 +458,10 @@ defmodule Vitrine.CodecTest do
 
     test "reads no more than it may" do
       large = ~s("#{String.duplicate("x", 16 * 1024 * 1024)}")
-      assert message(Codec.decode(:json, large)) =~ "max_bytes allows 16777216"
+
+      assert message(Codec.decode(:json, large)) =~
+               "the limit is 16777216 bytes (max_bytes: 16777216)"
+
       assert {:ok, text} = Codec.decode({:json, max_bytes: :infinity}, large)
       assert byte_size(text) == 16 * 1024 * 1024
       assert Codec.decode({:json, max_bytes: 4}, "1234") == {:ok, 1234}
@@ -597,7 +600,7 @@ defmodule Vitrine.CodecTest do
     test "does not write what has no form in it" do
       for {term, expected} <- [
             {%{a: <<255>>},
-             ".a is no UTF-8: <<255>>; bytes are encoded as Vitrine.Codec.MessagePack.Bin"},
+             ".a is not UTF-8: <<255>>; bytes are encoded as Vitrine.Codec.MessagePack.Bin"},
             {[{1}], "[0] is {1}"},
             {%{{1} => 2}, "it is {1}"},
             {%Ext{type: 128, data: ""}, "%Vitrine.Codec.MessagePack.Ext{}"},
@@ -712,7 +715,7 @@ defmodule Vitrine.CodecTest do
         assert error!(Codec.decode(codec, bytes)).raw == bytes
       end
 
-      assert message(Codec.decode(:string, <<"abc", 255>>)) =~ "no UTF-8 at byte 3"
+      assert message(Codec.decode(:string, <<"abc", 255>>)) =~ "it is not UTF-8 at byte 3"
     end
   end
 end

@@ -110,7 +110,7 @@ defmodule Vitrine.DownloadTest do
         url = Server.url(server, path)
         error = error!(fetch(%{url: url, hash: hash("")}, cache))
         assert error.reason == :manifest
-        assert String.starts_with?(error.message, "cannot download #{url}: ")
+        assert String.starts_with?(error.message, "the module #{url} cannot be downloaded: ")
         assert error.message =~ message
       end
 
@@ -163,7 +163,10 @@ defmodule Vitrine.DownloadTest do
           {microseconds, result} = :timer.tc(fn -> load.(manifest, options) end)
           error = error!(result)
           assert error.reason == :manifest
-          assert error.message == "cannot download #{slow}: it took longer than the #{said}"
+
+          assert error.message ==
+                   "the module #{slow} cannot be downloaded: it took longer than the #{said}"
+
           # Of the minute that it would be without.
           assert microseconds < 20_000_000
         end

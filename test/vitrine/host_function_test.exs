@@ -52,7 +52,7 @@ defmodule Vitrine.HostFunctionTest do
 
     test "that returns an error without a text is an error all the same" do
       error = error!(Vitrine.call(greeter(fn _ -> {:error, ""} end), "greet", "Joe"))
-      assert {error.reason, error.message} == {:guest_error, ~s(host function "greet" failed)}
+      assert {error.reason, error.message} == {:guest_error, ~s(the host function "greet" failed)}
     end
 
     test "that calls the plugin which is running is told :busy" do

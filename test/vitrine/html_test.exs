@@ -103,7 +103,7 @@ defmodule Vitrine.HTMLTest do
       assert {:error, %Error{reason: :html, message: message}} =
                HTML.sanitize("123456", namespace: "a", max_bytes: 5)
 
-      assert message =~ "it is too long"
+      assert message =~ "it has 6 bytes; the limit is 5 bytes (max_bytes: 5)"
     end
 
     test "a deep one is an error, also of a million elements" do

@@ -213,7 +213,7 @@ defmodule Vitrine.HTTPTest do
 
       assert {error.reason, error.message} ==
                {:http,
-                "http_request is not enabled (http: false), request to http://127.0.0.1/x is not allowed"}
+                "HTTP request to http://127.0.0.1/x is not allowed: HTTP is not enabled (http: false)"}
     end
 
     test "is a client of one's own, called in the calling process with what it needs to know" do

@@ -52,15 +52,16 @@ defmodule Vitrine.ManifestTest do
             {%{"config" => nil}, "config must be a map, got: nil"},
             {%{"config" => %{"a" => 1}}, "config.a must be a string, got: 1"},
             {%{"config" => %{"a" => <<255>>}},
-             "config.a must be a string, got bytes that are no UTF-8"},
+             "config.a must be a string, got: bytes that are not UTF-8"},
             {%{"config" => %{1 => "a"}}, "config must have strings as keys, got: 1"},
             {%{"memory" => 1}, "memory must be a map, got: 1"},
             {%{"memory" => nil}, "memory must be a map, got: nil"},
             {%{"memory" => %{"max_pages" => 0}},
-             "memory.max_pages must be from 1 to 65536, got: 0"},
+             "memory.max_pages must be pages of 64 KiB, from 1 to 65536, got: 0"},
             {%{"memory" => %{"max_pages" => 65_537}}, "got: 65537"},
             {%{"memory" => %{"max_pages" => "1"}}, ~s(got: "1")},
-            {%{"memory" => %{"max_var_bytes" => -1}}, "memory.max_var_bytes must be from 0"},
+            {%{"memory" => %{"max_var_bytes" => -1}},
+             "memory.max_var_bytes must be bytes, from 0"},
             {%{"memory" => %{"max_http_response_bytes" => 1.0}},
              "memory.max_http_response_bytes must be"},
             {%{"allowed_hosts" => "example.com"},
@@ -80,8 +81,9 @@ defmodule Vitrine.ManifestTest do
             {%{"wasm" => []}, "wasm must be a list of at least one source, got: []"},
             {%{"wasm" => [1]}, "wasm[0] must be a map, got: 1"},
             {%{"wasm" => [%{}]}, "wasm[0] must have one of path, data and url, got: []"},
-            {%{"wasm" => [%{"path" => 1}]}, "wasm[0].path must be a path of a file, got: 1"},
-            {%{"wasm" => [%{"path" => "a\0b"}]}, "wasm[0].path must be a path of a file"},
+            {%{"wasm" => [%{"path" => 1}]},
+             "wasm[0].path must be the path of a file, without a NUL byte, got: 1"},
+            {%{"wasm" => [%{"path" => "a\0b"}]}, "wasm[0].path must be the path of a file"},
             {%{"wasm" => [%{"path" => "a", "data" => "b"}]},
              "wasm[0] must have one of path, data and url, got: path and data"},
             {%{"wasm" => [%{"path" => "a", "url" => @url}]}, "got: path and url"},
@@ -149,7 +151,9 @@ defmodule Vitrine.ManifestTest do
 
       for source <- ["~/" <> name, %{wasm: [%{path: "~/" <> name}]}] do
         error = error!(Vitrine.new(source))
-        assert {error.reason, error.message =~ "cannot read #{path}: no such"} == {:file, true}
+
+        assert {error.reason, error.message =~ "the file #{path} cannot be read: no such"} ==
+                 {:file, true}
       end
 
       assert Vitrine.Source.files("~/" <> name) == [Path.join(System.user_home!(), name)]
@@ -165,10 +169,10 @@ defmodule Vitrine.ManifestTest do
       end
 
       assert missing.("missing.wasm") ==
-               ~s(cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
+               ~s(the file "missing.wasm" in #{File.cwd!()} cannot be read: no such file or directory)
 
       assert missing.(%{wasm: [%{data: @rc}, %{path: "missing.wasm", name: "lib"}]}) ==
-               ~s(the manifest's wasm[1].path: cannot read "missing.wasm" in #{File.cwd!()}: no such file or directory)
+               ~s(the manifest's wasm[1].path: the file "missing.wasm" in #{File.cwd!()} cannot be read: no such file or directory)
 
       assert missing.(System.tmp_dir!()) =~ "directory"
     end
@@ -441,7 +445,7 @@ defmodule Vitrine.ManifestTest do
     test "raise for what is wrong" do
       for {options, expected} <- [
             {[memory: [max_pages: 0]],
-             "the option memory.max_pages must be from 1 to 65536, got: 0"},
+             "the option memory.max_pages must be pages of 64 KiB, from 1 to 65536, got: 0"},
             {[memory: 1], ":memory to be a map or a keyword list of limits"},
             {[memory: [colour: 1]], "unknown option of :memory: :colour"},
             {[allowed_paths: ["/a"]], "the option allowed_paths must be a map"},
@@ -490,7 +494,8 @@ defmodule Vitrine.ManifestTest do
       manifest = Manifest.from_data(@rc)
 
       for {step, expected} <- [
-            {fn -> Manifest.from_path(1) end, "wasm[0].path must be a path of a file, got: 1"},
+            {fn -> Manifest.from_path(1) end,
+             "wasm[0].path must be the path of a file, without a NUL byte, got: 1"},
             {fn -> Manifest.from_path("p", method: "GET") end, "unknown option: :method"},
             {fn -> Manifest.from_data("text") end, "wasm[0].data must be"},
             {fn -> Manifest.from_url("p.wasm") end, "wasm[0].url must be"},

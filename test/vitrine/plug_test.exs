@@ -842,7 +842,7 @@ defmodule Vitrine.PlugTest do
             {[read: :all], ":read"},
             {[read: [:everything]], "in :read: "},
             {[read: [headers: "accept"]], ":headers"},
-            {[read: [headers: ["a b"]]], "no header"},
+            {[read: [headers: ["a b"]]], "is not a header that can be granted"},
             {[read: [headers: ["a" | "b"]]], ":headers to be a list"},
             {[read: ["query"]], "in :read: "},
             {[read: [:query | :peer]], "in :read: "},
@@ -854,9 +854,11 @@ defmodule Vitrine.PlugTest do
             {[change: [:everything]], "in :change: "},
             {[change: [respond: 1]], ":respond"},
             {[change: [assigns: [:user]]], ":assigns"},
-            {[change: [request_headers: ["host"]]], "no header that can be granted"},
-            {[change: [request_headers: ["content-length"]]], "no header that can be granted"},
-            {[change: [response_headers: ["Transfer-Encoding"]]], "no header that can be granted"}
+            {[change: [request_headers: ["host"]]], "is not a header that can be granted"},
+            {[change: [request_headers: ["content-length"]]],
+             "is not a header that can be granted"},
+            {[change: [response_headers: ["Transfer-Encoding"]]],
+             "is not a header that can be granted"}
           ] do
         options = Keyword.put_new(options, :plugin, :p)
         error = assert_raise ArgumentError, fn -> Vitrine.Plug.init(options) end

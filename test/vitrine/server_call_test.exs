@@ -71,7 +71,7 @@ defmodule Vitrine.ServerCallTest do
       eventually(fn -> Server.info(server).queue == 1 end)
       error = error!(Vitrine.call(server, "echo", "hi"))
       assert {error.reason, error.function} == {:queue_full, "echo"}
-      assert error.message =~ "1 calls wait"
+      assert error.message =~ "1 call waits"
       Task.shutdown(spinner, :brutal_kill)
       assert Task.await(waiting) == {:ok, "hi"}
 

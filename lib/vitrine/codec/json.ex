@@ -30,7 +30,7 @@ defmodule Vitrine.Codec.JSON do
       iex> Vitrine.Codec.decode(:json, ~s({"a": [1, 2.0, null]}))
       {:ok, %{"a" => [1, 2.0, nil]}}
       iex> {:error, error} = Vitrine.Codec.decode({:json, max_bytes: 10}, ~s("a longer text"))
-      iex> error.message =~ "it has 15 bytes, max_bytes allows 10"
+      iex> error.message =~ "it has 15 bytes; the limit is 10 bytes (max_bytes: 10)"
       true
   """
 

@@ -10,7 +10,7 @@ defmodule Vitrine.Codec.Raw do
   def encode(iodata, _options) when is_list(iodata) do
     {:ok, IO.iodata_to_binary(iodata)}
   rescue
-    ArgumentError -> {:error, "the list is no iodata"}
+    ArgumentError -> {:error, "the list is not iodata"}
   end
 
   def encode(other, _options),

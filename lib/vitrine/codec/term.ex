@@ -39,9 +39,15 @@ defmodule Vitrine.Codec.Term do
     max = Keyword.get(options, :max_bytes, @max_bytes)
 
     cond do
-      byte_size(bytes) <= @short and byte_size(bytes) <= max -> normal.(bytes)
-      byte_size(bytes) <= max -> Permit.run(fn -> dirty.(bytes) end)
-      true -> {:error, "it has #{byte_size(bytes)} bytes, max_bytes allows #{max}"}
+      byte_size(bytes) <= @short and byte_size(bytes) <= max ->
+        normal.(bytes)
+
+      byte_size(bytes) <= max ->
+        Permit.run(fn -> dirty.(bytes) end)
+
+      true ->
+        {:error,
+         "it has #{byte_size(bytes)} bytes; the limit is #{max} bytes (max_bytes: #{max})"}
     end
   end
 
@@ -90,7 +96,7 @@ defmodule Vitrine.Codec.Term do
     if plain?, do: ".#{key}", else: "[#{show(key)}]"
   end
 
-  defp describe(:utf8, bytes), do: "is no UTF-8: #{show(bytes)}"
+  defp describe(:utf8, bytes), do: "is not UTF-8: #{show(bytes)}"
   defp describe(:integer, integer), do: "is an integer of more than 64 bits: #{show(integer)}"
 
   defp describe(:structure, %{__struct__: name}),
@@ -99,7 +105,10 @@ defmodule Vitrine.Codec.Term do
   defp describe(:improper, list), do: "is an improper list: #{show(list)}"
   defp describe(:depth, _term), do: "is nested too deep"
   defp describe(:size, _term), do: "is too long"
-  defp describe(:key, key), do: "has a key that is no string, atom or integer: #{show(key)}"
+
+  defp describe(:key, key),
+    do: "has a key that is not a string, an atom or an integer: #{show(key)}"
+
   defp describe(:other, term), do: "is #{show(term)}, which has no form in it"
 
   defp show(term) do

@@ -14,7 +14,7 @@ defmodule Vitrine.Codec.Text do
   defp check(text) when is_binary(text) do
     if String.valid?(text),
       do: {:ok, text},
-      else: {:error, "no UTF-8 at byte #{byte_size(text) - left(text)}"}
+      else: {:error, "it is not UTF-8 at byte #{byte_size(text) - left(text)}"}
   end
 
   defp check(other), do: {:error, "expected a string, got: #{inspect(other, limit: 5)}"}

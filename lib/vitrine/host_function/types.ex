@@ -30,8 +30,8 @@ defmodule Vitrine.HostFunction.Types do
   rescue
     error in ArgumentError ->
       raise ArgumentError,
-            "host function #{inspect(name)}: expected one of #{inspect(@types)}, or a codec; " <>
-              error.message
+            "host function #{inspect(name)}: expected one of #{inspect(@types)}, or " <>
+              String.replace_prefix(error.message, "expected ", "")
   end
 
   @doc "The type of the import that a type is for: what codecs make are bytes."

@@ -43,8 +43,7 @@ defmodule Vitrine.HTTP.Exchange do
   def run(policy, wish, timeout, cancelled? \\ fn -> false end)
 
   def run(%Policy{client: nil}, {_, url, _, _}, _timeout, _cancelled?),
-    do:
-      error("http_request is not enabled (http: false), request to #{shown(url)} is not allowed")
+    do: error("HTTP request to #{shown(url)} is not allowed: HTTP is not enabled (http: false)")
 
   def run(policy, {method, url, headers, body}, timeout, cancelled?) do
     with {:ok, target} <- parse(url),

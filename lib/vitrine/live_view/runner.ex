@@ -49,9 +49,14 @@ defmodule Vitrine.LiveView.Runner do
 
   defp answer(output) do
     case Codec.decode({:json, max_bytes: @max_answer_bytes}, output) do
-      {:ok, %{} = answer} -> {:ok, answer}
-      {:ok, _other} -> {:error, %Error{reason: :codec, message: "the answer is no JSON object"}}
-      {:error, error} -> {:error, error}
+      {:ok, %{} = answer} ->
+        {:ok, answer}
+
+      {:ok, _other} ->
+        {:error, %Error{reason: :codec, message: "the answer is not a JSON object"}}
+
+      {:error, error} ->
+        {:error, error}
     end
   end
 

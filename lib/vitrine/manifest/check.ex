@@ -75,7 +75,7 @@ defmodule Vitrine.Manifest.Check do
         {:ok, value}
 
       is_binary(value) ->
-        {:error, {path ++ [key], "must be a string, got bytes that are no UTF-8"}}
+        {:error, {path ++ [key], "must be a string, got: bytes that are not UTF-8"}}
 
       true ->
         expected(path ++ [key], "a string", value)
@@ -96,8 +96,11 @@ defmodule Vitrine.Manifest.Check do
 
     if is_integer(value) and value in range,
       do: {:ok, {String.to_existing_atom(key), value}},
-      else: expected(["memory", key], "from #{range.first} to #{range.last}", value)
+      else: expected(["memory", key], "#{unit(key)} from #{range.first} to #{range.last}", value)
   end
+
+  defp unit("max_pages"), do: "pages of 64 KiB,"
+  defp unit(_bytes), do: "bytes,"
 
   @doc "Patterns of hosts."
   @spec allowed_hosts(term()) :: checked([String.t()])

@@ -103,7 +103,7 @@ defmodule Vitrine.Manifest.Wasm do
   defp origin("path", path, at) do
     if is_binary(path) and path != "" and not String.contains?(path, <<0>>),
       do: {:ok, %{path: path}},
-      else: expected(at, "a path of a file", path)
+      else: expected(at, "the path of a file, without a NUL byte", path)
   end
 
   defp origin("data", data, at) when is_binary(data) do

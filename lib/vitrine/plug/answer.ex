@@ -64,10 +64,10 @@ defmodule Vitrine.Plug.Answer do
   end
 
   def read(%{"action" => action}, _phase, _change),
-    do: {:error, ~s("action" is "continue" or "respond", and not #{shown(action)})}
+    do: {:error, ~s("action" must be "continue" or "respond", and is #{shown(action)})}
 
   def read(other, _phase, _change),
-    do: {:error, ~s(it is an object with a field "action", and not #{shown(other)})}
+    do: {:error, ~s(it must be an object with a field "action", and is #{shown(other)})}
 
   defp may("respond", %{respond: false}), do: {:error, "the plugin may not respond"}
   defp may(_action, _change), do: :ok
@@ -84,7 +84,7 @@ defmodule Vitrine.Plug.Answer do
   end
 
   defp one_body(%{"body" => _, "body_base64" => _}),
-    do: {:error, "there is one of body and body_base64, not both"}
+    do: {:error, "only one of body and body_base64 can be given"}
 
   defp one_body(_fields), do: :ok
 

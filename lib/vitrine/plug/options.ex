@@ -202,7 +202,7 @@ defmodule Vitrine.Plug.Options do
 
     for name <- names, not Headers.name?(name) or name in never do
       raise ArgumentError,
-            "in #{inspect(option)}: #{inspect(name)} of #{inspect(key)} is no header that can be granted"
+            "in #{inspect(option)}: #{inspect(name)} of #{inspect(key)} is not a header that can be granted"
     end
 
     names

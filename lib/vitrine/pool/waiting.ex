@@ -45,11 +45,17 @@ defmodule Vitrine.Pool.Waiting do
           waiting,
           id,
           :pool_full,
-          "no instance is free, and the queue of #{max_queue} is full"
+          "no instance of the pool is free, and its queue is full; the limit is #{max_queue} waiting calls (max_queue: #{max_queue})"
         )
 
       only_owner?(waiting, elem(from, 0)) ->
-        refuse(waiting, id, :busy, "the caller itself has all instances, in calls that it is in")
+        refuse(
+          waiting,
+          id,
+          :busy,
+          "the caller has all instances of the pool itself, in calls that it is in; a host function that calls its own " <>
+            "pool needs one more (size: #{waiting.slots.total + 1})"
+        )
 
       true ->
         waiting

@@ -118,6 +118,9 @@ defmodule Vitrine.Server.Client do
     {:argument_error, "expected #{expected} for #{inspect(question)}, got: #{found}"}
   end
 
+  defp why(:noproc), do: "there is no such process"
+  defp why(reason), do: Exception.format_exit(reason)
+
   defp exchange(server, question, patience) do
     case GenServer.call(server, question, patience) do
       # A server was asked what is for a pool, or the other way round.
@@ -130,7 +133,7 @@ defmodule Vitrine.Server.Client do
   end
 
   defp late(server, patience) do
-    message = "#{inspect(server)} did not answer within #{patience} ms"
+    message = "the server or pool #{inspect(server)} did not answer within #{patience} ms"
     %Error{reason: :timeout, message: message}
   end
 
@@ -139,7 +142,7 @@ defmodule Vitrine.Server.Client do
   # Not the stacktrace: it shows the state of a process, which may hold secrets, and is in the log already.
   defp closed(server, {reason, [{_, _, _, _} | _] = stacktrace}) do
     crash = Exception.format_banner(:error, reason, stacktrace)
-    message = "#{inspect(server)} ended before it answered: #{crash}"
+    message = "the server or pool #{inspect(server)} ended before it answered: #{crash}"
     %Error{reason: :closed, message: message}
   end
 
@@ -149,7 +152,7 @@ defmodule Vitrine.Server.Client do
   end
 
   defp closed(server, reason) do
-    message = "#{inspect(server)} is not running: #{Exception.format_exit(reason)}"
+    message = "the server or pool #{inspect(server)} is not running: #{why(reason)}"
     %Error{reason: :closed, message: message}
   end
 end

@@ -21,7 +21,10 @@ defmodule Vitrine.Server.Turns do
         state |> serve(request, from, timeout) |> next()
 
       %{holder: ^client} ->
-        message = "the caller is in a call of it already"
+        message =
+          "the caller is in a call of the server already, which serves one call at a time; its host functions cannot " <>
+            "call it"
+
         GenServer.reply(from, {:error, error(state, request, :busy, message)})
         state
 
@@ -40,11 +43,16 @@ defmodule Vitrine.Server.Turns do
     if Queue.size(queue) < max do
       %{state | queue: Queue.put(queue, {request, from}, client, timeout)}
     else
-      message = "#{max} calls wait for the server already"
+      message =
+        "the queue of the server is full: #{calls(max)}; the limit is #{max} waiting calls (max_queue: #{max})"
+
       GenServer.reply(from, {:error, error(state, request, :queue_full, message)})
       state
     end
   end
+
+  defp calls(1), do: "1 call waits"
+  defp calls(count), do: "#{count} calls wait"
 
   @doc "The call that was handed over has ended."
   def release(%{lease: %{tag: tag} = lease} = state, tag, error) do
