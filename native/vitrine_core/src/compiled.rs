@@ -69,6 +69,11 @@ impl Compiled {
         self.fused
     }
 
+    /// What its bytes declare.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
     /// Bytes of its native code.
     pub fn code_size(&self) -> usize {
         self.module.text().len()

@@ -353,7 +353,13 @@ fn the_exports_are_the_modules_own() {
     let text = r#"(module (memory (export "memory") 1) (global (mut i32) (i32.const 0))
       (func (export "_initialize")) (func (export "run")))"#;
     let plugin = restored(&snapshot(text));
-    let exports: Vec<_> = plugin.main().exports().collect();
+    let exports: Vec<_> = plugin
+        .main()
+        .interface()
+        .exports
+        .iter()
+        .map(|export| &*export.name)
+        .collect();
     assert_eq!(exports, ["memory", "_initialize", "run"]);
 }
 
