@@ -69,8 +69,9 @@ defmodule Vitrine.Keys do
 
       unknown ->
         known = known |> Enum.uniq() |> Enum.sort()
-        hints = Enum.map_join(unknown, &hint(&1, known, of))
-        "unknown option#{where}: #{list(unknown)}#{hints}. The options are #{list(known)}"
+        told = Enum.map_join(unknown, ", ", &(inspect(&1) <> hint(&1, known, of)))
+        plural = if match?([_], unknown), do: "", else: "s"
+        "unknown option#{plural}#{where}: #{told}. The options are #{list(known)}"
     end
   end
 

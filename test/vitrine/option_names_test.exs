@@ -9,6 +9,13 @@ defmodule Vitrine.OptionNamesTest do
 
   defp message(call), do: assert_raise(ArgumentError, call).message
 
+  test "of several options that are unknown each has its own hint behind it" do
+    options = [max_pages: 4, size: 2, nonsense: 1]
+
+    assert message(fn -> Vitrine.inspect_plugin({:module, @source}, options) end) =~
+             ~r"unknown options: (:\w+( \(it belongs in [^()]+\))?(, )?){3}\. The options are :allowed_hosts, "
+  end
+
   test "an option that is misspelt is told, wherever options are taken" do
     plugin = new!(@source)
     compiled = Vitrine.compile!(@source)

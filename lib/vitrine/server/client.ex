@@ -146,11 +146,6 @@ defmodule Vitrine.Server.Client do
     %Error{reason: :closed, message: message}
   end
 
-  defp closed(server, :noproc) do
-    message = "#{inspect(server)} is not running: there is no such process"
-    %Error{reason: :closed, message: message}
-  end
-
   defp closed(server, reason) do
     message = "the server or pool #{inspect(server)} is not running: #{why(reason)}"
     %Error{reason: :closed, message: message}
