@@ -227,7 +227,7 @@ defmodule Vitrine.HostFunction do
 
       [
         message:
-          "host function #{import} failed; its last argument, the context, is nil: no context: … was given to " <>
+          "the host function #{import} failed; its last argument, the context, is nil: no context: … was given to " <>
             "the call, or to Vitrine.new/2 for what runs while the plugin is made"
       ]
     else

@@ -10,7 +10,9 @@ defmodule Vitrine.Conformance.LimitsTest do
 
       for _ <- 1..100 do
         error = error!(Vitrine.call(plugin, "burn", "1000000"))
-        assert {error.reason, error.message} == {:fuel, "plugin ran out of fuel"}
+
+        assert {error.reason, error.message} ==
+                 {:fuel, "plugin ran out of fuel; the limit is 10000 units (fuel: 10000)"}
       end
 
       assert Vitrine.call(plugin, "noop") == {:ok, ""}
@@ -130,7 +132,7 @@ defmodule Vitrine.Conformance.LimitsTest do
       assert byte_size(output) == 1_000
       error = error!(Vitrine.call(plugin, "big_output", "1001"))
       assert error.reason == :output_too_large
-      assert error.message =~ "1001 bytes, the limit is 1000"
+      assert error.message =~ "1001 bytes; the limit is 1000 bytes (limits: [output_bytes: 1000])"
     end
 
     test "tables" do

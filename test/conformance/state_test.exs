@@ -31,7 +31,7 @@ defmodule Vitrine.Conformance.StateTest do
       assert Vitrine.put_vars(plugin, %{"k" => "old"}) == :ok
       error = error!(Vitrine.put_vars(plugin, %{"k" => String.duplicate("x", 52)}))
       assert error.reason == :vars
-      assert error.message =~ "101 bytes of at most 100"
+      assert error.message =~ "101 bytes; the limit is 100 bytes (memory: %{max_var_bytes: 100})"
       assert Vitrine.vars(plugin) == %{"k" => "old"}
       assert Vitrine.put_vars(plugin, %{"k" => String.duplicate("x", 51)}) == :ok
     end

@@ -588,8 +588,8 @@ defmodule Vitrine.CodecTest do
             {<<0xDB, 0xFFFF_FFFF::32, 0>>, "unexpected end"},
             {<<0xC9, 0xFFFF_FFFF::32, 0>>, "unexpected end"},
             {<<0xCF, 0>>, "unexpected end"},
-            {<<0xA1, 255>>, "a str that is no UTF-8"},
-            {<<1, 2>>, "the value ends, but not the bytes, at byte 1"},
+            {<<0xA1, 255>>, "a str that is not UTF-8"},
+            {<<1, 2>>, "there are bytes behind the value, at byte 1"},
             {:binary.copy(<<0x91>>, 128) <> <<0>>, "nesting limit exceeded at byte 128"},
             {:binary.copy(<<0x81>>, 1_000_000), "nesting limit exceeded"}
           ] do

@@ -18,7 +18,7 @@ defmodule Vitrine.HostFunctionMistakesTest do
   end
 
   describe "a function that takes the context, called without one" do
-    @told "host function extism:host/user::f failed; its last argument, the context, is nil: no context: … was " <>
+    @told "the host function extism:host/user::f failed; its last argument, the context, is nil: no context: … was " <>
             "given to the call, or to Vitrine.new/2 for what runs while the plugin is made"
 
     test "fails with what is missing, and the original beside it" do
@@ -44,7 +44,7 @@ defmodule Vitrine.HostFunctionMistakesTest do
     end
 
     test "is not told of it where something else failed, or a context was given" do
-      untold = "host function extism:host/user::f failed"
+      untold = "the host function extism:host/user::f failed"
 
       for {function, options} <- [
             {fn _bytes, _context -> raise "other" end, []},

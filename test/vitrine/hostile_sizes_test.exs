@@ -64,7 +64,7 @@ defmodule Vitrine.HostileSizesTest do
 
     error = error!(Vitrine.call(plugin, "run"))
     assert error.reason == :http
-    assert error.message =~ "without its body has 2000000 bytes, the limit is 1048576"
+    assert error.message =~ "without its body has 2000000 bytes; the limit is 1048576 bytes"
   end
 
   test "the arguments of a host function are bounded together" do
@@ -80,7 +80,9 @@ defmodule Vitrine.HostileSizesTest do
 
     error = error!(Vitrine.call(plugin, "run"))
     assert error.reason == :trap
-    assert error.message =~ "f have more than 1000000 bytes together"
+
+    assert error.message =~
+             "f have 1500000 bytes together; the limit is that of outputs, 1000000 bytes"
   end
 
   test "a large output that its caller does not live to take frees the server" do

@@ -171,7 +171,9 @@ defmodule Vitrine.SnapshotTest do
         end
 
         error = error!(Vitrine.compile(@wasi, [snapshot: function] ++ options))
-        assert {error.reason, error.message =~ "1 files or directories open"} == {:snapshot, true}
+
+        assert {error.reason, error.message =~ "left a file or a directory open"} ==
+                 {:snapshot, true}
       end
 
       assert %{} = compile!(@wasi, [snapshot: "print"] ++ options)

@@ -331,7 +331,7 @@ fn image(data: DataImage) -> Result<Arc<MemoryImage>, Error> {
 pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     match bytes {
         _ if bytes.len() > MAX_MODULE_SIZE => Err(invalid(format!(
-            "it has {} bytes, the limit is {MAX_MODULE_SIZE}",
+            "it has {} bytes; the limit is {MAX_MODULE_SIZE} bytes",
             bytes.len()
         ))),
         [] => Err(invalid("there are no bytes")),

@@ -134,7 +134,7 @@ pub(crate) enum Stop {
     Cancelled,
     #[error("out of memory: {0}")]
     OutOfMemory(String),
-    #[error("host function {0} failed")]
+    #[error("the host function {0} failed")]
     HostFunction(String),
     #[error("{0}")]
     Http(String),

@@ -72,13 +72,17 @@ impl Import {
         }
         let name = &self.name;
         Err(Stop::Abi(format!(
-            "the arguments of {name} have more than {limit} bytes together, the limit, which is that of outputs"
+            "the arguments of the host function {name} have {bytes} bytes together; the limit is that of outputs, {limit} \
+             bytes (limits: [output_bytes: {limit}])"
         ))
         .into())
     }
 
     fn mistyped(&self) -> wasmtime::Error {
-        let message = format!("{} was answered with values of other types", self.name);
+        let message = format!(
+            "the host function {} was answered with values of other types",
+            self.name
+        );
         Stop::Abi(message).into()
     }
 }
@@ -146,7 +150,13 @@ async fn arguments(
             (Val::F32(bits), _) => Value::F32(f32::from_bits(*bits)),
             (Val::F64(bits), _) => Value::F64(f64::from_bits(*bits)),
             // Linking admits numbers alone.
-            _ => return Err(Stop::Abi(format!("{} takes numbers only", import.name)).into()),
+            _ => {
+                return Err(Stop::Abi(format!(
+                    "the host function {} takes numbers only",
+                    import.name
+                ))
+                .into());
+            }
         });
     }
     Ok(args)

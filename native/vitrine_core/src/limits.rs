@@ -93,9 +93,10 @@ impl ResourceLimiter for Limiter {
         if more > self.memory_left {
             let limit = self.limits.memory;
             return Err(Stop::OutOfMemory(format!(
-                "the plugin wants {more} bytes more, of its limit of {limit} bytes ({} pages) {} are left",
-                limit >> 16,
-                self.memory_left
+                "the plugin asks for {more} bytes more, and {} bytes are left; the limit is {limit} bytes (memory: \
+                 %{{max_pages: {}}})",
+                self.memory_left,
+                limit >> 16
             ))
             .into());
         }
@@ -112,7 +113,9 @@ impl ResourceLimiter for Limiter {
         if more > self.elements_left && self.phase == Phase::Instantiation {
             let limit = self.limits.table_elements;
             return Err(Stop::OutOfMemory(format!(
-                "the plugin's tables have more elements than its limit of {limit}"
+                "the plugin's tables ask for {more} elements more, and {} are left; the limit is {limit} elements \
+                 (limits: [table_elements: {limit}])",
+                self.elements_left
             ))
             .into());
         }

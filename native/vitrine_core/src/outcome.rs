@@ -8,6 +8,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::backtrace::{collapse, demangled};
 use crate::error::{Error, Frame, Reason, Stop};
+use crate::fuel::FuelLimits;
 use crate::kernel_memory as memory;
 use crate::link::Links;
 use crate::state::HostState;
@@ -48,7 +49,9 @@ fn within_limit(store: &Store<HostState>, output: Range<usize>) -> Result<Range<
     }
     Err(Error::new(
         Reason::OutputTooLarge,
-        format!("the output has {length} bytes, the limit is {limit}"),
+        format!(
+            "the output has {length} bytes; the limit is {limit} bytes (limits: [output_bytes: {limit}])"
+        ),
     ))
 }
 
@@ -112,7 +115,7 @@ fn classify(store: &Store<HostState>, error: &wasmtime::Error) -> Error {
         };
     }
     if let Some(Trap::OutOfFuel) = error.downcast_ref::<Trap>() {
-        return Error::new(Reason::Fuel, "plugin ran out of fuel");
+        return Error::new(Reason::Fuel, out_of_fuel(store));
     }
     if let Some(full) = full_heap(error) {
         let limit = store.data().shared.limits.memory;
@@ -141,6 +144,26 @@ fn classify(store: &Store<HostState>, error: &wasmtime::Error) -> Error {
         return Error::new(Reason::OutOfMemory, message);
     }
     Error::new(Reason::Trap, error.root_cause().to_string())
+}
+
+fn out_of_fuel(store: &Store<HostState>) -> String {
+    let limit = match store.data().shared.fuel {
+        Some(FuelLimits {
+            call,
+            initialisation,
+        }) if call == initialisation => {
+            format!("; the limit is {call} units (fuel: {call})")
+        }
+        Some(FuelLimits {
+            call,
+            initialisation: init,
+        }) => format!(
+            "; the limit is {call} units for a call (fuel: {call}) and {init} units for the initialisation \
+             (init_fuel: {init})"
+        ),
+        None => String::new(),
+    };
+    format!("plugin ran out of fuel{limit}")
 }
 
 /// What a heap of the guest's objects has no room for.

@@ -143,8 +143,8 @@ fn ran(error: &wasmtime::Error) -> bool {
 
 fn mismatch(error: &wasmtime::Error, module: &LinkedModule) -> Error {
     unlinkable(format!(
-        "module {} cannot be instantiated: {error:#}{}",
-        text::name(&module.name),
+        "the module {} cannot be instantiated: {error:#}{}",
+        text::quoted(&module.name),
         module.way
     ))
 }

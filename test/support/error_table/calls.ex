@@ -152,16 +152,16 @@ defmodule Vitrine.ErrorTable.Calls do
 
     [
       {"a plugin that grows beyond its memory", :out_of_memory,
-       "out of memory: the plugin wants 39321600 bytes more, of its limit of 33554432 bytes (512 pages) 33554432 are left",
+       "out of memory: the plugin asks for 39321600 bytes more, and 33554432 bytes are left; the limit is 33554432 bytes (memory: %{max_pages: 512})",
        fn -> call(grow, "", memory: [max_pages: 512]) end},
       {"a plugin that begins with more than its memory", :out_of_memory,
-       "out of memory: the plugin wants 39321600 bytes more, of its limit of 33554432 bytes (512 pages) 33554432 are left",
+       "out of memory: the plugin asks for 39321600 bytes more, and 33554432 bytes are left; the limit is 33554432 bytes (memory: %{max_pages: 512})",
        fn -> Vitrine.new("(module (memory 600))", memory: [max_pages: 512]) end},
       {"a block of the host that is beyond the memory", :out_of_memory,
-       "out of memory: the plugin wants 99024896 bytes more, of its limit of 33554432 bytes (512 pages) 33554432 are left",
+       "out of memory: the plugin asks for 99024896 bytes more, and 33554432 bytes are left; the limit is 33554432 bytes (memory: %{max_pages: 512})",
        fn -> run("(drop (call $alloc (i64.const 100000000)))", "", memory: [max_pages: 512]) end},
       {"a table that is too large", :out_of_memory,
-       "out of memory: the plugin's tables have more elements than its limit of 10",
+       "out of memory: the plugin's tables ask for 11 elements more, and 10 are left; the limit is 10 elements (limits: [table_elements: 10])",
        fn -> Vitrine.new("(module (table 11 funcref))", limits: [table_elements: 10]) end},
       {"a garbage-collected heap that is full", :out_of_memory,
        "the plugin's garbage-collected heap is full: no capacity for allocation of 10000028 bytes; it counts against the limit of 1048576 bytes (memory: %{max_pages: 16}), and has at most 4 GiB",
@@ -173,13 +173,16 @@ defmodule Vitrine.ErrorTable.Calls do
          )
          |> Vitrine.call("run")
        end},
-      {"fuel that is used up", :fuel, "plugin ran out of fuel",
+      {"fuel that is used up", :fuel,
+       "plugin ran out of fuel; the limit is 1000 units (fuel: 1000)",
        fn -> run("(loop (br 0))", "", fuel: 1_000) end},
-      {"fuel that is used up while the plugin is made", :fuel, "plugin ran out of fuel",
+      {"fuel that is used up while the plugin is made", :fuel,
+       "plugin ran out of fuel; the limit is 1000 units for a call (fuel: 1000) and 500 units for the initialisation (init_fuel: 500)",
        fn ->
          Vitrine.new("(module (func $f (loop (br 0))) (start $f))", fuel: 1_000, init_fuel: 500)
        end},
-      {"an output that is too large", :output_too_large, "the output has 6 bytes, the limit is 5",
+      {"an output that is too large", :output_too_large,
+       "the output has 6 bytes; the limit is 5 bytes (limits: [output_bytes: 5])",
        fn ->
          run("(call $output (call $input) (call $length (call $input)))", "123456",
            limits: [output_bytes: 5]
@@ -190,12 +193,13 @@ defmodule Vitrine.ErrorTable.Calls do
        fn ->
          run("(call $set (call $input) (call $input))", "123456", memory: [max_var_bytes: 10])
        end},
-      {"a variable where none are allowed", :trap, "Vars are disabled by this host",
+      {"a variable where none are allowed", :trap,
+       "Vars are disabled by this host (memory: %{max_var_bytes: 0})",
        fn ->
          run("(call $set (call $input) (call $input))", "123456", memory: [max_var_bytes: 0])
        end},
       {"variables given that do not fit", :vars,
-       "Variable store is full: it would be 60 bytes of at most 10",
+       "Variable store is full: it would be 60 bytes; the limit is 10 bytes (memory: %{max_var_bytes: 10})",
        fn ->
          plugin = Vitrine.new!("(module)", memory: [max_var_bytes: 10])
          Vitrine.put_vars(plugin, %{"name" => "too long"})

@@ -13,19 +13,20 @@ defmodule Vitrine.ErrorTable.Hosts do
     typed = fn type, value -> [HostFunction.new("f", [:binary], type, fn _ -> value end)] end
 
     [
-      {"a host function that raises", :host_function, "host function extism:host/user::f failed",
-       fn -> ask(fn _ -> raise "no" end) end},
+      {"a host function that raises", :host_function,
+       "the host function extism:host/user::f failed", fn -> ask(fn _ -> raise "no" end) end},
       {"a host function that needs a context and has none", :host_function,
-       "host function extism:host/user::f failed; its last argument, the context, is nil: no context: … was given to the call, or to Vitrine.new/2 for what runs while the plugin is made",
+       "the host function extism:host/user::f failed; its last argument, the context, is nil: no context: … was given to the call, or to Vitrine.new/2 for what runs while the plugin is made",
        fn -> ask(fn _, context -> context.user end) end},
       {"a host function that returns a number", :host_function,
-       "host function extism:host/user::f failed", fn -> ask(fn _ -> 42 end) end},
+       "the host function extism:host/user::f failed", fn -> ask(fn _ -> 42 end) end},
       {"a host function that returns a map", :host_function,
-       "host function extism:host/user::f failed", fn -> ask(fn _ -> %{} end) end},
+       "the host function extism:host/user::f failed", fn -> ask(fn _ -> %{} end) end},
       {"a host function that returns another type", :host_function,
-       "host function extism:host/user::f failed", fn -> ask(typed.(:binary, {:ok, "text"})) end},
+       "the host function extism:host/user::f failed",
+       fn -> ask(typed.(:binary, {:ok, "text"})) end},
       {"a host function whose result has no form in JSON", :host_function,
-       "host function extism:host/user::f failed", fn -> ask(typed.(:json, self())) end},
+       "the host function extism:host/user::f failed", fn -> ask(typed.(:json, self())) end},
       {"a host function that gives an error", :guest_error, "no more cheese",
        fn ->
          call(
@@ -56,7 +57,7 @@ defmodule Vitrine.ErrorTable.Hosts do
          )
        end},
       {"arguments of a host function that are too long", :trap,
-       "the arguments of extism:host/user::f have more than 5 bytes together, the limit, which is that of outputs",
+       "the arguments of the host function extism:host/user::f have 6 bytes together; the limit is that of outputs, 5 bytes (limits: [output_bytes: 5])",
        fn -> ask(& &1, "123456", limits: [output_bytes: 5]) end},
       {"an argument of a host function that is not JSON", :codec,
        "parameter 1 of the host function \"f\" cannot be decoded as :json: EOF while parsing an object at line 1 column 1",
@@ -97,7 +98,7 @@ defmodule Vitrine.ErrorTable.Hosts do
        "the bytes cannot be decoded as :msgpack: unexpected end at byte 2",
        fn -> decode.(:msgpack, <<0x92, 1>>) end},
       {"an output of MessagePack with more behind it", :codec,
-       "the bytes cannot be decoded as :msgpack: the value ends, but not the bytes, at byte 1",
+       "the bytes cannot be decoded as :msgpack: there are bytes behind the value, at byte 1",
        fn -> decode.(:msgpack, <<1, 2>>) end},
       {"an output that is not UTF-8", :codec,
        "the bytes cannot be decoded as :string: it is not UTF-8 at byte 2",
@@ -157,7 +158,7 @@ defmodule Vitrine.ErrorTable.Hosts do
        "HTTP request to \"ftp://example.com/\" is not allowed: only http and https can be requested, not ftp",
        fn -> get("ftp://example.com/", allowed_hosts: ["*"]) end},
       {"a request to a URL that is too long", :http,
-       "HTTP request to \"https://example.com/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" <> ... is not allowed: the URL has 20020 bytes; the limit is 16384 bytes",
+       "HTTP request to \"https://example.com/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… (19520 bytes more)\" is not allowed: the URL has 20020 bytes; the limit is 16384 bytes",
        fn ->
          get("https://example.com/" <> String.duplicate("a", 20_000), allowed_hosts: ["*"])
        end},
@@ -196,7 +197,7 @@ defmodule Vitrine.ErrorTable.Hosts do
          )
        end},
       {"a request whose description is too long", :http,
-       "the HTTP request without its body has 2000031 bytes, the limit is 1048576",
+       "the HTTP request without its body has 2000031 bytes; the limit is 1048576 bytes",
        fn ->
          get("https://example.com/" <> String.duplicate("a", 2_000_000), allowed_hosts: ["*"])
        end}

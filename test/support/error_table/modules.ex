@@ -237,7 +237,7 @@ defmodule Vitrine.ErrorTable.Modules do
          modules(~S|(module (import "lib" "f" (memory 1)))|, ~S|(module (func (export "f")))|)
        end},
       {"a memory of another module that is too small", :link,
-       "module main cannot be instantiated: incompatible import type for `lib::m`: memory types incompatible: expected memory limits (min: 2, max: none) doesn't match provided memory limits (min: 1, max: none)",
+       "the module \"main\" cannot be instantiated: incompatible import type for `lib::m`: memory types incompatible: expected memory limits (min: 2, max: none) doesn't match provided memory limits (min: 1, max: none)",
        fn ->
          modules(~S|(module (import "lib" "m" (memory 2)))|, ~S|(module (memory (export "m") 1))|)
        end},
@@ -307,7 +307,7 @@ defmodule Vitrine.ErrorTable.Modules do
          )
        end},
       {"a snapshot of a plugin that has a file open", :snapshot,
-       "no snapshot can be taken of the plugin: its initialisation left 1 files or directories open",
+       "no snapshot can be taken of the plugin: its initialisation left a file or a directory open",
        fn ->
          Vitrine.compile(
            ~S|(module (import "wasi_snapshot_preview1" "path_open"
@@ -321,7 +321,7 @@ defmodule Vitrine.ErrorTable.Modules do
          )
        end},
       {"a snapshot of more memory than its limit", :out_of_memory,
-       "the initialised plugin has 262144 bytes of memory, its limit is 196608",
+       "the initialised plugin has 262144 bytes of memory; the limit is 196608 bytes (memory: %{max_pages: 3})",
        fn ->
          Vitrine.compile(
            ~S|(module (memory 2) (func (export "_initialize") (drop (memory.grow (i32.const 2)))))|,

@@ -90,7 +90,7 @@ defmodule Vitrine.ErrorTable.Pages do
        "the plugin's HTML cannot be shown: it has 6 bytes; the limit is 5 bytes (max_bytes: 5)",
        fn -> HTML.sanitize("123456", namespace: "a", max_bytes: 5) end},
       {"HTML of too many elements", :html,
-       "the plugin's HTML cannot be shown: it has too many elements",
+       "the plugin's HTML cannot be shown: it has too many elements, which is more than 32768, more than 256 attributes in a tag, or markup that takes a parser as long",
        fn ->
          HTML.sanitize("<b #{Enum.map_join(1..1000, " ", &"phx-value-a#{&1}")}>", namespace: "a")
        end},
@@ -98,7 +98,7 @@ defmodule Vitrine.ErrorTable.Pages do
        "the plugin's HTML cannot be shown: it is nested too deep; the limit is 64 elements within each other (max_depth: 64)",
        fn -> HTML.sanitize(String.duplicate("<b>", 2_000), namespace: "a") end},
       {"HTML that takes a parser too long", :html,
-       "the plugin's HTML cannot be shown: it has too many elements",
+       "the plugin's HTML cannot be shown: it has too many elements, which is more than 32768, more than 256 attributes in a tag, or markup that takes a parser as long",
        fn -> HTML.sanitize(String.duplicate("<table><b>x", 23_000), namespace: "a") end}
     ]
   end

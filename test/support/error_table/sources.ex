@@ -216,7 +216,7 @@ defmodule Vitrine.ErrorTable.Sources do
        "the manifest is not valid TOML: unclosed array, expected `]` at line 1 column 9",
        fn -> Vitrine.new("wasm = [\n") end},
       {"a directory that is granted and not there", :manifest,
-       "the plugin's directory /nowhere cannot be opened: No such file or directory (os error 2)",
+       "the directory \"/nowhere\" of allowed_paths cannot be opened: No such file or directory (os error 2)",
        fn -> Vitrine.new(@module, wasi: true, allowed_paths: %{"/nowhere" => "/data"}) end}
     ]
   end

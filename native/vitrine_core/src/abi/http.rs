@@ -85,7 +85,7 @@ async fn http_request(
     {
         let length = json.len();
         return Err(Stop::Http(format!(
-            "the HTTP request without its body has {length} bytes, the limit is {MAX_JSON}"
+            "the HTTP request without its body has {length} bytes; the limit is {MAX_JSON} bytes"
         ))
         .into());
     }

@@ -75,12 +75,14 @@ impl Vars {
     /// Puts others in the place of all, which are given back.
     pub(crate) fn replace(&mut self, entries: Entries) -> Result<Entries, Stop> {
         if self.max_bytes == 0 && !entries.values.is_empty() {
-            return Err(Stop::Abi("Vars are disabled by this host".into()));
+            return Err(disabled());
         }
         if entries.used > self.max_bytes {
             return Err(Stop::Abi(format!(
-                "Variable store is full: it would be {} bytes of at most {}",
-                entries.used, self.max_bytes
+                "Variable store is full: it would be {} bytes; the limit is {limit} bytes \
+                 (memory: %{{max_var_bytes: {limit}}})",
+                entries.used,
+                limit = self.max_bytes
             )));
         }
         self.version += 1;
@@ -95,7 +97,7 @@ impl Vars {
     /// Whether a name and a value of so many bytes may fit, by themselves; no value deletes.
     pub(crate) fn admits(&self, name: usize, value: Option<usize>) -> Result<(), Stop> {
         if self.max_bytes == 0 {
-            return Err(Stop::Abi("Vars are disabled by this host".into()));
+            return Err(disabled());
         }
         let Some(value) = value else { return Ok(()) };
         let (wanted, limit) = (OVERHEAD + name as u64 + value as u64, self.max_bytes);
@@ -111,7 +113,7 @@ impl Vars {
     /// Sets a variable, or deletes it if there is no value; the old value is given back.
     pub(crate) fn set(&mut self, key: String, value: Option<Value>) -> Result<Option<Value>, Stop> {
         if self.max_bytes == 0 {
-            return Err(Stop::Abi("Vars are disabled by this host".into()));
+            return Err(disabled());
         }
         let Entries { values, used } = &mut self.entries;
         let freed = values.get(&*key).map_or(0, |old| size(&key, old));
@@ -122,16 +124,21 @@ impl Vars {
         };
         let wanted = *used - freed + size(&key, &value);
         if wanted > self.max_bytes {
-            let key = text::shown(key.as_bytes(), text::NAME);
+            let key = text::quoted(&key);
             return Err(Stop::Abi(format!(
-                "Variable store is full: \"{key}\" would make it {wanted} bytes of at most {}",
-                self.max_bytes
+                "Variable store is full: {key} would make it {wanted} bytes; the limit is {limit} bytes \
+                 (memory: %{{max_var_bytes: {limit}}})",
+                limit = self.max_bytes
             )));
         }
         *used = wanted;
         self.version += 1;
         Ok(values.insert(key.into(), value))
     }
+}
+
+fn disabled() -> Stop {
+    Stop::Abi("Vars are disabled by this host (memory: %{max_var_bytes: 0})".into())
 }
 
 fn size(key: &str, value: &[u8]) -> u64 {

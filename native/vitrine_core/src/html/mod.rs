@@ -53,7 +53,10 @@ pub enum Error {
     #[error("it is too long")]
     TooLong,
     /// More elements or attributes than any document needs, or markup that takes a parser as long.
-    #[error("it has too many elements")]
+    #[error(
+        "it has too many elements, which is more than 32768, more than 256 attributes in a tag, or markup that takes a \
+         parser as long"
+    )]
     TooLarge,
     /// Deeper than the policy allows.
     #[error("it is nested too deep")]

@@ -68,6 +68,9 @@ pub(super) fn check_wasi(store: &mut Store<HostState>) -> Result<(), Error> {
     let open = files + usize::saturating_sub(directories, granted);
     match open {
         0 => Ok(()),
+        1 => Err(refused(
+            "its initialisation left a file or a directory open",
+        )),
         _ => Err(refused(format!(
             "its initialisation left {open} files or directories open"
         ))),

@@ -64,7 +64,7 @@ impl Image {
             used += ranges.iter().map(Range::len).sum::<usize>();
             if used > MAX_MODULE_SIZE {
                 return Err(refused(format!(
-                    "with what its memory holds it would have more than {MAX_MODULE_SIZE} bytes"
+                    "with what its memory holds it would have more than {MAX_MODULE_SIZE} bytes, which is the limit of a module"
                 )));
             }
             let segments = ranges.into_iter();
@@ -81,7 +81,9 @@ impl Image {
             return Err(Error::new(
                 Reason::OutOfMemory,
                 format!(
-                    "the initialised plugin has {size} bytes of memory, its limit is {memory_limit}"
+                    "the initialised plugin has {size} bytes of memory; the limit is {memory_limit} bytes (memory: \
+                     %{{max_pages: {}}})",
+                    memory_limit >> 16
                 ),
             ));
         }

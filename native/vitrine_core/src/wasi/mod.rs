@@ -36,6 +36,7 @@ pub(crate) use threads::{FileThreads, enter};
 use crate::error::{Error, Reason};
 use crate::plugin::Shared;
 use crate::state::HostState;
+use crate::text;
 
 /// The namespace of WASI preview 1.
 pub(crate) const NAMESPACE: &str = "wasi_snapshot_preview1";
@@ -201,8 +202,8 @@ fn open_one(
     };
     let opened = builder.preopened_dir(&directory.host, &directory.guest, permissions);
     opened.map_err(|e| {
-        let host = directory.host.display();
-        let why = format!("the plugin's directory {host} cannot be opened: {e:#}");
+        let host = text::quoted(&directory.host.to_string_lossy());
+        let why = format!("the directory {host} of allowed_paths cannot be opened: {e:#}");
         Error::new(Reason::Manifest, why)
     })?;
     Ok(device(&directory.host))

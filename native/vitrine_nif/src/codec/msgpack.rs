@@ -33,7 +33,7 @@ pub fn decode<'a>(env: Env<'a>, bytes: &[u8]) -> Result<Term<'a>, String> {
     if reader.rest.is_empty() {
         Ok(term)
     } else {
-        Err(reader.at("the value ends, but not the bytes,"))
+        Err(reader.at("there are bytes behind the value,"))
     }
 }
 
@@ -125,7 +125,7 @@ impl<'a, 'b> Reader<'a, 'b> {
     fn text(&mut self, length: usize) -> Result<Term<'a>, String> {
         let text = std::str::from_utf8(self.take(length)?);
         text.map(|text| build::text(self.env, text))
-            .map_err(|_| self.at("a str that is no UTF-8 ends"))
+            .map_err(|_| self.at("a str that is not UTF-8 ends"))
     }
 
     fn bytes(&mut self, length: usize) -> Result<Term<'a>, String> {
