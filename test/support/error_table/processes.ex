@@ -14,16 +14,17 @@ defmodule Vitrine.ErrorTable.Processes do
   defp servers do
     [
       {"a server that is not running", :closed,
-       ":nowhere is not running: there is no such process",
+       "the server or pool :nowhere is not running: there is no such process",
        fn -> Vitrine.call(:nowhere, "run") end},
-      {"a server that has ended", :closed, "#PID<…> is not running: there is no such process",
+      {"a server that has ended", :closed,
+       "the server or pool #PID<…> is not running: there is no such process",
        fn ->
          server = server!()
          Vitrine.close(server)
          Vitrine.call(server, "run")
        end},
       {"a server that is asked and has ended", :closed,
-       "#PID<…> is not running: there is no such process",
+       "the server or pool #PID<…> is not running: there is no such process",
        fn ->
          server = server!()
          Vitrine.close(server)
@@ -89,7 +90,8 @@ defmodule Vitrine.ErrorTable.Processes do
       {"a pool that is not running", :closed,
        "the pool :nowhere is not running: there is no such process",
        fn -> Pool.info(:nowhere) end},
-      {"a pool that has ended", :closed, "#PID<…> is not running: there is no such process",
+      {"a pool that has ended", :closed,
+       "the server or pool #PID<…> is not running: there is no such process",
        fn ->
          pool = pool!()
          Pool.stop(pool)
