@@ -77,7 +77,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
         (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
         (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
         (import "extism:host/env" "output_set" (func $output (param i64 i64)))
-        (memory (export "memory") 4) #{data}
+        (memory (export "memory") 20) #{data}
         (global $fd (mut i32) (i32.const 0))
         (func $give (param $at i32) (param $size i32)
           (local $block i64) (local $i i32)
@@ -522,6 +522,37 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       assert all(plugin, ["start", "write 100", "pwrite", "start", "write 60"]) == [0, 0, 0, 0, 0]
       assert errno(plugin, "far") == @dquot
       assert File.stat!(Path.join(limited, "file")).size == 100
+    end
+
+    test "holds for writes of very many pieces, and for those that cannot say what they wrote", %{
+      limited: limited
+    } do
+      piece = fn at, size ->
+        "(i32.store (i32.const #{at}) (i32.const 65536)) (i32.store (i32.const #{at + 4}) (i32.const #{size}))"
+      end
+
+      write =
+        &"(call $fd_write (global.get $fd) (i32.const #{&1}) (i32.const #{&2}) (i32.const #{&3}))"
+
+      functions = [
+        {"append", "(call $open 'file' #{@append})"},
+        # All but one are empty.
+        {"many", piece.(131_072 + 8 * 65_538, 5_000) <> write.(131_072, 65_540, 16)},
+        {"nowhere", piece.(8, 90) <> write.(8, 1, 0xFFFFFFF0)},
+        {"unaligned", piece.(8, 90) <> write.(8, 1, 33)},
+        {"write 60", "(call $write (i32.const 60))"}
+      ]
+
+      wasi = [directory_limits: %{"/a" => [max_bytes: 100]}]
+      plugin = files!(functions, allowed_paths: %{limited => "/a"}, wasi: wasi, on_trap: :keep)
+      assert errno(plugin, "append") == 0
+      assert errno(plugin, "many") == 28
+
+      for function <- ["nowhere", "unaligned"],
+          do: assert(%{reason: :trap} = errno(plugin, function))
+
+      assert File.stat!(Path.join(limited, "file")).size == 0
+      assert all(plugin, ["write 60", "write 60"]) == [0, @dquot]
     end
 
     test "holds at the end of a file, whether it is opened so or becomes so", %{plugin: plugin} do

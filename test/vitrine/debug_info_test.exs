@@ -56,6 +56,28 @@ defmodule Vitrine.DebugInfoTest do
     assert %{line: 42} = frame(peer, abbrev: table, info: [unit([]), units])
   end
 
+  # Each file takes a byte there, and a hundred when it is read.
+  test "a header of a million files of a byte each is not read, and one of a thousand is", %{
+    peer: peer
+  } do
+    assert %{file: nil, line: nil} = frame(peer, line: lines_of_tiny_files(1_000_000))
+    assert %{line: 42} = frame(peer, line: lines_of_tiny_files(1_000))
+  end
+
+  defp lines_of_tiny_files(count) do
+    # Version 5: one directory and these files, whose paths are numbers.
+    header = [
+      <<1, 1, 1, -5::signed, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1>>,
+      <<1, 1, 0x0F, 1, 0, 1, 1, 0x0F>>,
+      leb(count),
+      :binary.copy(<<0>>, count)
+    ]
+
+    program = <<0, 5, 2, 2::32-little, 3, 41, 1, 2, 3, 0, 1, 1>>
+    rest = [<<5::16-little, 4, 0, IO.iodata_length(header)::32-little>>, header, program]
+    IO.iodata_to_binary([<<IO.iodata_length(rest)::32-little>>, rest])
+  end
+
   test "an entry of 100 000 attributes, and strings that 100 000 files share", %{peer: peer} do
     directory = String.duplicate("d", 1_000_000)
     files = for number <- 1..100_000, do: ["f#{number}", 0, 1, 0, 0]

@@ -11,6 +11,9 @@ use crate::text;
 const ADDRESS: u8 = 4;
 /// Files, by their paths. Large programs have ten thousand.
 const MAX_FILES: usize = 100_000;
+/// Bytes of a program's header, which has its directories and files: each can be one byte, and takes a hundred when
+/// it is read. Programs of ten thousand files have a quarter of a megabyte.
+const MAX_HEADER: usize = 512 << 10;
 
 type Header<'a> = LineProgramHeader<Bytes<'a>>;
 
@@ -68,7 +71,11 @@ impl Table {
         directory: Option<&'a [u8]>,
         fuel: &mut Fuel,
     ) -> Option<()> {
+        let mut rest = *dwarf.debug_line.reader();
         // One that is damaged is none.
+        if rest.skip(at).is_err() || header_length(rest).is_none_or(|bytes| bytes > MAX_HEADER) {
+            return Some(());
+        }
         let program = dwarf
             .debug_line
             .program(DebugLineOffset(at), ADDRESS, None, None);
@@ -150,6 +157,16 @@ impl Table {
         self.places.insert(path, place);
         place
     }
+}
+
+/// Bytes of a program's header behind its length.
+fn header_length(mut program: Bytes<'_>) -> Option<usize> {
+    let (_length, format) = program.read_initial_length().ok()?;
+    // Version 5 has the sizes of addresses and segments there.
+    if program.read_u16().ok()? >= 5 {
+        program.skip(2).ok()?;
+    }
+    program.read_length(format).ok()
 }
 
 /// The path of a file, as far as it is shown.

@@ -16,6 +16,9 @@ use super::{Guest, Kind, forward};
 /// Bytes of a piece's place and length.
 const PIECE: i32 = 8;
 
+/// Pieces of a write: more than any system takes. wasmtime-wasi takes any number.
+const MAX_PIECES: u32 = 1 << 16;
+
 const APPEND: i32 = 1;
 
 async fn size(file: Arc<File>) -> Option<u64> {
@@ -54,10 +57,6 @@ fn length(guest: &Guest<'_>, pieces: i32, count: i32) -> u64 {
             Some(length) => return length.into(),
             None => return 0,
         }
-        // As many as any system takes.
-        if index == 1 << 16 {
-            return 0;
-        }
     }
     0
 }
@@ -84,6 +83,8 @@ pub(super) async fn fd_write(
     let Some(file) = counted(&guest, fd) else {
         return forward!(guest, fd_write, fd, pieces, count, written).await;
     };
+    // wasmtime-wasi finds out after it has written.
+    guest.place(written)?;
     let at = position(&mut guest, fd)?;
     let grown = match grow(&mut guest, fd, (pieces, count), file, at).await {
         Ok(grown) => grown,
@@ -104,6 +105,7 @@ pub(super) async fn fd_pwrite(
     let Some(file) = counted(&guest, fd) else {
         return forward!(guest, fd_pwrite, fd, pieces, count, offset, written).await;
     };
+    guest.place(written)?;
     let grown = match grow(
         &mut guest,
         fd,
@@ -134,6 +136,9 @@ async fn grow(
     (file, append): (Arc<File>, bool),
     at: u64,
 ) -> Result<Grown, i32> {
+    if count.cast_unsigned() > MAX_PIECES {
+        return Err(errno::INVAL);
+    }
     let length = length(guest, pieces, count);
     let size = size(file).await.unwrap_or(0);
     let begin = if append { size } else { at };
