@@ -94,8 +94,9 @@ defmodule Vitrine.Wasi do
     * `:max_files` - files, directories and links that are made. What is deleted is given back
 
   What does not fit is not done, and is the error `EDQUOT` (19 of WASI) to the guest. Counted is what this plugin has
-  done since it was made, in all its instances, and never less than it has added: nobody looks through the directory. So
-  what is there already counts nothing, and to delete that gives no more than the limit; a write whose call
+  done since it was made, in all its instances: nobody looks through the directory. A file that one instance
+  deletes while another one has it open is given back at once, so instances at the same time may have more for as long as
+  they keep it open. What is there already counts nothing, and to delete that gives no more than the limit; a write whose call
   ends before it is known what came of it counts whole. Other plugins with the same directory have counts of their own,
   and so has each instance of a `Vitrine.Pool`. Between two directories, one of which has limits, nothing is moved and
   linked (`EXDEV`, on which programs copy). Names, inodes and the blocks of directories are not in the bytes: limit

@@ -67,6 +67,8 @@ defmodule Vitrine.ManifestTest do
             {%{"allowed_hosts" => "example.com"},
              ~s(allowed_hosts must be a list of strings, got: "example.com")},
             {%{"allowed_hosts" => ["a", 1]}, "allowed_hosts[1] must be a string"},
+            {%{"allowed_hosts" => List.duplicate("a", 1_001)},
+             "allowed_hosts has 1001 hosts; the limit is 1000"},
             {%{"allowed_hosts" => [""]}, "allowed_hosts[0] must be a string"},
             {%{"allowed_hosts" => ["a" | "b"]}, "allowed_hosts must be a list"},
             {%{"allowed_paths" => ["/"]}, "allowed_paths must be a map"},

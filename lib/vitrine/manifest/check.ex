@@ -9,6 +9,7 @@ defmodule Vitrine.Manifest.Check do
   alias Vitrine.Manifest.{Fault, Wasm}
 
   @keys ~w(wasm config memory allowed_hosts allowed_paths timeout_ms)
+  @max_hosts 1_000
 
   @limits [
     {"max_pages", 1..65_536},
@@ -107,10 +108,16 @@ defmodule Vitrine.Manifest.Check do
   def allowed_hosts(nil), do: {:ok, []}
 
   def allowed_hosts(hosts) do
-    if proper_list?(hosts) do
-      hosts |> Enum.with_index() |> each(&host/1)
-    else
-      expected(["allowed_hosts"], "a list of strings", hosts)
+    cond do
+      not proper_list?(hosts) ->
+        expected(["allowed_hosts"], "a list of strings", hosts)
+
+      # Each is compared with each of a ceiling.
+      length(hosts) > @max_hosts ->
+        {:error, {["allowed_hosts"], "has #{length(hosts)} hosts; the limit is #{@max_hosts}"}}
+
+      true ->
+        hosts |> Enum.with_index() |> each(&host/1)
     end
   end
 

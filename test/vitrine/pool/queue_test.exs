@@ -45,7 +45,7 @@ defmodule Vitrine.Pool.QueueTest do
       tasks = for n <- 1..3, do: waiting!(pool, "echo", "#{n}")
       error = error!(Vitrine.call(pool, "echo", "4", timeout: :infinity))
       assert {error.reason, error.function} == {:pool_full, "echo"}
-      assert error.message =~ "queue of 3 is full"
+      assert error.message =~ "its queue is full; the limit is 3 waiting calls (max_queue: 3)"
       release(holder)
       assert Task.await_many(tasks) == for(n <- 1..3, do: {:ok, "#{n}"})
     end
