@@ -57,6 +57,9 @@ struct LimitsTerm {
     vars: u64,
 }
 
+/// The most bytes and files that a plugin adds to a directory.
+type LimitsOfDirectory = (Option<u64>, Option<u64>);
+
 #[derive(NifMap)]
 struct WasiTerm<'a> {
     args: Vec<String>,
@@ -65,7 +68,7 @@ struct WasiTerm<'a> {
     stdout: Atom,
     stderr: Atom,
     /// `{host, guest, read_only, {max_bytes, max_files}}` each, with `nil` for no limit.
-    directories: Vec<(String, String, bool, (Option<u64>, Option<u64>))>,
+    directories: Vec<(String, String, bool, LimitsOfDirectory)>,
 }
 
 impl PluginTerm<'_> {

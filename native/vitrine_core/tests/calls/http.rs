@@ -180,7 +180,10 @@ fn headers_are_json_if_the_plugin_may_see_them() {
     let headers = |plugin| String::from_utf8(run(plugin, "headers", b"").unwrap()).unwrap();
     assert_eq!(headers(&seen), "{}");
     get(&seen, response(200, b"")).unwrap();
-    assert_eq!(headers(&seen), r#"{"content-type":"text/plain","x-a":"1, 2"}"#);
+    assert_eq!(
+        headers(&seen),
+        r#"{"content-type":"text/plain","x-a":"1, 2"}"#
+    );
     get(&seen, Reply::Error(vec![])).unwrap_err();
     assert_eq!(headers(&seen), "{}");
 

@@ -243,7 +243,7 @@ impl<'a> Guest<'a> {
             .get_mut(at..)
             .and_then(|rest| rest.first_chunk_mut());
         match place {
-            Some(place) if at % 4 == 0 => Ok(place),
+            Some(place) if at.is_multiple_of(4) => Ok(place),
             _ => bail!("the pointer {at:#x} is not that of a number in the memory"),
         }
     }
