@@ -93,7 +93,9 @@ defmodule Demo do
     {microseconds, {:error, error}} =
       timed(fn -> Vitrine.call(plugin, "spin", "", timeout: 100) end)
 
-    line("timeout: 100", error.message, "after #{time(microseconds)}")
+    [what, where] = String.split(error.message, ": ", parts: 2)
+    line("timeout: 100", what, "after #{time(microseconds)}")
+    line("in what the time went", where |> String.split(";") |> hd(), "")
     line("and then echo", Vitrine.call!(plugin, "echo", "still here"), "")
   end
 
