@@ -34,22 +34,13 @@ defmodule Vitrine do
   and `run/4`. For plugins in tests of applications see `Vitrine.Test`.
   """
 
-  alias Vitrine.{
-    Argument,
-    Call,
-    Codec,
-    Compiled,
-    Deadline,
-    Directory,
-    Error,
-    Inspection,
-    Listing,
-    Loader,
-    Native,
-    Options
-  }
+  alias Vitrine.{Codec, Compiled, Error, Inspection, Loader, Native, Options}
+  alias Vitrine.Call.{Deadline, Loop}
+  alias Vitrine.Options.Argument
+  alias Vitrine.Process.{Directory, Listing}
 
-  alias Vitrine.{Plugin, Pool, Server, Source, Trace}
+  alias Vitrine.{Plugin, Pool, Server, Trace}
+  alias Vitrine.Loader.Source
 
   @typedoc """
   A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave. What a stranger
@@ -282,10 +273,10 @@ defmodule Vitrine do
     {context, {timeout, whose}, trace, stdin} = call_options!(options, compiled.settings)
 
     Trace.call(trace, function, input, fn ->
-      Call.observed(compiled.name, function, fn ->
+      Loop.observed(compiled.name, function, fn ->
         result =
           with {:ok, plugin} <- Loader.plugin(compiled) do
-            plugin = Call.with_stdin!(%{plugin | trace: trace}, stdin)
+            plugin = Loop.with_stdin!(%{plugin | trace: trace}, stdin)
             run_fresh(plugin, function, input, timeout, context)
           end
 
@@ -296,7 +287,7 @@ defmodule Vitrine do
 
   defp run_fresh(plugin, function, input, timeout, context),
     do:
-      Trace.captured(plugin, fn -> Call.run_fresh({plugin, function, context}, input, timeout) end)
+      Trace.captured(plugin, fn -> Loop.run_fresh({plugin, function, context}, input, timeout) end)
 
   @doc """
   What a module says of itself, without compiling it and without running any of it: for what users
@@ -388,11 +379,11 @@ defmodule Vitrine do
   def call(callable, function, input \\ "", options \\ [])
 
   def call(%Plugin{} = plugin, function, input, []) when is_binary(function) do
-    Call.run({plugin, function, nil}, Options.input!(input), plugin.timeout, plugin.timeout_from)
+    Loop.run({plugin, function, nil}, Options.input!(input), plugin.timeout, plugin.timeout_from)
   end
 
   def call(%Plugin{} = plugin, function, input, timeout: timeout) when is_binary(function) do
-    Call.run({plugin, function, nil}, Options.input!(input), Options.timeout!(timeout), :call)
+    Loop.run({plugin, function, nil}, Options.input!(input), Options.timeout!(timeout), :call)
   end
 
   def call(process, function, input, []) when is_pid(process) and is_binary(function),
@@ -403,8 +394,8 @@ defmodule Vitrine do
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
     {context, {timeout, whose}, trace, stdin} = call_options!(options, plugin)
-    frame = {Call.with_stdin!(%{plugin | trace: trace}, stdin), function, context}
-    Trace.call(trace, function, input, fn -> Call.run(frame, input, timeout, whose) end)
+    frame = {Loop.with_stdin!(%{plugin | trace: trace}, stdin), function, context}
+    Trace.call(trace, function, input, fn -> Loop.run(frame, input, timeout, whose) end)
   end
 
   defp call_raw(server, function, input, options) do

@@ -2,8 +2,9 @@ defmodule Vitrine.Application do
   @moduledoc false
   use Application
 
-  alias Vitrine.{Directory, Native}
-  alias Vitrine.Server.Keeper
+  alias Vitrine.Native
+  alias Vitrine.Process.Directory
+  alias Vitrine.Server.VarsKeeper
 
   @impl true
   def start(_type, _arguments) do
@@ -21,10 +22,10 @@ defmodule Vitrine.Application do
     Vitrine.Telemetry.check_handler!()
     # The tables belong to this process, so they outlive whatever happens to those that use them.
     Directory.create()
-    Keeper.create()
+    VarsKeeper.create()
 
     children = [
-      Keeper,
+      VarsKeeper,
       # Servers that it tells of its start go to the keeper.
       Directory,
       # The hubs of Vitrine.LiveView, by what they are for.

@@ -51,7 +51,8 @@ defmodule Vitrine.Codec do
   """
 
   alias Vitrine.Codec.{Base64, Empty, JSON, MessagePack, Number, Raw, Text}
-  alias Vitrine.{Error, Nearest}
+  alias Vitrine.Error
+  alias Vitrine.Text.Nearest
 
   @doc "Makes bytes of a term. `options` are what stands beside the module."
   @callback encode(term(), options :: keyword()) :: {:ok, iodata()} | {:error, reason :: term()}

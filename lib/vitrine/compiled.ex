@@ -13,14 +13,15 @@ defmodule Vitrine.Compiled do
   released when nobody holds the compiled plugin or an instance any more.
   """
 
-  alias Vitrine.{Ceiling, Contract, Error, HostFunction, Interface, Manifest, Options, Wasi}
+  alias Vitrine.{Error, HostFunction, Manifest, Options, Wasi}
+  alias Vitrine.Loader.{Ceiling, Contract, Surface}
 
   @typedoc "A compiled plugin. Its fields are private, but for `name` and `hash`, of its main module."
   @type t :: %__MODULE__{
           name: String.t(),
           hash: String.t(),
           ref: reference(),
-          interface: Interface.t(),
+          interface: Surface.t(),
           manifest: Manifest.t(),
           options: keyword(),
           settings: map(),
@@ -124,8 +125,8 @@ defmodule Vitrine.Compiled do
       short = String.slice(hash, 0, 12)
 
       if name == short,
-        do: "#Vitrine.Compiled<#{Vitrine.Printable.name(name)}>",
-        else: "#Vitrine.Compiled<#{Vitrine.Printable.name(name)} #{short}>"
+        do: "#Vitrine.Compiled<#{Vitrine.Text.Printable.name(name)}>",
+        else: "#Vitrine.Compiled<#{Vitrine.Text.Printable.name(name)} #{short}>"
     end
   end
 end

@@ -117,11 +117,12 @@ defmodule Vitrine.Error do
           stacktrace: Exception.stacktrace()
         }
 
-  alias Vitrine.{Deadline, Printable}
+  alias Vitrine.Call.Deadline
+  alias Vitrine.Text.Printable
 
   # What runs the host's code: in a stack trace, whatever is before them is the host's.
   @callers [
-    Vitrine.Call,
+    Vitrine.Call.Loop,
     Vitrine.Codec,
     Vitrine.HostFunction,
     Vitrine.HostFunction.Types,

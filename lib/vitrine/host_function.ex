@@ -49,10 +49,12 @@ defmodule Vitrine.HostFunction do
   `Vitrine.Test.call_host_function/4` calls one as a plugin does, for tests.
   """
 
-  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
+  import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Error, Interface, Keys, Printable}
+  alias Vitrine.{Error, Keys}
   alias Vitrine.HostFunction.Types
+  alias Vitrine.Loader.Surface
+  alias Vitrine.Text.Printable
 
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
   @type type :: :i32 | :i64 | :f32 | :f64 | :binary | Vitrine.Codec.t()
@@ -165,7 +167,7 @@ defmodule Vitrine.HostFunction do
   @doc false
   # Whether each of a plugin's imports has a function of its arity, or of one more for the context. Those with
   # declared types are known to fit.
-  @spec check([t()], Interface.t(), String.t()) :: :ok | {:error, Error.t()}
+  @spec check([t()], Surface.t(), String.t()) :: :ok | {:error, Error.t()}
   def check(functions, interface, plugin) do
     case faults(functions, interface) do
       [] -> :ok
@@ -175,7 +177,7 @@ defmodule Vitrine.HostFunction do
 
   @doc false
   # Why functions cannot be called for the imports that they are for.
-  @spec faults([t()], Interface.t()) :: [String.t()]
+  @spec faults([t()], Surface.t()) :: [String.t()]
   def faults(functions, interface) do
     untyped = for %{types: nil} = f <- functions, into: %{}, do: {{f.namespace, f.name}, f}
 

@@ -56,8 +56,10 @@ defmodule Vitrine.HTML do
   scheduler is held for more than about a tenth of a second at a time, even by a hostile document.
   """
 
-  alias Vitrine.{Argument, Error, Native, Permit}
+  alias Vitrine.{Error, Native}
   alias Vitrine.HTML.{Names, Options, Renderer, Tree}
+  alias Vitrine.Native.Permit
+  alias Vitrine.Options.Argument
 
   # What is worth a try on the process's own scheduler, in bytes.
   @short 4096

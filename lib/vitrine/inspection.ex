@@ -2,9 +2,10 @@ defmodule Vitrine.Inspection do
   @moduledoc false
   # What a module says of itself, and whether it would be refused; see Vitrine.inspect_plugin/2.
 
-  alias Vitrine.{Contract, Error, HostFunction, Interface, Manifest, Native, Options}
+  alias Vitrine.{Error, HostFunction, Manifest, Native, Options}
+  alias Vitrine.Loader.{Contract, Surface}
+  alias Vitrine.Manifest.Content
   alias Vitrine.Manifest.Fault
-  alias Vitrine.Source.Content
 
   @abi_namespaces ["extism:host/env", "env"]
 
@@ -48,7 +49,7 @@ defmodule Vitrine.Inspection do
 
   defp describe(bytes, found, settings) do
     interface = interface(found)
-    kinds = Enum.group_by(interface.imports, &Interface.kind/1)
+    kinds = Enum.group_by(interface.imports, &Surface.kind/1)
     producers = Map.new(found.producers)
 
     %{
@@ -65,7 +66,7 @@ defmodule Vitrine.Inspection do
       memories: found.memories,
       tables: found.tables,
       start: found.start,
-      abi: Interface.abi(interface.imports),
+      abi: Surface.abi(interface.imports),
       wasi: is_map_key(kinds, :wasi),
       http: Enum.any?(kinds[:abi] || [], &http?/1),
       host_functions: kinds[:host] || [],
@@ -83,7 +84,7 @@ defmodule Vitrine.Inspection do
         {namespace, name, if(type.kind == :function, do: length(type.params))}
       end
 
-    Interface.new([{"main", {functions, exports, imports}}], 0, [], false)
+    Surface.new([{"main", {functions, exports, imports}}], 0, [], false)
   end
 
   defp plugin_function?(%{kind: :function, params: [], results: results}),

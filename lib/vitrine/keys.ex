@@ -3,7 +3,8 @@ defmodule Vitrine.Keys do
   # The names of options. `Keyword.validate!/2` shows all that was given when one is wrong, and that may
   # be a module or a secret of the configuration.
 
-  alias Vitrine.{Argument, Nearest}
+  alias Vitrine.Options.Argument
+  alias Vitrine.Text.Nearest
 
   # Where options stand that are often looked for elsewhere, and how they are written there.
   @places %{

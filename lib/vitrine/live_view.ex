@@ -84,7 +84,7 @@ defmodule Vitrine.LiveView do
   """
 
   alias Vitrine.Keys
-  alias Vitrine.LiveView.{Element, Hub, Options, Socket, Whole}
+  alias Vitrine.LiveView.{Element, Hub, Options, Page, Socket}
 
   @typedoc "A `Phoenix.LiveView.Socket`."
   @type socket :: struct()
@@ -199,10 +199,10 @@ defmodule Vitrine.LiveView do
 
   @doc false
   # Not in the macro: the compiler would warn of answers that a module's plugin/3 never has.
-  def __mount__(answer, socket, flash?), do: Whole.mount(answer, socket, flash?)
+  def __mount__(answer, socket, flash?), do: Page.mount(answer, socket, flash?)
 
   @doc false
-  def __whole__(assigns), do: Whole.render(assigns)
+  def __whole__(assigns), do: Page.render(assigns)
 
   @doc """
   Tells the plugin of an event that does not come from its element: an upload that the host has

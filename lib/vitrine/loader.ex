@@ -3,25 +3,22 @@ defmodule Vitrine.Loader do
   # From a source to a plugin that is ready to be called: read, compile and link, which makes a
   # Vitrine.Compiled, then bind and initialise. There is no other way.
 
+  alias Vitrine.Call.{Deadline, Loop}
+  alias Vitrine.Loader.{Contract, NativeCache, Snapshot, Source, Surface}
+
   alias Vitrine.{
-    Cache,
-    Call,
     Compiled,
-    Contract,
-    Deadline,
     Error,
     HostFunction,
-    Interface,
     Manifest,
     Native,
     Options,
     Plugin,
-    Printable,
-    Snapshot,
-    Source,
     Telemetry,
     Wasi
   }
+
+  alias Vitrine.Text.Printable
 
   @doc "A compiled plugin of any source; one that is compiled gets the options on top of its own."
   @spec compile(Source.t() | Compiled.t(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
@@ -68,7 +65,7 @@ defmodule Vitrine.Loader do
     with {:ok, {interfaces, logs?, faults}} <- asked |> native(name) |> told(modules, main, name),
          own = Enum.map(own, &{&1.namespace, &1.name}),
          named = Enum.zip_with(modules, interfaces, fn {name, _}, found -> {name, found} end),
-         interface = Interface.new(named, main, own, logs?),
+         interface = Surface.new(named, main, own, logs?),
          :ok <- Contract.check(settings.requires, interface, settings.wasi != nil, name),
          :ok <- faultless(faults, settings, name),
          :ok <- HostFunction.check(settings.host_functions, interface, name),
@@ -149,7 +146,7 @@ defmodule Vitrine.Loader do
   def instantiate(compiled, within, owner \\ self()) do
     with {:ok, plugin} <- plugin(compiled, owner),
          frame = {plugin, nil, compiled.settings.context},
-         {:ok, _} <- Call.initialise(frame, within),
+         {:ok, _} <- Loop.initialise(frame, within),
          do: {:ok, plugin}
   end
 
@@ -203,7 +200,7 @@ defmodule Vitrine.Loader do
   end
 
   defp compile_terms(settings),
-    do: Map.put(settings.compile, :cache, Cache.native!(settings.cache))
+    do: Map.put(settings.compile, :cache, NativeCache.native!(settings.cache))
 
   defp compile_module(name, bytes, terms, plugin) do
     describe = fn result ->

@@ -115,7 +115,7 @@ defmodule Vitrine.Manifest do
 
   alias Vitrine.{Error, Keys}
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
-  alias Vitrine.Source.Content
+  alias Vitrine.Manifest.Content
 
   @typedoc "Where a module comes from."
   @type source ::

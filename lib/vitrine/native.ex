@@ -57,7 +57,7 @@ defmodule Vitrine.Native do
   def call_cancelled(_call), do: error()
   def call_drop(_call), do: error()
 
-  # Permits for dirty schedulers: see Vitrine.Permit
+  # Permits for dirty schedulers: see Vitrine.Native.Permit
   def call_permit(_call, _permit, _id, _schedulers), do: error()
   def permit_ask(_permit, _id, _schedulers), do: error()
   def permit_leave(_permit), do: error()

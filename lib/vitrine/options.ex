@@ -2,20 +2,13 @@ defmodule Vitrine.Options do
   @moduledoc false
   # The options of plugins and calls, checked: a wrong option is a bug of the caller, and raises.
 
-  import Vitrine.Argument, only: [text?: 1]
+  import Vitrine.Options.Argument, only: [text?: 1]
 
-  alias Vitrine.{
-    Argument,
-    Ceiling,
-    Contract,
-    Deadline,
-    HostFunction,
-    Keys,
-    Log,
-    Nearest,
-    Snapshot,
-    Wasi
-  }
+  alias Vitrine.{HostFunction, Keys, Wasi}
+  alias Vitrine.Call.{Deadline, Log}
+  alias Vitrine.Loader.{Ceiling, Contract, Snapshot}
+  alias Vitrine.Options.Argument
+  alias Vitrine.Text.Nearest
 
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy

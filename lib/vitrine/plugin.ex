@@ -14,11 +14,11 @@ defmodule Vitrine.Plugin do
           ref: reference(),
           host_functions: tuple(),
           timeout: timeout(),
-          timeout_from: Vitrine.Deadline.whose(),
+          timeout_from: Vitrine.Call.Deadline.whose(),
           scheduler: :auto | :dirty,
           http: Vitrine.HTTP.Policy.t(),
           logs?: boolean(),
-          log_level: Vitrine.Log.level(),
+          log_level: Vitrine.Call.Log.level(),
           print_levels: %{stdout: Logger.level(), stderr: Logger.level()},
           wasi?: boolean(),
           trace: Vitrine.Trace.t() | nil,
@@ -44,6 +44,7 @@ defmodule Vitrine.Plugin do
   defstruct @enforce_keys ++ [trace: nil, stdin: nil]
 
   defimpl Inspect do
-    def inspect(plugin, _options), do: "#Vitrine.Plugin<#{Vitrine.Printable.name(plugin.name)}>"
+    def inspect(plugin, _options),
+      do: "#Vitrine.Plugin<#{Vitrine.Text.Printable.name(plugin.name)}>"
   end
 end

@@ -26,7 +26,8 @@ defmodule Vitrine.Pool do
   each tenant. See the guide on pools.
   """
 
-  alias Vitrine.{Argument, Error, Server, Telemetry, Trace}
+  alias Vitrine.{Error, Server, Telemetry, Trace}
+  alias Vitrine.Options.Argument
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
   alias Vitrine.Server.Client
 
@@ -120,7 +121,7 @@ defmodule Vitrine.Pool do
     options = Vitrine.Options.call!(options)
 
     with {:ok, timeout} <- Client.introduce(pid, options[:timeout]),
-         %Slots{} = slots <- Vitrine.Directory.lookup(pid) do
+         %Slots{} = slots <- Vitrine.Process.Directory.lookup(pid) do
       call(pool, slots, function, input, Keyword.replace(options, :timeout, timeout))
     else
       nil ->
@@ -175,7 +176,11 @@ defmodule Vitrine.Pool do
   defp upgraded(pool) do
     case Directory.find(pool) do
       nil ->
-        %{pool: Vitrine.Directory.label(pool), plugin: nil, server: GenServer.whereis(pool)}
+        %{
+          pool: Vitrine.Process.Directory.label(pool),
+          plugin: nil,
+          server: GenServer.whereis(pool)
+        }
 
       slots ->
         %{pool: slots.label, plugin: Telemetry.tag(Slots.plugin_name(slots)), server: slots.pid}
@@ -216,7 +221,7 @@ defmodule Vitrine.Pool do
   defp found_later(nil, pool), do: closed(pool, "there is no such process")
 
   defp found_later(pid, pool) do
-    case Vitrine.Directory.Stranger.kind(pid) do
+    case Vitrine.Process.Directory.Stranger.kind(pid) do
       # The application was stopped, and is back, or the pool is just starting.
       :pool -> introduced(pid, pool)
       :server -> closed(pool, "the process is not a pool, but a server")

@@ -26,8 +26,11 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.{Argument, Directory, Native, Printable, Status}
-  alias Vitrine.Server.{Client, Drain, Options, State, Turns, Upgrade, Vars, Watch}
+  alias Vitrine.Native
+  alias Vitrine.Options.Argument
+  alias Vitrine.Process.{Directory, Status}
+  alias Vitrine.Server.{Client, Drain, Options, Scheduler, State, Upgrade, Vars, Watch}
+  alias Vitrine.Text.Printable
 
   # How long a server may take to tell of itself, in milliseconds.
   @patience 5_000
@@ -203,7 +206,7 @@ defmodule Vitrine.Server do
 
   @impl true
   def handle_call({:call, _, _, _, _, _, _} = request, from, state),
-    do: state |> Turns.come(request, from) |> continue()
+    do: state |> Scheduler.come(request, from) |> continue()
 
   def handle_call({:upgrade, source, options}, from, state),
     do: state |> Upgrade.begin(source, options, from) |> continue()
@@ -212,7 +215,7 @@ defmodule Vitrine.Server do
 
   def handle_call({:put_vars, vars}, _from, state) do
     result = Vitrine.put_vars(state.plugin, vars)
-    {:reply, result, Turns.save_vars(state)}
+    {:reply, result, Scheduler.save_vars(state)}
   end
 
   def handle_call({:put_config, changes}, _from, state) do
@@ -244,9 +247,9 @@ defmodule Vitrine.Server do
 
   @impl true
   def handle_cast({:release, tag, error}, state),
-    do: state |> Turns.release(tag, error) |> continue()
+    do: state |> Scheduler.release(tag, error) |> continue()
 
-  def handle_cast({:abandon, id}, state), do: state |> Turns.abandon(id) |> continue()
+  def handle_cast({:abandon, id}, state), do: state |> Scheduler.abandon(id) |> continue()
   def handle_cast(_message, state), do: {:noreply, state}
 
   # The application was stopped, and is back.
@@ -257,15 +260,15 @@ defmodule Vitrine.Server do
   end
 
   def handle_info({:DOWN, monitor, :process, _, reason}, %{upgrade: %{monitor: monitor}} = state),
-    do: state |> Upgrade.loaded(reason) |> Turns.next() |> continue()
+    do: state |> Upgrade.loaded(reason) |> Scheduler.next() |> continue()
 
   def handle_info({:DOWN, monitor, :process, _, _}, state),
-    do: state |> Turns.down(monitor) |> continue()
+    do: state |> Scheduler.down(monitor) |> continue()
 
   def handle_info(:recover, %{lease: %{tag: :recovering}} = state),
-    do: state |> Turns.recover() |> continue()
+    do: state |> Scheduler.recover() |> continue()
 
-  def handle_info({:expired, id}, state), do: state |> Turns.expire(id) |> continue()
+  def handle_info({:expired, id}, state), do: state |> Scheduler.expire(id) |> continue()
 
   def handle_info({:EXIT, _linked, :normal}, state), do: {:noreply, state}
   def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
@@ -279,7 +282,7 @@ defmodule Vitrine.Server do
     state = Drain.run(state, reason)
     # Before the variables are saved, which may take longer than the supervisor waits.
     Vitrine.close(state.plugin)
-    Turns.save_vars(state)
+    Scheduler.save_vars(state)
   end
 
   # A callback for Elixir since 1.17 only; OTP calls it in any case.

@@ -90,9 +90,11 @@ defmodule Vitrine.Telemetry do
 
   require Logger
 
-  alias Vitrine.{Directory, Error, Printable}
+  alias Vitrine.Error
   alias Vitrine.Pool.Slots
+  alias Vitrine.Process.Directory
   alias Vitrine.Telemetry.Handlers
+  alias Vitrine.Text.Printable
 
   @events [
     [:vitrine, :call, :start],

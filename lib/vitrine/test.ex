@@ -17,10 +17,11 @@ defmodule Vitrine.Test do
   See the guide [Testing](testing.md).
   """
 
-  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
+  import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Argument, Codec, Error, HostFunction, Keys, Manifest}
+  alias Vitrine.{Codec, Error, HostFunction, Keys, Manifest}
   alias Vitrine.HostFunction.Types
+  alias Vitrine.Options.Argument
   alias __MODULE__.Text
 
   @typedoc """

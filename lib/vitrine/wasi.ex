@@ -118,8 +118,10 @@ defmodule Vitrine.Wasi do
   @type directory_limit ::
           {:max_bytes, non_neg_integer() | nil} | {:max_files, non_neg_integer() | nil}
 
-  alias Vitrine.{Argument, Error, Keys, Nearest}
+  alias Vitrine.{Error, Keys}
   alias Vitrine.Manifest.Fault
+  alias Vitrine.Options.Argument
+  alias Vitrine.Text.Nearest
 
   @default_levels %{stdout: :info, stderr: :warning}
   # The largest number that the core takes.

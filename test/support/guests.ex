@@ -48,7 +48,7 @@ defmodule Vitrine.Guests do
   @doc "The error that a call must end with."
   def error!(result) do
     assert {:error, %Vitrine.Error{} = error} = result
-    assert Exception.message(error) =~ Vitrine.Printable.text(error.message)
+    assert Exception.message(error) =~ Vitrine.Text.Printable.text(error.message)
     error
   end
 

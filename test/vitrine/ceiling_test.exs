@@ -3,7 +3,7 @@ defmodule Vitrine.CeilingTest do
 
   import Vitrine.Guests
 
-  alias Vitrine.Ceiling
+  alias Vitrine.Loader.Ceiling
 
   @module ~S|(module (memory 5) (func (export "run")) (func (export "spin") (loop (br 0))))|
 

@@ -136,7 +136,7 @@ defmodule Vitrine.DirectoryTest do
       assert Vitrine.call(__MODULE__.S, "ask") == {:ok, inspect({self(), :mine})}
       eventually(fn -> Enum.any?(Vitrine.list(), &(&1.process == server)) end)
       # The variables are held for it again: another one of its name finds them.
-      eventually(fn -> :ets.member(Vitrine.Server.Keeper, __MODULE__.S) end)
+      eventually(fn -> :ets.member(Vitrine.Server.VarsKeeper, __MODULE__.S) end)
       Process.exit(server, :kill)
       eventually(fn -> GenServer.whereis(__MODULE__.S) not in [nil, server] end)
       eventually(fn -> Vitrine.vars(__MODULE__.S) == %{"kept" => "kept"} end)

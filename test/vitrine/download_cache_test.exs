@@ -2,7 +2,7 @@ defmodule Vitrine.DownloadCacheTest do
   # Not async: the application's environment is everybody's.
   use ExUnit.Case, async: false
 
-  alias Vitrine.Download.Cache
+  alias Vitrine.Loader.Download.Cache
 
   setup do
     on_exit(fn -> Application.delete_env(:vitrine, :cache_dir) end)
@@ -23,7 +23,7 @@ defmodule Vitrine.DownloadCacheTest do
   end
 
   test "a user without a home has none" do
-    code = "IO.inspect(Vitrine.Download.Cache.directory(nil))"
+    code = "IO.inspect(Vitrine.Loader.Download.Cache.directory(nil))"
     homeless = [env: [{"HOME", nil}, {"XDG_CACHE_HOME", nil}], stderr_to_stdout: true]
     paths = ["-pa", Mix.Project.compile_path()]
     assert {"nil\n", 0} = System.cmd("elixir", paths ++ ["-e", code], homeless)

@@ -3,8 +3,8 @@ defmodule Vitrine.DownloadTest do
 
   import Vitrine.Guests
 
-  alias Vitrine.Download
   alias Vitrine.HTTP.{Client, Response}
+  alias Vitrine.Loader.Download
   alias Vitrine.MisbehavingServer, as: Server
 
   # Vitrine's client, which tells what it is asked.

@@ -107,7 +107,7 @@ defmodule Vitrine.ErrorTest do
       assert to_string(at[:file]) =~ "test/vitrine/error_test.exs"
 
       refute Enum.any?(trace, fn {module, _, _, _} ->
-               to_string(module) =~ "Elixir.Vitrine.Call"
+               to_string(module) =~ "Elixir.Vitrine.Call.Loop"
              end)
 
       assert [{__MODULE__, test, _, _} | _] = asked

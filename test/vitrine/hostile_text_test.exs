@@ -6,12 +6,13 @@ defmodule Vitrine.HostileTextTest do
   import Vitrine.Guests
   import Vitrine.HTTPGuest
 
-  alias Vitrine.{Codec, HTML, Manifest, Pieces, Printable}
+  alias Vitrine.{Codec, HTML, Manifest, Pieces}
   alias Vitrine.HTTP.{Exchange, Headers, Hosts, URL}
   alias Vitrine.HTTP.Client.{Body, Connection, Head}
+  alias Vitrine.Manifest.Content
   alias Vitrine.Manifest.Text
   alias Vitrine.Plug.{Answer, Changes}
-  alias Vitrine.Source.Content
+  alias Vitrine.Text.Printable
 
   # Milliseconds of the longest piece, and in all. The faults were seconds and minutes; what is right takes one or
   # two, and ten where garbage is collected, but the machine may be loaded.

@@ -8,8 +8,9 @@ defmodule Vitrine.HTTPPrivateTest do
   import Vitrine.Guests
   import Vitrine.HTTPGuest
 
-  alias Vitrine.{Certificates, Download}
+  alias Vitrine.Certificates
   alias Vitrine.HTTP.{Client, Exchange, Hosts, Policy, Response}
+  alias Vitrine.Loader.Download
   alias Vitrine.MisbehavingServer, as: Server
 
   # A client that fetches nothing, and answers what it was asked for.

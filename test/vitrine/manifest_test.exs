@@ -158,7 +158,7 @@ defmodule Vitrine.ManifestTest do
                  {:file, true}
       end
 
-      assert Vitrine.Source.files("~/" <> name) == [Path.join(System.user_home!(), name)]
+      assert Vitrine.Loader.Source.files("~/" <> name) == [Path.join(System.user_home!(), name)]
     end
 
     test "a file that is not there" do

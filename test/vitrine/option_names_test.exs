@@ -1,7 +1,7 @@
 defmodule Vitrine.OptionNamesTest do
   # Whoever misspells an option, or looks for it in the wrong place, is told which one is meant: everywhere.
   use ExUnit.Case, async: true
-  doctest Vitrine.Nearest
+  doctest Vitrine.Text.Nearest
 
   import Vitrine.Guests
 
@@ -166,7 +166,7 @@ defmodule Vitrine.OptionNamesTest do
     refute message(fn -> Vitrine.new(@source, colour: 1) end) =~ "mean"
     assert {:error, error} = Vitrine.Manifest.new(%{String.duplicate("timeout", 100_000) => 1})
     assert byte_size(error.message) < 600
-    assert Vitrine.Nearest.find(<<255, 254>>, [:timeout]) == nil
-    assert Vitrine.Nearest.find(1, [:timeout]) == nil
+    assert Vitrine.Text.Nearest.find(<<255, 254>>, [:timeout]) == nil
+    assert Vitrine.Text.Nearest.find(1, [:timeout]) == nil
   end
 end

@@ -3,7 +3,7 @@ defmodule Vitrine.PrintableTest do
 
   import Vitrine.Property
 
-  alias Vitrine.Printable
+  alias Vitrine.Text.Printable
 
   doctest Printable, import: true
 

@@ -50,9 +50,9 @@ defmodule Vitrine.ServerVarsTest do
   end
 
   defp kill_keeper do
-    keeper = Process.whereis(Server.Keeper)
+    keeper = Process.whereis(Server.VarsKeeper)
     Process.exit(keeper, :kill)
-    restarted!(Server.Keeper, keeper)
+    restarted!(Server.VarsKeeper, keeper)
   end
 
   defp restarted!(name, old), do: eventually(fn -> Process.whereis(name) not in [nil, old] end)
@@ -139,7 +139,7 @@ defmodule Vitrine.ServerVarsTest do
 
     test "is not for two servers at once" do
       start!(__MODULE__.One, restore_vars: true)
-      assert {:error, :taken} = Server.Keeper.claim(__MODULE__.One, make_ref())
+      assert {:error, :taken} = Server.VarsKeeper.claim(__MODULE__.One, make_ref())
     end
   end
 

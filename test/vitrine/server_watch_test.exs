@@ -3,7 +3,8 @@ defmodule Vitrine.ServerWatchTest do
 
   import Vitrine.Guests
 
-  alias Vitrine.{Server, Source}
+  alias Vitrine.Loader.Source
+  alias Vitrine.Server
 
   @moduletag :capture_log
   @moduletag :tmp_dir

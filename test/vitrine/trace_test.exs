@@ -49,8 +49,8 @@ defmodule Vitrine.TraceTest do
     end
 
     test "has what Logger does not take, and does not make it take that" do
-      Logger.put_module_level(Vitrine.Log, :error)
-      on_exit(fn -> Logger.delete_module_level(Vitrine.Log) end)
+      Logger.put_module_level(Vitrine.Call.Log, :error)
+      on_exit(fn -> Logger.delete_module_level(Vitrine.Call.Log) end)
       plugin = greeter!(& &1)
 
       log =

@@ -3,7 +3,8 @@ defmodule Vitrine.Codec.Term do
   # What the codecs for whole terms have in common: on which scheduler they work, how much they
   # read, which structs they write, and how they say what they cannot.
 
-  alias Vitrine.{Keys, Permit}
+  alias Vitrine.Keys
+  alias Vitrine.Native.Permit
 
   # Text that is read on a normal scheduler, in bytes.
   @short 4 * 1024

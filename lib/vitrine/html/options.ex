@@ -2,9 +2,10 @@ defmodule Vitrine.HTML.Options do
   @moduledoc false
   # The options of Vitrine.HTML, checked.
 
-  import Vitrine.Argument, only: [list_of?: 2, proper_list?: 1, text?: 1]
+  import Vitrine.Options.Argument, only: [list_of?: 2, proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Keys, Native, Nearest}
+  alias Vitrine.{Keys, Native}
+  alias Vitrine.Text.Nearest
 
   @events ~w(blur change click focus keydown keyup submit)
   @more_events ~w(click-away window-blur window-focus window-keydown window-keyup)

@@ -16,7 +16,7 @@ defmodule Vitrine.HTTP.Exchange do
   }
 
   alias Vitrine.HTTP.TLSFailure
-  alias Vitrine.Printable
+  alias Vitrine.Text.Printable
 
   @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS TRACE)
 

@@ -3,7 +3,7 @@ defmodule Vitrine.HTTP.Headers do
   # The headers of requests that guests make: what would let one write more than a header is
   # refused, what is the client's to say is dropped.
 
-  alias Vitrine.Printable
+  alias Vitrine.Text.Printable
 
   # How the message is framed, what becomes of the connection, and which server is meant.
   @clients ~w(

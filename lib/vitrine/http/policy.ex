@@ -2,8 +2,8 @@ defmodule Vitrine.HTTP.Policy do
   @moduledoc false
   # What a plugin may request, and by which client.
 
-  alias Vitrine.Argument
   alias Vitrine.HTTP.Hosts
+  alias Vitrine.Options.Argument
 
   @max_redirects 10
 

@@ -3,7 +3,7 @@ defmodule Vitrine.HTTP.Redirect do
   # What a redirect makes of a request: the rules of browsers.
 
   alias Vitrine.HTTP.{Headers, URL}
-  alias Vitrine.Printable
+  alias Vitrine.Text.Printable
 
   @typedoc "A request with its URL read."
   @type request :: %{

@@ -41,7 +41,7 @@ defmodule Vitrine.LiveView.Component do
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView, Phoenix.HTML]}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{Courier, Display, Element, Messages, Options, Session}
+  alias Vitrine.LiveView.{ComponentProcess, Display, Element, Messages, Options, Session}
 
   @static [
     "<div",
@@ -81,9 +81,9 @@ defmodule Vitrine.LiveView.Component do
     do: {:ok, Messages.clear(socket, private(socket).session, message)}
 
   def update(%{__vitrine__: news}, socket) do
-    %{courier: courier} = private(socket)
+    %{process: process} = private(socket)
     # If it is not there, what is new is what another one finds.
-    if Courier.heard(courier), do: {:ok, hear(socket, news)}, else: {:ok, begin(socket)}
+    if ComponentProcess.heard(process), do: {:ok, hear(socket, news)}, else: {:ok, begin(socket)}
   end
 
   def update(assigns, socket) do
@@ -120,9 +120,9 @@ defmodule Vitrine.LiveView.Component do
     %{session: session} = private(socket)
 
     if Phoenix.LiveView.connected?(socket) do
-      courier = courier(socket)
-      {joined, session} = Courier.look(courier, session)
-      socket |> put(session: session, courier: courier) |> joined(session, joined)
+      process = process(socket)
+      {joined, session} = ComponentProcess.look(process, session)
+      socket |> put(session: session, process: process) |> joined(session, joined)
     else
       # The page is sent once.
       {joined, session} = Session.join(session)
@@ -132,12 +132,12 @@ defmodule Vitrine.LiveView.Component do
     end
   end
 
-  defp courier(socket) do
-    courier = private(socket)[:courier]
+  defp process(socket) do
+    process = private(socket)[:process]
 
-    if courier && Process.alive?(courier),
-      do: courier,
-      else: Courier.start(socket.assigns.myself)
+    if process && Process.alive?(process),
+      do: process,
+      else: ComponentProcess.start(socket.assigns.myself)
   end
 
   defp joined(socket, session, :ready), do: Display.rendered(socket, session)
@@ -170,12 +170,12 @@ defmodule Vitrine.LiveView.Component do
   end
 
   defp take(socket, name, value) do
-    %{courier: courier} = private(socket)
-    socket = if Process.alive?(courier), do: socket, else: begin(socket)
-    %{courier: courier, session: session} = private(socket)
+    %{process: process} = private(socket)
+    socket = if Process.alive?(process), do: socket, else: begin(socket)
+    %{process: process, session: session} = private(socket)
     socket = Phoenix.LiveView.clear_flash(socket)
 
-    case Courier.event(courier, name, value) do
+    case ComponentProcess.event(process, name, value) do
       :ok -> socket
       {:error, error} -> Display.failed(socket, session, error)
     end

@@ -6,7 +6,7 @@ defmodule Vitrine.LiveView.Element do
   @compile {:no_warn_undefined, Phoenix.HTML}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{Renders, View}
+  alias Vitrine.LiveView.{RenderCache, View}
 
   @static ["<div", ">", "</div>"]
   @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
@@ -84,7 +84,7 @@ defmodule Vitrine.LiveView.Element do
   defp tree(nil), do: nil
 
   defp tree(%View{tree: nil, source: {table, class, _}}) do
-    with {:ok, tree} <- Renders.fetch(table, class), do: tree, else: (_ -> nil)
+    with {:ok, tree} <- RenderCache.fetch(table, class), do: tree, else: (_ -> nil)
   end
 
   defp tree(%View{tree: tree}), do: tree

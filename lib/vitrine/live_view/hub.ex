@@ -8,7 +8,7 @@ defmodule Vitrine.LiveView.Hub do
 
   use GenServer, restart: :temporary
 
-  alias Vitrine.LiveView.{Renders, Runner}
+  alias Vitrine.LiveView.{Calls, RenderCache}
 
   # What viewers of one plugin agree in.
   @type key :: {plugin :: term(), pubsub :: atom(), topic :: String.t() | nil}
@@ -22,8 +22,8 @@ defmodule Vitrine.LiveView.Hub do
   Makes the calling process a viewer. It gets `{Vitrine.LiveView, tag, :rendered}` whenever there is a
   new result in the table, and `{Vitrine.LiveView, tag, :slow}` if that takes long.
   """
-  @spec join(key(), Renders.class(), reference()) ::
-          {Renders.joined(), hub :: pid(), :ets.tid()}
+  @spec join(key(), RenderCache.class(), reference()) ::
+          {RenderCache.joined(), hub :: pid(), :ets.tid()}
   def join(key, class, tag, tries \\ 5) do
     hub = find(key) || start(key)
     {state, table} = GenServer.call(hub, {:join, class, tag})
@@ -42,7 +42,7 @@ defmodule Vitrine.LiveView.Hub do
   Tells all viewers, on all nodes, that the plugin is another one than at the version before. If that was a viewer's
   doing, it is rendered for the class of that one first: somebody waits for it.
   """
-  @spec changed(key(), version :: term(), Renders.class() | nil) :: :ok
+  @spec changed(key(), version :: term(), RenderCache.class() | nil) :: :ok
   def changed(key, version, by \\ nil)
 
   def changed({_plugin, nil, _topic} = key, version, by) do
@@ -63,7 +63,7 @@ defmodule Vitrine.LiveView.Hub do
     end
   rescue
     # Without the application there is no registry.
-    ArgumentError -> Vitrine.Directory.not_started!()
+    ArgumentError -> Vitrine.Process.Directory.not_started!()
   end
 
   defp start(key) do
@@ -90,7 +90,7 @@ defmodule Vitrine.LiveView.Hub do
       plugin: plugin,
       server: nil,
       version: nil,
-      renders: Renders.new(),
+      renders: RenderCache.new(),
       # The class and tag of each viewer, by the monitor of its process.
       viewers: %{}
     }
@@ -100,7 +100,7 @@ defmodule Vitrine.LiveView.Hub do
 
   @impl true
   def handle_call({:join, class, tag}, {pid, _}, state) do
-    {found, renders} = Renders.join(state.renders, class, tag, pid)
+    {found, renders} = RenderCache.join(state.renders, class, tag, pid)
     viewers = Map.put(state.viewers, Process.monitor(pid), {class, tag})
     {:reply, {found, renders.table}, start_renders(%{state | renders: renders, viewers: viewers})}
   end
@@ -125,7 +125,7 @@ defmodule Vitrine.LiveView.Hub do
   end
 
   def handle_info({:slow, reference}, state) do
-    case Renders.slow(state.renders, reference) do
+    case RenderCache.slow(state.renders, reference) do
       {class, renders} ->
         tell(state, class, :slow)
         {:noreply, %{state | renders: renders}}
@@ -140,7 +140,7 @@ defmodule Vitrine.LiveView.Hub do
     do: {:noreply, look_later(%{state | server: nil, version: nil})}
 
   def handle_info({:DOWN, monitor, :process, _, reason}, state) do
-    case Renders.finish(state.renders, monitor) do
+    case RenderCache.finish(state.renders, monitor) do
       nil -> {:noreply, left(state, monitor)}
       finished -> {:noreply, finished(state, finished, reason)}
     end
@@ -154,48 +154,48 @@ defmodule Vitrine.LiveView.Hub do
   end
 
   def handle_info({:forget, class}, state) do
-    state = %{state | renders: Renders.forget(state.renders, class)}
+    state = %{state | renders: RenderCache.forget(state.renders, class)}
     if state.viewers == %{}, do: {:stop, :normal, state}, else: {:noreply, state}
   end
 
   def handle_info(_message, state), do: {:noreply, state}
 
   defp changed_to(state, version, by \\ nil),
-    do: start_renders(%{state | version: version, renders: Renders.change(state.renders)}, by)
+    do: start_renders(%{state | version: version, renders: RenderCache.change(state.renders)}, by)
 
   defp start_renders(state, first \\ nil) do
-    Enum.reduce(Renders.wanted(state.renders, first), state, fn class, state ->
+    Enum.reduce(RenderCache.wanted(state.renders, first), state, fn class, state ->
       %{plugin: plugin, renders: %{table: table, generation: generation}} = state
 
       {_pid, reference} =
-        Runner.start(fn ->
-          Renders.put(table, class, generation, Runner.render(plugin, class))
+        Calls.start(fn ->
+          RenderCache.put(table, class, generation, Calls.render(plugin, class))
         end)
 
       Process.send_after(self(), {:slow, reference}, class.slow_after)
-      %{state | renders: Renders.begin(state.renders, class, reference)}
+      %{state | renders: RenderCache.begin(state.renders, class, reference)}
     end)
   end
 
   defp finished(state, {class, generation, renders}, reason) do
     if reason != :normal,
-      do: Renders.put(renders.table, class, generation, {:error, Runner.failure(reason)})
+      do: RenderCache.put(renders.table, class, generation, {:error, Calls.failure(reason)})
 
     tell(state, class, :rendered)
     start_renders(%{state | renders: renders})
   end
 
   defp tell(state, class, news) do
-    for {tag, pid} <- Renders.viewers(state.renders, class),
+    for {tag, pid} <- RenderCache.viewers(state.renders, class),
         do: send(pid, {Vitrine.LiveView, tag, news})
   end
 
   defp left(state, monitor) do
     case Map.pop(state.viewers, monitor) do
       {{class, tag}, viewers} ->
-        renders = Renders.leave(state.renders, class, tag)
+        renders = RenderCache.leave(state.renders, class, tag)
 
-        if Renders.viewers(renders, class) == %{},
+        if RenderCache.viewers(renders, class) == %{},
           do: Process.send_after(self(), {:forget, class}, @linger)
 
         %{state | viewers: viewers, renders: renders}

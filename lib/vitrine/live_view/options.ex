@@ -2,7 +2,8 @@ defmodule Vitrine.LiveView.Options do
   @moduledoc false
   # The options of Vitrine.LiveView.attach/3, checked where they are given.
 
-  alias Vitrine.{Argument, HTML, Keys, Options}
+  alias Vitrine.{HTML, Keys, Options}
+  alias Vitrine.Options.Argument
   alias __MODULE__, as: Checked
 
   defstruct [

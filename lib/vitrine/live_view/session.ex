@@ -4,7 +4,7 @@ defmodule Vitrine.LiveView.Session do
   # plugin has yet to be told of, one at a time and in order.
 
   alias Vitrine.Error
-  alias Vitrine.LiveView.{Hub, Options, Renders, Runner}
+  alias Vitrine.LiveView.{Calls, Hub, Options, RenderCache}
   alias __MODULE__
 
   @enforce_keys [:name, :options, :key, :class]
@@ -25,7 +25,7 @@ defmodule Vitrine.LiveView.Session do
           name: atom(),
           options: Options.t(),
           key: Hub.key(),
-          class: Renders.class(),
+          class: RenderCache.class(),
           tag: reference() | nil,
           hub: pid() | nil,
           monitor: reference() | nil,
@@ -55,7 +55,7 @@ defmodule Vitrine.LiveView.Session do
   end
 
   @doc "Makes the calling process a viewer; again, if the hub was lost."
-  @spec join(t()) :: {Renders.joined(), t()}
+  @spec join(t()) :: {RenderCache.joined(), t()}
   def join(%Session{} = session) do
     tag = make_ref()
     {state, hub, table} = Hub.join(session.key, session.class, tag)
@@ -63,7 +63,7 @@ defmodule Vitrine.LiveView.Session do
   end
 
   @doc "Waits for the first render, for at most `patience` milliseconds."
-  @spec await(Renders.joined(), t()) :: Renders.result() | nil
+  @spec await(RenderCache.joined(), t()) :: RenderCache.result() | nil
   def await(:ready, session), do: result(session)
   def await(:slow, _session), do: nil
 
@@ -76,8 +76,8 @@ defmodule Vitrine.LiveView.Session do
   end
 
   @doc "The last render, if there is one."
-  @spec result(t()) :: Renders.result() | nil
-  def result(session), do: Renders.fetch(session.table, session.class)
+  @spec result(t()) :: RenderCache.result() | nil
+  def result(session), do: RenderCache.fetch(session.table, session.class)
 
   @doc "Ends being a viewer. An event that is under way goes on."
   @spec leave(t()) :: :ok
@@ -97,7 +97,7 @@ defmodule Vitrine.LiveView.Session do
   end
 
   @doc "Becomes a viewer of something else. The events of before are not lost by that."
-  @spec change(t(), t()) :: {Renders.joined(), t()}
+  @spec change(t(), t()) :: {RenderCache.joined(), t()}
   def change(session, %Session{} = wanted) do
     part(session)
     join(%{wanted | running: session.running, events: session.events})
@@ -161,8 +161,8 @@ defmodule Vitrine.LiveView.Session do
     input = %{"player_id" => options.viewer, "event_name" => name, "value" => value}
     input = with_assigns(input, options)
 
-    Runner.start(fn ->
-      result = Runner.event(options.plugin, options.handle_event, input, options.timeout)
+    Calls.start(fn ->
+      result = Calls.event(options.plugin, options.handle_event, input, options.timeout)
       tell(session, result)
       send(viewer, {Vitrine.LiveView, tag, {:answered, result}})
     end)

@@ -6,7 +6,7 @@ defmodule Vitrine.LiveView.Socket do
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{Display, Messages, Options, Runner, Session}
+  alias Vitrine.LiveView.{Calls, Display, Messages, Options, Session}
 
   @key :vitrine
   @prefix "vitrine:"
@@ -109,7 +109,7 @@ defmodule Vitrine.LiveView.Socket do
     case find(socket, &(&1.monitor == monitor or match?({_, ^monitor}, &1.running))) do
       nil -> {:cont, socket}
       %{monitor: ^monitor} = session -> {:halt, rejoin(socket, session)}
-      session -> {:halt, hear(socket, session, {:answered, {:error, Runner.failure(reason)}})}
+      session -> {:halt, hear(socket, session, {:answered, {:error, Calls.failure(reason)}})}
     end
   end
 

@@ -2,7 +2,7 @@ defmodule Vitrine.Manifest.Check do
   @moduledoc false
   # The parts of a manifest but for its modules, checked and put into the form of the struct.
 
-  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
+  import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
   alias Vitrine.HTTP.Hosts

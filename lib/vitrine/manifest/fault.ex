@@ -2,7 +2,7 @@ defmodule Vitrine.Manifest.Fault do
   @moduledoc false
   # What is wrong with a manifest: where, what stands there, and what would be right.
 
-  alias Vitrine.{Nearest, Printable}
+  alias Vitrine.Text.{Nearest, Printable}
 
   # Bytes of a key that is shown as it is.
   @max_step 100

@@ -3,8 +3,8 @@ defmodule Vitrine.Manifest.Text do
   # What a text, or a file's bytes, may be: a module, or a manifest as JSON or TOML.
 
   alias Vitrine.Codec.JSON
+  alias Vitrine.Manifest.Content
   alias Vitrine.Native
-  alias Vitrine.Source.Content
 
   @blanks ~c" \t\n\v\f\r"
   @keys "wasm|config|memory|allowed_hosts|allowed_paths|timeout_ms"

@@ -2,13 +2,13 @@ defmodule Vitrine.Manifest.Wasm do
   @moduledoc false
   # The modules of a manifest: where each comes from, and what it is called when they are linked.
 
-  import Vitrine.Argument, only: [proper_list?: 1, text?: 1]
+  import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
 
   alias Vitrine.HTTP.Headers
   alias Vitrine.Manifest.{Check, Fault}
-  alias Vitrine.Printable
-  alias Vitrine.Source.Content
+  alias Vitrine.Manifest.Content
+  alias Vitrine.Text.Printable
 
   @origins ~w(path data url)
   @common ~w(name hash)

@@ -4,8 +4,9 @@ defmodule Vitrine.Plug.Failure do
 
   require Logger
 
-  alias Vitrine.{Error, Nearest}
+  alias Vitrine.Error
   alias Vitrine.Plug.{Changes, ResponseError}
+  alias Vitrine.Text.Nearest
 
   @type policy ::
           :open

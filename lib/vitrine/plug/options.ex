@@ -3,8 +3,9 @@ defmodule Vitrine.Plug.Options do
   # The options of Vitrine.Plug, checked. What comes of them has no references in it, so that a
   # pipeline can keep it from when it was compiled.
 
-  alias Vitrine.{Argument, Compiled, Keys}
+  alias Vitrine.{Compiled, Keys}
   alias Vitrine.HTTP.Headers
+  alias Vitrine.Options.Argument
   alias Vitrine.Plug.Failure
 
   @enforce_keys [:plugin, :function, :response_function, :timeout, :context, :read, :change] ++

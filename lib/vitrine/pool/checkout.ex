@@ -5,7 +5,8 @@ defmodule Vitrine.Pool.Checkout do
   #
   # The table goes with the pool: what touches it then is a :badarg.
 
-  alias Vitrine.{Call, Deadline, Error, Native, Server, Telemetry, Trace}
+  alias Vitrine.{Error, Native, Server, Telemetry, Trace}
+  alias Vitrine.Call.{Deadline, Loop}
   alias Vitrine.Pool.{Policy, Slots, Version}
 
   @typedoc "What a call is, besides its input and its timeout."
@@ -72,8 +73,8 @@ defmodule Vitrine.Pool.Checkout do
   defp reason(_slot), do: nil
 
   defp run(slots, slot, {plugin, function, context, stdin}, input, timeout) do
-    frame = {Call.with_stdin!(plugin, stdin), function, context}
-    Call.drive(frame, input, timeout)
+    frame = {Loop.with_stdin!(plugin, stdin), function, context}
+    Loop.drive(frame, input, timeout)
   catch
     # No guest's doing, but that of a Logger handler or the like.
     kind, reason ->

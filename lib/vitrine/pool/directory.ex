@@ -2,8 +2,8 @@ defmodule Vitrine.Pool.Directory do
   @moduledoc false
   # Where a caller finds a pool's slots by the pool's pid or name.
 
-  alias Vitrine.Directory
   alias Vitrine.Pool.Slots
+  alias Vitrine.Process.Directory
 
   @doc "The slots of a pool, or `nil` if that is no pool on this node."
   @spec find(GenServer.server()) :: Slots.t() | nil

@@ -2,7 +2,8 @@ defmodule Vitrine.Pool.Options do
   @moduledoc false
   # The options of a pool, checked.
 
-  alias Vitrine.{Argument, Keys}
+  alias Vitrine.Keys
+  alias Vitrine.Options.Argument
   alias Vitrine.Pool.{Policy, Version}
 
   # A pool never uses an instance again after a trap.

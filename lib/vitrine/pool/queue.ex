@@ -11,7 +11,7 @@ defmodule Vitrine.Pool.Queue do
           from: GenServer.from(),
           monitor: reference(),
           timer: reference() | nil,
-          wait: {timeout(), Vitrine.Deadline.whose()},
+          wait: {timeout(), Vitrine.Call.Deadline.whose()},
           deadline: integer() | :infinity
         }
 
@@ -24,7 +24,12 @@ defmodule Vitrine.Pool.Queue do
   @doc """
   Puts a caller at the end, who waits for at most so long, which is somebody's word, and whose call ends at `deadline`.
   """
-  @spec put(t(), GenServer.from(), {timeout(), Vitrine.Deadline.whose()}, integer() | :infinity) ::
+  @spec put(
+          t(),
+          GenServer.from(),
+          {timeout(), Vitrine.Call.Deadline.whose()},
+          integer() | :infinity
+        ) ::
           {pos_integer(), t()}
   def put(%Queue{next: id} = queue, {pid, _} = from, {timeout, _} = wait, deadline) do
     timer = if timeout != :infinity, do: Process.send_after(self(), {:expired, id}, timeout)
@@ -41,7 +46,7 @@ defmodule Vitrine.Pool.Queue do
   end
 
   @doc "How long one who waits may at most, and whose word that is."
-  @spec wait(t(), non_neg_integer()) :: {timeout(), Vitrine.Deadline.whose()} | nil
+  @spec wait(t(), non_neg_integer()) :: {timeout(), Vitrine.Call.Deadline.whose()} | nil
   def wait(queue, id) do
     case :gb_trees.lookup(id, queue.waiters) do
       {:value, waiter} -> waiter.wait

@@ -5,8 +5,10 @@ defmodule Vitrine.Pool.Server do
 
   use GenServer
 
+  alias Vitrine.Call.{Deadline, Proxy}
+  alias Vitrine.Plugin
+  alias Vitrine.Process.{Directory, Status}
   alias Vitrine.Server.Client
-  alias Vitrine.{Deadline, Directory, Plugin, StandIn, Status}
 
   alias Vitrine.Pool.{
     Account,
@@ -85,7 +87,7 @@ defmodule Vitrine.Pool.Server do
     slots = slots(state)
     {_trace, stdin} = Client.trace_and_stdin(own)
     call = {function, context, nil, stdin}
-    StandIn.start(from, fn -> Checkout.call(slots, call, input, timeout) end)
+    Proxy.start(from, fn -> Checkout.call(slots, call, input, timeout) end)
     {:noreply, state}
   end
 

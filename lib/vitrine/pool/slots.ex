@@ -20,8 +20,9 @@ defmodule Vitrine.Pool.Slots do
   # one back tells it. How many wait is set before the pool looks for free slots, and read after a
   # slot was given back: one of the two sees the other.
 
-  alias Vitrine.{Directory, Plugin}
+  alias Vitrine.Plugin
   alias Vitrine.Pool.{Account, Gauges, Owner, Version}
+  alias Vitrine.Process.Directory
 
   @enforce_keys [:pid, :table, :gauges, :size, :total, :partitions, :policy, :label, :starter] ++
                   [:since]

@@ -2,7 +2,8 @@ defmodule Vitrine.Pool.Version do
   @moduledoc false
   # What a pool makes its instances of: a compiled plugin, and the variables that each begins with.
 
-  alias Vitrine.{Compiled, Deadline, Error, Loader, Options, Plugin}
+  alias Vitrine.{Compiled, Error, Loader, Options, Plugin}
+  alias Vitrine.Call.Deadline
 
   @derive {Inspect, only: [:compiled]}
   @enforce_keys [:compiled, :vars]

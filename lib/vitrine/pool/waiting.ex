@@ -7,7 +7,8 @@ defmodule Vitrine.Pool.Waiting do
   # about it is on its way: {:free, slot} of who gave it back, or the :DOWN of who had it. So nobody
   # waits for a slot that is free, or that a dead process has.
 
-  alias Vitrine.{Deadline, Error}
+  alias Vitrine.Call.Deadline
+  alias Vitrine.Error
   alias Vitrine.Pool.{Queue, Slots}
 
   @enforce_keys [:slots]

@@ -2,7 +2,9 @@ defmodule Vitrine.Server.Client do
   @moduledoc false
   # What runs in the processes that use a server.
 
-  alias Vitrine.{Deadline, Directory, Error, Options, Telemetry, Trace}
+  alias Vitrine.{Error, Options, Telemetry, Trace}
+  alias Vitrine.Call.Deadline
+  alias Vitrine.Process.Directory
   alias Vitrine.Server.Lease
 
   # How much later than a call's deadline a server may answer, in milliseconds: it keeps the deadline

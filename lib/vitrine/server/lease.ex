@@ -3,7 +3,8 @@ defmodule Vitrine.Server.Lease do
   # A call that a server has handed over, to the process that asked for it or to one that stands in
   # for that. The server is told of its end by {:release, tag, error}, or by a monitor.
 
-  alias Vitrine.{Call, Native, Plugin, StandIn}
+  alias Vitrine.{Native, Plugin}
+  alias Vitrine.Call.{Loop, Proxy}
   alias __MODULE__
 
   @derive {Inspect, only: [:holder]}
@@ -36,7 +37,7 @@ defmodule Vitrine.Server.Lease do
     {server, tag} = {self(), make_ref()}
 
     {runner, watcher} =
-      StandIn.start(from, work, fn result ->
+      Proxy.start(from, work, fn result ->
         GenServer.cast(server, {:release, tag, failure(result)})
         if saves?, do: saved(server)
       end)
@@ -64,8 +65,8 @@ defmodule Vitrine.Server.Lease do
     :exit, _ended -> :ok
   end
 
-  defp drive({:start, input, timeout}, frame), do: Call.drive(frame, input, timeout)
-  defp drive(step, frame), do: Call.continue(step, frame)
+  defp drive({:start, input, timeout}, frame), do: Loop.drive(frame, input, timeout)
+  defp drive(step, frame), do: Loop.continue(step, frame)
 
   defp failure({:error, error}), do: error
   defp failure({:ok, _output}), do: nil

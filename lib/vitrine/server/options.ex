@@ -2,7 +2,10 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Argument, Keys, Loader, Nearest, Options, Source}
+  alias Vitrine.{Keys, Loader, Options}
+  alias Vitrine.Loader.Source
+  alias Vitrine.Options.Argument
+  alias Vitrine.Text.Nearest
 
   @server [
     :source,

@@ -79,7 +79,7 @@ defmodule Vitrine.Server.State do
   end
 
   @doc "What the directory has of the server."
-  @spec entry(t()) :: Vitrine.Directory.server()
+  @spec entry(t()) :: Vitrine.Process.Directory.server()
   def entry(%{plugin: plugin} = state) do
     Map.merge(state.about, %{
       plugin: plugin.name,

@@ -3,7 +3,8 @@ defmodule Vitrine.Server.Upgrade do
   # Another version in the place of a server's plugin. It is loaded by a process of its own, while
   # the server serves calls, and takes over between two calls.
 
-  alias Vitrine.{Directory, Error, Native, Telemetry}
+  alias Vitrine.{Error, Native, Telemetry}
+  alias Vitrine.Process.Directory
   alias Vitrine.Server.{State, Vars}
   alias __MODULE__
 

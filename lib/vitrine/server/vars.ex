@@ -5,20 +5,21 @@ defmodule Vitrine.Server.Vars do
 
   require Logger
 
-  alias Vitrine.{Error, Native, Printable}
-  alias Vitrine.Server.Keeper
+  alias Vitrine.{Error, Native}
+  alias Vitrine.Server.VarsKeeper
+  alias Vitrine.Text.Printable
 
   @doc "Gives a plugin the variables that are kept for it."
   def restore(nil, _plugin), do: :ok
 
   def restore({:memory, key}, plugin) do
-    case Keeper.claim(key, plugin.ref) do
+    case VarsKeeper.claim(key, plugin.ref) do
       {:ok, nil} ->
         :ok
 
       {:ok, left} ->
         with :ok <- Vitrine.put_vars(plugin, Native.plugin_vars(left)),
-             do: Keeper.hold(key, plugin.ref)
+             do: VarsKeeper.hold(key, plugin.ref)
 
       {:error, :taken} ->
         message = "the variables of #{inspect(key)} belong to a server that is running"
@@ -44,17 +45,17 @@ defmodule Vitrine.Server.Vars do
   @doc "Keeps them again, when the application is back that was stopped meanwhile."
   def reclaim({:memory, key}, plugin) do
     # What another server of the same name left is older.
-    with {:ok, left} when left != nil <- Keeper.claim(key, plugin.ref),
-         do: Keeper.hold(key, plugin.ref)
+    with {:ok, left} when left != nil <- VarsKeeper.claim(key, plugin.ref),
+         do: VarsKeeper.hold(key, plugin.ref)
   catch
     # It is not there yet, or not any more.
-    :exit, _reason -> Process.send_after(self(), {Vitrine.Directory, :join}, 100)
+    :exit, _reason -> Process.send_after(self(), {Vitrine.Process.Directory, :join}, 100)
   end
 
   def reclaim(_store, _plugin), do: :ok
 
   @doc "Tells that the variables are those of another plugin from now on."
-  def replace({:memory, key}, plugin), do: Keeper.hold(key, plugin.ref)
+  def replace({:memory, key}, plugin), do: VarsKeeper.hold(key, plugin.ref)
   def replace(_store, _plugin), do: :ok
 
   @doc "The number of the variables as they are, to know later whether they have changed."

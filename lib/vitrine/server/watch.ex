@@ -4,7 +4,9 @@ defmodule Vitrine.Server.Watch do
 
   require Logger
 
-  alias Vitrine.{Printable, Server, Source}
+  alias Vitrine.Loader.Source
+  alias Vitrine.Server
+  alias Vitrine.Text.Printable
 
   @typedoc "What is seen of files: another one when they change."
   @type stamps :: list()

@@ -2,8 +2,9 @@ defmodule Vitrine.Test.Text do
   @moduledoc false
   # The plugins of Vitrine.Test, as WebAssembly's text.
 
-  alias Vitrine.{HostFunction, Interface}
+  alias Vitrine.HostFunction
   alias Vitrine.HostFunction.Types
+  alias Vitrine.Loader.Surface
 
   @namespace "vitrine:test"
 
@@ -56,7 +57,7 @@ defmodule Vitrine.Test.Text do
   defp fail(:out_of_memory), do: "(drop (memory.grow (i32.const 65536)))"
 
   @doc "A plugin whose function `call` calls a host function, with what another one, `arguments`, gives it."
-  @spec caller(Interface.import(), [HostFunction.type()], [HostFunction.type()]) :: String.t()
+  @spec caller(Surface.import(), [HostFunction.type()], [HostFunction.type()]) :: String.t()
   def caller(import, params, results) do
     """
     (module

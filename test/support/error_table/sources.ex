@@ -284,7 +284,7 @@ defmodule Vitrine.ErrorTable.Sources do
       {"a download that is too large", :manifest,
        "the module https://example.com/a.wasm cannot be downloaded: HTTP response exceeds the configured maximum number of bytes: 10",
        fn ->
-         Vitrine.Download.fetch(%{url: "https://example.com/a.wasm"},
+         Vitrine.Loader.Download.fetch(%{url: "https://example.com/a.wasm"},
            max_bytes: 10,
            cache_dir: false,
            http: {Client, answer: {200, [], "more than ten"}}

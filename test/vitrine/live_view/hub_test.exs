@@ -3,7 +3,7 @@ defmodule Vitrine.LiveView.HubTest do
 
   import Vitrine.Guests
 
-  alias Vitrine.LiveView.{Hub, Options, Renders, Session}
+  alias Vitrine.LiveView.{Hub, Options, RenderCache, Session}
   alias Vitrine.Stage
 
   @moduletag :capture_log
@@ -34,7 +34,7 @@ defmodule Vitrine.LiveView.HubTest do
     spawn_link(fn ->
       tag = make_ref()
       {state, _hub, table} = Hub.join(key, class, tag)
-      if state == :ready, do: send(test, {:seen, self(), Renders.fetch(table, class)})
+      if state == :ready, do: send(test, {:seen, self(), RenderCache.fetch(table, class)})
       look(test, tag, table, class)
     end)
   end
@@ -42,7 +42,7 @@ defmodule Vitrine.LiveView.HubTest do
   defp look(test, tag, table, class) do
     receive do
       {Vitrine.LiveView, ^tag, :rendered} ->
-        send(test, {:seen, self(), Renders.fetch(table, class)})
+        send(test, {:seen, self(), RenderCache.fetch(table, class)})
 
       {Vitrine.LiveView, ^tag, :slow} ->
         send(test, {:slow, self()})
@@ -118,18 +118,18 @@ defmodule Vitrine.LiveView.HubTest do
       classes = for name <- ~w(a b c d e f), do: elem(class(stage!(), viewer: name), 1)
 
       renders =
-        Enum.reduce(classes, Renders.new(), fn class, renders ->
-          {:rendering, renders} = Renders.join(renders, class, make_ref(), self())
+        Enum.reduce(classes, RenderCache.new(), fn class, renders ->
+          {:rendering, renders} = RenderCache.join(renders, class, make_ref(), self())
           renders
         end)
 
       for class <- classes do
-        assert [^class | others] = Renders.wanted(renders, class)
+        assert [^class | others] = RenderCache.wanted(renders, class)
         assert length(others) == 5
       end
 
       # Nobody's, or that of one who has left.
-      for class <- [nil, %{}], do: assert(length(Renders.wanted(renders, class)) == 6)
+      for class <- [nil, %{}], do: assert(length(RenderCache.wanted(renders, class)) == 6)
     end
 
     test "who comes later finds what is rendered" do

@@ -4,7 +4,7 @@ defmodule Vitrine.Source.ContentTest do
 
   import Vitrine.Guests
 
-  alias Vitrine.Source.Content
+  alias Vitrine.Manifest.Content
 
   defmodule Served do
     @behaviour Vitrine.HTTP

@@ -4,7 +4,7 @@ defmodule GameBoxWeb.ComponentTest do
 
   import GameBox.TestPlugins
 
-  alias Vitrine.LiveView.{Component, Courier}
+  alias Vitrine.LiveView.{Component, ComponentProcess}
 
   @moduletag :capture_log
 
@@ -55,12 +55,12 @@ defmodule GameBoxWeb.ComponentTest do
   defp sees!(view, id, n),
     do: eventually(fn -> view |> element("##{id} b") |> render() =~ ">#{n}<" end)
 
-  defp courier(view, id) do
+  defp process(view, id) do
     %{socket: %{assigns: _}} = state = :sys.get_state(view.pid)
     {cids, _, _} = state.components
 
     Enum.find_value(cids, fn {_cid, {_module, of, _assigns, private, _}} ->
-      if of == id, do: private.vitrine.courier
+      if of == id, do: private.vitrine.process
     end)
   end
 
@@ -212,7 +212,7 @@ defmodule GameBoxWeb.ComponentTest do
       Process.exit(hub, :kill)
       click(view, "game")
       sees!(view, "game", 1)
-      Process.exit(courier(view, "game"), :kill)
+      Process.exit(process(view, "game"), :kill)
       click(view, "game")
       sees!(view, "game", 2)
     end
@@ -297,11 +297,11 @@ defmodule GameBoxWeb.ComponentTest do
     assert Component.dispatch(self(), "game", "go", %{}) == :ok
   end
 
-  describe "its courier" do
+  describe "the process of a component" do
     test "ends with the page" do
       {view, _} = open!([[id: "game", plugin: counter!()]])
-      courier = courier(view, "game")
-      monitor = Process.monitor(courier)
+      process = process(view, "game")
+      monitor = Process.monitor(process)
       Process.flag(:trap_exit, true)
       GenServer.stop(view.pid)
       assert_receive {:DOWN, ^monitor, _, _, :normal}, 5_000
@@ -310,22 +310,22 @@ defmodule GameBoxWeb.ComponentTest do
     test "ends when the component does not answer any more" do
       # Nobody is there.
       cid = struct(Phoenix.LiveComponent.CID, cid: 1)
-      courier = Courier.start(cid, ask: 20)
-      monitor = Process.monitor(courier)
+      process = ComponentProcess.start(cid, ask: 20)
+      monitor = Process.monitor(process)
       assert_receive {_phoenix, :send_update, {^cid, %{__vitrine__: :there?}}}, 5_000
-      assert Courier.heard(courier)
+      assert ComponentProcess.heard(process)
       assert_receive {_phoenix, :send_update, _}, 5_000
       assert_receive {:DOWN, ^monitor, _, _, :normal}, 5_000
-      refute Courier.heard(courier)
+      refute ComponentProcess.heard(process)
     end
 
     test "asks, and stays if the component is there" do
       {view, _} = open!([[id: "game", plugin: counter!()]])
-      courier = courier(view, "game")
-      send(courier, :ask)
-      eventually(fn -> :sys.get_state(courier).heard? end)
-      send(courier, :ask)
-      _ = :sys.get_state(courier)
+      process = process(view, "game")
+      send(process, :ask)
+      eventually(fn -> :sys.get_state(process).heard? end)
+      send(process, :ask)
+      _ = :sys.get_state(process)
       click(view, "game")
       sees!(view, "game", 1)
     end

@@ -1,0 +1,152 @@
+defmodule Vitrine.LiveView.ComponentProcess do
+  @moduledoc false
+  # The mailbox that a live component does not have: a process for each component in a connected page,
+  # which looks on in its place, tells the plugin of its events, and brings it the news as updates.
+  #
+  # A component is not told when it is taken out of its page. So it says that it has heard of
+  # something, and is asked from time to time; if nothing comes back, this process ends. If that was a
+  # mistake, because the page was busy, the component finds out and starts another one.
+
+  use GenServer, restart: :temporary
+
+  @compile {:no_warn_undefined, Phoenix.LiveView}
+
+  alias Vitrine.Error
+  alias Vitrine.LiveView.{Calls, RenderCache, Session}
+
+  # How often a component is asked whether it is there, in milliseconds.
+  @ask 30_000
+
+  @typedoc """
+  What a component is told: of a render in this table, of a delay, of an event's end, or only that
+  it is to answer.
+  """
+  @type news ::
+          {:rendered, :ets.tid()}
+          | :busy
+          | {:answered, {:ok, map()} | {:error, Error.t()}}
+          | :there?
+
+  @doc "For a component of the calling process."
+  @spec start(struct(), keyword()) :: pid()
+  def start(cid, options \\ []) do
+    child = {__MODULE__, {self(), cid, options[:ask] || @ask}}
+    {:ok, process} = DynamicSupervisor.start_child(Vitrine.LiveView.Supervisor, child)
+    process
+  end
+
+  @doc """
+  Looks on as this session says, in the place of what was before. Answers with the session, and
+  whether there is something to show, after `:patience` at most.
+  """
+  @spec look(pid(), Session.t()) :: {RenderCache.joined(), Session.t()}
+  def look(process, session), do: GenServer.call(process, {:look, session}, :infinity)
+
+  @doc "Tells the plugin of an event, unless it is too large or too many wait."
+  @spec event(pid(), String.t(), term()) :: :ok | {:error, Error.t()}
+  def event(process, name, value) do
+    GenServer.call(process, {:event, name, value}, :infinity)
+  catch
+    :exit, _gone ->
+      {:error, %Error{reason: :closed, message: "the component's process has ended"}}
+  end
+
+  @doc "The component has heard; whether this process is there to tell it more."
+  @spec heard(pid()) :: boolean()
+  def heard(process) do
+    GenServer.cast(process, :heard)
+    Process.alive?(process)
+  end
+
+  @doc false
+  def start_link(argument), do: GenServer.start_link(__MODULE__, argument)
+
+  @impl true
+  def init({owner, cid, ask}) do
+    state = %{
+      owner: owner,
+      cid: cid,
+      ask: ask,
+      monitor: Process.monitor(owner),
+      session: nil,
+      heard?: true
+    }
+
+    {:ok, ask_later(state)}
+  end
+
+  @impl true
+  def handle_call({:look, wanted}, _from, state) do
+    {joined, session} =
+      if state.session, do: Session.change(state.session, wanted), else: Session.join(wanted)
+
+    joined = if Session.await(joined, session), do: :ready, else: joined
+    {:reply, {joined, session}, %{state | session: session, heard?: true}}
+  end
+
+  def handle_call({:event, name, value}, _from, %{session: session} = state) do
+    case Session.event(session, name, value) do
+      {:ok, session} -> {:reply, :ok, %{state | session: session, heard?: true}}
+      {:error, error} -> {:reply, {:error, error}, %{state | heard?: true}}
+    end
+  end
+
+  @impl true
+  def handle_cast(:heard, state), do: {:noreply, %{state | heard?: true}}
+
+  @impl true
+  def handle_info({Vitrine.LiveView, _tag, {:answered, result}}, state),
+    do: {:noreply, answered(state, result)}
+
+  def handle_info({Vitrine.LiveView, _tag, {:late, event}}, state) do
+    if Session.late?(state.session, event), do: tell(state, :busy)
+    {:noreply, state}
+  end
+
+  def handle_info({Vitrine.LiveView, tag, news}, %{session: %{tag: tag}} = state) do
+    hear(state, news)
+    {:noreply, state}
+  end
+
+  def handle_info(:ask, %{heard?: false} = state), do: {:stop, :normal, state}
+
+  def handle_info(:ask, state) do
+    tell(state, :there?)
+    {:noreply, ask_later(%{state | heard?: false})}
+  end
+
+  def handle_info({:DOWN, monitor, :process, _, _}, %{monitor: monitor} = state),
+    do: {:stop, :normal, state}
+
+  # The hub is lost.
+  def handle_info({:DOWN, monitor, _, _, _}, %{session: %{monitor: monitor}} = state) do
+    {joined, session} = Session.join(state.session)
+    state = %{state | session: session}
+    hear(state, joined)
+    {:noreply, state}
+  end
+
+  def handle_info({:DOWN, monitor, _, _, reason}, %{session: %{running: {_, monitor}}} = state),
+    do: {:noreply, answered(state, {:error, Calls.failure(reason)})}
+
+  def handle_info(_message, state), do: {:noreply, state}
+
+  defp answered(state, result) do
+    tell(state, {:answered, result})
+    %{state | session: Session.over(state.session)}
+  end
+
+  defp hear(state, news) when news in [:rendered, :ready],
+    do: tell(state, {:rendered, state.session.table})
+
+  defp hear(state, :slow), do: tell(state, :busy)
+  defp hear(_state, :rendering), do: :ok
+
+  defp tell(state, news),
+    do: Phoenix.LiveView.send_update(state.owner, state.cid, __vitrine__: news)
+
+  defp ask_later(state) do
+    Process.send_after(self(), :ask, state.ask)
+    state
+  end
+end

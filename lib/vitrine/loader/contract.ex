@@ -1,0 +1,111 @@
+defmodule Vitrine.Loader.Contract do
+  @moduledoc false
+  # What a plugin must export and may import, the option `:requires`.
+
+  import Vitrine.Options.Argument, only: [list_of?: 2]
+
+  alias Vitrine.{Error, Keys}
+  alias Vitrine.Loader.Surface
+  alias Vitrine.Text.{Nearest, Printable}
+
+  @type t :: %{
+          exports: [String.t()],
+          imports: :any | [String.t() | Surface.import()],
+          abi: 0 | 1 | nil
+        }
+
+  # More are counted, not named: a hostile module may have a million.
+  @most_named 20
+  @most_compared 1_000
+
+  @doc "The option, checked."
+  @spec options!(keyword() | nil) :: t() | nil
+  def options!(nil), do: nil
+
+  def options!(options) do
+    contract =
+      options
+      |> Keys.validate!([exports: [], imports: :any, abi: nil], :requires)
+      |> Map.new()
+
+    unless list_of?(contract.exports, &is_binary/1) do
+      wrong!(:exports, "a list of the names of plugin functions", contract.exports)
+    end
+
+    unless contract.imports == :any or list_of?(contract.imports, &import?/1) do
+      wrong!(:imports, "a list of namespaces and {namespace, name}", contract.imports)
+    end
+
+    unless contract.abi in [nil, 0, 1] do
+      wrong!(:abi, "1, or 0 for the one before version 1.0", contract.abi)
+    end
+
+    contract
+  end
+
+  defp import?({namespace, name}), do: is_binary(namespace) and is_binary(name)
+  defp import?(namespace), do: is_binary(namespace)
+
+  defp wrong!(key, expected, got) do
+    raise ArgumentError,
+          "expected #{inspect(key)} of :requires to be #{expected}, got: #{inspect(got)}"
+  end
+
+  @doc "Whether a plugin keeps the contract, with WASI granted or not."
+  @spec check(t() | nil, Surface.t(), boolean(), String.t()) :: :ok | {:error, Error.t()}
+  def check(contract, interface, wasi?, plugin) do
+    case faults(contract, interface, wasi?) do
+      [] ->
+        :ok
+
+      faults ->
+        message = "the plugin does not keep its contract: " <> Enum.join(faults, "; ")
+        {:error, %Error{reason: :contract, message: message, plugin: plugin}}
+    end
+  end
+
+  @doc "How a plugin breaks the contract, in all ways."
+  @spec faults(t() | nil, Surface.t(), boolean()) :: [String.t()]
+  def faults(nil, _interface, _wasi?), do: []
+
+  def faults(contract, interface, wasi?) do
+    functions = MapSet.new(interface.functions)
+
+    missing = Enum.reject(contract.exports, &(&1 in functions))
+    excess = Enum.reject(interface.imports, &allowed?(&1, contract.imports, wasi?))
+    abi = Surface.abi(interface.imports)
+    known = Enum.take(interface.functions, @most_compared)
+
+    listed(missing, "it lacks the plugin functions ", &lacking(&1, known)) ++
+      listed(excess, "it imports what it must not: ", &Surface.show/1) ++ abi(contract.abi, abi)
+  end
+
+  defp lacking(name, functions) do
+    case Nearest.find(name, functions) do
+      nil -> Printable.quoted(name)
+      nearest -> "#{Printable.quoted(name)} (did you mean #{Printable.quoted(nearest)}?)"
+    end
+  end
+
+  defp allowed?(_import, :any, _wasi?), do: true
+
+  defp allowed?({namespace, _} = import, allowed, wasi?) do
+    case Surface.kind(import) do
+      :abi -> true
+      :wasi when wasi? -> true
+      _ -> namespace in allowed or import in allowed
+    end
+  end
+
+  defp listed([], _text, _show), do: []
+
+  defp listed(list, text, show) do
+    {named, more} = Enum.split(list, @most_named)
+    more = if more == [], do: "", else: " and #{length(more)} more"
+    [text <> Enum.map_join(named, ", ", show) <> more]
+  end
+
+  # What uses no ABI fits any.
+  defp abi(expected, abi) when expected == nil or abi == nil or expected == abi, do: []
+  defp abi(expected, abi), do: ["it is of the ABI version #{abi}, expected #{expected}"]
+end

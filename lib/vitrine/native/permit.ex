@@ -1,0 +1,90 @@
+defmodule Vitrine.Native.Permit do
+  @moduledoc false
+  # Permits for the BEAM's dirty CPU schedulers. There are as many as there are such schedulers, and who has none
+  # waits here, in a queue of ours, and not in the BEAM's, in which other libraries' NIFs and large garbage collections
+  # stand, too. See native/vitrine_core/src/run_queue.rs.
+
+  alias Vitrine.Native
+
+  @typedoc "Given to a NIF on a dirty scheduler, which gives it back."
+  @type t :: reference()
+
+  @doc "A permit for a call's next slice; `:over` if nothing is left to the call but to end."
+  @spec for_call(call :: reference(), t() | nil) :: t() | :over
+  def for_call(call, permit \\ nil) do
+    # Made here, as in Vitrine.Native.await/1.
+    id = make_ref()
+
+    case Native.call_permit(call, permit, id, schedulers()) do
+      {:ok, permit} ->
+        permit
+
+      {:wait, permit, milliseconds} ->
+        receive do
+          {:vitrine_wake, ^id} -> for_call(call, permit)
+        after
+          milliseconds ->
+            Native.permit_leave(permit)
+
+            # One that came just before.
+            receive do
+              {:vitrine_wake, ^id} -> :ok
+            after
+              0 -> :ok
+            end
+
+            for_call(call)
+        end
+
+      :over ->
+        :over
+    end
+  end
+
+  @doc "A permit for other work, and what is then left of `timeout`; `:over` if nothing is."
+  @spec take(timeout(), t() | nil) :: {t(), timeout()} | :over
+  def take(timeout, permit \\ nil) do
+    id = make_ref()
+
+    case Native.permit_ask(permit, id, schedulers()) do
+      {:ok, permit} ->
+        {permit, timeout}
+
+      {:wait, permit} ->
+        asked = now()
+
+        receive do
+          {:vitrine_wake, ^id} -> timeout |> left(asked) |> take(permit)
+        after
+          timeout ->
+            Native.permit_leave(permit)
+
+            receive do
+              {:vitrine_wake, ^id} -> :over
+            after
+              0 -> :over
+            end
+        end
+    end
+  end
+
+  defp left(:infinity, _since), do: :infinity
+  defp left(timeout, since), do: max(timeout - (now() - since), 0)
+
+  defp now, do: System.monotonic_time(:millisecond)
+
+  @doc "Runs a NIF on a dirty scheduler that does not give the permit back itself."
+  @spec run((() -> result)) :: result when result: term()
+  def run(work) do
+    {permit, :infinity} = take(:infinity)
+
+    try do
+      work.()
+    after
+      Native.permit_leave(permit)
+    end
+  end
+
+  # The BEAM knows best: it can be set while the system runs.
+  defp schedulers, do: :erlang.system_info(:dirty_cpu_schedulers_online)
+end

@@ -1,0 +1,152 @@
+defmodule Vitrine.Text.Printable do
+  @moduledoc false
+  # Text that a guest or a server chose, for people to read: in messages of errors, in logs, as names. It is
+  # shown and never obeyed: what would begin a line, move a cursor, turn the direction of text or be seen by
+  # nobody is written as an escape, what is not UTF-8 becomes U+FFFD. One walk over the bytes, whatever is in
+  # them. The core's `text::shown` does the same.
+  #
+  # Text that was shown already is not changed by being shown again.
+
+  # Bytes of a message, and of a name: of a function, a file, an import. The core cuts at these, and says how
+  # much is left: what comes from there is not to be cut again.
+  @message 66 * 1024
+  @name 300
+
+  # Controls, the soft hyphen, and what has no width, separates lines or turns the direction of text.
+  defguardp is_hidden(char)
+            when char <= 0x1F or char in 0x7F..0x9F or char in [0xAD, 0x61C, 0x180E, 0xFEFF] or
+                   char in 0x200B..0x200F or char in 0x2028..0x202E or char in 0x2060..0x206F or
+                   char in 0xFFF9..0xFFFB or char in 0xE0000..0xE0FFF
+
+  @doc """
+  A text in one line, of which `most` bytes are shown. Line feeds in it are `\\n`.
+
+      iex> Vitrine.Text.Printable.text("one\\n\\e[2Jtwo \\u202Eeerht\\xFF")
+      ~S(one\\n\\e[2Jtwo \\u{202E}eerht) <> "\\uFFFD"
+      iex> Vitrine.Text.Printable.text("abcdef", 3)
+      "abc… (3 bytes more)"
+  """
+  @spec text(binary(), pos_integer()) :: String.t()
+  def text(text, most \\ @message) when is_binary(text),
+    do: text |> cut(most) |> escaped(:plain)
+
+  @doc """
+  A text that may have lines of its own, such as the message of an exception: each but the first begins with the
+  margin, so that none can be taken for another's.
+
+      iex> Vitrine.Text.Printable.block("not found\\n[error] the disk is full", "\\n  | ")
+      "not found\\n  | [error] the disk is full"
+  """
+  @spec block(binary(), String.t(), pos_integer()) :: String.t()
+  def block(text, margin, most \\ @message) when is_binary(text) do
+    text
+    |> cut(most)
+    |> :binary.replace("\r\n", "\n", [:global])
+    |> :binary.split("\n", [:global])
+    |> Enum.map_intersperse(margin, &escaped(&1, :plain))
+    |> IO.iodata_to_binary()
+  end
+
+  @doc """
+  A name in quotes, cut as one, or at `most` bytes.
+
+      iex> Vitrine.Text.Printable.quoted(~S(say "hi"))
+      ~S("say \\"hi\\"")
+  """
+  @spec quoted(binary(), pos_integer()) :: String.t()
+  def quoted(name, most \\ @name) when is_binary(name),
+    do: ~s("#{name |> cut(most) |> escaped(:quoted)}")
+
+  @doc "A name without quotes, cut as one."
+  @spec name(binary()) :: String.t()
+  def name(name) when is_binary(name), do: text(name, @name)
+
+  @doc "Whose words these are: a plugin's, in this function of its own if that is known, as a prefix."
+  @spec origin(String.t() | nil, String.t() | nil) :: String.t()
+  def origin(nil, nil), do: ""
+  def origin(nil, function), do: "function #{quoted(function)}: "
+  def origin(plugin, nil), do: "plugin #{quoted(plugin)}: "
+  def origin(plugin, function), do: "plugin #{quoted(plugin)}, function #{quoted(function)}: "
+
+  # Not through a character.
+  defp cut(text, most) when byte_size(text) <= most, do: text
+
+  defp cut(text, most) do
+    whole = whole(text, most, most)
+    "#{binary_part(text, 0, whole)}… (#{byte_size(text) - whole} bytes more)"
+  end
+
+  # Where the last character before `most` ends: it has at most three bytes after its first.
+  defp whole(text, at, most) when at > 0 and at > most - 4 do
+    case :binary.at(text, at - 1) do
+      byte when byte in 0x80..0xBF ->
+        whole(text, at - 1, most)
+
+      byte when byte >= 0xC0 ->
+        if begun?(binary_part(text, at - 1, most - at + 1)), do: at - 1, else: most
+
+      _ascii ->
+        most
+    end
+  end
+
+  defp whole(_text, _at, most), do: most
+
+  # Whether this is the beginning of a character, and not all of it.
+  defp begun?(<<byte, rest::binary>>) do
+    size = if byte < 0xE0, do: 2, else: if(byte < 0xF0, do: 3, else: 4)
+    byte_size(rest) + 1 < size and broken(<<byte, rest::binary>>) == byte_size(rest) + 1
+  end
+
+  defp escaped(text, how), do: IO.iodata_to_binary(escape(text, text, 0, 0, how))
+
+  # `size` bytes from `from` on are shown as they are.
+  defp escape(<<>>, text, from, size, _how), do: binary_part(text, from, size)
+
+  defp escape(<<char, rest::binary>>, text, from, size, :quoted) when char in [?", ?\\],
+    do: [
+      binary_part(text, from, size),
+      ?\\,
+      char | escape(rest, text, from + size + 1, 0, :quoted)
+    ]
+
+  defp escape(<<char, rest::binary>>, text, from, size, how) when char in 0x20..0x7E,
+    do: escape(rest, text, from, size + 1, how)
+
+  defp escape(<<char::utf8, rest::binary>>, text, from, size, how)
+       when is_hidden(char) do
+    next = from + size + byte_size(<<char::utf8>>)
+    [binary_part(text, from, size), code(char) | escape(rest, text, next, 0, how)]
+  end
+
+  defp escape(<<char::utf8, rest::binary>>, text, from, size, how),
+    do: escape(rest, text, from, size + byte_size(<<char::utf8>>), how)
+
+  defp escape(bytes, text, from, size, how) do
+    length = broken(bytes)
+    <<_::binary-size(length), rest::binary>> = bytes
+    [binary_part(text, from, size), "\uFFFD" | escape(rest, text, from + size + length, 0, how)]
+  end
+
+  defp code(?\n), do: "\\n"
+  defp code(?\r), do: "\\r"
+  defp code(?\t), do: "\\t"
+  defp code(?\e), do: "\\e"
+  defp code(char), do: ["\\u{", Integer.to_string(char, 16), ?}]
+
+  # How many bytes become one U+FFFD: the beginning of a character as far as it goes, or one byte.
+  defp broken(<<a, b, c, _::binary>>)
+       when (a == 0xF0 and b in 0x90..0xBF and c in 0x80..0xBF) or
+              (a in 0xF1..0xF3 and b in 0x80..0xBF and c in 0x80..0xBF) or
+              (a == 0xF4 and b in 0x80..0x8F and c in 0x80..0xBF),
+       do: 3
+
+  defp broken(<<a, b, _::binary>>)
+       when (a == 0xE0 and b in 0xA0..0xBF) or (a in 0xE1..0xEC and b in 0x80..0xBF) or
+              (a == 0xED and b in 0x80..0x9F) or (a in 0xEE..0xEF and b in 0x80..0xBF) or
+              (a == 0xF0 and b in 0x90..0xBF) or (a in 0xF1..0xF3 and b in 0x80..0xBF) or
+              (a == 0xF4 and b in 0x80..0x8F),
+       do: 2
+
+  defp broken(_bytes), do: 1
+end
