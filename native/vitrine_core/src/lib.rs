@@ -31,7 +31,6 @@ mod fuel;
 mod fuse;
 mod host_function;
 mod host_import;
-pub mod html;
 mod initialise;
 mod inspection;
 mod instance;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustler::{Binary, Encoder, Env, NifMap, Resource, ResourceArc, Term};
-use vitrine_core::html::{self, Document, Dynamic, Error, Part, Policy, Shape};
+use vitrine_html::{Document, Dynamic, Error, Part, Policy, Shape};
 
 use crate::{atoms, bytes, codec};
 
@@ -60,7 +60,7 @@ impl From<PolicyTerm> for Policy {
 /// Why nobody can allow this, or `nil`.
 #[rustler::nif]
 fn html_fault(policy: PolicyTerm) -> Option<String> {
-    html::check(&policy.into()).err()
+    vitrine_html::check(&policy.into()).err()
 }
 
 /// How long a dirty scheduler goes on with the steps of a document.

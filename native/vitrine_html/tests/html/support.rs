@@ -7,7 +7,7 @@ use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
-use vitrine_core::html::{Dynamic, EVENTS, Error, Part, Policy, parse, sanitize};
+use vitrine_html::{Dynamic, EVENTS, Error, Part, Policy, parse, sanitize};
 
 /// What a host gets without saying anything, but with all events.
 pub fn policy() -> Policy {

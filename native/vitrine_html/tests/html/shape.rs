@@ -1,6 +1,6 @@
 //! Documents as parts.
 
-use vitrine_core::html::{Dynamic, Part, parse};
+use vitrine_html::{Dynamic, Part, parse};
 
 use crate::support::policy;
 

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use vitrine_core::html::{Error, sanitize};
+use vitrine_html::{Error, sanitize};
 
 use crate::support::{assert_safe, policy};
 

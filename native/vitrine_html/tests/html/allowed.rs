@@ -1,6 +1,6 @@
 //! What stays.
 
-use vitrine_core::html::{Policy, check, sanitize};
+use vitrine_html::{Policy, check, sanitize};
 
 use crate::support::{clean, policy};
 

@@ -1,7 +1,7 @@
 //! Documents that are made to be expensive. That they are refused, or done, in bounded time and memory is
 //! what this shows by ending: without bounds some of them take minutes, or all memory.
 
-use vitrine_core::html::{Error, Policy, sanitize};
+use vitrine_html::{Error, Policy, sanitize};
 
 use crate::support::{clean, policy, refused};
 

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use super::characters;
 use super::elements::Rule;
-use crate::html::EVENTS;
-use crate::html::attributes::{Attributes, Kind, kind};
-use crate::html::policy::{ATTRIBUTES, GENERIC, PREFIXES, PRESENTATION, Policy};
-use crate::html::read::split_once;
+use crate::EVENTS;
+use crate::attributes::{Attributes, Kind, kind};
+use crate::policy::{ATTRIBUTES, GENERIC, PREFIXES, PRESENTATION, Policy};
+use crate::read::split_once;
 
 /// More attributes than this has no element that a plugin writes.
 const MOST: usize = 64;

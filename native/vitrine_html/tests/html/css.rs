@@ -1,6 +1,6 @@
 //! CSS of `style` attributes.
 
-use vitrine_core::html::{Policy, sanitize};
+use vitrine_html::{Policy, sanitize};
 
 use crate::support::{clean, policy};
 

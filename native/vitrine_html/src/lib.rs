@@ -1,10 +1,19 @@
 //! HTML of plugins, made safe to show in the pages of the host.
 //!
-//! A [`Document`] becomes a text, or the parts that Phoenix LiveView wants. Nothing in it is trusted;
-//! [`Policy`] says what may stay.
+//! A [`Document`] becomes a text, or the [`Part`]s that Phoenix LiveView wants. Nothing in the document is
+//! trusted: the [`Policy`] says what may stay.
 //!
-//! Most documents are strict, and need one scan ([`strict`]). Others are parsed and cleaned by a sanitiser
-//! until nothing changes ([`clean`]), if that does not take too much ([`limit`]).
+//! ```text
+//! text -> Document -- strict -> one scan -------------------------------> clean -> text, or parts
+//!                  \- other --> limit -> parse, sanitise and write it ---/
+//!                                         again until nothing changes
+//! ```
+//!
+//! Most documents are strict, and one scan cleans them ([`strict`]). A sanitiser parses and cleans the others
+//! until nothing changes any more ([`clean`]), unless that would take too long ([`limit`]).
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod attribute_limit;
 mod attributes;

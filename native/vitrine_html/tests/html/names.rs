@@ -1,6 +1,6 @@
 //! What names something is the plugin's own.
 
-use vitrine_core::html::{EVENTS, Policy, sanitize};
+use vitrine_html::{EVENTS, Policy, sanitize};
 
 use crate::support::{clean, policy};
 

@@ -5,9 +5,9 @@
 
 use super::elements::names;
 use super::*;
-use crate::html::clean::{Cleaner, Pass};
-use crate::html::policy::{ATTRIBUTES, GENERIC, PRESENTATION, Policy, SVG_TAGS, TAGS};
-use crate::html::{EVENTS, Error, read, write};
+use crate::clean::{Cleaner, Pass};
+use crate::policy::{ATTRIBUTES, GENERIC, PRESENTATION, Policy, SVG_TAGS, TAGS};
+use crate::{EVENTS, Error, read, write};
 
 /// More with `VITRINE_HTML_CASES`.
 const CASES: usize = 6000;
