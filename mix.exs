@@ -54,10 +54,25 @@ defmodule Vitrine.MixProject do
     [
       main: "readme",
       source_ref: "v#{@version}",
-      extras: Enum.filter(["README.md", "CHANGELOG.md"], &File.exists?/1) ++ guides(),
-      groups_for_extras: [Guides: ~r"^guides/"]
+      extras: ["README.md", "CHANGELOG.md"] ++ Enum.flat_map(guides(), &elem(&1, 1)),
+      groups_for_extras: guides()
     ]
   end
 
-  defp guides, do: Enum.sort(Path.wildcard("guides/*.md"))
+  # In the order in which they are read.
+  defp guides do
+    for {group, names} <- [
+          Learn: ~w(host-functions codecs testing),
+          Production: ~w(
+            pools supervision upgrades multi-tenant checking-plugins observability
+            compiling fresh-instances snapshots many-instances native-code-cache building
+          ),
+          Integrations: ~w(phoenix html plug http background-jobs writing-a-game),
+          Reference: ~w(errors-and-limits extism-compatibility),
+          Internals: ~w(how-a-call-runs fusing benchmarks)
+        ] do
+      folder = group |> Atom.to_string() |> String.downcase()
+      {group, Enum.map(names, &"guides/#{folder}/#{&1}.md")}
+    end
+  end
 end

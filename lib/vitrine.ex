@@ -111,10 +111,10 @@ defmodule Vitrine do
       default; with either the plugin runs on dirty schedulers only
     * `:profiler` - `:perf`, `:jitdump` or `:vtune`: tells that profiler of the plugin's code
     * `:memory_layout` - `:fast`, the default, or `:dense` for more than some thousand instances at the
-      same time: see [Compiling](compiling.md#very-many-instances)
+      same time: see [Very many instances](many-instances.md)
     * `:fuse` - `false` if the plugin's calls that move single bytes and words are to stay calls, which
       is slower and should make no other difference: to find out whether it does. By default what
-      `config :vitrine, :fuse` says, or `true`; see [Compiling](compiling.md#fusing)
+      `config :vitrine, :fuse` says, or `true`; see [Fusing](fusing.md)
     * `:allowed_hosts` - the hosts that the plugin may reach by HTTP: a list of names, or patterns such
       as `"*.example.com"`, without scheme, port and path; `{:private, "db.internal"}` for a name that may have a
       private address. By default the manifest's `allowed_hosts`, or none. See `Vitrine.HTTP`
@@ -131,7 +131,7 @@ defmodule Vitrine do
     * `:ceiling` - the most that a manifest may ask for, for one that you did not write: see
       [Manifests of others](Vitrine.Manifest.html#module-manifests-of-others). None by default
     * `:cache` - `false` if native code is not to be kept on disk, or looked for there. `true` by
-      default; see [Compiling](compiling.md#native-code-on-disk)
+      default; see [The cache of native code](native-code-cache.md)
 
   ## Errors
 
@@ -174,7 +174,7 @@ defmodule Vitrine do
   `:timeout` and with all that the options grant. Instances begin with the memory, globals and
   variables that this left, in a fraction of a millisecond, and no initialiser runs in them. `true` is for the
   plugin's own initialisers; with the name of a plugin function that is called after them, without an
-  input, and its output is dropped. See [Compiling](compiling.md#snapshots) for what is kept, and
+  input, and its output is dropped. See [Snapshots](snapshots.md) for what is kept, and
   what that means for random numbers and secrets.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|

@@ -16,7 +16,7 @@ defmodule Vitrine.HTML do
   | `phx-click="move"`         | `phx-click="vitrine:game:move"`         |
   | `name="answer"`            | `name="game[answer]"`                   |
 
-  `event/2` and `params/2` undo that for what comes back. The guide [Safe HTML](html.html) says what
+  `event/2` and `params/2` undo that for what comes back. The guide [Safe HTML](html.md) says what
   is allowed, what is not and why.
 
   ## Options
@@ -48,7 +48,7 @@ defmodule Vitrine.HTML do
   proportion long, or is such that parsers do not agree on what it is. Which documents these are does not depend
   on how fast the machine is.
 
-  A document that is strict, as the guide [Safe HTML](html.html#fast-documents) describes it, takes one scan: one or
+  A document that is strict, as the guide [Safe HTML](html.md#fast-documents) describes it, takes one scan: one or
   two milliseconds for 400 elements. Others take a parser several times longer.
 
   A short document is begun by the process's own scheduler, a longer one by a dirty one. One that takes long is

@@ -8,7 +8,7 @@ defmodule Vitrine.HTTP do
       Vitrine.new("plugin.wasm", allowed_hosts: ["api.example.com", "*.example.org"])
       Vitrine.new("plugin.wasm", allowed_hosts: ["*"], http: {MyApp.PluginHTTP, pool: MyApp.Finch})
 
-  Vitrine's own client is `Vitrine.HTTP.Client`. The guide [HTTP](http.html) shows others, on top
+  Vitrine's own client is `Vitrine.HTTP.Client`. The guide [HTTP](http.md) shows others, on top
   of Req and Finch, and says what plugins may do.
 
   ## What a client must do

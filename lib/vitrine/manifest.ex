@@ -54,7 +54,7 @@ defmodule Vitrine.Manifest do
 
   A host that is a name is reached where it has an address of the public internet. One that may have a private
   address is listed as `{:private, "db.internal"}`; a text says `"private:db.internal"`. Addresses are listed
-  as they are, see the guide [HTTP](http.html#private-addresses).
+  as they are, see the guide [HTTP](http.md#private-addresses).
 
   A source is a map with one of `path`, `data` and `url`:
 

@@ -71,7 +71,7 @@ defmodule Vitrine.Telemetry do
   `error` is the `Vitrine.Error`, or `nil`. For a call of a server or a pool, the time in its queue is part of the duration.
 
   Of compiling, `from` says where the native code came from: `:memory`, because the module is in use or is
-  just being compiled for somebody else, `:disk`, from the [cache](compiling.md#native-code-on-disk),
+  just being compiled for somebody else, `:disk`, from the [cache](native-code-cache.md),
   `:compiler`, if it was in neither; `nil` with an error. So the first two are the hits of the cache, and the
   third its misses.
 

@@ -5,7 +5,7 @@ defmodule Vitrine.Conformance.GuideTest do
   @places ["test", "native/vitrine_core/tests", "native/vitrine_core/tests/calls", "."]
 
   test "the tests that the compatibility guide names exist" do
-    guide = File.read!(Path.join(@root, "guides/extism-compatibility.md"))
+    guide = File.read!(Path.join(@root, "guides/reference/extism-compatibility.md"))
 
     rows =
       for "| " <> _ = line <- String.split(guide, "\n"),

@@ -1,15 +1,15 @@
-# The guides whose examples are run, as the documentation of a module each: doctests need one.
+# Doctests need a module: each guide whose examples are run is the documentation of one.
 
-for {name, file} <- [
-      Supervision: "supervision",
-      Observability: "observability",
-      MultiTenant: "multi-tenant",
-      Pools: "pools",
-      Upgrades: "upgrades",
-      Plug: "plug",
-      Testing: "testing"
+for {name, path} <- [
+      Supervision: "production/supervision",
+      Observability: "production/observability",
+      MultiTenant: "production/multi-tenant",
+      Pools: "production/pools",
+      Upgrades: "production/upgrades",
+      Plug: "integrations/plug",
+      Testing: "learn/testing"
     ] do
-  path = Path.expand("../../guides/#{file}.md", __DIR__)
+  path = Path.expand("../../guides/#{path}.md", __DIR__)
 
   defmodule Module.concat(Vitrine.GuideExamples, name) do
     @external_resource path

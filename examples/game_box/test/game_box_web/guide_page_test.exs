@@ -2,7 +2,9 @@ defmodule GameBoxWeb.GuidePageTest do
   # The page of the guide "Plugins in Phoenix", as it stands there.
   use GameBoxWeb.ConnCase, async: true
 
-  @guide File.read!(Path.join(Mix.Project.deps_paths()[:vitrine], "guides/phoenix.md"))
+  @guide File.read!(
+           Path.join(Mix.Project.deps_paths()[:vitrine], "guides/integrations/phoenix.md")
+         )
 
   test "the page that the guide makes from nothing counts clicks for all who look on" do
     Code.compile_string("""
