@@ -293,36 +293,11 @@ defmodule Vitrine do
   What a module says of itself, without compiling it and without running any of it: for what users
   upload.
 
-  `bytes` is a module or its text, or `{:module, bytes}`, and is validated. What is something else is told by how it
-  begins, in words for whoever uploaded it. Answers a map with
+  `bytes` is a module in binary or text, or `{:module, bytes}`. The module is validated. A file that is something else is
+  an error with the reason `:compile`, in words for whoever uploaded it.
 
-    * `:size`, in bytes, and `:sha256`, in lower-case hexadecimal digits
-    * `:component` - whether it is a component of the component model and no module; of such, nothing
-      more is known
-    * `:name`, `:producers` and `:languages` - what compilers noted: the module's name or `nil`, a map
-      from `"language"`, `"processed-by"` and `"sdk"` to lists of `{name, version}`, and the names of
-      the languages. Anything can stand there
-    * `:exports` - a list of `%{name: name, type: type}`, and `:functions` - the names of those that
-      can be called as plugin functions
-    * `:imports` - a list of `%{namespace: namespace, name: name, type: type}`
-    * `:memories` and `:tables` - their types, with limits
-    * `:start` - the index of its start function, or `nil`
-    * `:abi` - 1 for a plugin of Extism's ABI, 0 for that of before version 1.0, `nil` if it uses
-      neither
-    * `:wasi` and `:http` - whether it needs WASI preview 1, and may make HTTP requests
-    * `:host_functions` - `{namespace, name}` of what it imports besides
-    * `:refused` - texts: why the plugin would be refused with these `options`, those of `new/2`. What
-      only linking or running can tell is not among them
-
-  Types are maps with `:kind`:
-
-      %{kind: :function, params: [:i64], results: [:i32]}
-      %{kind: :memory, min_pages: 1, max_pages: nil, memory64: false}
-      %{kind: :table, element: "funcref", min: 1, max: 1}
-      %{kind: :global, type: :i32, mutable: false}
-      %{kind: :tag}
-
-  Types of references are strings. The reason of errors is `:compile`.
+  `options` are those of `new/2`: the field `refused` says why the plugin would be refused with them. See
+  `Vitrine.Inspection` for the other fields.
 
       iex> {:ok, found} = Vitrine.inspect_plugin(~S|
       ...>   (module
@@ -337,9 +312,9 @@ defmodule Vitrine do
        "its memories begin with 17 pages of 64 KiB; the limit is 16 (memory: %{max_pages: 16})"]
   """
   @spec inspect_plugin(binary() | {:module, binary()}, keyword()) ::
-          {:ok, map()} | {:error, Error.t()}
+          {:ok, Inspection.t()} | {:error, Error.t()}
   def inspect_plugin(bytes, options \\ []),
-    do: Inspection.inspect_plugin(bytes, Argument.keyword!(options))
+    do: Loader.Inspection.inspect_plugin(bytes, Argument.keyword!(options))
 
   @doc """
   Calls a function of a plugin with an input, and answers with its output.

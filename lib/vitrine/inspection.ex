@@ -1,132 +1,95 @@
 defmodule Vitrine.Inspection do
-  @moduledoc false
-  # What a module says of itself, and whether it would be refused; see Vitrine.inspect_plugin/2.
+  @moduledoc """
+  What a module says of itself: the answer of `Vitrine.inspect_plugin/2`.
 
-  alias Vitrine.{Error, HostFunction, Manifest, Native, Options}
-  alias Vitrine.Loader.{Contract, Surface}
-  alias Vitrine.Manifest.Content
-  alias Vitrine.Manifest.Fault
+  Compilers write names and producers into a module, and anything can stand there. Escape them before you show them.
+  Texts in `refused` are safe to show.
 
-  @abi_namespaces ["extism:host/env", "env"]
+  ## Fields
 
-  @doc "See `Vitrine.inspect_plugin/2`."
-  @spec inspect_plugin(binary() | {:module, binary()}, keyword()) ::
-          {:ok, map()} | {:error, Error.t()}
-  def inspect_plugin({:module, bytes}, options), do: inspect_plugin(bytes, options)
+    * `size` - the module's size in bytes
+    * `sha256` - the sha256 of the module, in lower-case hexadecimal digits
+    * `component` - whether the file is a component of the component model, and not a module. Nothing more is known of a
+      component
+    * `name` - the name that the module has for itself, or `nil`
+    * `producers` - what built the module: a map from `"language"`, `"processed-by"` and `"sdk"` to lists of
+      `{name, version}`
+    * `languages` - the names of the languages among the producers
+    * `exports` - all exports, each with its name and type
+    * `functions` - the names of the exports that `Vitrine.call/4` can call
+    * `imports` - all imports, each with its namespace, name and type
+    * `memories` - the types of the memories, with their limits
+    * `tables` - the types of the tables, with their limits
+    * `start` - the index of the start function, or `nil`
+    * `abi` - the version of Extism's ABI that the module uses: 1, 0 for the one before version 1.0, or `nil` for neither
+    * `wasi` - whether the module needs WASI preview 1
+    * `http` - whether the module may make HTTP requests
+    * `host_functions` - `{namespace, name}` of each other import: the host functions that the module needs
+    * `refused` - why the module would be refused with the options that were given, one text for each reason. What only
+      linking or running can tell is not among them
+  """
 
-  def inspect_plugin(bytes, options) do
-    unless is_binary(bytes) do
-      raise ArgumentError,
-            "expected the bytes of a module or its text, got: #{Fault.show(bytes)}"
-    end
+  @typedoc "The type of an export, an import, a memory or a table."
+  @type type :: function_type() | memory_type() | table_type() | global_type() | %{kind: :tag}
 
-    settings = Options.plugin!(options, %Manifest{})
+  @typedoc "A type of values. Types of references are strings, such as `\"funcref\"`."
+  @type value_type :: :i32 | :i64 | :f32 | :f64 | :v128 | String.t()
 
-    case Content.check(bytes) do
-      :ok -> inspect_module(bytes, settings)
-      {:error, finding} -> not_a_module(bytes, finding, settings)
-    end
-  end
+  @type function_type :: %{
+          kind: :function,
+          params: [value_type()],
+          results: [value_type()]
+        }
 
-  # What little is known of a component is told.
-  defp not_a_module(<<0, "asm", _version::16, 1, 0, _::binary>> = bytes, _finding, settings),
-    do: inspect_module(bytes, settings)
+  @typedoc "Limits are in pages, of 64 KiB as a rule. `max_pages` is `nil` without a maximum."
+  @type memory_type :: %{
+          kind: :memory,
+          min_pages: non_neg_integer(),
+          max_pages: non_neg_integer() | nil,
+          memory64: boolean()
+        }
 
-  # For whoever uploaded it.
-  defp not_a_module(_bytes, {predicate, _for_developers, advice}, settings) do
-    message = "the file is not a WebAssembly module: it #{predicate}; #{advice}"
-    {:error, %Error{reason: :compile, message: message, plugin: settings.name}}
-  end
+  @typedoc "Limits are in elements. `max` is `nil` without a maximum."
+  @type table_type :: %{
+          kind: :table,
+          element: String.t(),
+          min: non_neg_integer(),
+          max: non_neg_integer() | nil
+        }
 
-  defp inspect_module(bytes, settings) do
-    terms = Options.link_terms(settings)
+  @type global_type :: %{kind: :global, type: value_type(), mutable: boolean()}
 
-    case Native.await(&Native.inspect_module(bytes, terms, &1)) do
-      {:ok, found} -> {:ok, describe(bytes, found, settings)}
-      {:error, details} -> {:error, Error.from_native(details, plugin: settings.name)}
-    end
-  end
+  @type t :: %__MODULE__{
+          size: non_neg_integer(),
+          sha256: String.t(),
+          component: boolean(),
+          name: String.t() | nil,
+          producers: %{optional(String.t()) => [{name :: String.t(), version :: String.t()}]},
+          languages: [String.t()],
+          exports: [%{name: String.t(), type: type()}],
+          functions: [String.t()],
+          imports: [%{namespace: String.t(), name: String.t(), type: type()}],
+          memories: [memory_type()],
+          tables: [table_type()],
+          start: non_neg_integer() | nil,
+          abi: 0 | 1 | nil,
+          wasi: boolean(),
+          http: boolean(),
+          host_functions: [{namespace :: String.t(), name :: String.t()}],
+          refused: [String.t()]
+        }
 
-  defp describe(bytes, found, settings) do
-    interface = interface(found)
-    kinds = Enum.group_by(interface.imports, &Surface.kind/1)
-    producers = Map.new(found.producers)
-
-    %{
-      size: byte_size(bytes),
-      sha256: found.sha256,
-      component: found.component,
-      name: found.name,
-      producers: producers,
-      languages: for({language, _version} <- Map.get(producers, "language", []), do: language),
-      exports: for({name, type} <- found.exports, do: %{name: name, type: type}),
-      functions: interface.functions,
-      imports:
-        for({ns, name, type} <- found.imports, do: %{namespace: ns, name: name, type: type}),
-      memories: found.memories,
-      tables: found.tables,
-      start: found.start,
-      abi: Surface.abi(interface.imports),
-      wasi: is_map_key(kinds, :wasi),
-      http: Enum.any?(kinds[:abi] || [], &http?/1),
-      host_functions: kinds[:host] || [],
-      refused: refused(found, interface, settings)
-    }
-  end
-
-  # As a plugin's one module is called where it is linked.
-  defp interface(found) do
-    functions = for {name, type} <- found.exports, plugin_function?(type), do: name
-    exports = for {name, _type} <- found.exports, do: name
-
-    imports =
-      for {namespace, name, type} <- found.imports do
-        {namespace, name, if(type.kind == :function, do: length(type.params))}
-      end
-
-    Surface.new([{"main", {functions, exports, imports}}], 0, [], false)
-  end
-
-  defp plugin_function?(%{kind: :function, params: [], results: results}),
-    do: results in [[], [:i32]]
-
-  defp plugin_function?(_type), do: false
-
-  defp http?({namespace, name}),
-    do:
-      namespace in @abi_namespaces and
-        String.replace_prefix(name, "extism_", "") == "http_request"
-
-  defp refused(%{component: true}, _interface, _settings),
-    do: ["it is a component, and not a module"]
-
-  # All but what it begins with is checked as it is where a plugin is made.
-  defp refused(found, interface, settings) do
-    Contract.faults(settings.requires, interface, settings.wasi != nil) ++
-      for({_reason, message} <- found.faults, do: message) ++
-      HostFunction.faults(settings.host_functions, interface) ++
-      memory(found, settings) ++ tables(found, settings)
-  end
-
-  defp memory(%{memories: memories}, settings) do
-    pages = memories |> Enum.map(& &1.min_pages) |> Enum.sum()
-    limit = settings.memory.max_pages
-
-    if pages > limit,
-      do: [
-        "its memories begin with #{pages} pages of 64 KiB; the limit is #{limit} (memory: %{max_pages: #{limit}})"
-      ],
-      else: []
-  end
-
-  defp tables(%{tables: tables}, settings) do
-    elements = tables |> Enum.map(& &1.min) |> Enum.sum()
-    limit = settings.limits.table_elements
-
-    if elements > limit,
-      do: [
-        "its tables begin with #{elements} elements; the limit is #{limit} (limits: [table_elements: #{limit}])"
-      ],
-      else: []
-  end
+  @enforce_keys [:size, :sha256, :component, :name, :producers, :languages, :exports, :functions] ++
+                  [
+                    :imports,
+                    :memories,
+                    :tables,
+                    :start,
+                    :abi,
+                    :wasi,
+                    :http,
+                    :host_functions,
+                    :refused
+                  ]
+  defstruct @enforce_keys
 end

@@ -21,6 +21,11 @@ defmodule Vitrine.InspectPluginTest do
   defp refused(source, options \\ []), do: inspect!(source, options).refused
 
   describe "inspect_plugin/2" do
+    test "answers a Vitrine.Inspection, also for a component" do
+      component = <<0, "asm", 13, 0, 1, 0>>
+      for bytes <- ["(module)", component], do: assert(%Vitrine.Inspection{} = inspect!(bytes))
+    end
+
     test "tells size, hash, name, producers and languages" do
       bytes = File.read!(wasm("rust_minimal"))
       found = inspect!(bytes)
