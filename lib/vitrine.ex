@@ -1,38 +1,14 @@
 defmodule Vitrine do
-  @moduledoc """
-  Untrusted WebAssembly plugins inside the BEAM.
+  @readme Path.expand("../README.md", __DIR__)
+  @external_resource @readme
 
-  A plugin is a WebAssembly module built with any of the Extism PDKs (Rust, Go, C, Zig,
-  AssemblyScript, JavaScript, …). Vitrine runs it in the process that calls it: a call is ordinary
-  BEAM work, that can be timed out, cancelled and killed, and a plugin that crashes, loops or
-  attacks is an error value.
-
-      {:ok, plugin} = Vitrine.new("count_vowels.wasm")
-      {:ok, json} = Vitrine.call(plugin, "count_vowels", "hello world")
-
-  Plugins call Elixir back through host functions, which run in the calling process:
-
-      {:ok, plugin} =
-        Vitrine.new("greeter.wasm",
-          host_functions: %{"greet" => fn name -> "hello " <> name end}
-        )
-
-  The examples below use a module in WebAssembly's text format, which is a source like any other:
-
-      iex> {:ok, plugin} = Vitrine.new(~S|
-      ...>   (module
-      ...>     (import "extism:host/env" "input_offset" (func $input (result i64)))
-      ...>     (import "extism:host/env" "input_length" (func $length (result i64)))
-      ...>     (import "extism:host/env" "output_set" (func $output (param i64 i64)))
-      ...>     (func (export "echo") (call $output (call $input) (call $length))))
-      ...> |)
-      iex> Vitrine.call(plugin, "echo", "hello")
-      {:ok, "hello"}
-
-  For a plugin that several processes share, under a supervisor, see `Vitrine.Server` and
-  `Vitrine.Pool`; for one that is compiled once and has a fresh instance for each call, `compile/2`
-  and `run/4`. For plugins in tests of applications see `Vitrine.Test`.
-  """
+  # What stands between the marks of the README. A tree without that file, or with another one, compiles as well.
+  @moduledoc (with {:ok, text} <- File.read(@readme),
+                   [_, documentation, _] <- String.split(text, "<!-- MDOC -->") do
+                documentation
+              else
+                _ -> "Runs untrusted WebAssembly plugins inside the BEAM."
+              end)
 
   alias Vitrine.{Codec, Compiled, Error, Inspection, Loader, Native, Options}
   alias Vitrine.Call.{Deadline, Loop}
