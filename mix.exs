@@ -45,7 +45,7 @@ defmodule Vitrine.MixProject do
       files: ~w(
         lib mix mix.exs .formatter.exs
         Cargo.toml Cargo.lock kernel native priv/kernel.wasm
-        README.md CHANGELOG.md LICENSE guides
+        README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE guides
       )
     ]
   end
@@ -54,7 +54,9 @@ defmodule Vitrine.MixProject do
     [
       main: "readme",
       source_ref: "v#{@version}",
-      extras: ["README.md", "CHANGELOG.md"] ++ Enum.flat_map(guides(), &elem(&1, 1)),
+      extras:
+        ~w(README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md) ++
+          Enum.flat_map(guides(), &elem(&1, 1)),
       groups_for_extras: guides()
     ]
   end
@@ -62,9 +64,9 @@ defmodule Vitrine.MixProject do
   # In the order in which they are read.
   defp guides do
     for {group, names} <- [
-          Learn: ~w(host-functions codecs testing),
+          Learn: ~w(first-plugin host-functions codecs testing),
           Production: ~w(
-            pools supervision upgrades multi-tenant checking-plugins observability
+            security-model pools supervision upgrades multi-tenant checking-plugins observability
             compiling fresh-instances snapshots many-instances native-code-cache building
           ),
           Integrations: ~w(phoenix html plug http background-jobs writing-a-game),

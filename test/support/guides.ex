@@ -1,6 +1,8 @@
 # Doctests need a module: each guide whose examples are run is the documentation of one.
 
 for {name, path} <- [
+      FirstPlugin: "learn/first-plugin",
+      SecurityModel: "production/security-model",
       Supervision: "production/supervision",
       Observability: "production/observability",
       MultiTenant: "production/multi-tenant",

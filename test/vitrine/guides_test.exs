@@ -8,6 +8,8 @@ defmodule Vitrine.GuidesTest do
     on_exit(&Vitrine.Telemetry.detach/0)
   end
 
+  doctest Vitrine.GuideExamples.FirstPlugin
+  doctest Vitrine.GuideExamples.SecurityModel
   doctest Vitrine.GuideExamples.Supervision
   doctest Vitrine.GuideExamples.Observability
   doctest Vitrine.GuideExamples.MultiTenant
@@ -18,6 +20,8 @@ defmodule Vitrine.GuidesTest do
 
   test "the guides still contain the examples that are run" do
     guides = [
+      {"learn/first-plugin", 5},
+      {"production/security-model", 1},
       {"production/supervision", 3},
       {"production/observability", 4},
       {"production/multi-tenant", 5},

@@ -56,7 +56,7 @@ defmodule Vitrine.LinksTest do
     case target(link) do
       {"", anchor} -> section?(inspect(module) <> ".html", anchor)
       {"Vitrine" <> _ = page, anchor} -> section?(page, anchor)
-      {guide, anchor} -> Enum.any?(wildcard("guides/*/#{guide}"), &heading?(&1, anchor))
+      {file, anchor} -> Enum.any?([file | wildcard("guides/*/#{file}")], &heading?(&1, anchor))
     end
   end
 
