@@ -1,52 +1,49 @@
 defmodule Vitrine.Error do
   @moduledoc """
-  What went wrong, as data: every function of Vitrine that can fail answers
-  `{:error, %Vitrine.Error{}}`.
+  An error, as data. Every function of Vitrine that can fail returns `{:error, %Vitrine.Error{}}`.
 
   ## Reasons
 
-    * `:guest_error` - the plugin reported an error, or returned a code other than 0. The text is
-      in `message`, the return code in `code`
-    * `:trap` - the guest trapped, or used the host's functions against their rules. `trap` has
-      the kind of trap, `backtrace` where it was
+    * `:guest_error` - the plugin reported an error, or returned a code other than 0. `message` has the text, `code` the
+      return code
+    * `:trap` - the guest trapped, or broke the rules of the host's functions. `trap` has the kind of trap, `backtrace`
+      its place
     * `:exit` - the guest ended itself with the exit code in `code`
-    * `:timeout` - the call ran past its deadline. The message says in what the time went, how much there was, and which
-      option that is
+    * `:timeout` - the call ran past its deadline. The message says how the time was spent, how much was allowed, and
+      which option set the limit
     * `:cancelled` - `Vitrine.cancel/1` or `Vitrine.close/1` stopped the call
     * `:out_of_memory` - the plugin needs more memory than its limit
     * `:fuel` - the plugin used up its fuel, see the option `:fuel` of `Vitrine.new/2`
     * `:output_too_large` - the output is larger than its limit
-    * `:host_function` - a host function raised, threw, exited or returned what it must not.
-      `kind`, `exception` and `stacktrace` have the original
-    * `:codec` - an input, output, or what a plugin passed to a host function, cannot be encoded or
-      decoded by its `Vitrine.Codec`. `raw` has the bytes that could not be decoded, if they are at
-      most 64 KiB
-    * `:answer` - the plugin answered what it must not, or what makes no sense where it was asked,
-      see `Vitrine.Plug`
-    * `:html` - what a plugin gave as HTML cannot be made safe, see `Vitrine.HTML`
-    * `:http` - an HTTP request of the plugin was refused or failed; `exception` has what the client
-      answered, or `kind`, `exception` and `stacktrace` how it failed
-    * `:function_not_found` - the plugin has no such function, or it is not a plugin function: one that takes no parameters and has no
-      result or an i32
-    * `:link` - an import of the plugin cannot be satisfied, or its host function takes another number of
-      arguments
-    * `:contract` - the plugin does not export what it must, or imports what it must not, see the
-      option `:requires` of `Vitrine.new/2`
-    * `:manifest` - the source or the manifest is not as it must be, or asks for more than the option `:ceiling` of
+    * `:host_function` - a host function raised, threw, exited or returned a value that is not allowed. `kind`,
+      `exception` and `stacktrace` have the original
+    * `:codec` - an input, an output, or a value that a plugin passed to a host function, cannot be encoded or decoded by
+      its `Vitrine.Codec`. `raw` has the bytes that could not be decoded, if they are at most 64 KiB
+    * `:answer` - the plugin's answer is not allowed, or makes no sense where it was asked for, see `Vitrine.Plug`
+    * `:html` - the plugin's HTML cannot be made safe, see `Vitrine.HTML`
+    * `:http` - an HTTP request of the plugin was refused or failed. `exception` has what the client returned; if the
+      client raised, `kind`, `exception` and `stacktrace` have the original
+    * `:function_not_found` - the plugin has no such function, or it is not a plugin function. A plugin function takes no
+      parameters and has no result or an i32
+    * `:link` - an import of the plugin cannot be satisfied, or its host function takes another number of arguments
+    * `:contract` - the plugin lacks a required export, or imports something that is not allowed, see the option
+      `:requires` of `Vitrine.new/2`
+    * `:manifest` - the source or the manifest is malformed, or asks for more than the option `:ceiling` of
       `Vitrine.new/2` allows
-    * `:file` - a file that the plugin is to be made of cannot be read; `exception` is a `File.Error`
-    * `:compile` - the bytes are not a WebAssembly module, or one that cannot be compiled
-    * `:snapshot` - the plugin has state that a snapshot would lose, see the option `:snapshot` of
-      `Vitrine.compile/2`
-    * `:vars` - variables given by `Vitrine.put_vars/2` do not fit into their limit
+    * `:file` - a file of the source cannot be read. `exception` is a `File.Error`
+    * `:compile` - the bytes are not a WebAssembly module, or the module cannot be compiled
+    * `:snapshot` - the plugin has state that a snapshot would lose, see the option `:snapshot` of `Vitrine.compile/2`
+    * `:vars` - the variables given to `Vitrine.put_vars/2` exceed their limit
     * `:busy` - the plugin is in the middle of a call
-    * `:pool_full` - no instance of the `Vitrine.Pool` is free, and as many callers wait as may
-    * `:queue_full` - as many calls wait for the `Vitrine.Server` as may
+    * `:pool_full` - no instance of the `Vitrine.Pool` is free, and its queue is full
+    * `:queue_full` - the queue of the `Vitrine.Server` is full
     * `:closed` - the plugin was closed, or the server or pool is not running
 
-  An error is an exception too, so that `Vitrine.call!/4` can raise it and
-  `Exception.message/1` describes it. `message` is the text as the plugin gave it; there it is in one line, with
-  line feeds, escape sequences and the like shown as `\\n`, `\\e`, `\\u{202E}`:
+  ## As an exception
+
+  An error is also an exception. `Vitrine.call!/4` raises it, and `Exception.message/1` describes it. The field `message`
+  has the text as the plugin gave it. `Exception.message/1` puts this text in one line, and shows line feeds, escape
+  sequences and similar characters as `\\n`, `\\e`, `\\u{202E}`:
 
       iex> error = %Vitrine.Error{reason: :guest_error, message: "no such user", code: 1,
       ...>                        plugin: "users", function: "find"}
@@ -54,7 +51,7 @@ defmodule Vitrine.Error do
       ~s(plugin "users", function "find": no such user)
   """
 
-  @typedoc "What kind of failure it was, see above."
+  @typedoc "The kind of failure, see above."
   @type reason ::
           :guest_error
           | :trap
@@ -83,12 +80,15 @@ defmodule Vitrine.Error do
           | :closed
 
   @typedoc """
-  A frame of a Wasm backtrace, the innermost first in a list of them. `offset` is that of the
-  instruction in the module as it was compiled: behind a bulk instruction that was rewritten it is
-  not quite that of the file. `file` and `line` are those of the source, where the plugin has
-  debug information and the option `:debug_info` asks for it. Names of Rust are demangled. A recursion is there
-  once: in its last frame `repeated` has the number of frames that come again and again, and how often they come
-  once more, as far as a backtrace goes, which is twenty frames.
+  A frame of a Wasm backtrace. A backtrace is a list of them, the innermost first.
+
+    * `offset` is the offset of the instruction in the module as it was compiled. After a bulk instruction that was
+      rewritten it differs slightly from the offset in the file
+    * `file` and `line` are those of the source. They need a plugin with debug information, and the option `:debug_info`
+    * `repeated` stands in the last frame of a recursion, which is listed once. It has the number of frames that repeat,
+      and how many more times they repeat, within the twenty frames of a backtrace
+
+  Names of Rust are demangled.
   """
   @type frame :: %{
           function: String.t() | nil,
@@ -100,8 +100,8 @@ defmodule Vitrine.Error do
         }
 
   @typedoc """
-  An error. `reason` and `message` are always there, `plugin` and `function` where they are known, the other
-  fields as the reasons above say.
+  An error. `reason` and `message` are always set. `plugin` and `function` are set if they are known, and the other fields
+  as the reasons above say.
   """
   @type t :: %__MODULE__{
           reason: reason(),
@@ -120,7 +120,7 @@ defmodule Vitrine.Error do
   alias Vitrine.Call.Deadline
   alias Vitrine.Text.Printable
 
-  # What runs the host's code: in a stack trace, whatever is before them is the host's.
+  # The modules that call the host's code: in a stack trace, the frames before theirs are the host's.
   @callers [
     Vitrine.Call.Loop,
     Vitrine.Codec,
@@ -132,7 +132,7 @@ defmodule Vitrine.Error do
   # Before each line of an exception's message but the first.
   @margin "\n    | "
 
-  # In logs and consoles what it does not have is left out.
+  # Logs and consoles leave out the fields that are not set.
   @derive {Inspect,
            optional: [
              :plugin,
@@ -164,7 +164,7 @@ defmodule Vitrine.Error do
     Enum.join([where(error), text(error), cause(error), line(error), backtrace(error.backtrace)])
   end
 
-  # One that somebody else made may have no message.
+  # An error that other code made may have no message.
   defp text(%{message: nil, reason: nil}), do: "unknown error"
 
   defp text(%{message: nil} = error),
@@ -175,7 +175,7 @@ defmodule Vitrine.Error do
     text <> code(error, text)
   end
 
-  # With 1 plugins say that there is a text, and with 0 they say nothing.
+  # A plugin returns 1 to say that there is a text, and 0 to say nothing.
   defp code(%{code: code}, _text) when code in [nil, 0, 1], do: ""
 
   defp code(%{code: code}, text),
@@ -192,7 +192,7 @@ defmodule Vitrine.Error do
 
   defp thrown(_error), do: ""
 
-  # A message that somebody else made may be any term.
+  # The message of an error that other code made may be any term.
   defp shown(text) when is_binary(text), do: Printable.text(text)
   defp shown(other), do: inspect(other)
 
@@ -216,14 +216,14 @@ defmodule Vitrine.Error do
     end
   end
 
-  # Those of the host function or the client, before those of Vitrine, which called it.
+  # The frames of the host function or the client. They stand before those of Vitrine, which called it.
   defp own_frames(%{stacktrace: stacktrace}) when is_list(stacktrace),
     do: Enum.take_while(stacktrace, &(elem(&1, 0) not in @callers))
 
   defp own_frames(_error), do: []
 
   @doc false
-  # Raises the error, as if the lines that failed had been called by those that asked for the call.
+  # Raises the error, with a stack trace in which the failed lines were called by the code that made the call.
   @spec raise!(t()) :: no_return()
   def raise!(error) do
     {:current_stacktrace, [_info | asked]} = Process.info(self(), :current_stacktrace)

@@ -2,51 +2,51 @@ defmodule Vitrine.HostFunction do
   @moduledoc """
   An Elixir function that a plugin can import and call.
 
-  The short form is a map from names to functions, bytes in and bytes out, in the namespace
-  `extism:host/user` where the Extism PDKs look for host functions:
+  The short form is a map from names to functions that take and return bytes. They are in the namespace
+  `extism:host/user`, where the Extism PDKs look for host functions:
 
       host_functions: %{"greet" => fn name -> "hello " <> name end}
 
-  A function with more than one argument is for an import with as many parameters; if the plugin imports it with
-  another number, it cannot be linked. Structs made
-  by `new/5` declare types and the namespace:
+  A function with several arguments is for an import with as many parameters. A plugin that imports it with another
+  number of parameters cannot be linked.
+
+  Structs made by `new/5` declare types and the namespace:
 
       host_functions: [
         Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end, namespace: "env")
       ]
 
-  A type that is a `Vitrine.Codec` is for an `i64` handle, too, of bytes that are decoded for the
-  function, or made of what it returns:
+  A type can be a `Vitrine.Codec`. To the guest it is an `i64` handle of bytes. The bytes are decoded for the function, or
+  encoded from its result:
 
       Vitrine.HostFunction.new("find_user", [:json], :json, fn %{"id" => id} -> users[id] end)
 
-  Numbers are WebAssembly's own here: `:i64` is an `i64`, and not the codec for eight bytes.
+  Numbers are WebAssembly's own types here: `:i64` is an `i64`, and not the codec for eight bytes.
 
   ## How it runs
 
-  A host function runs in the process that called the plugin: `self()`, the process dictionary,
-  `$callers`, Logger metadata and an Ecto sandbox are the caller's own. It may send, receive, and
-  call other plugins; calling the plugin that is waiting for it answers `:busy`. The call's
-  timeout goes on meanwhile, and is noticed when the function returns.
+  A host function runs in the process that called the plugin: `self()`, the process dictionary, `$callers`, Logger
+  metadata and an Ecto sandbox are those of the caller. It may send, receive, and call other plugins. A call of the plugin
+  that is waiting for it returns `:busy`. The call's timeout continues to run, and is noticed when the function returns.
 
-  A function with one argument more than the import has parameters receives the call's `:context`
-  as its last one, see `Vitrine.call/4`.
+  A function with one more argument than the import has parameters receives the call's `:context` as its last argument,
+  see `Vitrine.call/4`.
 
   ## What it returns
 
-    * a value of the result's type: a binary or iodata for `:binary` (`nil` stands for none), an
-      integer for `:i32` and `:i64`, signed or unsigned, a number for `:f32` and `:f64` or one of
-      `:nan`, `:infinity`, `:neg_infinity`
-    * a list of values, if several results are declared; anything, if none is
-    * `{:error, text}` for the guest to see as a failed call: the text is set as the plugin's
-      error, and the result is zero. Unless the guest clears it, its own call ends with it
+    * A value of the result's type: a binary or iodata for `:binary`, with `nil` for none; an integer for `:i32` and
+      `:i64`, signed or unsigned; a number for `:f32` and `:f64`, or one of `:nan`, `:infinity`, `:neg_infinity`
+    * A list of values, if several results are declared. If no result is declared, the value is ignored
+    * `{:error, text}`, which the guest sees as a failed call: the text is set as the plugin's error, and the result is
+      zero. Unless the guest clears the error, its own call ends with it
 
-  If it raises, throws, exits or returns something else, the guest traps and the caller gets
-  `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and
-  `stacktrace`. What the guest passed and a codec cannot decode is the guest's fault: the function
-  is not called, the guest is stopped and the reason is `:codec`.
+  If the function raises, throws, exits or returns another value, the guest traps and the caller gets
+  `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and `stacktrace`.
 
-  `Vitrine.Test.call_host_function/4` calls one as a plugin does, for tests.
+  If the guest passed bytes that the codec cannot decode, the fault is the guest's: the function is not called, the guest
+  is stopped, and the reason is `:codec`.
+
+  `Vitrine.Test.call_host_function/4` calls a host function as a plugin does, for tests.
   """
 
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
@@ -59,7 +59,7 @@ defmodule Vitrine.HostFunction do
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
   @type type :: :i32 | :i64 | :f32 | :f64 | :binary | Vitrine.Codec.t()
 
-  @typedoc "A host function, made by `new/5`. Its fields are private, but for those that `new/5` takes."
+  @typedoc "A host function, made by `new/5`. All fields except those that `new/5` takes are private."
   @type t :: %__MODULE__{
           name: String.t(),
           namespace: String.t(),
@@ -78,9 +78,8 @@ defmodule Vitrine.HostFunction do
   @doc """
   A host function with declared types.
 
-  `params` is a list of types, `results` a type, a list of types, or `nil` for none. `function`
-  takes as many arguments as there are parameters, or one more for the context. The one option is
-  `:namespace`, by default `"extism:host/user"`.
+  `params` is a list of types. `results` is a type, a list of types, or `nil` for none. `function` takes as many arguments
+  as there are parameters, or one more for the context. The only option is `:namespace`, by default `"extism:host/user"`.
 
       iex> function = Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end)
       iex> {function.namespace, function.name, function.results}

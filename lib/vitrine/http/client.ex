@@ -1,19 +1,17 @@
 defmodule Vitrine.HTTP.Client do
   @moduledoc """
-  Vitrine's own HTTP client: HTTP/1.1 over OTP's sockets, in the process that calls.
+  The built-in HTTP client: HTTP/1.1 over OTP's sockets, in the calling process.
 
-  It is made for servers that nobody vouches for. A response costs memory in proportion to what is
-  allowed of it, and ends with the deadline, however the server misbehaves; and since there is no
-  process and no message behind it, a caller that is killed leaves nothing open. Each request has
-  a connection of its own: for pools, HTTP/2 or proxies plug in another client, see `Vitrine.HTTP`.
+  It is made for servers that are not trusted. A response uses memory in proportion to its limit, and ends with the
+  deadline, however the server misbehaves. The client uses no process and no messages, so a caller that is killed leaves
+  nothing open. Each request has its own connection. For pools, HTTP/2 or proxies, plug in another client, see
+  `Vitrine.HTTP`.
 
-  HTTPS verifies the server's certificate and name, with the certificates of the system.
-  Responses that are compressed with gzip are decoded, unless the request has an `accept-encoding`
-  of its own.
+  HTTPS verifies the server's certificate and name, with the certificates of the system. Responses that are compressed
+  with gzip are decoded, unless the request has its own `accept-encoding`.
 
-  It connects to addresses that `Vitrine.HTTP.resolve/2` would give and to no others: private ones and their
-  like only with `private: true` in what `request/2` is given, as Vitrine gives it for hosts that are listed
-  as such.
+  The client connects only to addresses that `Vitrine.HTTP.resolve/2` would return. It connects to private addresses only
+  with `private: true` in the options of `request/2`, which Vitrine sets for hosts that are listed as private.
 
   ## Options
 
@@ -22,13 +20,13 @@ defmodule Vitrine.HTTP.Client do
         http: {Vitrine.HTTP.Client, ssl: [cacertfile: "/etc/ssl/internal.pem"]}
       )
 
-    * `:ssl` - options of `:ssl.connect/3`, which replace those that are there by default:
-      `:cacerts` or `:cacertfile`, `:certfile` and `:keyfile`, `:versions`, … Files are looked at when the
-      plugin is made, and one that cannot be used raises `ArgumentError`
-    * `:connect_timeout` - what connecting may take, with the TLS handshake, in milliseconds, or
-      `:infinity`; within the timeout of the call in any case. 5000 by default
-    * `:max_header_bytes` - how long the status line and the headers may be, together with those of
-      interim responses. 65536 by default
+    * `:ssl` - options of `:ssl.connect/3`, which replace the defaults: `:cacerts` or `:cacertfile`, `:certfile` and
+      `:keyfile`, `:versions`, … Files are checked when the plugin is made, and a file that cannot be used raises
+      `ArgumentError`
+    * `:connect_timeout` - how long connecting may take, including the TLS handshake, in milliseconds, or `:infinity`.
+      The timeout of the call always applies as well. 5000 by default
+    * `:max_header_bytes` - how long the status line and the headers may be, together with those of interim responses.
+      65536 by default
   """
 
   @behaviour Vitrine.HTTP
@@ -53,7 +51,7 @@ defmodule Vitrine.HTTP.Client do
     options
   end
 
-  # What can be seen of these files now: that they hold what they are for.
+  # All that can be checked of these files now is that they contain the right kind of entry.
   @pem [cacertfile: "CERTIFICATE", certfile: "CERTIFICATE", keyfile: "PRIVATE KEY"]
 
   for {option, holds} <- @pem do
@@ -95,7 +93,7 @@ defmodule Vitrine.HTTP.Client do
           {:ok, response}
         end
       after
-        # Nothing if it is closed.
+        # Does nothing if the connection is closed.
         Connection.abort(connection)
       end
     end
@@ -109,7 +107,7 @@ defmodule Vitrine.HTTP.Client do
     end
   end
 
-  # Nobody looks at what else a redirect says.
+  # The body of a redirect is not used.
   defp body(connection, request, status, headers, options) do
     if Redirect.redirect?(status, headers) do
       {:ok, headers, ""}
@@ -138,7 +136,7 @@ defmodule Vitrine.HTTP.Client do
     ]
   end
 
-  # A method that is made for a body says that it has none.
+  # A method that usually has a body must say that it has none.
   defp content_length(%{body: nil, method: method}) when method not in ["POST", "PUT", "PATCH"],
     do: []
 

@@ -1,14 +1,13 @@
 defmodule Vitrine.HTTP.Request do
   @moduledoc """
-  One HTTP request, as a client of `Vitrine.HTTP` gets it: checked, and complete but for what
-  clients add themselves.
+  One HTTP request, as a client of `Vitrine.HTTP` gets it. It is checked, and complete except for what clients add
+  themselves.
 
     * `method` - one of `"GET"`, `"HEAD"`, `"POST"`, `"PUT"`, `"PATCH"`, `"DELETE"`, `"OPTIONS"`
       and `"TRACE"`
-    * `url` - an absolute URL, `http` or `https`, with every character encoded that must be, and
-      without user and password
-    * `headers` - a list of names, in lower case, and values. `host`, `content-length`,
-      `connection` and their like are never among them: they are the client's
+    * `url` - an absolute URL, `http` or `https`, with every special character encoded, and without user and password
+    * `headers` - a list of names, in lower case, and values. It never contains `host`, `content-length`, `connection`
+      and similar headers, which belong to the client
     * `body` - a binary, or `nil` if there is none
   """
 
