@@ -435,9 +435,9 @@ defmodule VitrineTest do
       plugins = for _ <- 1..3, do: guest!("rust")
       options = [timeout: :infinity]
       calls = for p <- plugins, do: Task.async(fn -> Vitrine.call(p, "spin", "", options) end)
-      Process.sleep(50)
+      Enum.each(plugins, &in_call!/1)
       Vitrine.cancel(hd(plugins))
-      assert reason(Task.await(hd(calls))) == :cancelled
+      assert reason(Task.await(hd(calls), 60_000)) == :cancelled
       Process.sleep(50)
       assert Enum.map(tl(calls), &Task.yield(&1, 0)) == [nil, nil]
       for call <- tl(calls), do: Task.shutdown(call, :brutal_kill)
@@ -446,9 +446,9 @@ defmodule VitrineTest do
     test "stops a plugin that sleeps" do
       plugin = guest!("c_wasi", wasi: true)
       call = Task.async(fn -> Vitrine.call(plugin, "sleep_ms", "60000", timeout: :infinity) end)
-      Process.sleep(50)
+      in_call!(plugin)
       Vitrine.cancel(plugin)
-      assert reason(Task.await(call)) == :cancelled
+      assert reason(Task.await(call, 60_000)) == :cancelled
     end
   end
 
@@ -467,9 +467,9 @@ defmodule VitrineTest do
     test "ends the plugin for everybody, a running call included" do
       plugin = guest!("rust")
       call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
-      Process.sleep(50)
+      in_call!(plugin)
       assert Vitrine.close(plugin) == :ok
-      assert reason(Task.await(call)) == :cancelled
+      assert reason(Task.await(call, 60_000)) == :cancelled
       assert reason(Vitrine.call(plugin, "echo")) == :closed
       assert reason(Vitrine.reset(plugin)) == :closed
       assert Vitrine.close(plugin) == :ok

@@ -15,7 +15,7 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
     spinning = running!(two, "spin")
     Vitrine.cancel(two)
     eventually(fn -> not Process.alive?(spinning) end)
-    {time, result} = Task.await(sibling)
+    {time, result} = Task.await(sibling, 60_000)
     assert reason(result) == :timeout
     # It had all of its time.
     assert time >= 600_000

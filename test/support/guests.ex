@@ -56,18 +56,28 @@ defmodule Vitrine.Guests do
   def reason(result), do: error!(result).reason
 
   @doc "Waits until `condition` holds: what is released when a process dies is not released at once."
-  def eventually(condition, tries \\ 500) do
+  def eventually(condition), do: eventually(condition, System.monotonic_time(:second) + 60)
+
+  defp eventually(condition, deadline) do
     cond do
-      condition.() -> :ok
-      tries == 0 -> flunk("the condition did not come to hold")
-      true -> Process.sleep(10) && eventually(condition, tries - 1)
+      condition.() ->
+        :ok
+
+      System.monotonic_time(:second) > deadline ->
+        flunk("the condition did not hold within a minute")
+
+      true ->
+        Process.sleep(10) && eventually(condition, deadline)
     end
   end
 
   @doc "A process that is in the middle of a call."
   def running!(plugin, function, input \\ "") do
     pid = spawn(fn -> Vitrine.call(plugin, function, input, timeout: :infinity) end)
-    eventually(fn -> not Vitrine.Native.plugin_idle(plugin.ref) end)
+    in_call!(plugin)
     pid
   end
+
+  @doc "Waits until the plugin is in a call."
+  def in_call!(plugin), do: eventually(fn -> not Vitrine.Native.plugin_idle(plugin.ref) end)
 end

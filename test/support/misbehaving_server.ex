@@ -21,6 +21,9 @@ defmodule Vitrine.MisbehavingServer do
   @doc "How many connections are open."
   def connections(server), do: GenServer.call(server, :connections)
 
+  @doc "Lets connections that do not read go on and read."
+  def listen(server), do: GenServer.call(server, :listen)
+
   @impl true
   def init(options) do
     listen = [:binary, active: false, ip: {127, 0, 0, 1}, reuseaddr: true, backlog: 100]
@@ -36,14 +39,20 @@ defmodule Vitrine.MisbehavingServer do
 
     server = self()
     for _ <- 1..60, do: spawn_link(fn -> accept(transport, listener, server) end)
-    {:ok, %{where: {scheme, port}, connections: 0}}
+    {:ok, %{where: {scheme, port}, connections: 0, deaf: []}}
   end
 
   @impl true
   def handle_call(:where, _from, state), do: {:reply, state.where, state}
   def handle_call(:connections, _from, state), do: {:reply, state.connections, state}
 
+  def handle_call(:listen, _from, state) do
+    for pid <- state.deaf, do: send(pid, :listen)
+    {:reply, :ok, %{state | deaf: []}}
+  end
+
   @impl true
+  def handle_info({:deaf, pid}, state), do: {:noreply, Map.update!(state, :deaf, &[pid | &1])}
   def handle_info(change, state), do: {:noreply, Map.update!(state, :connections, &(&1 + change))}
 
   defp accept(transport, listener, server) do
@@ -226,13 +235,13 @@ defmodule Vitrine.MisbehavingServer do
   end
 
   # Answers without reading what was sent.
-  defp behave(["early"], %{socket: socket}) do
+  defp behave(["early"], %{socket: socket, server: server}) do
     respond(socket, 200, [], "early")
-    Process.sleep(1_000)
+    not_listening(server)
   end
 
-  # Reads nothing for a while.
-  defp behave(["deaf"], _request), do: Process.sleep(1_000)
+  # Reads nothing until it is told to.
+  defp behave(["deaf"], %{server: server}), do: not_listening(server)
 
   ## What never ends
 
@@ -333,6 +342,11 @@ defmodule Vitrine.MisbehavingServer do
   defp behave([name], %{socket: socket}) when is_map_key(@raw, name) do
     put(socket, @raw[name])
     :close
+  end
+
+  defp not_listening(server) do
+    send(server, {:deaf, self()})
+    receive do: (:listen -> :ok), after: (@for_ever -> :ok)
   end
 
   defp blank, do: String.duplicate("x", 65_536)

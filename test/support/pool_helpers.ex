@@ -44,14 +44,14 @@ defmodule Vitrine.PoolHelpers do
     receive do
       {:holding, ^name, _} -> task
     after
-      5_000 -> raise "#{name} does not hold an instance"
+      60_000 -> raise "#{name} does not hold an instance"
     end
   end
 
   @doc "Lets a held task go on, and gives its result."
   def release(task) do
     send(task.pid, :go_on)
-    Task.await(task)
+    Task.await(task, 60_000)
   end
 
   @doc "A task whose call waits in the pool's queue."

@@ -26,6 +26,18 @@ defmodule Vitrine.Usage do
     Enum.reduce(samples, &Map.merge(&1, &2, fn _what, a, b -> min(a, b) end))
   end
 
+  @doc """
+  The work of a function in reductions, and its result. One is a call of a function: a machine that is busy makes them
+  no more.
+  """
+  def reductions(work) do
+    :erlang.garbage_collect()
+    {:reductions, before} = Process.info(self(), :reductions)
+    result = work.()
+    {:reductions, later} = Process.info(self(), :reductions)
+    {later - before, result}
+  end
+
   @doc "The share of time that the busiest scheduler, normal or dirty, was at work in a tenth of a second."
   def busiest_scheduler do
     :erlang.system_flag(:scheduler_wall_time, true)

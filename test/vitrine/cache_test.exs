@@ -106,7 +106,7 @@ defmodule Vitrine.CacheTest do
 
       source = module("told")
       # In processes of their own, with which the module is forgotten.
-      load = fn -> Task.await(Task.async(fn -> load!(source, name: "told") end)) end
+      load = fn -> Task.await(Task.async(fn -> load!(source, name: "told") end), 60_000) end
       load.()
       assert_receive :compiler
       [entry] = entries(directory)

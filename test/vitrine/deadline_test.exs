@@ -128,22 +128,24 @@ defmodule Vitrine.DeadlineTest do
 
   describe "of a server" do
     test "it says what of the time passed in the queue, and that it was all of it" do
-      {:ok, server} = Server.start_link([source: @asks, timeout: 500] ++ asks(120))
-      first = Task.async(fn -> Vitrine.call(server, "run") end)
-      Process.sleep(20)
-      second = Task.async(fn -> Vitrine.call(server, "run", "", timeout: 180) end)
-      Process.sleep(20)
+      {:ok, server} = Server.start_link([source: @asks, timeout: 60_000] ++ holds())
+      {first, holder} = held(server, [])
+      second = queued(server, fn -> Server.info(server).queue end, timeout: 2_000)
 
       assert message(Vitrine.call(server, "run", "", timeout: 40)) ==
                "the call waited for the server until its deadline; 40 ms were allowed (timeout: 40 of the call)"
 
-      assert {:ok, ""} = Task.await(first)
+      # Much more than a machine that is busy is late by, which the error takes from it.
+      Process.sleep(1_000)
+      send(holder, :go_on)
+      assert {:ok, ""} = Task.await(first, 60_000)
+      assert_receive {:holding, holder}
 
-      assert message(Task.await(second)) =~
-               ~r/host function "look up".*; 180 ms were allowed \(timeout: 180 of the call\), of which \d+ ms passed in the queue of the server$/
+      assert over(second, holder, 1_000) =~
+               ~r/host function "look up".*; 2000 ms were allowed \(timeout: 2000 of the call\), of which \d+ ms passed in the queue of the server$/
 
-      assert message(Vitrine.call(server, "run", "", timeout: 40)) =~
-               ~r/\(timeout: 40 of the call\)$/
+      {last, holder} = held(server, timeout: 40)
+      assert over(last, holder, 50) =~ ~r/\(timeout: 40 of the call\)$/
     end
 
     test "it says when the server did not answer at all" do
@@ -157,28 +159,61 @@ defmodule Vitrine.DeadlineTest do
 
   describe "of a pool" do
     test "it says what of the time passed in the queue, that it was all of it, and whether that is the pool's option" do
-      {:ok, pool} = Pool.start_link([source: @asks, size: 1] ++ asks(120))
-      first = Task.async(fn -> Vitrine.call(pool, "run") end)
-      Process.sleep(20)
-      second = Task.async(fn -> Vitrine.call(pool, "run", "", timeout: 180) end)
-      Process.sleep(20)
+      {:ok, pool} = Pool.start_link([source: @asks, size: 1, timeout: 60_000] ++ holds())
+      {first, holder} = held(pool, [])
+      second = queued(pool, fn -> Pool.info(pool).waiting end, timeout: 2_000)
 
       assert message(Vitrine.call(pool, "run", "", timeout: 40)) ==
                "no instance of the pool was free in time; 40 ms were allowed (timeout: 40 of the call)"
 
-      assert {:ok, ""} = Task.await(first)
+      # Much more than a machine that is busy is late by, which the error takes from it.
+      Process.sleep(1_000)
+      send(holder, :go_on)
+      assert {:ok, ""} = Task.await(first, 60_000)
+      assert_receive {:holding, holder}
 
-      assert message(Task.await(second)) =~
-               ~r/host function "look up".*; 180 ms were allowed \(timeout: 180 of the call\), of which \d+ ms passed in the queue of the pool$/
+      assert over(second, holder, 1_000) =~
+               ~r/host function "look up".*; 2000 ms were allowed \(timeout: 2000 of the call\), of which \d+ ms passed in the queue of the pool$/
 
-      {:ok, pool} = Pool.start_link([source: @asks, size: 1, queue_timeout: 30] ++ asks(120))
-      first = Task.async(fn -> Vitrine.call(pool, "run") end)
-      Process.sleep(20)
+      options = [source: @asks, size: 1, queue_timeout: 30, timeout: 60_000] ++ holds()
+      {:ok, pool} = Pool.start_link(options)
+      {first, holder} = held(pool, [])
 
-      assert message(Vitrine.call(pool, "run", "", timeout: 400)) ==
+      assert message(Vitrine.call(pool, "run", "", timeout: 10_000)) ==
                "no instance of the pool was free in time; 30 ms were allowed (queue_timeout: 30 of the pool)"
 
-      assert {:ok, ""} = Task.await(first)
+      send(holder, :go_on)
+      assert {:ok, ""} = Task.await(first, 60_000)
     end
+  end
+
+  # A host function that holds its call until it is told to go on.
+  defp holds do
+    test = self()
+
+    hold = fn _ ->
+      send(test, {:holding, self()})
+      receive do: (:go_on -> "")
+    end
+
+    [host_functions: %{"look up" => hold}]
+  end
+
+  defp held(callable, options) do
+    task = Task.async(fn -> Vitrine.call(callable, "run", "", options) end)
+    assert_receive {:holding, holder}
+    {task, holder}
+  end
+
+  defp queued(callable, waiting, options) do
+    task = Task.async(fn -> Vitrine.call(callable, "run", "", options) end)
+    eventually(fn -> waiting.() == 1 end)
+    task
+  end
+
+  # What the error says of a call whose host function goes on so many milliseconds later.
+  defp over(task, holder, milliseconds) do
+    Process.send_after(holder, :go_on, milliseconds)
+    message(Task.await(task, 60_000))
   end
 end

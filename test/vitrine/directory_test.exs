@@ -187,7 +187,14 @@ defmodule Vitrine.DirectoryTest do
   end
 
   test "a call of a pool that is still starting waits for it, within its timeout, and runs in the caller" do
-    host = %{"slow" => fn -> Process.sleep(300) end, "who" => who()["who"]}
+    test = self()
+
+    slow = fn ->
+      if self() != test do
+        send(test, {:starting, self()})
+        receive do: (:go_on -> :ok)
+      end
+    end
 
     source =
       String.replace(
@@ -198,8 +205,8 @@ defmodule Vitrine.DirectoryTest do
       |> String.replace("(module", ~s|(module (import "extism:host/user" "slow" (func $slow))|)
 
     functions = [
-      Vitrine.HostFunction.new("slow", [], nil, host["slow"]),
-      Vitrine.HostFunction.new("who", [:binary], :binary, host["who"])
+      Vitrine.HostFunction.new("slow", [], nil, slow),
+      Vitrine.HostFunction.new("who", [:binary], :binary, who()["who"])
     ]
 
     spawn_link(fn ->
@@ -209,9 +216,15 @@ defmodule Vitrine.DirectoryTest do
       Process.sleep(:infinity)
     end)
 
-    eventually(fn -> GenServer.whereis(__MODULE__.Slow) end)
+    assert_receive {:starting, starting}
     assert reason(Vitrine.call(__MODULE__.Slow, "ask", "", timeout: 20)) == :timeout
     Process.put(:whose, :mine)
+
+    spawn_link(fn ->
+      eventually(fn -> Process.info(test, :status) == {:status, :waiting} end)
+      send(starting, :go_on)
+    end)
+
     assert Vitrine.call(__MODULE__.Slow, "ask") == {:ok, inspect({self(), :mine})}
   end
 end

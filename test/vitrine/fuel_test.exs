@@ -106,7 +106,7 @@ defmodule Vitrine.FuelTest do
     eventually(fn -> Vitrine.stats(plugin).slices > 2 end)
     Process.sleep(200)
     Vitrine.cancel(plugin)
-    assert reason(Task.await(task)) == :cancelled
+    assert reason(Task.await(task, 60_000)) == :cancelled
     assert used(plugin) > 1_000_000
   end
 
@@ -138,10 +138,14 @@ defmodule Vitrine.FuelTest do
     plugin = plugin_of_loop()
     slices = fn -> Vitrine.stats(plugin).slices end
     Vitrine.call!(plugin, "run")
-    before = slices.()
-    for _ <- 1..100, do: Vitrine.call!(plugin, "run")
-    # Each uses ten parts, in some hundred microseconds.
-    assert slices.() - before < 300
+
+    # Each call uses ten parts, in some hundred microseconds. A slice also ends when its time is over, which a machine that
+    # is busy takes from it.
+    eventually(fn ->
+      before = slices.()
+      for _ <- 1..100, do: Vitrine.call!(plugin, "run")
+      slices.() - before < 300
+    end)
   end
 
   defp plugin_of_loop do

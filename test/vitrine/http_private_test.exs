@@ -182,7 +182,7 @@ defmodule Vitrine.HTTPPrivateTest do
 
       :erlang.trace(request.pid, true, [:call, {:tracer, test}])
       send(request.pid, :go)
-      assert Task.await(request) == {:ok, "the page of 200"}
+      assert Task.await(request, 60_000) == {:ok, "the page of 200"}
       assert_received {:trace, _, :call, {:inet, :gethostbyname, ['db.internal', :inet, _]}}
       assert_received {:trace, _, :call, {:gen_tcp, :connect, [{127, 0, 0, 1}, _, _, _]}}
       refute_received {:trace, _, :call, _}

@@ -244,7 +244,7 @@ defmodule Vitrine.HTTPTest do
 
       assert get(server, "http://example.com/") == {:ok, inspect(self())}
       task = Task.async(fn -> {get(server, "http://example.com/"), self()} end)
-      assert {{:ok, pid}, task_pid} = Task.await(task)
+      assert {{:ok, pid}, task_pid} = Task.await(task, 60_000)
       assert pid == inspect(task_pid)
     end
 

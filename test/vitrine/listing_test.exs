@@ -43,7 +43,7 @@ defmodule Vitrine.ListingTest do
     call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
     eventually(fn -> match?([%{state: :busy}], listed(name)) end)
     Vitrine.cancel(plugin)
-    Task.await(call)
+    Task.await(call, 60_000)
     assert [%{state: :idle}] = listed(name)
   end
 
@@ -54,7 +54,7 @@ defmodule Vitrine.ListingTest do
     assert listed(name) == []
 
     name = named()
-    Task.await(Task.async(fn -> new!(@module, name: name) && length(listed(name)) end))
+    Task.await(Task.async(fn -> new!(@module, name: name) && length(listed(name)) end), 60_000)
     eventually(fn -> listed(name) == [] end)
   end
 
@@ -123,13 +123,13 @@ defmodule Vitrine.ListingTest do
     assert found.fuel == Vitrine.stats(pool).fuel
   end
 
-  test "many plugins are listed in little time" do
+  test "many plugins are listed with little work" do
     name = named()
     compiled = Vitrine.compile!(@module, name: name, memory_layout: :dense)
     plugins = for _ <- 1..2_000, do: new!(compiled)
-    {took, found} = :timer.tc(fn -> listed(name) end)
+    {reductions, found} = Vitrine.Usage.reductions(fn -> listed(name) end)
     assert length(found) == 2_001
-    assert took < 2_000_000
+    assert reductions < 2_000_000
     Enum.each(plugins, &Vitrine.close/1)
     assert [%{kind: :compiled}] = listed(name)
     # Held to here.

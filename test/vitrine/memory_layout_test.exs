@@ -54,7 +54,7 @@ defmodule Vitrine.MemoryLayoutTest do
       before = resident_mib()
       assert Vitrine.call(plugin, "take", input) == {:ok, ""}
       assert resident_mib() > before + 80
-      eventually(fn -> resident_mib() < before + 20 end, 2_000)
+      eventually(fn -> resident_mib() < before + 20 end)
       assert Vitrine.call(plugin, "take", "small") == {:ok, ""}
     end
   end

@@ -764,7 +764,7 @@ defmodule Vitrine.PlugTest do
         start_supervised!({Vitrine.Pool, source: filter(), size: 4, host_functions: functions})
 
       conns = for _ <- 1..8, do: Task.async(fn -> request("GET", "/") |> run(pool) end)
-      for conn <- Task.await_many(conns), do: refute(conn.halted)
+      for conn <- Task.await_many(conns, 60_000), do: refute(conn.halted)
     end
 
     test "may be compiled, for an instance of its own for each request" do

@@ -201,7 +201,7 @@ defmodule Vitrine.PoolTest do
     test "leaves no message behind" do
       pool = pool!(size: 1)
       tasks = for _ <- 1..20, do: Task.async(fn -> messages_after(pool) end)
-      assert Task.await_many(tasks) == List.duplicate(0, 20)
+      assert Task.await_many(tasks, 60_000) == List.duplicate(0, 20)
       assert Process.info(pool, :message_queue_len) == {:message_queue_len, 0}
     end
   end

@@ -95,9 +95,7 @@ defmodule Vitrine.RunTest do
       assert {error.reason, error.plugin, error.function} == {:timeout, "p", "spin"}
 
       {:ok, spinning} = Vitrine.compile(wat("infinite_start"), timeout: 30)
-      {microseconds, result} = :timer.tc(fn -> Vitrine.run(spinning, "run") end)
-      assert reason(result) in [:timeout, :function_not_found]
-      assert microseconds < 5_000_000
+      assert reason(Vitrine.run(spinning, "run")) in [:timeout, :function_not_found]
     end
 
     test "has a deadline for the start function, too" do
@@ -149,7 +147,7 @@ defmodule Vitrine.RunTest do
 
       Process.sleep(20)
       Process.exit(pid, :kill)
-      assert_receive {:DOWN, ^monitor, :process, _, :killed}, 5_000
+      assert_receive {:DOWN, ^monitor, :process, _, :killed}
       assert {:ok, "x"} = Vitrine.run(compiled, "echo", "x")
     end
 

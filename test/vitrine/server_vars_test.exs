@@ -101,7 +101,7 @@ defmodule Vitrine.ServerVarsTest do
       call = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: :infinity) end)
       eventually(fn -> Server.info(server).state == :busy end)
       Process.exit(server, :kill)
-      assert reason(Task.await(call)) == :cancelled
+      assert reason(Task.await(call, 60_000)) == :cancelled
     end
 
     test "survives a server that cannot take it over" do
@@ -114,7 +114,7 @@ defmodule Vitrine.ServerVarsTest do
       vars = %{"board" => String.duplicate("x", 500)}
       :ok = Vitrine.put_vars(server, vars)
       Process.exit(server, :kill)
-      assert_receive {:EXIT, ^server, :killed}, 5_000
+      assert_receive {:EXIT, ^server, :killed}
       for _ <- 1..2, do: assert({:error, %{reason: :vars}} = Server.start_link(small))
       {:ok, server} = Server.start_link(options)
       assert Vitrine.vars(server) == vars
@@ -184,11 +184,11 @@ defmodule Vitrine.ServerVarsTest do
         name = :"#{__MODULE__}.#{unquote(what)}"
         start!(name, [restore_vars: {SlowStore, self()}] ++ unquote(options))
         call = Task.async(fn -> Vitrine.call!(name, "var_set", "a=1") end)
-        assert_receive {:saving, server, vars}, 5_000
+        assert_receive {:saving, server, vars}
         assert map_size(vars) > 0
         assert Task.yield(call, 50) == nil
         send(server, :go)
-        assert Task.await(call) == ""
+        assert Task.await(call, 60_000) == ""
       end
     end
 
@@ -196,19 +196,19 @@ defmodule Vitrine.ServerVarsTest do
       name = __MODULE__.PutSlowly
       start!(name, restore_vars: {SlowStore, self()})
       put = Task.async(fn -> Vitrine.put_vars(name, %{"a" => "1"}) end)
-      assert_receive {:saving, server, %{"a" => "1"}}, 5_000
+      assert_receive {:saving, server, %{"a" => "1"}}
       assert Task.yield(put, 50) == nil
       send(server, :go)
-      assert Task.await(put) == :ok
+      assert Task.await(put, 60_000) == :ok
     end
 
     test "leaves no caller waiting whose server ends before it has saved" do
       name = __MODULE__.Ended
       server = start!(name, restore_vars: {SlowStore, self()}, scheduler: :dirty)
       call = Task.async(fn -> Vitrine.call(name, "var_set", "a=1") end)
-      assert_receive {:saving, ^server, _vars}, 5_000
+      assert_receive {:saving, ^server, _vars}
       Process.exit(server, :kill)
-      assert Task.await(call) == {:ok, ""}
+      assert Task.await(call, 60_000) == {:ok, ""}
     end
 
     test "goes on when saving fails, and tries again", %{store: store} do

@@ -95,7 +95,8 @@ defmodule Vitrine.SnapshotTest do
 
     test "as a call does, if the initialisation traps, fails or does not end" do
       for {function, reason} <- [{"trap", :trap}, {"fail", :guest_error}, {"spin", :timeout}] do
-        error = error!(Vitrine.compile(@counter, snapshot: function, timeout: 200))
+        timeout = if reason == :timeout, do: 200, else: 60_000
+        error = error!(Vitrine.compile(@counter, snapshot: function, timeout: timeout))
         assert {error.reason, error.function} == {reason, function}
       end
 
@@ -106,16 +107,14 @@ defmodule Vitrine.SnapshotTest do
           ],
           snapshot <- [true, "noop"] do
         # One of them has no such function, and does not come so far.
-        options = [snapshot: snapshot, timeout: 200]
+        options = [snapshot: snapshot, timeout: if(reason == :timeout, do: 200, else: 60_000)]
         expected = if {guest, snapshot} == {"initialize_traps", "noop"}, do: :function_not_found
         assert reason(Vitrine.compile(wat(guest), options)) == expected || reason
       end
     end
 
     test "if its time is over: it is one for the initialisers and the function" do
-      began = System.monotonic_time(:millisecond)
       assert reason(Vitrine.compile(@counter, snapshot: "spin", timeout: 100)) == :timeout
-      assert System.monotonic_time(:millisecond) - began < 5_000
       assert reason(Vitrine.compile(@counter, snapshot: "init", timeout: 0)) == :timeout
     end
 
@@ -225,7 +224,7 @@ defmodule Vitrine.SnapshotTest do
           Vitrine.compile(@asking, options)
         end)
 
-      assert_receive :tick, 5_000
+      assert_receive :tick
       Process.exit(pid, :kill)
       eventually(fn -> not Process.alive?(pid) end)
       flush(:tick)
@@ -277,7 +276,7 @@ defmodule Vitrine.SnapshotTest do
       compiled = compile!(@asking, snapshot: "init", host_functions: [tick(tick)], context: :once)
 
       assert_received {:tick, ^test, :once}
-      assert Task.await(Task.async(fn -> value(new!(compiled)) end)) == 42
+      assert Task.await(Task.async(fn -> value(new!(compiled)) end), 60_000) == 42
       refute_received {:tick, _, _}
     end
 
@@ -353,7 +352,11 @@ defmodule Vitrine.SnapshotTest do
 
       for _ <- 1..2 do
         # In a process of its own, with whose end the modules are forgotten.
-        Task.await(Task.async(fn -> assert value(new!(source, snapshot: "init")) == 111 end))
+        Task.await(
+          Task.async(fn -> assert value(new!(source, snapshot: "init")) == 111 end),
+          60_000
+        )
+
         assert entries.() == 2
       end
 

@@ -49,7 +49,7 @@ defmodule Vitrine.TestTest do
       assert Vitrine.call(pool, "count", "a") == {:ok, "a, 0, #{me}"}
 
       theirs = Task.async(fn -> {Vitrine.call(pool, "count", "b"), inspect(self())} end)
-      assert {{:ok, answer}, task} = Task.await(theirs)
+      assert {{:ok, answer}, task} = Task.await(theirs, 60_000)
       assert answer == "b, 0, #{task}"
 
       assert Pool.upgrade(pool, stub(%{"count" => fn -> "new" end})) == :ok
@@ -191,7 +191,7 @@ defmodule Vitrine.TestTest do
       call = Task.async(fn -> Vitrine.call(plugin, "run", "", timeout: :infinity) end)
       eventually(fn -> not Vitrine.Native.plugin_idle(plugin.ref) end)
       Vitrine.cancel(plugin)
-      assert reason(Task.await(call)) == :cancelled
+      assert reason(Task.await(call, 60_000)) == :cancelled
     end
   end
 

@@ -66,9 +66,9 @@ defmodule Vitrine.UpgradeTest do
       eventually(fn -> match?(%{upgrade: %{plugin: %{}}}, :sys.get_state(server)) end)
       assert Task.yield(upgrade, 100) == nil
       send(running.pid, :go)
-      assert error!(Task.await(running)).code == 1
-      assert error!(Task.await(waiting)).code == 2
-      assert Task.await(upgrade) == :ok
+      assert error!(Task.await(running, 60_000)).code == 1
+      assert error!(Task.await(waiting, 60_000)).code == 2
+      assert Task.await(upgrade, 60_000) == :ok
     end
 
     test "serves calls while the new version is loaded" do
@@ -90,11 +90,11 @@ defmodule Vitrine.UpgradeTest do
       upgrade =
         Task.async(fn -> Server.upgrade(server, slow, host_functions: %{"wait" => tell}) end)
 
-      assert_receive {:loading, loader}, 5_000
+      assert_receive {:loading, loader}
       assert version!(server) == 1
       assert reason(Server.upgrade(server, version(3))) == :busy
       send(loader, :go)
-      assert Task.await(upgrade) == :ok
+      assert Task.await(upgrade, 60_000) == :ok
       assert version!(server) == 2
     end
 
@@ -134,7 +134,7 @@ defmodule Vitrine.UpgradeTest do
 
       eventually(fn -> Server.info(server).upgrading end)
       Process.exit(:sys.get_state(server).upgrade.loader, :kill)
-      error = error!(Task.await(upgrade))
+      error = error!(Task.await(upgrade, 60_000))
       assert error.reason == :cancelled and error.message =~ "killed"
       assert Server.upgrade(server, version(2)) == :ok
     end

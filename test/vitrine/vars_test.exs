@@ -44,7 +44,7 @@ defmodule Vitrine.VarsTest do
 
     test "outlives the plugin for who has read it" do
       value = :binary.copy("0123456789", 100_000)
-      read = Task.async(fn -> read_and_forget(value) end) |> Task.await()
+      read = Task.async(fn -> read_and_forget(value) end) |> Task.await(60_000)
       :erlang.garbage_collect()
       assert read == %{"v" => value}
     end

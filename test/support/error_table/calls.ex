@@ -121,10 +121,10 @@ defmodule Vitrine.ErrorTable.Calls do
          Vitrine.call(Vitrine.new!(%{manifest | timeout_ms: 30}, ceiling: [timeout: 30]), "run")
        end},
       {"a call that waits for a host function", :timeout,
-       "the call ran past its deadline: … ms in the host function \"f\"; 30 ms were allowed (timeout: 30 of the call)",
+       "the call ran past its deadline: … ms in the host function \"f\"…30 ms were allowed (timeout: 30 of the call)",
        fn -> ask(slow, "", [], timeout: 30) end},
       {"a call that waits for a host", :timeout,
-       "the call ran past its deadline: … ms in requests to \"example.com\"; 30 ms were allowed (timeout: 30 of the call)",
+       "the call ran past its deadline: … ms in requests to \"example.com\"…30 ms were allowed (timeout: 30 of the call)",
        fn ->
          client = {Vitrine.ErrorTable.Client, answer: :late}
          plugin = new!(wat("http"), allowed_hosts: ["example.com"], http: client)
@@ -142,7 +142,7 @@ defmodule Vitrine.ErrorTable.Calls do
          task = Task.async(fn -> Vitrine.call(plugin, "run", "", timeout: :infinity) end)
          Vitrine.Guests.eventually(fn -> not Vitrine.Native.plugin_idle(plugin.ref) end)
          Vitrine.cancel(plugin)
-         Task.await(task)
+         Task.await(task, 60_000)
        end}
     ]
   end

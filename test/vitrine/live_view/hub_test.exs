@@ -56,7 +56,7 @@ defmodule Vitrine.LiveView.HubTest do
 
   defp seen!(viewers) do
     for viewer <- viewers do
-      assert_receive {:seen, ^viewer, result}, 5_000
+      assert_receive {:seen, ^viewer, result}
       result
     end
   end
@@ -107,7 +107,7 @@ defmodule Vitrine.LiveView.HubTest do
       viewers = for n <- 1..200, do: {n, viewer(plugin, viewer: n)}
 
       for {n, viewer} <- viewers do
-        assert_receive {:seen, ^viewer, {:ok, tree}}, 5_000
+        assert_receive {:seen, ^viewer, {:ok, tree}}
         assert IO.iodata_to_binary(Vitrine.HTML.to_iodata(tree)) =~ ">#{n}</p>"
       end
     end
@@ -174,7 +174,7 @@ defmodule Vitrine.LiveView.HubTest do
       seen!([viewer])
       monitor = Process.monitor(hub(plugin))
       send(viewer, :leave)
-      assert_receive {:DOWN, ^monitor, :process, _, :normal}, 10_000
+      assert_receive {:DOWN, ^monitor, :process, _, :normal}
       seen!([viewer(plugin, [])])
     end
   end
@@ -194,8 +194,8 @@ defmodule Vitrine.LiveView.HubTest do
 
     test "is told, and does not hold up the hub", %{plugin: plugin} do
       viewer = viewer(plugin, slow_after: 1)
-      assert_receive {:rendering, render}, 5_000
-      assert_receive {:slow, ^viewer}, 5_000
+      assert_receive {:rendering, render}
+      assert_receive {:slow, ^viewer}
       assert :sys.get_state(hub(plugin)).version == nil
       send(render, {:render, "<p>late</p>"})
       assert [{:ok, _tree}] = seen!([viewer])
@@ -203,12 +203,12 @@ defmodule Vitrine.LiveView.HubTest do
 
     test "is shown, and followed by one more for all changes meanwhile", %{plugin: plugin} do
       viewer = viewer(plugin, [])
-      assert_receive {:rendering, render}, 5_000
+      assert_receive {:rendering, render}
       for version <- 1..10, do: change!(plugin, version)
       refute_received {:rendering, _}
       send(render, {:render, "<p>one</p>"})
       assert [{:ok, one}] = seen!([viewer])
-      assert_receive {:rendering, render}, 5_000
+      assert_receive {:rendering, render}
       send(render, {:render, "<p>two</p>"})
       assert [{:ok, two}] = seen!([viewer])
       assert one != two
@@ -234,7 +234,7 @@ defmodule Vitrine.LiveView.HubTest do
         )
 
       slow = viewer(pool, viewer: "slow")
-      assert_receive {:rendering, render}, 5_000
+      assert_receive {:rendering, render}
       seen!([viewer(pool, viewer: "quick")])
       send(render, :go)
       seen!([slow])

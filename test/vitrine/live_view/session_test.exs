@@ -22,7 +22,7 @@ defmodule Vitrine.LiveView.SessionTest do
 
   defp answer!(session) do
     tag = session.tag
-    assert_receive {Vitrine.LiveView, ^tag, {:answered, result}}, 5_000
+    assert_receive {Vitrine.LiveView, ^tag, {:answered, result}}
     {result, Session.over(session)}
   end
 
@@ -39,15 +39,15 @@ defmodule Vitrine.LiveView.SessionTest do
     test "loses no event, and hears only of what is seen now" do
       session = session!(blocking(), viewer: "ann")
       session = session |> event!("first") |> event!("second")
-      assert_receive {:event, first, %{"player_id" => "ann"}}, 5_000
+      assert_receive {:event, first, %{"player_id" => "ann"}}
       wanted = Session.new(:board, %{session.options | viewer: "bob"})
       refute Session.same?(session, wanted)
       old = session.tag
       {_joined, session} = Session.change(session, wanted)
       send(first, {:answer, %{"n" => 1}})
-      assert_receive {Vitrine.LiveView, ^old, {:answered, {:ok, %{"n" => 1}}}}, 5_000
+      assert_receive {Vitrine.LiveView, ^old, {:answered, {:ok, %{"n" => 1}}}}
       session = Session.over(session)
-      assert_receive {:event, second, %{"player_id" => "bob", "event_name" => "second"}}, 5_000
+      assert_receive {:event, second, %{"player_id" => "bob", "event_name" => "second"}}
       send(second, {:answer, %{}})
       {{:ok, _}, _session} = answer!(session)
       refute_received {Vitrine.LiveView, ^old, :rendered}
@@ -64,13 +64,13 @@ defmodule Vitrine.LiveView.SessionTest do
     test "is true of the event under way, and of none before" do
       session = blocking() |> session!(slow_after: 10) |> event!("first") |> event!("second")
       tag = session.tag
-      assert_receive {Vitrine.LiveView, ^tag, {:late, first}}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, {:late, first}}
       assert Session.late?(session, first)
-      assert_receive {:event, call, _}, 5_000
+      assert_receive {:event, call, _}
       send(call, {:answer, %{}})
       {_result, session} = answer!(session)
       refute Session.late?(session, first)
-      assert_receive {:event, call, _}, 5_000
+      assert_receive {:event, call, _}
       send(call, {:answer, %{}})
     end
   end
@@ -115,7 +115,7 @@ defmodule Vitrine.LiveView.SessionTest do
 
       Enum.reduce(1..3, session, fn n, session ->
         name = "e#{n}"
-        assert_receive {:event, call, %{"event_name" => ^name}}, 5_000
+        assert_receive {:event, call, %{"event_name" => ^name}}
         refute_received {:event, _, _}
         send(call, {:answer, %{"n" => n}})
         {{:ok, %{"n" => ^n}}, session} = answer!(session)
@@ -128,7 +128,7 @@ defmodule Vitrine.LiveView.SessionTest do
       session = Enum.reduce(1..3, session, &event!(&2, "e#{&1}"))
       assert {:error, %{reason: :busy, message: message}} = Session.event(session, "e4", %{})
       assert message =~ "2 events wait"
-      assert_receive {:event, call, _}, 5_000
+      assert_receive {:event, call, _}
       send(call, {:answer, %{}})
       {{:ok, _}, session} = answer!(session)
       event!(session, "e4")
@@ -144,15 +144,15 @@ defmodule Vitrine.LiveView.SessionTest do
     test "goes on when the viewer is gone, and others hear of it" do
       plugin = blocking()
       %{tag: tag} = session!(plugin)
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}
 
       viewer = spawn(fn -> plugin |> session!() |> event!("move") end)
       monitor = Process.monitor(viewer)
-      assert_receive {:event, call, _}, 5_000
-      assert_receive {:DOWN, ^monitor, :process, _, _}, 5_000
+      assert_receive {:event, call, _}
+      assert_receive {:DOWN, ^monitor, :process, _, _}
       send(call, {:answer, %{"version" => 1}})
 
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}
       assert Vitrine.Server.info(plugin).errors == 0
     end
   end
@@ -209,11 +209,11 @@ defmodule Vitrine.LiveView.SessionTest do
 
       session = session!(plugin)
       tag = session.tag
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}
       {{:error, error}, session} = session |> event!("refuse") |> answer!()
       assert {error.reason, error.message} == {:guest_error, "it is not your turn"}
       {{:error, %{reason: :host_function}}, _} = session |> event!("fail") |> answer!()
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}
       refute_receive {Vitrine.LiveView, ^tag, :rendered}, 50
     end
   end
@@ -223,7 +223,7 @@ defmodule Vitrine.LiveView.SessionTest do
       session = session!(Stage.start!(fn _ -> "<p></p>" end), patience: 5_000)
       Process.exit(session.hub, :kill)
       monitor = session.monitor
-      assert_receive {:DOWN, ^monitor, :process, _, :killed}, 5_000
+      assert_receive {:DOWN, ^monitor, :process, _, :killed}
       assert Session.result(session) == nil
       {state, session} = Session.join(session)
       assert {:ok, _tree} = Session.await(state, session)
@@ -246,10 +246,10 @@ defmodule Vitrine.LiveView.SessionTest do
         |> Session.join()
 
       assert Session.await(state, session) == nil
-      assert_receive {:rendering, call}, 5_000
+      assert_receive {:rendering, call}
       send(call, :go)
       tag = session.tag
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, :rendered}
       eventually(fn -> match?({:ok, _}, Session.result(session)) end)
     end
   end

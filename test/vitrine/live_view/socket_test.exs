@@ -86,7 +86,7 @@ defmodule Vitrine.LiveView.SocketTest do
     test "fades, unless another one has taken its place" do
       socket = :board |> attach(fade_after: 1) |> answered(refusal("one"))
       tag = session(socket, :board).tag
-      assert_receive {Vitrine.LiveView, ^tag, {:hide, first}}, 5_000
+      assert_receive {Vitrine.LiveView, ^tag, {:hide, first}}
       assert Messages.clear(socket, session(socket, :board), first).assigns.flash == %{}
 
       socket = answered(socket, refusal("two"))

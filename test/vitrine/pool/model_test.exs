@@ -99,7 +99,7 @@ defmodule Vitrine.Pool.ModelTest do
   defp promote(%{waiting: []} = model), do: model
 
   defp promote(%{waiting: [{name, task} | waiting]} = model) do
-    assert_receive {:holding, held, pid}, 5_000
+    assert_receive {:holding, held, pid}
     assert {held, pid} == {name, task.pid}
     %{model | running: [{name, task} | model.running], waiting: waiting}
   end

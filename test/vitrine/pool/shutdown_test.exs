@@ -28,10 +28,10 @@ defmodule Vitrine.Pool.ShutdownTest do
       stopping = stopping!(pool)
       assert reason(Vitrine.call(pool, "echo", "new")) == :closed
       assert release(holder) == {:ok, "holder"}
-      assert_receive {:holding, "queued", _}, 5_000
+      assert_receive {:holding, "queued", _}
       refute Task.yield(stopping, 30)
       assert release(queued) == {:ok, "queued"}
-      assert Task.await(stopping) == :ok
+      assert Task.await(stopping, 60_000) == :ok
       refute Process.alive?(pool)
     end
 
@@ -40,13 +40,13 @@ defmodule Vitrine.Pool.ShutdownTest do
       pool = start!(shutdown: :infinity)
       holder = held!(pool, "holder")
       Process.exit(pool, :a_crash)
-      assert_receive {:EXIT, ^pool, :a_crash}, 5_000
+      assert_receive {:EXIT, ^pool, :a_crash}
       assert reason(release(holder)) == :cancelled
     end
 
     test "is not what the normal end of a linked process does, nor a message of somebody's" do
       pool = start!([])
-      Task.await(Task.async(fn -> Process.link(pool) end))
+      Task.await(Task.async(fn -> Process.link(pool) end), 60_000)
       for message <- [{:free, 99}, {:account, 1}, :hello], do: send(pool, message)
       GenServer.cast(pool, :hello)
 
@@ -65,8 +65,8 @@ defmodule Vitrine.Pool.ShutdownTest do
       holder = held!(pool, "holder")
       queued = waiting!(pool, "echo", "x")
       assert Pool.stop(pool) == :ok
-      assert reason(Task.await(spinner)) == :cancelled
-      assert reason(Task.await(queued)) == :closed
+      assert reason(Task.await(spinner, 60_000)) == :cancelled
+      assert reason(Task.await(queued, 60_000)) == :closed
       assert reason(release(holder)) == :cancelled
     end
 
@@ -76,7 +76,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       Process.exit(spinning!(pool), :kill)
       stopping = stopping!(pool)
       Task.shutdown(holder, :brutal_kill)
-      assert Task.await(stopping) == :ok
+      assert Task.await(stopping, 60_000) == :ok
     end
 
     test "of a pool that is not there does nothing" do
@@ -103,7 +103,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       stopping = Task.async(fn -> Supervisor.stop(supervisor) end)
       eventually(fn -> match?({:error, _}, Pool.info(pool)) end)
       assert release(holder) == {:ok, "holder"}
-      assert Task.await(stopping) == :ok
+      assert Task.await(stopping, 60_000) == :ok
     end
   end
 
@@ -114,7 +114,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       holder = held!(pool, "holder")
       queued = waiting!(pool, "echo", "x")
       Process.exit(pool, :kill)
-      assert reason(Task.await(queued)) == :closed
+      assert reason(Task.await(queued, 60_000)) == :closed
       assert release(holder) == {:ok, "holder"}
       assert reason(Vitrine.call(pool, "echo", "x")) == :closed
       eventually(fn -> Pool.Directory.find(pool) == nil end)

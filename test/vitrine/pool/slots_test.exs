@@ -8,7 +8,7 @@ defmodule Vitrine.Pool.SlotsTest do
 
   defp dead do
     {pid, monitor} = spawn_monitor(fn -> :ok end)
-    assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
+    assert_receive {:DOWN, ^monitor, _, _, _}
     pid
   end
 

@@ -51,7 +51,7 @@ defmodule Vitrine.Pool.UpgradeTest do
       assert Pool.upgrade(pool, @two) == :ok
       queued = waiting!(pool, "two", "")
       assert release(holder) == {:ok, "holder"}
-      assert Task.await(queued) == {:ok, ""}
+      assert Task.await(queued, 60_000) == {:ok, ""}
       assert Pool.info(pool).idle == 1
     end
 
