@@ -50,7 +50,7 @@ defmodule Vitrine.DeadlineTest do
   describe "the error of a call that ran out of time says whose deadline it was and how long" do
     test "the call's" do
       assert message(Vitrine.call(new!(@spin), "run", "", timeout: 30)) =~
-               ~r/^the call ran past its deadline: N ms in the guest.*; 30 ms were allowed \(timeout: 30 of the call\)$/
+               ~r/^the call ran past its deadline: .*N ms in the guest.*; 30 ms were allowed \(timeout: 30 of the call\)$/
 
       assert message(Vitrine.call(new!(@spin), "run", "", timeout: 30, context: 1)) =~
                "; 30 ms were allowed (timeout: 30 of the call)"
@@ -85,7 +85,7 @@ defmodule Vitrine.DeadlineTest do
       plugin = new!(@asks, asks(60))
 
       assert message(Vitrine.call(plugin, "run", "", timeout: 30)) =~
-               ~s(the call ran past its deadline: N ms in the host function "look up")
+               ~r/^the call ran past its deadline: .*N ms in the host function "look up"/
     end
 
     test "the request, by its host" do
