@@ -55,6 +55,16 @@ defmodule Vitrine.Mix.ConsumerTest do
       refute again =~ "Generated vitrine"
     end
 
+    test "a copy of Vitrine without its README compiles, and still has documentation", context do
+      File.rm!(Path.join(context.tmp_dir, "vitrine/README.md"))
+      code = ~s|{:docs_v1, _, _, _, doc, _, _} = Code.fetch_docs(Vitrine); IO.puts(doc["en"])|
+      prebuilt = [{"VITRINE_NIF_PATH", library()} | context.environment]
+      {output, status} = mix(context.consumer, ["run", "-e", code], prebuilt)
+
+      assert status == 0, output
+      assert output =~ "Runs untrusted WebAssembly plugins inside the BEAM."
+    end
+
     test "a release contains the library", %{consumer: consumer, environment: environment} do
       environment = [{"VITRINE_NIF_PATH", library()}, {"MIX_ENV", "prod"} | environment]
       {output, status} = mix(consumer, ~w(release --quiet), environment)
