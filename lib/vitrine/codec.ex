@@ -1,13 +1,13 @@
 defmodule Vitrine.Codec do
   @moduledoc ~S"""
-  How terms become the bytes that a plugin takes, and its bytes terms.
+  Converts terms to the bytes that a plugin takes, and a plugin's bytes to terms.
 
-  `Vitrine.call/4` takes a codec as the option `:as`, host functions take codecs as types:
+  `Vitrine.call/4` takes a codec as the option `:as`. Host functions take codecs as types:
 
       Vitrine.call(plugin, "count_vowels", "hello", as: {:string, :json})
       #=> {:ok, %{"count" => 2, "total" => 2, "vowels" => "aeiouAEIOU"}}
 
-  `as: codec` is for input and output, `as: {codec, codec}` for each its own. Without it, bytes are
+  `as: codec` is for input and output, `as: {codec, codec}` for each of them separately. Without `:as`, bytes are
   passed as they are.
 
   | codec       | terms                                                                          | bytes |
@@ -22,9 +22,12 @@ defmodule Vitrine.Codec do
   | `:f32`, `:f64` | numbers, `:nan`, `:infinity` and `:neg_infinity`                            | 4 or 8, the lowest first |
   | `:empty`    | `nil`                                                                          | none |
 
-  These are the encodings of the Extism PDKs. Options follow a codec in a pair: `{:json,
-  max_bytes: 1_000_000}`. So does one's own codec: a module with this behaviour, or
-  `{module, options}`.
+  These are the encodings of the Extism PDKs. To give a codec options, put both in a pair:
+  `{:json, max_bytes: 1_000_000}`.
+
+  ## Custom codecs
+
+  A codec can also be a module with this behaviour, or `{module, options}`:
 
       defmodule MyApp.CSV do
         @behaviour Vitrine.Codec
@@ -43,27 +46,29 @@ defmodule Vitrine.Codec do
         end
       end
 
-  `decode/2` gets bytes of a plugin that may be hostile. `:erlang.binary_to_term/2` is not for these, also not with
+  `decode/2` gets bytes of a plugin that may be hostile. Do not use `:erlang.binary_to_term/2` for them, not even with
   `:safe`: some kilobytes can become a term of gigabytes, or a function.
 
-  What cannot be encoded or decoded is an error with the reason `:codec`. An input that cannot be
-  encoded never reaches the plugin.
+  ## Errors
+
+  A value that cannot be encoded or decoded is an error with the reason `:codec`. An input that cannot be encoded
+  never reaches the plugin.
   """
 
   alias Vitrine.Codec.{Base64, Empty, JSON, MessagePack, Number, Raw, Text}
   alias Vitrine.Error
   alias Vitrine.Text.Nearest
 
-  @doc "Makes bytes of a term. `options` are what stands beside the module."
+  @doc "Encodes a term. `options` are those given together with the module."
   @callback encode(term(), options :: keyword()) :: {:ok, iodata()} | {:error, reason :: term()}
 
-  @doc "Makes a term of bytes, whatever they are: a plugin may be hostile."
+  @doc "Decodes bytes. They can be anything, because a plugin may be hostile."
   @callback decode(binary(), options :: keyword()) :: {:ok, term()} | {:error, reason :: term()}
 
-  @typedoc "A codec, or a module with the behaviour, and perhaps options."
+  @typedoc "A codec, or a module with this behaviour, with or without options."
   @type t :: name() | module() | {name() | module(), keyword()}
 
-  @typedoc "A codec that Vitrine has, see the table above."
+  @typedoc "A built-in codec, see the table above."
   @type name ::
           :raw
           | :string
@@ -90,7 +95,7 @@ defmodule Vitrine.Codec do
   @small 64 * 1024
 
   @doc """
-  Makes bytes of a term.
+  Encodes a term.
 
       iex> Vitrine.Codec.encode(:json, %{"name" => "Joe", "tags" => [1, 2.5, nil]})
       {:ok, ~s({"name":"Joe","tags":[1,2.5,null]})}
@@ -98,13 +103,13 @@ defmodule Vitrine.Codec do
       iex> {error.reason, error.message}
       {:codec, "the term cannot be encoded as :json: .users[0].id is {1, 2}, which has no form in it"}
 
-  Raises `ArgumentError` if there is no such codec, as all that take one do.
+  Raises `ArgumentError` if there is no such codec, like all functions that take a codec.
   """
   @spec encode(t(), term()) :: {:ok, binary()} | {:error, Error.t()}
   def encode(codec, term), do: codec |> resolve!() |> write(term, "the term")
 
   @doc """
-  Makes a term of bytes.
+  Decodes bytes.
 
       iex> Vitrine.Codec.decode(:u32, <<1, 0, 0, 0>>)
       {:ok, 1}

@@ -1,22 +1,23 @@
 defmodule Vitrine.Compiled do
   @moduledoc """
-  A plugin that is compiled and linked, with its options, and of which nothing has run: what
-  `Vitrine.compile/2` gives. `Vitrine.new/2`, `Vitrine.run/4` and `Vitrine.Server` take it as a
-  source, and make instances of it in a fraction of a millisecond.
+  A plugin that is compiled and linked, with its options, as returned by `Vitrine.compile/2`. Nothing of it has run.
+
+  `Vitrine.new/2`, `Vitrine.run/4` and `Vitrine.Server` take it as a source. They make instances of it in a fraction
+  of a millisecond:
 
       iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "p")
       iex> {:ok, plugin} = Vitrine.new(compiled)
       iex> Vitrine.call(plugin, "run")
       {:ok, ""}
 
-  It can be given to other processes of the same node. All instances share its code, which is
-  released when nobody holds the compiled plugin or an instance any more.
+  A compiled plugin can be sent to other processes of the same node. All instances share its code. The code is
+  released when the last compiled plugin and the last instance of it are gone.
   """
 
   alias Vitrine.{Error, HostFunction, Manifest, Options, Wasi}
   alias Vitrine.Loader.{Ceiling, Contract, Surface}
 
-  @typedoc "A compiled plugin. Its fields are private, but for `name` and `hash`, of its main module."
+  @typedoc "A compiled plugin. Its fields are private, except for `name`, and `hash` of its main module."
   @type t :: %__MODULE__{
           name: String.t(),
           hash: String.t(),
@@ -28,13 +29,13 @@ defmodule Vitrine.Compiled do
           vars: %{optional(String.t()) => binary()}
         }
 
-  # The options as they were given, and checked, the manifest without its modules, and the variables
-  # of a snapshot.
+  # `options` are the options as they were given, `settings` the checked ones. The manifest has no modules, and `vars`
+  # has the variables of a snapshot.
   @enforce_keys [:name, :hash, :ref, :interface, :manifest, :options, :settings]
   defstruct @enforce_keys ++ [vars: %{}]
 
   @doc false
-  # The compiled plugin with options merged over those that it has.
+  # Merges options over those of the compiled plugin.
   @spec merge!(t(), keyword()) :: {:ok, t()} | {:error, Error.t()}
   def merge!(compiled, []), do: {:ok, compiled}
 
@@ -101,7 +102,7 @@ defmodule Vitrine.Compiled do
       differs!(compiled, :snapshot, inspect(was.snapshot), "is taken when a plugin is compiled")
     end
 
-    # A guest remembers the descriptors of its directories from its initialisation.
+    # A guest remembers the descriptors of its directories since its initialisation.
     if was.snapshot != false and was.wasi != nil do
       paths = Wasi.guest_paths(was.wasi)
 

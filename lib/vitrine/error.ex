@@ -4,10 +4,10 @@ defmodule Vitrine.Error do
 
   ## Reasons
 
-    * `:guest_error` - the plugin reported an error, or returned a code other than 0. `message` has the text, `code` the
-      return code
-    * `:trap` - the guest trapped, or broke the rules of the host's functions. `trap` has the kind of trap, `backtrace`
-      its place
+    * `:guest_error` - the plugin reported an error, or returned a code other than 0. `message` has the text, `code`
+      the return code
+    * `:trap` - the guest trapped, or broke the rules of the host's functions. `trap` has the kind of trap,
+      `backtrace` its place
     * `:exit` - the guest ended itself with the exit code in `code`
     * `:timeout` - the call ran past its deadline. The message says how the time was spent, how much was allowed, and
       which option set the limit
@@ -17,14 +17,14 @@ defmodule Vitrine.Error do
     * `:output_too_large` - the output is larger than its limit
     * `:host_function` - a host function raised, threw, exited or returned a value that is not allowed. `kind`,
       `exception` and `stacktrace` have the original
-    * `:codec` - an input, an output, or a value that a plugin passed to a host function, cannot be encoded or decoded by
-      its `Vitrine.Codec`. `raw` has the bytes that could not be decoded, if they are at most 64 KiB
+    * `:codec` - an input, an output, or a value that a plugin passed to a host function, cannot be encoded or decoded
+      by its `Vitrine.Codec`. `raw` has the bytes that could not be decoded, if they are at most 64 KiB
     * `:answer` - the plugin's answer is not allowed, or makes no sense where it was asked for, see `Vitrine.Plug`
     * `:html` - the plugin's HTML cannot be made safe, see `Vitrine.HTML`
     * `:http` - an HTTP request of the plugin was refused or failed. `exception` has what the client returned; if the
       client raised, `kind`, `exception` and `stacktrace` have the original
-    * `:function_not_found` - the plugin has no such function, or it is not a plugin function. A plugin function takes no
-      parameters and has no result or an i32
+    * `:function_not_found` - the plugin has no such function, or it is not a plugin function. A plugin function takes
+      no parameters and has no result or an i32
     * `:link` - an import of the plugin cannot be satisfied, or its host function takes another number of arguments
     * `:contract` - the plugin lacks a required export, or imports something that is not allowed, see the option
       `:requires` of `Vitrine.new/2`
@@ -41,9 +41,9 @@ defmodule Vitrine.Error do
 
   ## As an exception
 
-  An error is also an exception. `Vitrine.call!/4` raises it, and `Exception.message/1` describes it. The field `message`
-  has the text as the plugin gave it. `Exception.message/1` puts this text in one line, and shows line feeds, escape
-  sequences and similar characters as `\\n`, `\\e`, `\\u{202E}`:
+  An error is also an exception. `Vitrine.call!/4` raises it, and `Exception.message/1` describes it. The field
+  `message` has the text as the plugin gave it. `Exception.message/1` puts this text in one line, and shows line
+  feeds, escape sequences and similar characters as `\\n`, `\\e`, `\\u{202E}`:
 
       iex> error = %Vitrine.Error{reason: :guest_error, message: "no such user", code: 1,
       ...>                        plugin: "users", function: "find"}
@@ -84,9 +84,10 @@ defmodule Vitrine.Error do
 
     * `offset` is the offset of the instruction in the module as it was compiled. After a bulk instruction that was
       rewritten it differs slightly from the offset in the file
-    * `file` and `line` are those of the source. They need a plugin with debug information, and the option `:debug_info`
-    * `repeated` stands in the last frame of a recursion, which is listed once. It has the number of frames that repeat,
-      and how many more times they repeat, within the twenty frames of a backtrace
+    * `file` and `line` are those of the source. They need a plugin with debug information, and the option
+      `:debug_info`
+    * `repeated` stands in the last frame of a recursion, which is listed once. It has the number of frames that
+      repeat, and how many more times they repeat, within the twenty frames of a backtrace
 
   Names of Rust are demangled.
   """
@@ -100,8 +101,8 @@ defmodule Vitrine.Error do
         }
 
   @typedoc """
-  An error. `reason` and `message` are always set. `plugin` and `function` are set if they are known, and the other fields
-  as the reasons above say.
+  An error. `reason` and `message` are always set. `plugin` and `function` are set if they are known, and the other
+  fields as the reasons above say.
   """
   @type t :: %__MODULE__{
           reason: reason(),

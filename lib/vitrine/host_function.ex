@@ -16,8 +16,8 @@ defmodule Vitrine.HostFunction do
         Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end, namespace: "env")
       ]
 
-  A type can be a `Vitrine.Codec`. To the guest it is an `i64` handle of bytes. The bytes are decoded for the function, or
-  encoded from its result:
+  A type can be a `Vitrine.Codec`. To the guest it is an `i64` handle of bytes. The bytes are decoded for the
+  function, or encoded from its result:
 
       Vitrine.HostFunction.new("find_user", [:json], :json, fn %{"id" => id} -> users[id] end)
 
@@ -26,25 +26,26 @@ defmodule Vitrine.HostFunction do
   ## How it runs
 
   A host function runs in the process that called the plugin: `self()`, the process dictionary, `$callers`, Logger
-  metadata and an Ecto sandbox are those of the caller. It may send, receive, and call other plugins. A call of the plugin
-  that is waiting for it returns `:busy`. The call's timeout continues to run, and is noticed when the function returns.
+  metadata and an Ecto sandbox are those of the caller. It may send, receive, and call other plugins. A call of the
+  plugin that is waiting for it returns `:busy`. The call's timeout continues to run, and is noticed when the function
+  returns.
 
-  A function with one more argument than the import has parameters receives the call's `:context` as its last argument,
-  see `Vitrine.call/4`.
+  A function with one more argument than the import has parameters receives the call's `:context` as its last
+  argument, see `Vitrine.call/4`.
 
   ## What it returns
 
     * A value of the result's type: a binary or iodata for `:binary`, with `nil` for none; an integer for `:i32` and
       `:i64`, signed or unsigned; a number for `:f32` and `:f64`, or one of `:nan`, `:infinity`, `:neg_infinity`
     * A list of values, if several results are declared. If no result is declared, the value is ignored
-    * `{:error, text}`, which the guest sees as a failed call: the text is set as the plugin's error, and the result is
-      zero. Unless the guest clears the error, its own call ends with it
+    * `{:error, text}`, which the guest sees as a failed call: the text is set as the plugin's error, and the result
+      is zero. Unless the guest clears the error, its own call ends with it
 
   If the function raises, throws, exits or returns another value, the guest traps and the caller gets
   `{:error, %Vitrine.Error{reason: :host_function}}` with the original `exception` and `stacktrace`.
 
-  If the guest passed bytes that the codec cannot decode, the fault is the guest's: the function is not called, the guest
-  is stopped, and the reason is `:codec`.
+  If the guest passed bytes that the codec cannot decode, the fault is the guest's: the function is not called, the
+  guest is stopped, and the reason is `:codec`.
 
   `Vitrine.Test.call_host_function/4` calls a host function as a plugin does, for tests.
   """
@@ -78,8 +79,9 @@ defmodule Vitrine.HostFunction do
   @doc """
   A host function with declared types.
 
-  `params` is a list of types. `results` is a type, a list of types, or `nil` for none. `function` takes as many arguments
-  as there are parameters, or one more for the context. The only option is `:namespace`, by default `"extism:host/user"`.
+  `params` is a list of types. `results` is a type, a list of types, or `nil` for none. `function` takes as many
+  arguments as there are parameters, or one more for the context. The only option is `:namespace`, by default
+  `"extism:host/user"`.
 
       iex> function = Vitrine.HostFunction.new("add", [:i64, :i64], :i64, fn a, b -> a + b end)
       iex> {function.namespace, function.name, function.results}

@@ -1,13 +1,13 @@
 defmodule Vitrine.HTML do
   @moduledoc """
-  HTML that plugins write, made safe to show in the host's pages, and rendered with small diffs.
+  Makes HTML of plugins safe to show in the host's pages, and renders it with small diffs.
 
       iex> Vitrine.HTML.sanitize("<b onclick='alert(1)'>Hi</b><script>alert(2)</script>", namespace: "game")
       {:ok, "<b>Hi</b>"}
 
-  What is on a list stays, everything else goes: scripts, event handlers, frames, `javascript:` and
-  `data:` addresses, CSS that reaches out of its element. What names something is put into the
-  plugin's own namespace, so that it can neither be mistaken for the host's nor hide it:
+  Only elements, attributes and CSS that are on a list are kept. Everything else is removed: scripts, event handlers,
+  frames, `javascript:` and `data:` addresses, CSS that affects anything outside of its element. Names are put into
+  the plugin's own namespace, so that the plugin can neither imitate nor hide names of the host:
 
   | a plugin writes            | the page has                            |
   |----------------------------|-----------------------------------------|
@@ -16,44 +16,55 @@ defmodule Vitrine.HTML do
   | `phx-click="move"`         | `phx-click="vitrine:game:move"`         |
   | `name="answer"`            | `name="game[answer]"`                   |
 
-  `event/2` and `params/2` undo that for what comes back. The guide [Safe HTML](html.md) says what
-  is allowed, what is not and why.
+  `event/2` and `params/2` reverse this for events that come back. The guide [Safe HTML](html.md) describes what is
+  allowed, what is not, and why.
 
   ## Options
 
-    * `:namespace` - the plugin's namespace, required: letters and digits, with single hyphens or
-      underscores between them, at most 64 characters. Two plugins in one page need two
-    * `:events` - the events of Phoenix LiveView that are kept, as `"click"` for `phx-click`. Default:
-      `blur`, `change`, `click`, `focus`, `keydown`, `keyup` and `submit`. There are also
-      `click-away` and, of the whole window, `window-blur`, `window-focus`, `window-keydown` and
-      `window-keyup`: with these a plugin is told what is done and typed elsewhere in the page
-    * `:target` - what each element with an event gets as `phx-target`: an integer, such as a
-      component's `@myself.cid`, or a selector. Default: `nil`, none
+    * `:namespace` - the plugin's namespace, required. It consists of letters and digits, with single hyphens or
+      underscores between them, and has at most 64 characters. Two plugins in one page need two namespaces
+    * `:events` - the events of Phoenix LiveView that are kept, such as `"click"` for `phx-click`. Default: `blur`,
+      `change`, `click`, `focus`, `keydown`, `keyup` and `submit`. Also possible are `click-away` and, for the whole
+      window, `window-blur`, `window-focus`, `window-keydown` and `window-keyup`. These tell the plugin what is
+      clicked and typed elsewhere in the page
+    * `:target` - the `phx-target` of each element with an event: an integer, such as a component's `@myself.cid`, or
+      a selector. Default: `nil`, none
     * `:classes` - the host's own classes that plugins may use, unchanged. Default: none
     * `:schemes` - schemes of links. Default: `https`, `http`, `mailto`
-    * `:images` - hosts that images may be loaded from, by https; `"*"` is any. Whoever has such a host
-      learns who looks at the page. Default: none
-    * `:own_hosts` - names of hosts that no link may lead to, with all names below them: `["example.com"]` is also
-      `www.example.com`. Give your application's own, where a link would be followed with the user's cookies. Default: none
-    * `:tags`, `:attributes` - more elements and attributes, as `["video"]` and
-      `[{"video", "controls"}, {"*", "itemprop"}]`. What would run scripts cannot be added
-    * `:properties` - more CSS properties. What they do is for the host to know
-    * `:contained` - whether the host's element contains what is painted in it, as `containment/0`
-      does. CSS may then move things, and make shadows. Default: `false`
+    * `:images` - hosts that images may be loaded from, by https. `"*"` is any host. The owner of such a host learns
+      who views the page. Default: none
+    * `:own_hosts` - names of hosts that no link may lead to, including all names below them: `["example.com"]` also
+      covers `www.example.com`. List your application's own hosts if a link to them would be followed with the user's
+      cookies. Default: none
+    * `:tags`, `:attributes` - more elements and attributes, such as `["video"]` and
+      `[{"video", "controls"}, {"*", "itemprop"}]`. Those that would run scripts cannot be added
+    * `:properties` - more CSS properties. The host must know what they do
+    * `:contained` - whether the host's element contains what is painted in it, as with `containment/0`. If so, CSS
+      may move elements and draw shadows. Default: `false`
     * `:max_bytes` - the largest document. Default: 256 KiB
     * `:max_depth` - how deep elements may be nested, at most 256. Default: 64
 
-  Options that are wrong raise `ArgumentError`. A document that cannot be made safe is an error with
-  the reason `:html`: one that is too large, too deep, has more than 256 attributes in a tag, takes a parser out of
-  proportion long, or is such that parsers do not agree on what it is. Which documents these are does not depend
-  on how fast the machine is.
+  Wrong options raise `ArgumentError`.
 
-  A document that is strict, as the guide [Safe HTML](html.md#fast-documents) describes it, takes one scan: one or
-  two milliseconds for 400 elements. Others take a parser several times longer.
+  ## Refused documents
 
-  A short document is begun by the process's own scheduler, a longer one by a dirty one. One that takes long is
-  worked on in pieces, between which the process can be killed: with `:max_bytes` as it is by default, no
-  scheduler is held for more than about a tenth of a second at a time, even by a hostile document.
+  A document that cannot be made safe is an error with the reason `:html`. A document is refused if it
+
+    * is too large or nested too deep,
+    * has more than 256 attributes in a tag,
+    * would take a parser disproportionately long, or
+    * is such that parsers do not agree on its meaning.
+
+  Which documents are refused does not depend on the speed of the machine.
+
+  ## Speed
+
+  A strict document, as the guide [Safe HTML](html.md#fast-documents) describes it, takes one scan: one or two
+  milliseconds for 400 elements. Other documents need a parser, which takes several times longer.
+
+  A short document is started on the process's own scheduler, a longer one on a dirty scheduler. A document that takes
+  long is processed in pieces, and the process can be killed between them. With the default `:max_bytes`, no scheduler
+  is held for more than about a tenth of a second at a time, even by a hostile document.
   """
 
   alias Vitrine.{Error, Native}
@@ -61,7 +72,7 @@ defmodule Vitrine.HTML do
   alias Vitrine.Native.Permit
   alias Vitrine.Options.Argument
 
-  # What is worth a try on the process's own scheduler, in bytes.
+  # The longest document that is started on the process's own scheduler, in bytes.
   @short 4096
 
   @doc """
@@ -85,7 +96,7 @@ defmodule Vitrine.HTML do
   end
 
   @doc """
-  Makes a plugin's HTML safe and ready to be rendered, once for all who look at it.
+  Makes a plugin's HTML safe and ready to be rendered, once for all of its viewers.
 
       iex> {:ok, tree} = Vitrine.HTML.parse("<p>1 &lt; 2", namespace: "game")
       iex> IO.iodata_to_binary(Vitrine.HTML.to_iodata(tree))
@@ -109,7 +120,7 @@ defmodule Vitrine.HTML do
     end
   end
 
-  # Of its limits those that are options.
+  # The limits that are options.
   defp why("it is too long", html, %{max_bytes: most}) when byte_size(html) > most,
     do: "it has #{byte_size(html)} bytes; the limit is #{most} bytes (max_bytes: #{most})"
 
@@ -118,7 +129,7 @@ defmodule Vitrine.HTML do
 
   defp why(message, _html, _policy), do: message
 
-  # What is short is begun by the process's own scheduler, and often done then.
+  # A short document is started on the process's own scheduler, which often finishes it.
   defp work(html, policy, normal, _dirty) when byte_size(html) <= @short,
     do: go_on(normal.(html, policy))
 
@@ -132,11 +143,11 @@ defmodule Vitrine.HTML do
   defp go_on(answer), do: answer
 
   @doc ~S'''
-  What a LiveView or a component returns, or has in its template, to show a tree.
+  Returns what a LiveView or a component has to return, or to have in its template, to show a tree.
 
-  With Phoenix LiveView that is a `Phoenix.LiveView.Rendered`, of which only what differs is sent to
-  the browser. `previous` is the tree that was rendered last **in this place for this viewer**, or `nil`
-  when there was none. Without LiveView it is `{:safe, iodata}`.
+  With Phoenix LiveView that is a `Phoenix.LiveView.Rendered`, of which only the differences are sent to the browser.
+  `previous` is the tree that was rendered last **in this place for this viewer**, or `nil` if there was none. Without
+  LiveView it is `{:safe, iodata}`.
 
       # in a LiveView
       def render(assigns) do
@@ -153,27 +164,27 @@ defmodule Vitrine.HTML do
     end
   end
 
-  @doc "The whole document."
+  @doc "Returns the whole document."
   @spec to_iodata(Tree.t()) :: iodata()
   defdelegate to_iodata(tree), to: Tree
 
   @doc """
-  The plugin's name of an event that came from its HTML, or `:error` if it is not of this namespace.
+  Returns the plugin's name of an event that came from its HTML, or `:error` if the event is not of this namespace.
 
       iex> Vitrine.HTML.event("game", "vitrine:game:move")
       {:ok, "move"}
       iex> Vitrine.HTML.event("game", "delete_account")
       :error
 
-  A form without an event gets one without a name, so that a browser does not send it by itself:
-  `{:ok, ""}`.
+  A form without an event gets an event without a name, so that a browser does not send the form by itself. For such
+  an event the function returns `{:ok, ""}`.
   """
   @spec event(String.t(), String.t()) :: {:ok, String.t()} | :error
   defdelegate event(namespace, event), to: Names
 
   @doc """
-  The parameters of an event as the plugin named them: fields of forms lose their namespace, and what
-  was sent with the event stays.
+  Returns the parameters of an event as the plugin named them. Fields of forms lose their namespace, and other
+  parameters stay as they are.
 
       iex> Vitrine.HTML.params("game", %{"game" => %{"answer" => "42"}, "_target" => ["game", "answer"]})
       %{"answer" => "42", "_target" => ["answer"]}
@@ -184,8 +195,8 @@ defmodule Vitrine.HTML do
   defdelegate params(namespace, params), to: Names
 
   @doc """
-  CSS for the host's element around a plugin's HTML, so that nothing in it is painted or can be
-  clicked outside of the element. With that, documents can be `contained: true`.
+  Returns CSS for the host's element around a plugin's HTML. With it, nothing inside is painted or can be clicked
+  outside of the element, and documents can be `contained: true`.
 
       iex> Vitrine.HTML.containment()
       "contain: content; isolation: isolate; overflow: auto"

@@ -13,12 +13,12 @@ defmodule Vitrine.HTTP do
 
   ## What a client must do
 
-    * Make the request as it is given, in the process that the client is called in. That is the process that called the
-      plugin
+    * Make the request as it is given, in the process that the client is called in. That is the process that called
+      the plugin
     * **Not follow redirects.** Vitrine follows them, and checks each of them
     * End within `:timeout`, and leave no messages in the process's mailbox
-    * Stop reading a body that is longer than `:max_response_bytes`, and return `{:error, :response_too_large}`. A longer
-      body is always refused, but otherwise it has been in memory
+    * Stop reading a body that is longer than `:max_response_bytes`, and return `{:error, :response_too_large}`. A
+      longer body is always refused, but otherwise it has been in memory
     * Return a response whatever its status is. A status of 500 is not an error
     * Connect only to an address that `resolve/2` returns. The owner of a name decides its address, which may be
       `127.0.0.1` or the metadata service of your cloud
@@ -47,14 +47,14 @@ defmodule Vitrine.HTTP do
   @doc """
   Makes a request.
 
-  The reason of an error can be any term. A posix atom, a string and an exception are shown well, and so are the reasons
-  of `resolve/2`.
+  The reason of an error can be any term. A posix atom, a string and an exception are shown well, and so are the
+  reasons of `resolve/2`.
   """
   @callback request(Request.t(), [option()]) :: {:ok, Response.t()} | {:error, reason :: term()}
 
   @doc """
-  Checks the options that were configured with the client, when a plugin is loaded. Raises `ArgumentError`, or returns the
-  options that `c:request/2` is to get.
+  Checks the options that were configured with the client, when a plugin is loaded. Raises `ArgumentError`, or returns
+  the options that `c:request/2` is to get.
   """
   @callback init(options :: keyword()) :: keyword()
 

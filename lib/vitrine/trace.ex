@@ -1,23 +1,31 @@
 defmodule Vitrine.Trace do
   @moduledoc """
-  What happens during one call, for debugging: see `Vitrine.trace/4`.
+  The events of one call, for debugging, see `Vitrine.trace/4`.
 
   Each event is a map with
 
-    * `:kind` - `:host_function`, `:http`, `:log`, `:print`, at the end `:captured`, and as the last
-      `:call`
-    * `:at` - when it began, in microseconds since the call did
+    * `:kind` - `:host_function`, `:http`, `:log` or `:print`; at the end `:captured`, and last `:call`
+    * `:at` - when it began, in microseconds since the call began
     * `:us` - how long it took, in microseconds
-    * and by its kind: a host function's `:name`, `:args` and `:reply`, a request's method as `:name`,
-      its `:url` and the `:reply`, the `:level` and `:message` that was logged, the `:stream` and
-      `:text` that was printed or captured, the `:function`, `:input` and `:result` of the call
 
-  A `:reply` is `{:ok, results}`, for a request `{:ok, {status, headers, body}}`, or `{:error, text}`,
-  `:timeout` or `:failed`. Arguments, results and texts are as the guest has them: bytes and numbers.
+  and, depending on its kind:
 
-  What is captured, by `stdout: :capture` of `Vitrine.Wasi`, is an event only where the instance is not the
-  caller's to ask by `Vitrine.take_printed/1`: in a call of a pool, and of a compiled plugin. There is one
-  for each stream that anything was printed to.
+  | kind | keys |
+  |---|---|
+  | `:host_function` | the function's `:name`, `:args` and `:reply` |
+  | `:http` | the request's method as `:name`, its `:url` and the `:reply` |
+  | `:log` | the `:level` and the `:message` |
+  | `:print`, `:captured` | the `:stream` and the `:text` |
+  | `:call` | the `:function`, the `:input` and the `:result` of the call |
+
+  A `:reply` is `{:ok, results}`, for a request `{:ok, {status, headers, body}}`, or `{:error, text}`, `:timeout` or
+  `:failed`. Arguments, results and texts are as the guest has them: bytes and numbers.
+
+  ## Captured prints
+
+  Prints that are captured, by `stdout: :capture` of `Vitrine.Wasi`, are events only in calls of a pool and of a
+  compiled plugin. There the caller has no instance that it could pass to `Vitrine.take_printed/1`. There is one event
+  for each stream that anything was printed to:
 
       iex> {:ok, compiled} =
       ...>   Vitrine.compile(
@@ -36,7 +44,7 @@ defmodule Vitrine.Trace do
       iex> {printed.kind, printed.stream, printed.text}
       {:captured, :stdout, "hello\\n"}
 
-  Only what the calling process sees is traced: a call from another node to a `Vitrine.Server` is not.
+  Only events that the calling process sees are traced. A call from another node to a `Vitrine.Server` is not traced.
   """
 
   @typedoc "An event of a call."
@@ -46,10 +54,10 @@ defmodule Vitrine.Trace do
           optional(atom()) => term()
         }
 
-  @typedoc "What takes events as they happen: when it is called, the event is over."
+  @typedoc "A function that takes events as they happen. It is called when the event has ended."
   @type sink :: (event() -> term())
 
-  # What collect/2 keeps if nobody says otherwise.
+  # How many events collect/2 keeps by default.
   @max_events 1_000
 
   @typedoc false
@@ -80,8 +88,8 @@ defmodule Vitrine.Trace do
   end
 
   @doc false
-  # Runs a call of an instance that nobody will ask for what it captured: of a pool, where another call may
-  # have left something, or one that is dropped then.
+  # Runs a call of an instance whose captured prints the caller cannot take later: an instance of a pool, where an
+  # earlier call may have left prints, or an instance that is dropped after the call.
   def captured(%{trace: nil}, work), do: work.()
 
   def captured(%{trace: trace, ref: ref}, work) do
@@ -98,7 +106,7 @@ defmodule Vitrine.Trace do
   end
 
   @doc false
-  # Runs something small of the host's: logs a line.
+  # Runs a small piece of the host's work, such as logging a line.
   def note(%{trace: nil}, _kind, _details, work), do: work.()
 
   def note(%{trace: trace}, kind, details, work) do
@@ -109,18 +117,18 @@ defmodule Vitrine.Trace do
   end
 
   @doc false
-  # Whether anybody is told what a plugin waits for.
+  # Whether a sink or a handler gets an event for what a plugin waits for.
   def observed?(plugin), do: plugin.trace != nil or Telemetry.handler() != false
 
   @doc false
-  # Runs what a plugin waits for, which gives a reply and what an error is to carry.
+  # Runs what a plugin waits for. `work` returns a reply, and the fields of an error.
   def host_call({plugin, function, _context}, kind, details, work) do
     if observed?(plugin) do
       metadata = %{
         plugin: Telemetry.tag(plugin.name),
         function: Telemetry.tag(function),
         kind: kind,
-        # A method is what the guest says it is.
+        # The guest chooses the method.
         name: Telemetry.tag(details.name)
       }
 
@@ -140,7 +148,7 @@ defmodule Vitrine.Trace do
   defp show({:http, response}), do: {:ok, response}
   defp show(failure), do: failure
 
-  # As the plugin sees it.
+  # The outcome as the plugin sees it.
   defp outcome({{kind, _}, _failure}) when kind in [:values, :http],
     do: %{result: :ok, reason: nil}
 
@@ -157,12 +165,13 @@ defmodule Vitrine.Trace do
   defp microseconds(native), do: System.convert_time_unit(native, :native, :microsecond)
 
   @doc false
-  # Runs `work` with a sink and gives its result and the events.
+  # Runs `work` with a sink, and returns its result and the events.
   @spec collect(pos_integer() | nil, (sink() -> result)) :: {result, [event()]}
         when result: term()
   def collect(max, work) do
     max = max!(max || @max_events)
-    # Not a message to this process: its host functions may receive whatever comes.
+
+    # Events are not sent as messages, because host functions in this process may receive any message.
     key = {__MODULE__, make_ref()}
     Process.put(key, {[], 0})
 

@@ -12,18 +12,23 @@ defmodule Vitrine.Codec.JSON do
   | lists                                              | arrays                                      |
   | maps with strings, atoms or integers as keys       | objects, read with strings as keys          |
 
-  What else there is (tuples, functions, other structs, bytes that are no text, larger integers)
-  cannot be encoded: the error says where it stands. Nothing that is read becomes an atom.
+  Other terms (tuples, functions, other structs, bytes that are not text, larger integers) cannot be encoded. The
+  error says where they stand. Decoding never creates an atom.
 
-  When decoding, an integer of more than 64 bits becomes the nearest float, as it does in
-  JavaScript; a plugin that needs all its digits should send a string. Of equal keys in an object
-  the last one counts. Maps whose keys become equal texts, as `%{1 => 2, "1" => 3}`, are encoded
-  with both.
+  ## Special cases
 
-  Lists and maps may be nested 127 deep. What is decoded may have 16 MiB, or what the option
-  `:max_bytes` says: a number or `:infinity`, in `{:json, max_bytes: 1_000_000}`. Terms need up to
-  fifteen times the memory of their text. A long text, and a large term, is worked on by a dirty
-  scheduler, for which a call's timeout does not count.
+    * When decoding, an integer of more than 64 bits becomes the nearest float, as in JavaScript. A plugin that needs
+      all digits should send a string
+    * Of equal keys in an object, the last one counts
+    * Maps whose keys become equal texts, such as `%{1 => 2, "1" => 3}`, are encoded with both keys
+
+  ## Limits
+
+  Lists and maps may be nested 127 deep. A document that is decoded may have 16 MiB, or the number of bytes in the
+  option `:max_bytes`, a number or `:infinity`: `{:json, max_bytes: 1_000_000}`. Terms need up to fifteen times the
+  memory of their text.
+
+  Long texts and large terms are processed on a dirty scheduler. A call's timeout does not apply to that time.
 
       iex> Vitrine.Codec.encode(:json, %{"at" => ~D[2026-11-21], "price" => 0.1})
       {:ok, ~s({"at":"2026-11-21","price":0.1})}

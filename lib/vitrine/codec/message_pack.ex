@@ -15,12 +15,11 @@ defmodule Vitrine.Codec.MessagePack do
   | maps                                               | map                                         |
   | `Vitrine.Codec.MessagePack.Ext`                    | ext, timestamps among them                  |
 
-  A binary is a text. Bytes must be wrapped, lest they be a str or a bin as they happen to be:
-  `%Vitrine.Codec.MessagePack.Bin{data: bytes}`. A str that is no UTF-8 is refused.
+  A binary is encoded as text. Bytes must be wrapped: `%Vitrine.Codec.MessagePack.Bin{data: bytes}`. Otherwise their
+  contents would decide whether they become a str or a bin. When decoding, a str that is not UTF-8 is refused.
 
-  What else there is cannot be encoded. The limits of depth and size, the option `:max_bytes`, and
-  what is said of equal keys are those of `Vitrine.Codec.JSON`. Here terms can need forty times the
-  memory of their bytes.
+  Other terms cannot be encoded. The limits of depth and size, the option `:max_bytes`, and the rules for equal keys
+  are those of `Vitrine.Codec.JSON`. Terms can need forty times the memory of their bytes here.
 
       iex> {:ok, bytes} = Vitrine.Codec.encode(:msgpack, %{id: 1, tags: ["a"]})
       iex> Vitrine.Codec.decode(:msgpack, bytes)

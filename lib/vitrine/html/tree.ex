@@ -1,7 +1,7 @@
 defmodule Vitrine.HTML.Tree do
   @moduledoc """
-  A plugin's HTML, safe, and taken apart into what stays and what changes: see
-  `Vitrine.HTML.parse/2`. It is plain data, which can be kept, compared and sent to other processes.
+  A plugin's HTML, made safe and split into parts that stay and parts that change, see `Vitrine.HTML.parse/2`. A tree
+  is plain data, which can be kept, compared and sent to other processes.
   """
 
   @enforce_keys [:root, :shapes]
@@ -12,13 +12,13 @@ defmodule Vitrine.HTML.Tree do
 
   @typep fingerprint :: <<_::256>>
 
-  # Text with gaps: one more piece of text than there are gaps, and the sha256 of it. Parts have only that,
-  # because a term that is copied to another process shares nothing within itself.
+  # Text with gaps: one more piece of text than there are gaps, and the sha256 of these pieces. Parts have only the
+  # sha256, because a term that is copied to another process shares nothing within itself.
   @typep statics :: [String.t()]
   @typep part :: {fingerprint(), dynamics :: [slot()]}
 
-  # A text, escaped; a part; or siblings, for many their keys, and whether the browser is told of each that has
-  # nothing new in it.
+  # An escaped text, a part, or siblings. Siblings have keys if there are many, and say whether the browser is told
+  # of each sibling without changes.
   @typep slot :: String.t() | part() | {[slot()], [String.t()] | nil, roots :: boolean()}
 
   @doc false

@@ -3,15 +3,15 @@ defmodule Vitrine.HTTP.Client do
   The built-in HTTP client: HTTP/1.1 over OTP's sockets, in the calling process.
 
   It is made for servers that are not trusted. A response uses memory in proportion to its limit, and ends with the
-  deadline, however the server misbehaves. The client uses no process and no messages, so a caller that is killed leaves
-  nothing open. Each request has its own connection. For pools, HTTP/2 or proxies, plug in another client, see
+  deadline, however the server misbehaves. The client uses no process and no messages, so a caller that is killed
+  leaves nothing open. Each request has its own connection. For pools, HTTP/2 or proxies, plug in another client, see
   `Vitrine.HTTP`.
 
   HTTPS verifies the server's certificate and name, with the certificates of the system. Responses that are compressed
   with gzip are decoded, unless the request has its own `accept-encoding`.
 
-  The client connects only to addresses that `Vitrine.HTTP.resolve/2` would return. It connects to private addresses only
-  with `private: true` in the options of `request/2`, which Vitrine sets for hosts that are listed as private.
+  The client connects only to addresses that `Vitrine.HTTP.resolve/2` would return. It connects to private addresses
+  only with `private: true` in the options of `request/2`, which Vitrine sets for hosts that are listed as private.
 
   ## Options
 

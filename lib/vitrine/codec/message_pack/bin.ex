@@ -1,5 +1,5 @@
 defmodule Vitrine.Codec.MessagePack.Bin do
-  @moduledoc "Bytes that are to be encoded as MessagePack's bin."
+  @moduledoc "Bytes to be encoded as MessagePack's bin."
 
   @typedoc "Bytes, wrapped."
   @type t :: %__MODULE__{data: binary()}

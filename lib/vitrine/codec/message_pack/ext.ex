@@ -1,17 +1,17 @@
 defmodule Vitrine.Codec.MessagePack.Ext do
   @moduledoc """
-  A value of one of MessagePack's extension types, from -128 to 127, of which the negative ones
-  are MessagePack's own: -1 is a timestamp.
+  A value of one of MessagePack's extension types, from -128 to 127. The negative types are MessagePack's own: -1 is a
+  timestamp.
   """
 
-  @typedoc "A type of MessagePack's extensions, and its bytes."
+  @typedoc "An extension type of MessagePack, and its bytes."
   @type t :: %__MODULE__{type: -128..127, data: binary()}
 
   @enforce_keys [:type, :data]
   defstruct [:type, :data]
 
   @doc """
-  A timestamp of a time, in the shortest form that holds it.
+  Returns a timestamp of a time, in the shortest form that can hold it.
 
       iex> Vitrine.Codec.MessagePack.Ext.from_datetime(~U[1970-01-01 00:00:01Z])
       %Vitrine.Codec.MessagePack.Ext{type: -1, data: <<0, 0, 0, 1>>}
@@ -33,8 +33,8 @@ defmodule Vitrine.Codec.MessagePack.Ext do
   end
 
   @doc """
-  The time of a timestamp, in UTC and cut to microseconds; `:error` for what is no timestamp, or
-  none that `DateTime` can say.
+  Returns the time of a timestamp, in UTC and cut to microseconds. Returns `:error` for other values, and for a
+  timestamp that `DateTime` cannot represent.
 
       iex> time = ~U[2026-11-21 12:00:00.123456Z]
       iex> time |> Vitrine.Codec.MessagePack.Ext.from_datetime() |> Vitrine.Codec.MessagePack.Ext.to_datetime()
