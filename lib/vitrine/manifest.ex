@@ -1,9 +1,9 @@
 defmodule Vitrine.Manifest do
   @moduledoc ~S"""
-  What a plugin is made of: its modules, configuration and limits, as Extism's manifests say it.
+  The parts of a plugin, as in Extism's manifests: its modules, configuration and limits.
 
-  `Vitrine.new/2` takes a manifest as a map, with string or atom keys, as JSON or TOML text, as a
-  file that holds one of these, or as this struct:
+  `Vitrine.new/2` takes a manifest as a map with string or atom keys, as JSON or TOML text, as a file that contains
+  such text, or as this struct:
 
       %{
         wasm: [%{path: "plugin.wasm"}],
@@ -25,7 +25,7 @@ defmodule Vitrine.Manifest do
       [memory]
       max_pages = 256
 
-  And made step by step:
+  A manifest can also be made step by step:
 
       iex> alias Vitrine.Manifest
       iex> manifest =
@@ -47,34 +47,37 @@ defmodule Vitrine.Manifest do
   | `memory.max_var_bytes`          | the most bytes of variables; 0 for no variables               | 1048576 (1 MiB)  |
   | `allowed_hosts`                 | a list of the hosts that HTTP requests may go to, with `*`, see below | none     |
   | `allowed_paths`                 | a map of directories of the host to their names in the guest  | none             |
-  | `timeout_ms`                    | the timeout of calls that have none of their own; also of all downloads of modules together, which have 60000 without | 5000 |
+  | `timeout_ms`                    | the timeout of calls that set none themselves, see below      | 5000             |
 
-  A directory of the host that begins with `ro:` can only be read: `%{"ro:/srv/data" => "/data"}`.
-  Relative paths are relative to the working directory, those that begin with `~/` to the home directory.
+  `timeout_ms` is also the limit for all downloads of modules together. Without it, they may take 60000 ms.
 
-  A host that is a name is reached where it has an address of the public internet. One that may have a private
-  address is listed as `{:private, "db.internal"}`; a text says `"private:db.internal"`. Addresses are listed
-  as they are, see the guide [HTTP](http.md#private-addresses).
+  A directory of the host that begins with `ro:` can only be read: `%{"ro:/srv/data" => "/data"}`. Relative paths are
+  relative to the working directory. Paths that begin with `~/` are relative to the home directory.
+
+  A host that is a name is reached only at an address of the public internet. A name that may have a private address
+  is listed as `{:private, "db.internal"}`, in text as `"private:db.internal"`. Addresses are listed as they are, see
+  the guide [HTTP](http.md#private-addresses).
 
   A source is a map with one of `path`, `data` and `url`:
 
   | key       | value                                                                               | default |
   |-----------|-------------------------------------------------------------------------------------|---------|
   | `path`    | a file                                                                              |         |
-  | `data`    | the module as base64; in a map also its bytes, or its text                          |         |
-  | `url`     | where it is downloaded from, with http or https                                     |         |
+  | `data`    | the module as base64; in a map also as bytes or as WebAssembly text                 |         |
+  | `url`     | the address to download it from, with http or https                                 |         |
   | `method`  | of the download: `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE` or `OPTIONS`       | `GET`   |
   | `headers` | of the download, a map of strings to strings                                        | `%{}`   |
-  | `name`    | what other modules import it by, see below                                          | `main`  |
+  | `name`    | the name by which other modules import it, see below                                | `main`  |
   | `hash`    | the sha256 that the bytes must have as they are supplied, in hexadecimal digits     |         |
 
-  `nil`, or `null` in JSON, is taken for no value everywhere but in `config`, `memory` and `wasm`.
-  An unknown key is an error, wherever it stands.
+  `nil`, or `null` in JSON, means that the value is absent, except in `config`, `memory` and `wasm`. An unknown key is
+  always an error.
 
   ## Manifests of others
 
-  Whoever writes a manifest decides which files and URLs its modules are, and what directories and hosts the plugin may
-  reach. One that you did not write is loaded with the option `:ceiling` of `Vitrine.new/2`, the most that it may ask for:
+  The author of a manifest decides which files and URLs its modules come from, and which directories and hosts the
+  plugin may reach. If you did not write a manifest, load it with the option `:ceiling` of `Vitrine.new/2`, which
+  limits what it may ask for:
 
       Vitrine.new(manifest,
         ceiling: [
@@ -92,25 +95,30 @@ defmodule Vitrine.Manifest do
   | `allowed_paths` | these directories, not those below them; of `ro:` only to read                    | `[]`      |
   | `memory`        | at most so much of each                                                           | see above |
   | `timeout`       | at most so many milliseconds, or `:infinity`                                      | 5000      |
-  | `sources`       | modules as `:path`, as `:url`, and as `{:url, hosts}` from some; as `:data` always| `[]`      |
+  | `sources`       | modules from a `:path`, from a `:url`, or from `{:url, hosts}`; `:data` is always allowed | `[]`  |
 
-  So `ceiling: []` gives it no more than any plugin has. What it asks for beyond is an error with the reason
-  `:manifest` that says both; what it leaves out is the default, or the ceiling where that is less. An address, or a host that may
-  have a private one, must be listed itself. Redirects of a download stay within the hosts of `{:url, hosts}`, and `:url` is
-  any host of the public internet.
+  `ceiling: []` therefore allows only what every plugin has.
 
-  Give the manifest itself, as text or as a map, and not the path of a file with it: text that somebody else wrote may be a
-  path, too, and with a ceiling that is an error, unless `sources` has `:path`.
+    * If the manifest asks for more, it is an error with the reason `:manifest`, whose message shows both
+    * If the manifest leaves a value out, the default applies, or the ceiling if that is lower
+    * An address, or a host that may have a private address, must itself be listed
+    * Redirects of a download stay within the hosts of `{:url, hosts}`. `:url` allows any host of the public internet
 
-  Options beside it are yours and not bound by it. Without a ceiling they have the last word all the same: `:allowed_hosts`
-  stands in the place of the manifest's, and `allowed_paths: %{}` takes away all its directories.
+  Pass the manifest itself, as text or as a map, and not the path of a file. Text from somebody else may itself be a
+  path. With a ceiling a path is an error, unless `sources` has `:path`.
 
-  What should be a module only, such as an upload, is not given as a manifest: see `Vitrine.new/2` for `{:module, bytes}`.
+  The other options of `Vitrine.new/2` are yours, and the ceiling does not limit them. They take precedence even
+  without a ceiling: `:allowed_hosts` replaces the manifest's list, and `allowed_paths: %{}` removes all of its
+  directories.
+
+  If the source must be a single module, such as an upload, do not accept a manifest: pass `{:module, bytes}`, see
+  `Vitrine.new/2`.
 
   ## Several modules
 
-  Modules can import from each other, by name. The one that is called is `main`: the one that has
-  this name or none, else the last. A module that is alone is `main`, whatever it is named.
+  Modules can import from each other, by name. The main module is the one that is called. It is the module named
+  `main` or without a name, or otherwise the last one. A single module is always the main module, whatever its name
+  is.
   """
 
   alias Vitrine.{Error, Keys}
@@ -129,8 +137,9 @@ defmodule Vitrine.Manifest do
             }
 
   @typedoc """
-  A manifest, checked. Its keys are described above; `timeout_ms` is `nil` for the default. Only the struct has
-  `host_functions`: what the modules bring along, beside the option of that name, as those of `Vitrine.Test.stub/2` do.
+  A checked manifest. Its keys are described above. `timeout_ms` is `nil` for the default. The field `host_functions`
+  exists only in the struct. It has the host functions that the modules bring along, such as those of
+  `Vitrine.Test.stub/2`, in addition to the option of that name.
   """
   @type t :: %__MODULE__{
           wasm: [source()],
@@ -155,7 +164,7 @@ defmodule Vitrine.Manifest do
             host_functions: []
 
   @doc """
-  A manifest from a map, from JSON or TOML text, or from a module's bytes.
+  Makes a manifest from a map, from JSON or TOML text, or from a module's bytes.
 
       iex> {:ok, manifest} = Vitrine.Manifest.new(%{wasm: [%{path: "p.wasm"}], timeout_ms: 100})
       iex> manifest.timeout_ms
@@ -164,8 +173,8 @@ defmodule Vitrine.Manifest do
       iex> manifest.wasm
       [%{path: "p.wasm", name: "p"}]
 
-  What is wrong with one is an error with the reason `:manifest`, that names the key, what stands
-  there and what is allowed:
+  A malformed manifest is an error with the reason `:manifest`. Its message names the key, its value, and what is
+  allowed:
 
       iex> {:error, error} = Vitrine.Manifest.new(%{wasm: [%{path: "p.wasm"}], timeout_ms: "1s"})
       iex> {error.reason, error.message}
@@ -207,7 +216,7 @@ defmodule Vitrine.Manifest do
   defp invalid(message), do: {:error, %Error{reason: :manifest, message: message}}
 
   @doc """
-  Like `new/1`, but gives the manifest itself and raises a `Vitrine.Error`.
+  Like `new/1`, but returns the manifest itself, and raises a `Vitrine.Error` on failure.
 
       iex> Vitrine.Manifest.new!(%{wasm: [%{path: "p.wasm"}]}).wasm
       [%{path: "p.wasm"}]
@@ -221,9 +230,9 @@ defmodule Vitrine.Manifest do
   end
 
   @doc """
-  A manifest of one module in a file. Options are `:name` and `:hash`.
+  Makes a manifest of one module in a file. Options are `:name` and `:hash`.
 
-  This and the functions below raise `ArgumentError` for what `new/1` would refuse.
+  This function and those below raise `ArgumentError` for values that `new/1` would refuse.
 
       iex> Vitrine.Manifest.from_path("p.wasm", name: "p").wasm
       [%{path: "p.wasm", name: "p"}]
@@ -232,7 +241,7 @@ defmodule Vitrine.Manifest do
   def from_path(path, options \\ []), do: add_path(%__MODULE__{}, path, options)
 
   @doc """
-  A manifest of one module that is given as bytes, text or base64. Options are `:name` and `:hash`.
+  Makes a manifest of one module that is given as bytes, text or base64. Options are `:name` and `:hash`.
 
       iex> Vitrine.Manifest.from_data("(module)").wasm
       [%{data: "(module)"}]
@@ -241,8 +250,8 @@ defmodule Vitrine.Manifest do
   def from_data(data, options \\ []), do: add_data(%__MODULE__{}, data, options)
 
   @doc """
-  A manifest of one module that is downloaded. Options are `:method`, `:headers`, `:name` and
-  `:hash`; to give the hash is to trust nobody on the way.
+  Makes a manifest of one module that is downloaded. Options are `:method`, `:headers`, `:name` and `:hash`. With
+  `:hash` you need not trust the server or the network.
 
       iex> Vitrine.Manifest.from_url("https://example.com/p.wasm").wasm
       [%{url: "https://example.com/p.wasm", method: "GET", headers: %{}}]
@@ -303,7 +312,7 @@ defmodule Vitrine.Manifest do
     do: if(Keyword.keyword?(limits), do: Map.new(limits), else: limits)
 
   @doc """
-  Allows HTTP requests to a host, or to those that match a pattern with `*`.
+  Allows HTTP requests to a host, or to all hosts that match a pattern with `*`.
 
       iex> manifest = Vitrine.Manifest.from_path("p.wasm")
       iex> Vitrine.Manifest.allow_host(manifest, "*.example.com").allowed_hosts
@@ -316,8 +325,8 @@ defmodule Vitrine.Manifest do
     do: %{manifest | allowed_hosts: manifest.allowed_hosts ++ value!(Check.allowed_hosts([host]))}
 
   @doc """
-  Gives the plugin a directory of the host, under a name of its own; with `read_only: true` only
-  to read.
+  Grants the plugin a directory of the host, under the name that the guest uses. With `read_only: true` it can only be
+  read.
 
       iex> manifest = Vitrine.Manifest.from_path("p.wasm")
       iex> Vitrine.Manifest.allow_path(manifest, "/srv/data", "/data", read_only: true).allowed_paths
@@ -346,7 +355,7 @@ defmodule Vitrine.Manifest do
   end
 
   @doc """
-  Sets the timeout of calls that have none of their own, in milliseconds; `nil` for the default.
+  Sets the timeout of calls that set none themselves, in milliseconds, or `nil` for the default.
 
       iex> manifest = Vitrine.Manifest.from_path("p.wasm")
       iex> Vitrine.Manifest.put_timeout(manifest, 100).timeout_ms
@@ -360,8 +369,8 @@ defmodule Vitrine.Manifest do
   defp value!({:error, fault}), do: raise(ArgumentError, Fault.message(fault))
 
   @doc """
-  The manifest as a map that can be written as JSON or TOML and read again: with string keys,
-  without what has no value and without `host_functions`, and with data as base64.
+  Returns the manifest as a map that can be written as JSON or TOML and read again. The map has string keys, and data
+  as base64. It does not contain absent values or `host_functions`.
 
       iex> manifest = Vitrine.Manifest.from_data("(module)", name: "empty")
       iex> map = Vitrine.Manifest.to_map(manifest)

@@ -1,79 +1,92 @@
 defmodule Vitrine.Telemetry do
   @moduledoc """
-  The events that Vitrine emits, and where they go.
+  The events that Vitrine emits, and their handlers.
 
-  Where the application `:telemetry` runs, they are its events, and `:telemetry.attach_many/4` is
-  all there is to do:
+  If the application `:telemetry` runs, events are emitted through it, and `:telemetry.attach_many/4` attaches a
+  handler:
 
       :telemetry.attach_many("plugins", Vitrine.Telemetry.events(), &MyApp.Metrics.handle/4, nil)
 
-  Vitrine does not depend on it. Without it, or beside it, functions of your own take them: of an event's name,
-  measurements and metadata, attached by an id as with `:telemetry`:
+  Vitrine does not depend on `:telemetry`. Without it, or in addition to it, attach functions that take an event's
+  name, measurements and metadata. Each has an id, as with `:telemetry`:
 
       Vitrine.Telemetry.attach(:my_metrics, {MyApp.Metrics, :handle})
 
-  One handler can be configured in `config/config.exs`, or attached by `attach/1`. That one is in the place of
-  `:telemetry`:
+  One handler can be configured in `config/config.exs`, or attached by `attach/1`. It replaces `:telemetry`:
 
       config :vitrine, :telemetry_handler, {MyApp.Metrics, :handle}
 
-  `config :vitrine, :telemetry_handler, false` turns that off, too; those of `attach/2` get their events all the same.
+  `config :vitrine, :telemetry_handler, false` turns `:telemetry` off as well. Handlers of `attach/2` get their events
+  in any case.
 
-  Handlers run in the process that the event is about, for a call in the caller, and it waits for
-  them. A handler of your own that fails is logged and detached, as `:telemetry` does it too.
-
-  Without a handler and without `:telemetry`, an event costs some nanoseconds.
+  A handler runs in the process that the event is about, which waits for it. For a call that is the caller. Your own
+  handler is logged and detached if it fails, as with `:telemetry`. Without handlers and without `:telemetry`, an
+  event costs some nanoseconds.
 
   ## Events
 
-  Times are in native units, as `System.monotonic_time/0` has them. What has a beginning and an end is a span by the
-  conventions of `:telemetry.span/3`: the events `:start`, with `monotonic_time` and `system_time`, and `:stop` or
-  `:exception`, with `duration` and `monotonic_time`, have the same `telemetry_span_context`, and those of the end have
-  the metadata of the beginning, too. An `:exception` has `kind`, `reason` (what was raised) and `stacktrace`.
+  Times are in native units, as of `System.monotonic_time/0`.
+
+  An operation with a beginning and an end is a span, by the conventions of `:telemetry.span/3`:
+
+    * `:start` has `monotonic_time` and `system_time`
+    * `:stop` and `:exception` have `duration` and `monotonic_time`
+    * All events of a span have the same `telemetry_span_context`, and the last one also has the metadata of the first
+    * An `:exception` has `kind`, `reason` (what was raised) and `stacktrace`
 
   | event | when | measurements | metadata |
   |---|---|---|---|
-  | `[:vitrine, :call, :start]` | a call begins, also one by `Vitrine.run/4` | `monotonic_time`, `system_time` | `plugin`, `pool`, `function`, `server` |
-  | `[:vitrine, :call, :stop]` | it has ended, well or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
-  | `[:vitrine, :call, :exception]` | it raised, which is a bug or a wrong option | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :call, :start]` | a call begins, including one by `Vitrine.run/4` | `monotonic_time`, `system_time` | `plugin`, `pool`, `function`, `server` |
+  | `[:vitrine, :call, :stop]` | the call has ended, successfully or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
+  | `[:vitrine, :call, :exception]` | the call raised, because of a bug or a wrong option | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
   | `[:vitrine, :host_call, :start]` | a plugin calls a host function, or makes an HTTP request | `monotonic_time`, `system_time` | `plugin`, `function` (of the plugin), `kind` (`:host_function` or `:http`), `name` (of the host function, or the request's method) |
-  | `[:vitrine, :host_call, :stop]` | that has ended | `duration`, `monotonic_time` | `result` (as the plugin sees it, `:ok` or `:error`), `reason` (`:error` for an error that the plugin is told, `:failed`, `:timeout`) |
-  | `[:vitrine, :host_call, :exception]` | what looked on raised: a function as the option `:trace` | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :host_call, :stop]` | the host call has ended | `duration`, `monotonic_time` | `result` (as the plugin sees it, `:ok` or `:error`), `reason` (`:error` for an error that the plugin gets, `:failed`, `:timeout`) |
+  | `[:vitrine, :host_call, :exception]` | an observer raised: a function given as the option `:trace` | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
   | `[:vitrine, :compile, :start]` | a module is to be compiled | `monotonic_time`, `system_time`, `bytes` (of the source) | `plugin` (`nil` if it has no name of its own), `module` |
-  | `[:vitrine, :compile, :stop]` | it was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` | `from`, `result`, `reason`, `error` |
-  | `[:vitrine, :compile, :exception]` | it raised, which is a bug | `duration`, `monotonic_time`, `bytes` | `kind`, `reason`, `stacktrace` |
-  | `[:vitrine, :instantiate, :start]` | an instance is made, ahead of calls | `monotonic_time`, `system_time` | `plugin` |
-  | `[:vitrine, :instantiate, :stop]` | it was made and initialised, or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
-  | `[:vitrine, :instantiate, :exception]` | it raised, which is a bug | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :compile, :stop]` | the module was compiled, or found in use or on disk | `duration`, `monotonic_time`, `bytes` | `from`, `result`, `reason`, `error` |
+  | `[:vitrine, :compile, :exception]` | it raised, because of a bug | `duration`, `monotonic_time`, `bytes` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :instantiate, :start]` | an instance is to be made, ahead of calls | `monotonic_time`, `system_time` | `plugin` |
+  | `[:vitrine, :instantiate, :stop]` | the instance was made and initialised, or this failed | `duration`, `monotonic_time` | `result`, `reason`, `error` |
+  | `[:vitrine, :instantiate, :exception]` | it raised, because of a bug | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
   | `[:vitrine, :snapshot, :start]` | a plugin is initialised for a snapshot | `monotonic_time`, `system_time` | `plugin` |
-  | `[:vitrine, :snapshot, :stop]` | that was taken, or not | `duration`, `monotonic_time` | `result`, `reason`, `error` |
-  | `[:vitrine, :snapshot, :exception]` | it raised, which is a bug | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
-  | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or did not | `duration` (of the wait), `monotonic_time` | `pool`, `plugin`, `server` (pid), `reason`, `result` (`:ok`, or the reason) |
-  | `[:vitrine, :pool, :upgrade]` | an upgrade of a pool came to its end, in the process that asked | `duration`, `monotonic_time` | `pool`, `plugin`, `server` (pid), `result`, `reason`, `error` |
+  | `[:vitrine, :snapshot, :stop]` | the snapshot was taken, or this failed | `duration`, `monotonic_time` | `result`, `reason`, `error` |
+  | `[:vitrine, :snapshot, :exception]` | it raised, because of a bug | `duration`, `monotonic_time` | `kind`, `reason`, `stacktrace` |
+  | `[:vitrine, :pool, :queue]` | a caller that had to wait got an instance of a pool, or none | `duration` (of the wait), `monotonic_time` | `pool`, `plugin`, `server` (pid), `reason`, `result` (`:ok`, or the reason) |
+  | `[:vitrine, :pool, :upgrade]` | an upgrade of a pool has ended; in the process that asked for it | `duration`, `monotonic_time` | `pool`, `plugin`, `server` (pid), `result`, `reason`, `error` |
   | `[:vitrine, :server, :queue]` | a queued call of a server had its turn | `duration` (of the wait), `monotonic_time` | `plugin`, `server` (pid) |
-  | `[:vitrine, :server, :upgrade]` | a server's upgrade came to its end | `duration`, `monotonic_time` | `plugin`, `server` (pid), `result`, `reason`, `error` |
-  | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was asked | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `reason`, `error` |
+  | `[:vitrine, :server, :upgrade]` | an upgrade of a server has ended | `duration`, `monotonic_time` | `plugin`, `server` (pid), `result`, `reason`, `error` |
+  | `[:vitrine, :plug, :stop]` | the plugin of a `Vitrine.Plug` was called | `duration`, `monotonic_time` | `plugin`, `function`, `phase` (`:request` or `:response`), `action` (`:continue`, `:respond` or `:error`), `reason`, `error` |
 
   ## Tags
 
-  These can be tags of metrics wherever an event has them: each is a short text without control characters, an atom,
+  These can be tags of metrics wherever an event has them. Each is a short text without control characters, an atom,
   or `nil`.
 
   | tag | what it is |
   |---|---|
-  | `plugin` | the plugin's name, as errors and log lines have it; of a server on another node the server's name |
-  | `pool` | the name that a pool was started with, such as `"MyApp.Thumbnails"`, or its pid as text; `nil` where what is called is not a pool of this node |
-  | `function` | the name of the plugin's function, as it was asked for |
-  | `reason` | the reason of the error as an atom, see `Vitrine.Error`; `nil` if there is none. Not of an `:exception`, where it is what was raised |
+  | `plugin` | the plugin's name, as in errors and log lines; for a server on another node the server's name |
+  | `pool` | the name that a pool was started with, such as `"MyApp.Thumbnails"`, or its pid as text; `nil` if the call is not to a pool of this node |
+  | `function` | the name of the plugin's function, as the caller gave it |
+  | `reason` | the reason of the error as an atom, see `Vitrine.Error`; `nil` if there is none. Do not use it for an `:exception`, where it is what was raised |
   | `result` | `:ok` or `:error` |
 
-  Others are not: `server` is what was called, a pid or any name, and `nil` for a plugin that was called itself;
-  `error` is the `Vitrine.Error`, or `nil`. For a call of a server or a pool, the time in its queue is part of the duration.
+  Do not use these as tags: `server` is what was called, a pid or any name, and `nil` if a plugin itself was called.
+  `error` is the `Vitrine.Error`, or `nil`.
 
-  Of compiling, `from` says where the native code came from: `:memory`, because the module is in use or is
-  just being compiled for somebody else, `:disk`, from the [cache](native-code-cache.md),
-  `:compiler`, if it was in neither; `nil` with an error. So the first two are the hits of the cache, and the
-  third its misses.
+  For a call of a server or a pool, the duration includes the time in its queue.
+
+  ## Hits and misses of the cache
+
+  For a compilation, `from` says where the native code came from:
+
+    * `:memory` - the module is in use, or is being compiled for another caller
+    * `:disk` - the code was in the [cache](native-code-cache.md)
+    * `:compiler` - the code was in neither place
+    * `nil` - the compilation failed
+
+  `:memory` and `:disk` are hits of the cache, `:compiler` is a miss.
+
+  ## Example
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, name: "events")
       iex> test = self()
@@ -125,11 +138,11 @@ defmodule Vitrine.Telemetry do
   @typedoc "The name of an event, see `events/0`."
   @type event :: [atom(), ...]
 
-  @typedoc "What takes events: a function, or the name of one, with three arguments."
+  @typedoc "A handler of events: a function of three arguments, or its module and name."
   @type handler :: (event(), map(), map() -> term()) | {module(), atom()}
 
   @doc """
-  The names of all events.
+  Returns the names of all events.
 
       iex> [:vitrine, :call, :stop] in Vitrine.Telemetry.events()
       true
@@ -138,23 +151,23 @@ defmodule Vitrine.Telemetry do
   def events, do: @events
 
   @doc """
-  Makes `handler` take all events, in the place of the one before it, of the configured one and of `:telemetry`.
-  Handlers that were attached by `attach/2` are beside it.
+  Makes `handler` take all events. It replaces the handler that was attached before, the configured handler, and
+  `:telemetry`. Handlers that were attached by `attach/2` stay attached.
 
-  Raises `ArgumentError` if it is not a function of three arguments.
+  Raises `ArgumentError` if `handler` is not a function of three arguments.
   """
   @spec attach(handler()) :: :ok
   def attach(handler), do: handler |> Handlers.handler!() |> Handlers.put_main()
 
   @doc """
-  Goes back to what there was without `attach/1`: the configured handler, or `:telemetry`. Handlers that
-  were attached by `attach/2` remain.
+  Reverses `attach/1`: events go to the configured handler again, or to `:telemetry`. Handlers that were attached by
+  `attach/2` stay attached.
   """
   @spec detach() :: :ok
   def detach, do: Handlers.put_main(nil)
 
   @doc """
-  Makes `handler` take all events, too, beside all others. `id` is any term, by which `detach/1` finds it.
+  Attaches `handler` to all events, in addition to all other handlers. `id` is any term, and is used by `detach/1`.
 
       iex> Vitrine.Telemetry.attach(:my_metrics, fn _event, _measurements, _metadata -> :ok end)
       :ok
@@ -173,14 +186,14 @@ defmodule Vitrine.Telemetry do
   def detach(id), do: Handlers.remove(id)
 
   @doc false
-  # What takes events, or false. This is all that a call costs if nobody wants them.
+  # The handler of events, or false. This is the only cost of a call if there is no handler.
   defdelegate handler, to: Handlers, as: :current
 
   @doc false
   defdelegate check_handler!, to: Handlers, as: :check_configured!
 
   @doc false
-  # Emits an event; `measurements` get the time.
+  # Emits an event, with the time added to `measurements`.
   @spec emit(event(), map(), map()) :: :ok
   def emit(event, measurements, metadata) do
     with handler when handler != false <- handler() do
@@ -192,7 +205,7 @@ defmodule Vitrine.Telemetry do
   end
 
   @doc false
-  # Runs `work` and emits `event` with its duration, and what `describe` makes of its result.
+  # Runs `work` and emits `event` with its duration, and with the metadata that `describe` makes of its result.
   @spec measure(event(), (result -> map()), (() -> result)) :: result when result: term()
   def measure(event, describe, work) do
     case handler() do
@@ -208,8 +221,8 @@ defmodule Vitrine.Telemetry do
   end
 
   @doc false
-  # Runs `work` as a span: with an event as it begins and one as it ends, well or not, of which the last has what
-  # `describe` makes of its result. Measurements are those of both.
+  # Runs `work` as a span, with an event when it begins and one when it ends, successfully or not. The second event has
+  # the metadata that `describe` makes of the result. Both have the measurements.
   @spec span([atom(), ...], map(), map(), (result -> map()), (() -> result)) :: result
         when result: term()
   def span(name, measurements \\ %{}, metadata, describe, work) do
@@ -261,7 +274,7 @@ defmodule Vitrine.Telemetry do
   end
 
   @doc false
-  # A name that somebody chose, as one can print it.
+  # A name that other people chose, made fit for printing.
   def tag(nil), do: nil
   def tag(name), do: Printable.text(name, @tag)
 

@@ -1,22 +1,20 @@
 defmodule Vitrine.Wasi do
   @moduledoc """
-  What a plugin is granted by WASI preview 1, the option `:wasi` of `Vitrine.new/2`.
+  What a plugin is granted through WASI preview 1, the option `:wasi` of `Vitrine.new/2`.
 
-  `true` grants clocks, random numbers and nothing else: no arguments, no environment, an empty
-  standard input, no files, no network. What the plugin prints is logged. A keyword list grants
-  more:
+  `wasi: true` grants clocks and random numbers only: no arguments, no environment, an empty standard input, no files
+  and no network. What the plugin prints is logged. A keyword list grants more:
 
-    * `:args` - a list of strings, by convention the program's name first. Empty by default
+    * `:args` - a list of strings, by convention with the program's name first. Empty by default
     * `:env` - a map of strings, the environment variables. Empty by default
-    * `:stdin` - a binary to be read from the standard input, by each instance anew. A call can have one of
-      its own, see below
-    * `:stdout`, `:stderr` - where what is printed goes: `:log` to Logger line by line, at the
-      level `:info` for the standard output and `:warning` for the standard error, or
-      `{:log, level}`; `:capture` keeps it, up to 1 MiB each, until `Vitrine.take_printed/1`, or
-      with `Vitrine.run/4` and pools for the call's trace, see `Vitrine.Trace`; `:drop` nowhere.
-      `:log` by default
-
-    * `:directory_limits` - how much the plugin may add to a directory, by the path that the guest has for it:
+    * `:stdin` - a binary that each instance reads from its standard input. A call can have its own, see below
+    * `:stdout`, `:stderr` - the destination of prints, `:log` by default:
+      * `:log` - Logger, line by line, at the level `:info` for the standard output and `:warning` for the standard error
+      * `{:log, level}` - Logger, at this level
+      * `:capture` - kept, up to 1 MiB each, until `Vitrine.take_printed/1`. With `Vitrine.run/4` and pools they are in
+        the call's trace, see `Vitrine.Trace`
+      * `:drop` - discarded
+    * `:directory_limits` - how much the plugin may add to a directory, by the directory's path in the guest:
       `%{"/data" => [max_bytes: 10_000_000, max_files: 1_000]}`, see below. Without limits by default
 
       iex> {:ok, plugin} =
@@ -37,14 +35,14 @@ defmodule Vitrine.Wasi do
       iex> Vitrine.take_printed(plugin)
       %{stdout: "hello\\n", stderr: ""}
 
-  Sleeping and waiting for files hold no thread of the BEAM's: the plugin is parked, and can be timed out and
+  A plugin that sleeps or waits for files occupies no thread of the BEAM. It is parked, and can be timed out and
   killed. An exit code other than 0 is an error with the reason `:exit`.
 
   ## Standard input of a call
 
-  What `:stdin` says here belongs to an instance: the first call that reads it has it. For a program that is told
-  something by its standard input in each call, `Vitrine.call/4` and `Vitrine.run/4` have an option of the same name,
-  and so have calls of servers and pools:
+  The option `:stdin` above belongs to an instance: the first call that reads it gets it. For a program that reads its
+  standard input in each call, `Vitrine.call/4` and `Vitrine.run/4` have an option of the same name, and so have calls
+  of servers and pools:
 
       iex> {:ok, plugin} =
       ...>   Vitrine.new(
@@ -67,43 +65,58 @@ defmodule Vitrine.Wasi do
       iex> Vitrine.take_printed(plugin).stdout
       "a key was pressed"
 
-  The function finds these bytes and then the end of its input, and nothing of the instance's own, which a later call
-  without the option finds as it was. What the call leaves of them is dropped when it ends. An instance that is made for
-  the call is initialised before that, with its own input. What a plugin's libc has read ahead, or remembers of an input
-  that has ended, is its own matter: C's `stdin` wants `clearerr(stdin)` before it reads again. For a plugin without WASI
-  the option is a mistake and raises `ArgumentError`.
+  The function finds these bytes and then the end of its input. It does not find the instance's own input, which a
+  later call without the option finds unchanged. Bytes that the call does not read are dropped when it ends. If an
+  instance is made for the call, it is initialised before that, with its own input.
+
+  A plugin's libc may read ahead, or remember that an input has ended. C's `stdin`, for example, needs
+  `clearerr(stdin)` before it reads again.
+
+  For a plugin without WASI the option raises `ArgumentError`.
 
   ## Directories
 
   Directories are granted by the option `:allowed_paths` of `Vitrine.new/2`, or by the manifest's `allowed_paths`.
 
-  A guest can open files and directories in them, up to 64 at once. What is neither cannot be opened, because it might
-  never answer: a FIFO, a device and a socket are the error `ENXIO` (60 of WASI) to the guest, and can be looked at,
-  renamed and deleted.
+  A guest can open files and directories in them, up to 64 at once. It cannot open a FIFO, a device or a socket,
+  because these might never answer. The guest gets the error `ENXIO` (60 of WASI) for them, but can look at them,
+  rename them and delete them.
 
-  Files are worked on by threads that belong to their file system, 64 at most, so that one which does not answer, such
-  as that of a server on the network which is gone, holds up those who use it and nobody else. A call that waits for it
-  ends at its timeout, and leaves its thread behind until there is an answer. After four such calls the plugin's next
-  one waits for that before its instance is made, and takes no further thread.
+  ### File systems that do not answer
 
-  With `:directory_limits` a plugin can add only so much to a directory and all that is in it:
+  Each file system has its own threads, 64 at most, which do the work on its files. If a file system does not answer,
+  for example because its server is gone, only its users are held up.
 
-    * `:max_bytes` - bytes by which files grow, as their sizes say: what is written beyond their ends, holes included.
-      To write over what is there counts nothing. What a file loses when it is truncated, deleted or replaced is given
-      back; of a file with more names, when the last one is deleted; of one that is open, when it is closed
-    * `:max_files` - files, directories and links that are made. What is deleted is given back
+  A call that waits for such a file system ends at its timeout, and its thread stays until there is an answer. After
+  four such calls, the plugin's next call waits for an answer before its instance is made, and takes no further
+  thread.
 
-  What does not fit is not done, and is the error `EDQUOT` (19 of WASI) to the guest. Counted is what this plugin has
-  done since it was made, in all its instances: nobody looks through the directory. A file that one instance
-  deletes while another one has it open is given back at once, so instances at the same time may have more for as long as
-  they keep it open. What is there already counts nothing, and to delete that gives no more than the limit; a write whose call
-  ends before it is known what came of it counts whole. Other plugins with the same directory have counts of their own,
-  and so has each instance of a `Vitrine.Pool`. Between two directories, one of which has limits, nothing is moved and
-  linked (`EXDEV`, on which programs copy). Names, inodes and the blocks of directories are not in the bytes: limit
-  both.
+  ### Limits of directories
+
+  With `:directory_limits` a plugin can add only a limited amount to a directory and everything below it:
+
+    * `:max_bytes` - the bytes by which files grow, as their sizes say: bytes that are written beyond the end of a
+      file, including holes. Overwriting existing bytes counts nothing. Bytes are given back when a file is truncated,
+      deleted or replaced. If a file has several names, they are given back when the last name is deleted; if it is
+      open, when it is closed
+    * `:max_files` - the files, directories and links that are made. They are given back when they are deleted
+
+  An operation that would exceed a limit is not done, and is the error `EDQUOT` (19 of WASI) to the guest.
+
+  The count covers what this plugin has done since it was made, in all its instances. The directory itself is not
+  examined. Some consequences:
+
+    * Existing files count nothing, and deleting them gives no more than the limit
+    * If one instance deletes a file while another instance has it open, its bytes are given back at once. Concurrent
+      instances may therefore have more for as long as they keep the file open
+    * If a call ends before the result of a write is known, the write counts whole
+    * Other plugins with the same directory have their own counts, and so has each instance of a `Vitrine.Pool`
+    * Between two directories of which one has limits, files cannot be moved or linked (`EXDEV`, on which programs
+      copy)
+    * The bytes do not include names, inodes and the blocks of directories, so set both limits
   """
 
-  @typedoc "Where what is printed goes."
+  @typedoc "The destination of prints."
   @type output :: :log | {:log, Logger.level()} | :capture | :drop
 
   @type option ::
