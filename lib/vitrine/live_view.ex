@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView do
   @moduledoc """
-  Plugins in Phoenix LiveView: what a plugin renders is a part of a page, and what people do there
-  goes to the plugin.
+  Shows plugins in Phoenix LiveView. The HTML that a plugin renders is a part of a page, and viewers' events go to the
+  plugin.
 
       defmodule MyAppWeb.GameLive do
         use MyAppWeb, :live_view
@@ -23,44 +23,45 @@ defmodule Vitrine.LiveView do
         end
       end
 
-  Vitrine does not depend on Phoenix: this module works where `:phoenix_live_view` is a dependency of
-  the application, from 0.20 to 1.2. The guide "Plugins in Phoenix" has more.
+  Vitrine does not depend on Phoenix. This module works if `:phoenix_live_view` is a dependency of the application, from
+  0.20 to 1.2. The guide "Plugins in Phoenix" has more.
 
   ## The plugin
 
   A plugin in a page is a `Vitrine.Server` or a `Vitrine.Pool`, and exports
 
-    * `render`, which gets `{"player_id": viewer}` as JSON and answers with HTML. What of that may
-      stand in a page is a matter of `Vitrine.HTML`
-    * `handle_event`, which gets `{"player_id": viewer, "event_name": name, "value": {…}}` and answers
-      with a JSON object, or with nothing. `version` in it, a number or a string, says which state the
-      plugin has now: views are rendered again if it is another one than before, or is missing. An
-      error of the plugin refuses the event; its text is for the viewer
+    * `render`, which gets `{"player_id": viewer}` as JSON and returns HTML. `Vitrine.HTML` decides which parts of it
+      reach the page
+    * `handle_event`, which gets `{"player_id": viewer, "event_name": name, "value": {…}}` and returns a JSON object,
+      or nothing. `version` in the object, a number or a string, identifies the plugin's state: views are rendered
+      again if it differs from the version before, or is missing. An error of the plugin refuses the event, and its
+      text is shown to the viewer
 
-  With the option `:assigns` both have `"assigns"`, too. These are the functions of GameBox's games,
-  which run as they are.
+  With the option `:assigns` both documents also have `"assigns"`. These are the functions of GameBox's games, which run
+  unchanged.
 
-  ## What happens when
+  ## Events and renders
 
-  A click in the plugin's element becomes an event of its own namespace, so that it cannot be one of
-  the host's. A hook of the socket takes it and tells the plugin, in a process of its own: the socket
-  goes on serving the page, and one viewer's events are told one at a time, in order. The answer's
-  version goes to all viewers, on all nodes that share the `:pubsub`. On each node the plugin is
-  rendered once for all viewers who see the same, and each socket sends what has changed for it.
+  A click in the plugin's element becomes an event of the plugin's own namespace, so that it cannot be an event of the
+  host. A hook of the socket takes the event, and a separate process passes it to the plugin. The socket serves the
+  page meanwhile. Events of one viewer are passed on one at a time, in order.
 
-  If the plugin fails, the viewer whose event it was gets a flash message, and everybody keeps the
-  page that there was. If its server is restarted, views are rendered again when it is back.
+  The version in the answer goes to all viewers, on all nodes that share the `:pubsub`. On each node the plugin is
+  rendered once for all viewers who see the same page, and each socket sends what has changed for it.
 
-  A plugin that changes by itself, or is called by something else, is announced by `changed/2`.
+  If the plugin fails, the viewer of that event gets a flash message, and the page stays as it was for everybody. If the
+  plugin's server is restarted, views are rendered again when it is back.
+
+  If a plugin changes by itself, or is called by other code, announce the change with `changed/2`.
 
   ## A live component
 
-  `Vitrine.LiveView.Component` is the same for a page that has nothing to do with the plugin, or with
-  several. Its options are those of `attach/3`.
+  `Vitrine.LiveView.Component` shows a plugin in a page that has nothing to do with the plugin, or shows several. Its
+  options are those of `attach/3`.
 
   ## A whole view
 
-  `use Vitrine.LiveView` makes a LiveView of a module with one function, which says what is shown:
+  `use Vitrine.LiveView` makes a LiveView of a module with one function, which returns the options:
 
       defmodule MyAppWeb.BoardLive do
         use Vitrine.LiveView
@@ -71,16 +72,19 @@ defmodule Vitrine.LiveView do
         end
       end
 
-  The options are those of `attach/3`, and `:element`, a keyword list with `:pending` and `:failed`, the texts for as
-  long as there is nothing to show, and attributes of the element, such as
-  `element: [pending: "The board is being fetched …", class: "board"]`. By default the texts are "Loading …" and "This cannot be
-  shown at the moment.", and the id is "vitrine".
+  The options are those of `attach/3` and `:element`. `:element` is a keyword list with the texts `:pending` and
+  `:failed`, which are shown as long as there is nothing else to show, and with attributes of the element, such as
+  `element: [pending: "The board is being fetched …", class: "board"]`. By default the texts are "Loading …" and "This
+  cannot be shown at the moment.", and the id is "vitrine".
 
   The view is the assign `:vitrine`. `mount/3` and `render/1` can be overridden, and all other callbacks of
-  `Phoenix.LiveView` be added; the module has LiveView's imports. Options of `use` are those of `use
-  Phoenix.LiveView`, which need not stand there besides; where `use MyAppWeb, :live_view` stands before it, that is
-  kept. Flash messages are shown by the layout. Without one (no `:layout` here, and no `use` before) they stand above the
-  element, as those of a component do.
+  `Phoenix.LiveView` can be added. The module has LiveView's imports.
+
+  Options of `use Vitrine.LiveView` are those of `use Phoenix.LiveView`, which need not be used in addition. If
+  `use MyAppWeb, :live_view` stands before it, that is kept.
+
+  The layout shows flash messages. Without a layout (no `:layout` here, and no `use` before) they stand above the
+  element, like those of a component.
   """
 
   alias Vitrine.Keys
@@ -90,19 +94,19 @@ defmodule Vitrine.LiveView do
   @type socket :: struct()
 
   @doc """
-  What a view made by `use Vitrine.LiveView` shows: the options of `attach/3` and `:element`, or a socket that is
-  redirected, for a viewer who has no business there.
+  Returns what a view made by `use Vitrine.LiveView` shows: the options of `attach/3` and `:element`. For a viewer who
+  is not allowed to see it, returns a socket that is redirected.
   """
   @callback plugin(params :: map() | :not_mounted_at_router, session :: map(), socket()) ::
               {:ok, keyword()} | {:error, socket()}
 
   @doc false
   defmacro __using__(options) do
-    # Decided here: what is imported inside of a condition is gone after it, and the module is to have LiveView's
-    # imports. A `use` that stands before this one has brought them.
+    # This is decided here, because an import inside of a condition is not visible after it, and the module needs
+    # LiveView's imports. A `use` before this one has already imported them.
     used? = List.keymember?(__CALLER__.functions, Phoenix.LiveView, 0)
     phoenix = unless used?, do: quote(do: use(Phoenix.LiveView, unquote(options)))
-    # A layout shows the messages of a page; without one nothing would.
+    # A layout shows the messages of a page. Without one, this module has to show them.
     flash? = not used? and not (Keyword.keyword?(options) and Keyword.has_key?(options, :layout))
 
     quote do
@@ -124,12 +128,11 @@ defmodule Vitrine.LiveView do
   end
 
   @doc """
-  Makes the socket a viewer of a plugin: in `mount/3`, or whenever there is something to show. The
-  assign `name` is the `Vitrine.LiveView.View` that `plugin/1` wants; what was attached by that name
-  before is detached.
+  Makes the socket a viewer of a plugin. Call it in `mount/3`, or whenever there is something to show. The assign `name`
+  becomes the `Vitrine.LiveView.View` that `plugin/1` needs. A plugin that was attached by that name before is detached.
 
-  A render that is there already, or comes within `:patience`, is a part of the first page, also without
-  JavaScript. Later ones arrive by themselves.
+  A render that exists already, or arrives within `:patience`, is a part of the first page, even without JavaScript.
+  Later renders are sent when they arrive.
 
   ## Options
 
@@ -167,46 +170,46 @@ defmodule Vitrine.LiveView do
     * `:temporary` - whether the socket forgets what it has sent. Memory of a viewer is next to nothing
       then, and each change sends the whole of the plugin's page. `false` by default
 
-  Wrong options raise `ArgumentError`. Whatever else is wrong is something that the page shows: a server
-  that is not running yet is waited for.
+  Wrong options raise `ArgumentError`. All other failures are shown in the page. If a server is not running yet, the
+  view waits for it.
   """
   @spec attach(socket(), atom(), keyword()) :: socket()
   def attach(socket, name, options) when is_atom(name), do: Socket.attach(socket, name, options)
 
-  @doc "Ends what `attach/3` began; the assign is `nil` then."
+  @doc "Detaches a plugin that was attached by `attach/3`. The assign is `nil` then."
   @spec detach(socket(), atom()) :: socket()
   def detach(socket, name) when is_atom(name), do: Socket.detach(socket, name)
 
   @doc """
-  The function component that shows a plugin: a `div` with what it rendered.
+  A function component that shows a plugin, as a `div` with the rendered HTML.
 
       <Vitrine.LiveView.plugin view={@board} id="board" class="card" pending="Loading …" />
 
-    * `view` - the assign that `attach/3` made; `nil` shows nothing
-    * `pending` and `failed` - texts for as long as there is nothing to show
-    * all others are attributes of the element, also `phx-hook`
+    * `view` - the assign that `attach/3` made. `nil` shows nothing
+    * `pending` and `failed` - texts that are shown as long as there is nothing else to show
+    * All others are attributes of the element, including `phx-hook`
 
-  Nothing in it is painted outside of it (`Vitrine.HTML.containment/0`), and it should not stand in a form of
-  the host. The element has the class `vitrine`, `data-vitrine` with the namespace, `data-status` with the view's
-  status, and `aria-busy` while it is busy.
+  Nothing in the element is painted outside of it (`Vitrine.HTML.containment/0`). Do not put the element into a form
+  of the host. It has the class `vitrine`, `data-vitrine` with the namespace, `data-status` with the view's status,
+  and `aria-busy` while it is busy.
 
-  Give it as is, `view={@board}`, through all components that are between, and not with all others by
-  `{assigns}`: then LiveView knows what the view was before, and each change sends only what is new for
-  the client. Otherwise all of it is sent.
+  Pass the view as `view={@board}` through all components in between, and not together with others by `{assigns}`.
+  LiveView then knows the previous view, and each change sends only what is new for the client. Otherwise each change
+  sends the whole page of the plugin.
   """
   @spec plugin(map()) :: struct()
   def plugin(%{view: _} = assigns), do: Element.render(assigns)
 
   @doc false
-  # Not in the macro: the compiler would warn of answers that a module's plugin/3 never has.
+  # This is not in the macro, because the compiler would warn about answers that a module's plugin/3 never returns.
   def __mount__(answer, socket, flash?), do: Page.mount(answer, socket, flash?)
 
   @doc false
   def __whole__(assigns), do: Page.render(assigns)
 
   @doc """
-  Tells the plugin of an event that does not come from its element: an upload that the host has
-  received, a key, a timer. As for other events, the answer comes later.
+  Sends the plugin an event that does not come from its element: an upload that the host has received, a key, a timer.
+  As for other events, the answer comes later.
 
   Raises `ArgumentError` if nothing is attached by this name.
 
@@ -220,13 +223,13 @@ defmodule Vitrine.LiveView do
     do: Socket.dispatch(socket, name, event, value)
 
   @doc """
-  Tells all viewers of a plugin that it has changed: after a call that the host made itself.
+  Tells all viewers of a plugin that it has changed. Call it after the host itself has called the plugin.
 
-    * `:version` - the version of an answer. Nothing happens if views know it already; without one they
-      are rendered again in any case
-    * `:pubsub`, `:topic` - as they were given to `attach/3`
+    * `:version` - the version in the plugin's answer. If views have this version already, nothing happens. Without a
+      version they are always rendered again
+    * `:pubsub`, `:topic` - the values that were given to `attach/3`
 
-  Viewers see the last state, not each one between: while a render is under way, changes make one more.
+  Viewers see the last state, but not each state in between: all changes during a render cause one more render.
   """
   @spec changed(term(), keyword()) :: :ok
   def changed(plugin, options \\ []) do

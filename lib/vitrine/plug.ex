@@ -1,7 +1,6 @@
 defmodule Vitrine.Plug do
   @moduledoc ~S"""
-  A plugin as a filter in a pipeline of plugs: it is told of each request, and lets it go on, perhaps changed,
-  or answers it.
+  A plug that calls a plugin as a filter. The plugin gets each request, and lets it continue, changes it, or answers it.
 
       plug Vitrine.Plug,
         plugin: MyApp.Filter,
@@ -9,20 +8,20 @@ defmodule Vitrine.Plug do
         read: [:peer, headers: ["user-agent", "x-api-key"]],
         change: [:respond, assigns: ["tenant"], response_headers: ["retry-after"]]
 
-  `MyApp.Filter` is a `Vitrine.Pool` here. The plugin's function `on_request` gets a document in JSON,
+  `MyApp.Filter` is a `Vitrine.Pool` here. The plugin's function `on_request` gets a document in JSON:
 
       {"version": 1, "method": "GET", "scheme": "https", "host": "example.com", "port": 443,
        "path": "/orders/7", "path_info": ["orders", "7"],
        "peer": "203.0.113.9", "headers": [["user-agent", "curl/8"]]}
 
-  and answers with one, `{"action": "continue", "assign": {"tenant": "acme"}}` or
-  `{"action": "respond", "status": 429, "headers": {"retry-after": "1"}, "body": "slow down"}`. The guide
-  on plugs has all fields of both.
+  It answers with another document, `{"action": "continue", "assign": {"tenant": "acme"}}` or
+  `{"action": "respond", "status": 429, "headers": {"retry-after": "1"}, "body": "slow down"}`. The guide on plugs
+  describes all fields of both.
 
-  A plugin sees and changes what it is granted, and nothing else. An answer that goes further is refused as a
-  whole, like one that makes no sense, a trap or a timeout: then `:on_error` decides.
+  A plugin sees and changes only what it is granted. An answer that exceeds its grants is refused as a whole, and
+  `:on_error` decides what happens. The same applies to an invalid answer, a trap and a timeout.
 
-  Vitrine does not depend on Plug, and meets it at run time.
+  Vitrine does not depend on Plug, and calls it at run time.
 
   ## Options
 
@@ -55,41 +54,45 @@ defmodule Vitrine.Plug do
     * `:format` - `:json` or `:msgpack`
     * `:max_answer_bytes` - of what the plugin answers, 1 MiB by default
 
-  > #### Fail open {: .warning}
-  >
-  > A client that finds out how to make the plugin fail goes round an open filter. Where it guards
-  > something, leave it closed.
+  > #### Fail open {: .warning} > > A client that finds out how to make the plugin fail can bypass an open filter. If
+  the filter guards something, leave it > closed.
 
   ## Bodies
 
-  Bodies are left alone unless `:read` has `:body`. Then they are read up to that many bytes, before the plugin
-  is called. Who reads the body afterwards finds it through `read_body/2`:
+  Bodies are not touched unless `:read` has `:body`. With `:body`, up to that many bytes are read before the plugin is
+  called. Code that reads the body later gets it through `read_body/2`:
 
       plug Plug.Parsers,
         parsers: [:urlencoded, :json],
         body_reader: {Vitrine.Plug, :read_body, []},
         json_decoder: Jason
 
-  A longer body is answered with 413; `body: [max_bytes: 64_000, too_large: :skip]` calls the plugin without it.
-  Bodies of the type `multipart/*` cannot be given back to the parser of such, and are answered with 415;
-  `multipart: :skip` calls the plugin without them. `:read_timeout` is that of `Plug.Conn.read_body/2`.
-  A plugin that must see bodies is gone round by `:skip`: it finds a field `body_skipped`.
+  A longer body is answered with 413. `body: [max_bytes: 64_000, too_large: :skip]` calls the plugin without it instead.
+
+  Bodies of the type `multipart/*` cannot be passed on to their parser, and are answered with 415. `multipart: :skip`
+  calls the plugin without them.
+
+  With `:skip`, a client can bypass a filter that relies on the body. The plugin can detect this by the field
+  `body_skipped`.
+
+  `:read_timeout` is that of `Plug.Conn.read_body/2`.
 
   ## Where to put it
 
-  Before what takes its pieces apart: `call/2` raises `ArgumentError` if the body, the query or
-  cookies that a plugin may read or change were fetched already.
+  Put it before plugs that parse the parts of the request that it uses. `call/2` raises `ArgumentError` if the body, the
+  query or cookies that a plugin may read or change have already been fetched.
 
   ## Responses
 
   With `:response_function` the plugin is called again before the response is sent, by
-  `Plug.Conn.register_before_send/2`. It may change headers, or put another response in its place.
-  If that fails and `:on_error` is not `:open`, nothing of the response is sent: a response that is
-  sent in chunks or from a file can only be stopped, by raising `Vitrine.Plug.ResponseError`.
+  `Plug.Conn.register_before_send/2`. It may change headers, or replace the response.
+
+  If that fails and `:on_error` is not `:open`, nothing of the response is sent. A response that is sent in chunks or
+  from a file can only be stopped by an exception, `Vitrine.Plug.ResponseError`.
 
   ## Telemetry
 
-  `[:vitrine, :plug, :stop]`, see `Vitrine.Telemetry`. Failures are logged as warnings, too.
+  The event is `[:vitrine, :plug, :stop]`, see `Vitrine.Telemetry`. Failures are also logged as warnings.
   """
 
   @compile {:no_warn_undefined, Plug.Conn}
@@ -100,7 +103,7 @@ defmodule Vitrine.Plug do
   @typedoc "A `Plug.Conn`."
   @type conn :: struct()
 
-  @doc "Checks the options, see above. Raises `ArgumentError` if one is wrong."
+  @doc "Checks the options, see above. Raises `ArgumentError` for a wrong option."
   @spec init(keyword()) :: Options.t()
   def init(options), do: Options.new!(options)
 
@@ -195,14 +198,17 @@ defmodule Vitrine.Plug do
   defp outcome({:error, error}), do: %{action: :error, error: error, reason: error.reason}
 
   @doc """
-  Reads the body of a request as `Plug.Conn.read_body/2` does, also after a plugin has seen it: for the
-  option `:body_reader` of `Plug.Parsers`, and for code that reads bodies itself.
+  Reads the body of a request like `Plug.Conn.read_body/2`, even after a plugin has seen the body. It is for the option
+  `:body_reader` of `Plug.Parsers`, and for code that reads bodies itself.
   """
   @spec read_body(conn(), keyword()) ::
           {:ok, binary(), conn()} | {:more, binary(), conn()} | {:error, term()}
   defdelegate read_body(conn, options \\ []), to: Body, as: :read
 
-  @doc "The error with which a plugin failed on this request, if `on_error: :open` let it go on; `nil` otherwise."
+  @doc """
+  Returns the error with which a plugin failed on this request, if `on_error: :open` let the request continue, and `nil`
+  otherwise.
+  """
   @spec error(conn()) :: Error.t() | nil
   defdelegate error(conn), to: Failure
 end

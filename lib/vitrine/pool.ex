@@ -1,6 +1,6 @@
 defmodule Vitrine.Pool do
   @moduledoc """
-  Warm instances of one plugin, for many callers at once.
+  A pool of instances of one plugin, for concurrent callers.
 
       children = [
         {Vitrine.Pool, source: "thumbnails.wasm", name: MyApp.Thumbnails, size: 8}
@@ -8,22 +8,28 @@ defmodule Vitrine.Pool do
 
       Vitrine.call(MyApp.Thumbnails, "resize", image, timeout: 500)
 
-  `Vitrine.call/4` takes a pool, by its pid or any name, as it takes a plugin. The call leases an
-  instance and runs in the process that makes it: host functions run in the caller, `self()` is the
-  caller. No other process takes part, unless all instances are taken: then callers wait in a queue,
-  in order, and a call's timeout includes that time. `Vitrine.stats/1`,
-  `Vitrine.function_exists?/2` and `Vitrine.close/1` take a pool, too.
+  `Vitrine.call/4` takes a pool, by its pid or any name, as it takes a plugin. The call leases an instance and runs in
+  the calling process: host functions run in the caller, and `self()` is the caller. No other process takes part,
+  unless all instances are taken. Callers then wait in a queue, in order. A call's timeout includes the time in the
+  queue.
 
-  An instance serves one call at a time. What a call leaves in it, the next one finds, whoever makes
-  it: use `reset: true` if callers must not see anything of each other, and host functions for
-  state that is to be shared. Each instance has its own variables, so `Vitrine.vars/1`,
-  `Vitrine.put_vars/2`, `Vitrine.put_config/2`, `Vitrine.reset/1`, `Vitrine.cancel/1` and the like
-  raise `ArgumentError` for a pool. To stop a call, end its process.
+  `Vitrine.stats/1`, `Vitrine.function_exists?/2` and `Vitrine.close/1` also take a pool.
 
-  An instance is dropped, and its place taken by a new one when that is needed, after a trap, a
-  timeout, an exit, a failure of a host function or the death of its caller in mid-call; and as the
-  options below say. A pool that is not used has no instance and sets no timer: there can be one for
-  each tenant. See the guide on pools.
+  ## State
+
+  An instance serves one call at a time. What a call leaves in an instance, the next call finds, whatever process
+  makes it. Use `reset: true` if callers must not see anything of each other, and host functions for state that is
+  shared.
+
+  Each instance has its own variables. `Vitrine.vars/1`, `Vitrine.put_vars/2`, `Vitrine.put_config/2`,
+  `Vitrine.reset/1`, `Vitrine.cancel/1` and similar functions therefore raise `ArgumentError` for a pool. To stop a
+  call, end its process.
+
+  An instance is dropped after a trap, a timeout, an exit, a failure of a host function, or the death of its caller in
+  the middle of a call, and as the options of `start_link/1` say. A new instance is made when it is needed.
+
+  A pool that is not used has no instance and sets no timer, so there can be one for each tenant. See the guide
+  [Pools](pools.md).
   """
 
   alias Vitrine.{Error, Server, Telemetry, Trace}
@@ -31,18 +37,18 @@ defmodule Vitrine.Pool do
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
   alias Vitrine.Server.Client
 
-  # How long another node may take to tell of a pool, in milliseconds.
+  # How long another node may take to answer about a pool, in milliseconds.
   @patience 5_000
 
-  # How long a pool may take that is alive and not to be found, in milliseconds.
+  # How long a pool may take that is alive but not in the directory, in milliseconds.
   @introduction 500
 
   @doc """
   Starts a pool.
 
-  Its plugin is loaded, and one instance is made to see that this is possible. If not, that is
-  `{:error, %Vitrine.Error{}}`, and as with `GenServer.start_link/3` a caller that does not trap exits ends with
-  the process that could not load it. The others are made when they are needed, by the callers that need them.
+  The plugin is loaded, and one instance is made to check that this is possible. If it is not, the result is
+  `{:error, %Vitrine.Error{}}`. As with `GenServer.start_link/3`, a caller that does not trap exits then ends together
+  with the process that could not load the plugin. Other instances are made by callers, when they need them.
 
   Options are those of `Vitrine.new/2` (but for `:on_trap`), and
 
@@ -136,12 +142,12 @@ defmodule Vitrine.Pool do
   defp failed(error, function), do: {:error, %{error | function: function}}
 
   @doc """
-  Lets new calls go to another version of the plugin. Calls in flight end on the version that they
-  began on.
+  Switches new calls to another version of the plugin. Calls in progress end on the version that they began on.
 
-  `options` are those of `Vitrine.new/2` and `:vars`, put over those that the pool has. The version is
-  compiled, and an instance made, in the process that asks, on the pool's node: if this fails, the answer is the error,
-  and the pool is as before. To go back, upgrade to the earlier source.
+  `options` are those of `Vitrine.new/2` and `:vars`. They are merged over the options of the pool.
+
+  The version is compiled, and an instance of it made, in the calling process, on the pool's node. If this fails, the
+  error is returned and the pool stays as it was. To go back, upgrade to the earlier source.
 
       iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "one")))|)
       iex> Vitrine.Pool.upgrade(pool, ~S|(module (func (export "two")))|)
@@ -188,18 +194,19 @@ defmodule Vitrine.Pool do
   end
 
   @doc """
-  What a pool is doing, as a map:
+  Returns what a pool is doing, as a map:
 
-    * `:size`, `:overflow`, `:partitions` - as it was started
-    * `:idle` - instances that are ready
-    * `:busy` - calls that have an instance or make one
-    * `:waiting` - callers in the queue
-    * `:calls` - calls that have ended
-    * `:version` - how many versions there were, with this one
+    * `:size`, `:overflow`, `:partitions` - the options that it was started with
+    * `:idle` - how many instances are ready
+    * `:busy` - how many calls have an instance or are making one
+    * `:waiting` - how many callers are in the queue
+    * `:calls` - how many calls have ended
+    * `:version` - how many versions there were, including this one
     * `:plugin` - the version's name, as in errors
     * `:hash` - the sha256 of its main module, in hexadecimal digits
 
-  The pool's process is not asked, so this is as cheap for a busy pool. `:closed` if it is not running.
+  The pool's process is not asked, so this is equally cheap for a busy pool. If the pool is not running, the error is
+  `:closed`.
 
       iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "run")))|, size: 2)
       iex> Vitrine.call(pool, "run")
@@ -283,9 +290,9 @@ defmodule Vitrine.Pool do
   end
 
   @doc """
-  Stops a pool: new calls are told `:closed`, those in flight and in the queue may go on for as long as
-  the option `:shutdown` says. What is not over then is cancelled. A supervisor does the same. `:ok` also if there
-  is no such pool.
+  Stops a pool, as a supervisor does. New calls get `:closed`. Calls in progress and in the queue may go on for the
+  time of the option `:shutdown`. Calls that have not ended then are cancelled. Returns `:ok` also if there is no such
+  pool.
   """
   @spec stop(GenServer.server()) :: :ok
   def stop(pool), do: pool |> Argument.process!("a pool") |> Server.close("a pool")

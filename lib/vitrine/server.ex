@@ -1,7 +1,7 @@
 defmodule Vitrine.Server do
   @moduledoc """
-  A process that holds one plugin for many callers: for a plugin whose state is shared and
-  long-lived, such as a game.
+  A process that holds one plugin for many callers. Use it for a plugin whose state is shared and lives long, such as
+  a game.
 
       children = [
         {Vitrine.Server, source: "game.wasm", name: MyApp.Game}
@@ -9,19 +9,26 @@ defmodule Vitrine.Server do
 
       Vitrine.call(MyApp.Game, "handle_event", json)
 
-  Calls are served one at a time, in order. The server itself runs a call's first slice, which is
-  nearly always the whole of it; a call that takes longer, or calls a host function, goes on in
-  the process that made it. So host functions run in the caller, `self()` is the caller, and the
-  server answers while a plugin works. If the caller dies, its call ends with it and the server
-  goes on with the next; if the server ends, for whatever reason, the call is `:cancelled`. A caller
-  on another node is stood in for by a process on the server's.
+  `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2`, `Vitrine.stats/1`,
+  `Vitrine.close/1` and similar functions take a server as they take a plugin, by its pid or any name.
 
-  `Vitrine.call/4`, `Vitrine.cancel/1`, `Vitrine.reset/1`, `Vitrine.function_exists?/2`,
-  `Vitrine.stats/1`, `Vitrine.close/1` and the others take a server as they take a plugin: a pid or any
-  name. A call's timeout includes the time it waits for its turn, and for a server that does not answer at all: then
-  the error comes a tenth of a second later. (A plugin's own timeout, for calls that give none, only the server knows.)
+  ## How a call runs
 
-  The guides "Servers under supervision" and "Upgrades" show restarts, variables that survive them, and new versions.
+  Calls are served one at a time, in order. The server itself runs the first slice of a call, which is nearly always the
+  whole call. A call that takes longer, or calls a host function, continues in the calling process. Host functions
+  therefore run in the caller, `self()` is the caller, and the server answers while a plugin works.
+
+  If the caller dies, its call ends with it, and the server goes on with the next call. If the server ends, for whatever
+  reason, the call is `:cancelled`. For a caller on another node, a process on the server's node makes the call.
+
+  ## Timeouts
+
+  A call's timeout includes the time that it waits for its turn. It also covers a server that does not answer at all.
+  The error then comes a tenth of a second later. The plugin's own timeout, for calls that set none, is known only to
+  the server.
+
+  The guides "Servers under supervision" and "Upgrades" describe restarts, variables that survive them, and new
+  versions.
   """
 
   use GenServer
@@ -32,15 +39,15 @@ defmodule Vitrine.Server do
   alias Vitrine.Server.{Client, Drain, Options, Scheduler, State, Upgrade, Vars, Watch}
   alias Vitrine.Text.Printable
 
-  # How long a server may take to tell of itself, in milliseconds.
+  # How long a server may take to answer questions about itself, in milliseconds.
   @patience 5_000
 
   @typedoc "Any name of a process that `GenServer.call/3` takes."
   @type server :: GenServer.server()
 
   @typedoc """
-  What a server is and does, see `info/1`. `hash` is the sha256 of the main module, `version` counts
-  from 1 with each upgrade. `calls` and `errors` are of all versions, the rest of the present one.
+  What a server is and does, see `info/1`. `hash` is the sha256 of the main module. `version` starts at 1 and grows with
+  each upgrade. `calls` and `errors` are totals of all versions; the other fields are those of the present version.
   """
   @type info :: %{
           plugin: String.t(),
@@ -83,9 +90,9 @@ defmodule Vitrine.Server do
     * `:id` - the id of the child specification, by default the name
     * `:hibernate_after`, `:spawn_opt`, `:debug` - those of `GenServer.start_link/3`
 
-  A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`, wrong options raise `ArgumentError`. As with
-  `GenServer.start_link/3`, a caller that does not trap exits ends with the process that could not load it: it is
-  the supervisor who sees the error.
+  A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`. Wrong options raise `ArgumentError`. As with
+  `GenServer.start_link/3`, a caller that does not trap exits ends together with the process that could not load the
+  plugin. Such an error is seen by the supervisor.
 
       iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
       iex> Vitrine.call(server, "run")
@@ -102,7 +109,7 @@ defmodule Vitrine.Server do
   def child_spec(options), do: Options.child_spec(options)
 
   @doc """
-  What a server is and does now, see `t:info/0`.
+  Returns what a server is and does now, see `t:info/0`.
 
       iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
       iex> Vitrine.call(server, "run")
@@ -115,18 +122,22 @@ defmodule Vitrine.Server do
     do: server |> Argument.process!("a server") |> ask(:info, @patience, "a server")
 
   @doc """
-  Puts another version of the plugin in the place of the one that a server has.
+  Replaces a server's plugin with another version.
 
-  The new version is loaded beside the server, which goes on serving calls. It takes over between two
-  calls, with the variables and changes of the configuration of the old one: a call that runs ends
-  as it began, those that wait go to the new version. Then the answer is `:ok`.
+  The new version is loaded beside the server, which continues to serve calls. It takes over between two calls, with the
+  variables and the changes of the configuration of the old version. A running call ends on the old version, and waiting
+  calls go to the new one. The function then returns `:ok`.
 
-  A version that cannot be loaded, or take over the variables, leaves everything as it was. The error
-  is that of `Vitrine.new/2`, `:vars`, `:busy` while another upgrade is under way, `:cancelled` if loading it was
-  cut off, or `:closed` if the server is not running, or ends meanwhile.
+  If a version cannot be loaded, or cannot take over the variables, everything stays as it was. The error is
 
-  `options` are changes to the server's options, as far as they are those of `Vitrine.new/2`. A server
-  that is restarted by its supervisor begins with the source and the options that it was started with.
+    * that of `Vitrine.new/2`,
+    * `:vars`,
+    * `:busy` while another upgrade is in progress,
+    * `:cancelled` if loading was interrupted, or
+    * `:closed` if the server is not running, or ends meanwhile.
+
+  `options` are changes to the server's options, as far as they are options of `Vitrine.new/2`. A server that is
+  restarted by its supervisor begins with the source and the options that it was started with.
 
       iex> {:ok, server} = Vitrine.Server.start_link(source: ~S|(module (func (export "run")))|)
       iex> Vitrine.Server.upgrade(server, ~S|(module (func (export "run") unreachable))|)

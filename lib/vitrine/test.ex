@@ -1,7 +1,7 @@
 defmodule Vitrine.Test do
   @moduledoc ~S"""
-  For tests of applications that use Vitrine: plugins whose functions are plain Elixir, so that no test
-  needs a `.wasm` file, and host functions called as plugins call them.
+  Helpers for tests of applications that use Vitrine: plugins whose functions are written in Elixir, so that no test
+  needs a `.wasm` file, and calls of host functions as plugins make them.
 
       test "thumbnails are stored" do
         plugin = Vitrine.Test.stub(%{"resize" => fn image -> "small " <> image end})
@@ -10,9 +10,9 @@ defmodule Vitrine.Test do
         assert MyApp.store_thumbnail("image") == {:ok, "small image"}
       end
 
-  A stub is not a second way through Vitrine. It is a plugin of a few lines of WebAssembly, whose exports hand
-  their input to a host function: yours. So it is loaded, limited, timed out, pooled, upgraded and closed
-  like any other, and what goes wrong are the errors that a real plugin has.
+  A stub is a real plugin. It consists of a few lines of WebAssembly, whose exports pass their input to a host
+  function, which is yours. It is therefore loaded, limited, timed out, pooled, upgraded and closed like any other
+  plugin, and fails with the same errors.
 
   See the guide [Testing](testing.md).
   """
@@ -25,46 +25,46 @@ defmodule Vitrine.Test do
   alias __MODULE__.Text
 
   @typedoc """
-  What a stub's function is: it takes nothing, the input, or the input and the call's `:context`, which is
-  `nil` if there is none.
+  A stub's function. It takes nothing, the input, or the input and the call's `:context`, which is `nil` if there is
+  none.
   """
   @type answerer ::
           (() -> term())
           | (input :: term() -> term())
           | (input :: term(), context :: term() -> term())
 
-  @typedoc "As the option `:as` of `Vitrine.call/4`."
+  @typedoc "A codec, or one for the input and one for the output, like the option `:as` of `Vitrine.call/4`."
   @type codec :: Codec.t() | {Codec.t(), Codec.t()}
 
   @namespace Text.namespace()
   @failures Text.failures() |> Enum.with_index(1) |> Map.new()
 
   @doc ~S"""
-  A plugin whose functions are Elixir's: a source for `Vitrine.new/2`, `Vitrine.compile/2`, `Vitrine.Server`,
-  `Vitrine.Pool` and their upgrades.
+  Makes a plugin whose functions are written in Elixir. It is a source for `Vitrine.new/2`, `Vitrine.compile/2`,
+  `Vitrine.Server`, `Vitrine.Pool` and their upgrades.
 
-  `functions` is a map from the names of the plugin's functions to functions, or to `{function, as: codec}`. They run
-  in the process that calls the plugin, as host functions do. A function returns
+  `functions` is a map from the names of the plugin's functions to functions, or to `{function, as: codec}`. They run in
+  the process that calls the plugin, like host functions. A function returns
 
-    * the output: a binary or iodata, or with a codec a term that it has a form for
+    * the output: a binary or iodata, or with a codec a term that it can encode
     * `{:error, text}` - the plugin reports an error: the caller gets `:guest_error`, with the code 1
-    * `{:fail, reason}` - the plugin fails, as plugins do: `:trap` crashes, `:timeout` loops until the call's timeout
-      or its end, `:out_of_memory` asks for 4 GiB
+    * `{:fail, reason}` - the plugin fails as plugins do: `:trap` crashes, `:timeout` loops until the call's timeout or
+      its end, `:out_of_memory` asks for 4 GiB
 
-  An input that its codec cannot decode is an error that the plugin reports, as plugins do. Whatever else goes wrong, such
-  as an exception, is a `:host_function` error with the original.
+  If a codec cannot decode an input, the plugin reports an error, as plugins do. Any other failure, such as an
+  exception, is a `:host_function` error with the original.
 
-  All options of a plugin can be given beside it, `:host_functions` and `:requires` included. It shows what it is made of
-  in one thing: each call counts as one of a host function in traces, telemetry and `Vitrine.stats/1`.
+  All options of a plugin can be given with a stub, including `:host_functions` and `:requires`. Only one thing reveals
+  that it is a stub: each call counts as a call of a host function in traces, telemetry and `Vitrine.stats/1`.
 
   ## Options
 
-    * `:as` - the codec of inputs and outputs, or one for each, as of `Vitrine.call/4`; for all functions that have
-      none of their own. By default they are bytes
-    * `:name` - what errors and log lines call the plugin, unless it gets another `:name` where it is loaded. `"stub"`
+    * `:as` - the codec of inputs and outputs, or one for each, like that of `Vitrine.call/4`. It applies to all
+      functions that have no codec of their own. By default inputs and outputs are bytes
+    * `:name` - the plugin's name in errors and log lines, unless it gets another `:name` when it is loaded. `"stub"`
       by default
 
-  Raises `ArgumentError` for what is not such a map.
+  Raises `ArgumentError` if `functions` is not such a map.
 
       iex> functions = %{
       ...>   "shout" => &String.upcase/1,
@@ -140,22 +140,24 @@ defmodule Vitrine.Test do
   end
 
   @doc ~S"""
-  Calls one of an application's host functions as a plugin does: one is made that imports it and passes
+  Calls one of an application's host functions as a plugin does. It makes a plugin that imports the function and passes
   `args` to it.
 
-  `functions` is what the option `:host_functions` of `Vitrine.new/2` takes. So the test meets what plugins
-  meet: the function's name, its number of arguments, types and codecs, its context, and what becomes of an exception.
+  `functions` is the value of the option `:host_functions` of `Vitrine.new/2`. The test therefore covers every step of a
+  plugin's call: the function's name, its number of arguments, types and codecs, its context, and the conversion of an
+  exception to an error.
 
-  Answers `{:ok, result}`, with bytes, a number, or what a codec in the function's results makes of its bytes; with `nil` if
-  there are no results, and a list of several. Errors are those of loading and calling: `:link` for an unknown name or a
-  wrong number of arguments, `:guest_error` for `{:error, text}`, `:host_function` for what is raised.
+  Returns `{:ok, result}`. The result is bytes, a number, or the term that a codec in the function's results decodes.
+  It is `nil` if there are no results, and a list if there are several. Errors are those of loading and calling:
+  `:link` for an unknown name or a wrong number of arguments, `:guest_error` for `{:error, text}`, `:host_function`
+  for an exception.
 
   ## Options
 
     * `:context`, `:timeout` - those of `Vitrine.call/4`
-    * `:namespace` - that of the function, by default `"extism:host/user"`
-    * `:results` - how many results the plugin expects of a function without declared types, which are bytes. 1 by
-      default; 0 for one whose value nobody looks at
+    * `:namespace` - the function's namespace, by default `"extism:host/user"`
+    * `:results` - how many results the plugin expects of a function without declared types. They are bytes. 1 by
+      default; 0 for a function whose value is not used
 
   Arguments that do not fit the declared types raise `ArgumentError`.
 

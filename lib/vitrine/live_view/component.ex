@@ -1,6 +1,6 @@
 defmodule Vitrine.LiveView.Component do
   @moduledoc """
-  A plugin as a live component: in any page, and several of them side by side.
+  A live component that shows a plugin, in any page. Several of them can stand side by side.
 
       <.live_component
         module={Vitrine.LiveView.Component}
@@ -12,31 +12,30 @@ defmodule Vitrine.LiveView.Component do
         class="card"
       />
 
-  The page needs nothing else: no callback, no hook, no assign. Each component has its own events,
-  renders and messages, and what goes wrong in it stays in it.
+  The page needs nothing else: no callback, no hook, no assign. Each component has its own events, renders and
+  messages, and its failures affect only itself.
 
-  `id` is required, and is that of the element. All options of `Vitrine.LiveView.attach/3` can be
-  given, and `pending` and `failed`, texts for as long as there is nothing to show. All others are attributes
-  of the element, such as `class` or `phx-hook`. When they change, it is what they say now: with
-  another `viewer`, the page as that one sees it.
+  `id` is required, and is the id of the element. All options of `Vitrine.LiveView.attach/3` can be given, and the
+  texts `pending` and `failed`, which are shown as long as there is nothing else to show. All others are attributes of
+  the element, such as `class` or `phx-hook`. When the options change, the component follows: with another `viewer` it
+  shows the page of that viewer.
 
-  Some things are those of a component:
+  ## Differences from a view
 
-    * `namespace` is the id by default, if it can be one, and otherwise made of it. Viewers share
-      renders if they agree in it as well, so give components of one plugin one id
-    * `on_error` and `on_answer` get the component's socket. A flash message that they put there, and
-      those that are put by default, stand in the component's element, with the class `vitrine-message`
-      and `data-kind`. They go away by a click, or with the viewer's next event; those of refusals also with the next answer and
-      after `fade_after`. `on_error` can tell the
-      page instead, with a function like `fn socket, error -> send(self(), {:game, error}); socket end`
-    * a hook of the element sends events by `this.pushEventTo(this.el, "vitrine:game:drawn", …)`
+    * `namespace` is the id by default, or is derived from it if the id cannot be a namespace. Viewers share renders
+      only if they have the same namespace, so give components of one plugin the same id
+    * `on_error` and `on_answer` get the component's socket. A flash message that they put there stands in the
+      component's element, with the class `vitrine-message` and `data-kind`. The same holds for messages that are put
+      by default. They disappear by a click, or with the viewer's next event. Messages of refusals also disappear with
+      the next answer, and after `fade_after`. `on_error` can tell the page instead, with a function like
+      `fn socket, error -> send(self(), {:game, error}); socket end`
+    * A hook of the element sends events by `this.pushEventTo(this.el, "vitrine:game:drawn", …)`
 
-  The element is a `div` with `data-vitrine-component`, the namespace. In it is the one of class `vitrine`
-  that `Vitrine.LiveView.plugin/1` makes, with `data-status` and `aria-busy`.
+  The element is a `div` with `data-vitrine-component`, the namespace. It contains the element of class `vitrine` that
+  `Vitrine.LiveView.plugin/1` makes, with `data-status` and `aria-busy`.
   """
 
-  # It is what `use Phoenix.LiveComponent` would make of a module; but Phoenix is not there when this
-  # is compiled.
+  # This module is what `use Phoenix.LiveComponent` would make, but Phoenix is not available when it is compiled.
 
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView, Phoenix.HTML]}
 
@@ -51,12 +50,12 @@ defmodule Vitrine.LiveView.Component do
   ]
   @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
-  # What a component has besides what it is given.
+  # The assigns of a component that are not given to it.
   @own [:id, :myself, :flash, :inner_block, :__changed__]
 
   @doc """
-  Tells a component's plugin of an event that does not come from its element, as `Vitrine.LiveView.dispatch/4`
-  does for a view. `page` is the process of the LiveView; nothing happens if the component is not there.
+  Sends a component's plugin an event that does not come from its element, as `Vitrine.LiveView.dispatch/4` does for a
+  view. `page` is the process of the LiveView. Nothing happens if there is no such component.
 
       def handle_event("save", _params, socket) do
         paths = consume_uploaded_entries(socket, :drawing, fn %{path: path}, _entry -> {:ok, keep(path)} end)
@@ -82,7 +81,7 @@ defmodule Vitrine.LiveView.Component do
 
   def update(%{__vitrine__: news}, socket) do
     %{process: process} = private(socket)
-    # If it is not there, what is new is what another one finds.
+    # If it is not running, a new process finds the news.
     if ComponentProcess.heard(process), do: {:ok, hear(socket, news)}, else: {:ok, begin(socket)}
   end
 

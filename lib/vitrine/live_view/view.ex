@@ -1,16 +1,15 @@
 defmodule Vitrine.LiveView.View do
   @moduledoc """
-  A plugin's place in a page, as templates see it: the assign that `Vitrine.LiveView.attach/3` makes.
+  A plugin's view in a page, as templates see it. It is the assign that `Vitrine.LiveView.attach/3` makes.
 
-    * `name` - what the host calls it
-    * `status` - `:pending` until there is something to show, `:ready`, or `:failed` if the last render
-      failed. What was shown before stays in the page then
-    * `busy` - whether the plugin works on something for longer than usual
-    * `answer` - what the plugin's last answers said under the keys of the option `:take`, with strings
-      as keys
-    * `error` - the `Vitrine.Error` of the last render, if that failed
+    * `name` - the name that the host gave it
+    * `status` - `:pending` until there is something to show, then `:ready`, or `:failed` if the last render failed.
+      The page then stays as it was
+    * `busy` - whether the plugin has been working on something for longer than usual
+    * `answer` - the values in the plugin's last answers under the keys of the option `:take`, with strings as keys
+    * `error` - the `Vitrine.Error` of the last render, if it failed
 
-  The other fields are Vitrine's own.
+  All other fields are private.
   """
 
   @type t :: %__MODULE__{
@@ -24,8 +23,8 @@ defmodule Vitrine.LiveView.View do
           source: {:ets.tid(), term(), reference()} | nil
         }
 
-  # The tree, or with the option `:temporary` where it is fetched from when the page is rendered,
-  # with a reference that is another one each time: what is equal is not rendered again.
+  # `tree` is the tree. With the option `:temporary`, `source` says where the tree is fetched from when the page is
+  # rendered. It has a reference that differs each time, because equal values are not rendered again.
   @derive {Inspect, only: [:name, :status, :busy, :answer, :error]}
   defstruct [
     :name,
@@ -42,12 +41,12 @@ defmodule Vitrine.LiveView.View do
   alias __MODULE__
 
   @doc false
-  # What a render came to.
+  # The view after a render.
   @spec rendered(t(), {:ok, term()} | {:error, Error.t()}) :: t()
   def rendered(%View{} = view, {:ok, tree}),
     do: %{view | status: :ready, busy: false, error: nil, tree: tree}
 
-  # A server that is not running may be about to be restarted; then it is rendered again.
+  # A server that is not running may be about to be restarted. Its view is rendered again then.
   def rendered(%View{} = view, {:error, %Error{reason: :closed} = error}) do
     status = if view.status == :ready, do: :ready, else: :pending
     %{view | status: status, busy: true, error: error}
@@ -57,7 +56,7 @@ defmodule Vitrine.LiveView.View do
     do: %{view | status: :failed, busy: false, error: error}
 
   @doc false
-  # What an answer leaves in the page: the keys that the host chose, and no other.
+  # The view after an answer. It keeps the keys that the host chose, and no others.
   @spec answered(t(), map(), [String.t()]) :: t()
   def answered(%View{} = view, answer, take),
     do: %{view | answer: Map.merge(view.answer, Map.take(answer, take))}

@@ -1,7 +1,7 @@
 defmodule Vitrine.Plug.ResponseError do
   @moduledoc """
-  Raised when a plugin's filter of responses fails, and a response that is sent in chunks or from a file is
-  not to be sent without it. See `Vitrine.Plug`.
+  Raised when a plugin's filter of responses fails, and the response is one that is sent in chunks or from a file, which
+  must not be sent without the filter. See `Vitrine.Plug`.
   """
 
   @type t :: %__MODULE__{error: Vitrine.Error.t(), plug_status: pos_integer()}
