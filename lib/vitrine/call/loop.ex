@@ -9,6 +9,9 @@ defmodule Vitrine.Call.Loop do
   alias Vitrine.HTTP.Exchange
   alias Vitrine.Native.Permit
 
+  # How long a new instance waits for a dirty scheduler before a normal one makes it after all, in milliseconds.
+  @patience 1
+
   # Bytes that are too many to be copied on a normal scheduler, as in the core.
   @large 256 * 1024
 
@@ -54,7 +57,7 @@ defmodule Vitrine.Call.Loop do
   @doc "Calls a function of a plugin that has no instance, and leaves it without one."
   @spec run_fresh(frame(), binary(), timeout()) :: {:ok, binary()} | {:error, Error.t()}
   def run_fresh({plugin, function, context}, input, timeout) do
-    drive({considerate(plugin), function, context}, input, timeout)
+    drive({prefer_dirty(plugin), function, context}, input, timeout)
   after
     Native.plugin_close(plugin.ref)
   end
@@ -67,15 +70,17 @@ defmodule Vitrine.Call.Loop do
       %{plugin: Telemetry.tag(plugin.name)},
       &Telemetry.outcome/1,
       fn ->
-        plugin |> considerate() |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
+        plugin |> prefer_dirty() |> start_instance(timeout, Log.level(plugin)) |> continue(frame)
       end
     )
   end
 
-  # An instance takes tens of microseconds in one piece, and many of them can wait: where more than one process
-  # waits for each normal scheduler, they are left to others.
-  defp considerate(plugin),
-    do: if(crowded?(), do: %{plugin | scheduler: :dirty}, else: plugin)
+  # Making an instance takes tens of microseconds in one piece, and often many are to be made. Where more than one
+  # process waits for each normal scheduler, dirty schedulers make them, if they have time for it.
+  defp prefer_dirty(%{scheduler: :auto} = plugin),
+    do: if(crowded?(), do: %{plugin | scheduler: :prefer_dirty}, else: plugin)
+
+  defp prefer_dirty(plugin), do: plugin
 
   defp crowded? do
     # The last queue is that of the dirty schedulers.
@@ -83,23 +88,36 @@ defmodule Vitrine.Call.Loop do
     Enum.sum(lengths) - List.last(lengths) > length(lengths) - 1
   end
 
-  defp start_instance(%{scheduler: :dirty, ref: ref}, timeout, log_level) do
-    case Permit.take(timeout) do
-      # It has no time to begin.
-      :over -> Native.plugin_initialise(ref, 0, log_level)
+  defp start_instance(%{scheduler: :auto, ref: ref}, timeout, log_level),
+    do: Native.plugin_initialise(ref, timeout, log_level)
+
+  defp start_instance(%{scheduler: scheduler, ref: ref}, timeout, log_level) do
+    case permit(scheduler, timeout) do
+      # It has no time to begin, or begins on a normal scheduler.
+      {nil, left} -> Native.plugin_initialise(ref, left, log_level)
       {permit, left} -> Native.plugin_initialise_dirty(permit, ref, left, log_level)
     end
   end
 
-  defp start_instance(%{ref: ref}, timeout, log_level),
-    do: Native.plugin_initialise(ref, timeout, log_level)
+  # A permit and what is left of the timeout. It is `nil` if no time is left, or if one that is only preferred is not
+  # to be had soon.
+  defp permit(:prefer_dirty, timeout) do
+    case Permit.take(min(timeout, @patience)) do
+      :over when timeout == :infinity -> {nil, :infinity}
+      :over -> {nil, max(timeout - @patience, 0)}
+      {permit, _left} -> {permit, timeout}
+    end
+  end
+
+  defp permit(_scheduler, timeout) do
+    with :over <- Permit.take(timeout), do: {nil, 0}
+  end
 
   @doc "The first slice of a call: on a normal scheduler, unless that is known to be wrong."
   def start({%{stdin: stdin, ref: ref}, function, _}, input, timeout, log_level)
       when is_binary(stdin) do
-    case Permit.take(timeout) do
-      # It has no time to begin.
-      :over ->
+    case permit(:dirty, timeout) do
+      {nil, 0} ->
         Native.call_start(ref, function, input, 0, log_level)
 
       {permit, left} ->
@@ -108,10 +126,9 @@ defmodule Vitrine.Call.Loop do
   end
 
   def start({%{scheduler: scheduler, ref: ref}, function, _}, input, timeout, log_level)
-      when scheduler == :dirty or is_large(input) do
-    case Permit.take(timeout) do
-      # It has no time to begin.
-      :over -> Native.call_start(ref, function, input, 0, log_level)
+      when scheduler != :auto or is_large(input) do
+    case permit(if(is_large(input), do: :dirty, else: scheduler), timeout) do
+      {nil, left} -> Native.call_start(ref, function, input, left, log_level)
       {permit, left} -> Native.call_start_dirty(permit, ref, function, input, left, log_level)
     end
   end
@@ -245,7 +262,7 @@ defmodule Vitrine.Call.Loop do
       :erlang.raise(kind, reason, __STACKTRACE__)
   end
 
-  defp resume(call, reply, :normal, %{scheduler: :auto}) do
+  defp resume(call, reply, :normal, %{scheduler: scheduler}) when scheduler != :dirty do
     if large?(reply) do
       resume_dirty(call, reply)
     else

@@ -230,10 +230,10 @@ fn call_permit<'a>(
         State::Finished(_) => None,
         State::Taken => return Err(Error::BadArg),
     };
-    let (has, permit, waker) = permit::ask(env, permit, id, schedulers);
-    if has {
+    let (permit, waker) = permit::ask(env, permit, id, schedulers);
+    let Some(waker) = waker else {
         return Ok((atoms::ok(), permit).encode(env));
-    }
+    };
     let cancelled = Box::new(move || {
         waker.wake();
     });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
-use vitrine_core::Permit;
+use vitrine_core::{Invite, Permit};
 
 use crate::{atoms, reply};
 
@@ -73,32 +73,44 @@ impl PermitResource {
         }
         reply::on_scheduler(env, || {
             self.0.lock().permit.begin();
-            let _leave = Leave(self);
-            work()
+            let done = {
+                let _leave = Leave(self);
+                work()
+            };
+            // Dirty schedulers that never sleep take all of their time from the operating system, and normal schedulers
+            // that become ready wait for the rest of it: milliseconds, which is more than a slice.
+            std::thread::yield_now();
+            done
         })
     }
 }
 
-/// Asks for a permit: whether it is there, and what wakes the process for other reasons.
+/// Asks for a permit. The waker is there if the process must wait: it wakes the process also for other reasons.
 pub fn ask<'a>(
     env: Env<'a>,
     permit: Option<ResourceArc<PermitResource>>,
     id: Term<'a>,
     schedulers: usize,
-) -> (bool, ResourceArc<PermitResource>, Arc<Waker>) {
+) -> (ResourceArc<PermitResource>, Option<Arc<Waker>>) {
     let permit = permit.unwrap_or_else(|| ResourceArc::new(PermitResource(Mutex::default())));
-    let waker = Waker::new(env, id);
-    let has = {
-        let mut asked = permit.0.lock();
-        asked.waker = Some(Arc::clone(&waker));
-        let invited = Arc::clone(&waker);
-        let invite = Box::new(move || invited.wake());
-        reply::on_scheduler(env, || asked.permit.ask(schedulers, invite))
-    };
-    (has, permit, waker)
+    let mut waker = None;
+    {
+        let Asked {
+            permit,
+            waker: known,
+        } = &mut *permit.0.lock();
+        let invite = || {
+            let new = Waker::new(env, id);
+            *known = Some(Arc::clone(&new));
+            waker = Some(Arc::clone(&new));
+            Box::new(move || new.wake()) as Invite
+        };
+        reply::on_scheduler(env, || permit.ask(schedulers, invite));
+    }
+    (permit, waker)
 }
 
-/// A place for work of a process that is no call, or has not begun.
+/// A place for work of a process that is not a call, or has not begun.
 #[rustler::nif]
 fn permit_ask<'a>(
     env: Env<'a>,
@@ -106,8 +118,11 @@ fn permit_ask<'a>(
     id: Term<'a>,
     schedulers: usize,
 ) -> Term<'a> {
-    let (has, permit, _waker) = ask(env, permit, id, schedulers);
-    let answer = if has { atoms::ok() } else { atoms::wait() };
+    let (permit, waker) = ask(env, permit, id, schedulers);
+    let answer = match waker {
+        None => atoms::ok(),
+        Some(_) => atoms::wait(),
+    };
     (answer, permit).encode(env)
 }
 

@@ -33,9 +33,9 @@ impl Permit {
         }
     }
 
-    /// Asks for one of `limit` permits. If none is free `invite` is called when it is worth asking again; the
-    /// place in the queue stays.
-    pub fn ask(&mut self, limit: usize, invite: Invite) -> bool {
+    /// Asks for one of `limit` permits. If none is free the caller has a place in the queue, and what `invite` makes is
+    /// called when it is worth asking again. Most callers find a permit free, so nothing is made for them.
+    pub fn ask(&mut self, limit: usize, invite: impl FnOnce() -> Invite) -> bool {
         let now = clock::now();
         let mut state = self.queue.0.lock();
         if state.limit != limit.max(1) {
@@ -67,7 +67,7 @@ impl Permit {
             self.place = Place::Taken(id);
             return true;
         }
-        state.waiting.insert(id, invite);
+        state.waiting.insert(id, invite());
         self.place = Place::Queued(id);
         drop(state);
         // It is who invites others in the place of those that do not come.

@@ -15,12 +15,13 @@ struct Caller {
 impl Caller {
     fn ask(&mut self) -> bool {
         let (told, there) = (Arc::clone(&self.told), Arc::clone(&self.there));
-        let invite = Box::new(move || {
-            let can = there.load(SeqCst);
-            told.fetch_add(usize::from(can), SeqCst);
-            can
-        });
-        self.permit.ask(self.limit, invite)
+        self.permit.ask(self.limit, || {
+            Box::new(move || {
+                let can = there.load(SeqCst);
+                told.fetch_add(usize::from(can), SeqCst);
+                can
+            })
+        })
     }
 
     fn told(&self) -> usize {
