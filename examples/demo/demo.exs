@@ -1,4 +1,4 @@
-# A tour of Vitrine: run it with `make demo`, or `mix run examples/demo/demo.exs`.
+# A tour of Vitrine. Run it with `make demo`, or `mix run examples/demo/demo.exs`.
 
 defmodule Demo do
   @guests Path.expand("../../test/guests", __DIR__)
@@ -95,7 +95,7 @@ defmodule Demo do
 
     [what, where] = String.split(error.message, ": ", parts: 2)
     line("timeout: 100", what, "after #{time(microseconds)}")
-    line("in what the time went", where |> String.split(";") |> hd(), "")
+    line("where the time went", where |> String.split(";") |> hd(), "")
     line("and then echo", Vitrine.call!(plugin, "echo", "still here"), "")
   end
 
@@ -126,7 +126,7 @@ defmodule Demo do
   end
 
   defp neighbours do
-    title("Fifty endless loops are no trouble to anybody else")
+    title("Fifty endless loops do not disturb anything else")
     loops = for _ <- 1..50, do: load!(guest("wat", "spin.wat"))
 
     pids =
@@ -146,7 +146,7 @@ defmodule Demo do
     )
 
     line(
-      "a fresh one for each",
+      "in a fresh instance",
       "median of 1000",
       time(median(fn -> Vitrine.run!(compiled, "echo", "hi") end))
     )
@@ -196,7 +196,7 @@ defmodule Demo do
     Supervisor.stop(supervisor)
   end
 
-  ## Around it
+  ## Helpers
 
   defp load!(name, options \\ []) do
     path = Path.expand(name, Path.join(@guests, "wasm"))

@@ -19,7 +19,7 @@ defmodule GameBox.MixProject do
   defp elixirc_paths(:test), do: ["lib", "test/support"]
   defp elixirc_paths(_env), do: ["lib"]
 
-  # With Elixir 1.14: Phoenix 1.7, LiveView 0.20 and Bandit before 1.11.
+  # Elixir 1.14 needs Phoenix 1.7, LiveView 0.20 and a Bandit before 1.11.
   defp deps do
     [
       {:vitrine, path: "../.."},
@@ -29,7 +29,7 @@ defmodule GameBox.MixProject do
       {:phoenix_pubsub, "~> 2.1"},
       {:bandit, "~> 1.5"},
       {:jason, "~> 1.4"},
-      # What LiveViewTest reads pages with: the first until LiveView 1.0, the second since 1.1.
+      # LiveViewTest reads pages with the first library until LiveView 1.0, and with the second since 1.1.
       {:floki, "~> 0.36", only: :test},
       {:lazy_html, "~> 0.1", only: :test}
     ]

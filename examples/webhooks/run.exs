@@ -1,10 +1,10 @@
-# Payments for three customers, of whom one has a plugin that fails at first and one that never
-# ends: `mix run examples/webhooks/run.exs`.
+# Payments for three customers. The plugin of one customer fails at first, and the plugin of another never ends. Run it
+# with `mix run examples/webhooks/run.exs`.
 
 for file <- ~w(tenant job webhooks), do: Code.require_file("lib/#{file}.ex", __DIR__)
 
 defmodule Webhooks.Run do
-  # Takes the event and tells the host function "post", which is how it reaches the world.
+  # This plugin passes the event to the host function "post", which stands for the network.
   @plugin ~S|
     (module
       (import "extism:host/env" "input_offset" (func $input (result i64)))

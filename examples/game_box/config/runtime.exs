@@ -11,10 +11,10 @@ if config_env() == :prod do
       System.get_env("SECRET_KEY_BASE") ||
         raise("the environment variable SECRET_KEY_BASE is missing; mix phx.gen.secret makes one")
 
-  # What addresses people are at says the proxy that ends https.
+  # The proxy that terminates https passes people's addresses on.
   config :game_box, :behind_proxy, System.get_env("GAME_BOX_BEHIND_PROXY", "1") == "1"
 
-  # A release has no source directory beside it.
+  # A release has no source directory.
   if games_dir = System.get_env("GAME_BOX_GAMES"), do: config(:game_box, :games_dir, games_dir)
   if data_dir = System.get_env("GAME_BOX_DATA"), do: config(:game_box, :data_dir, data_dir)
 end

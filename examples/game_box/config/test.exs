@@ -10,7 +10,7 @@ config :game_box,
        System.get_env("GAME_BOX_DATA_DIR") ||
          Path.join(System.tmp_dir!(), "game_box_test_#{System.pid()}")
 
-# Nobody waits for people in tests.
+# Tests do not wait for people.
 config :game_box, :limits, host_gone_after_ms: 1_000, event_timeout_ms: 1_000
 
 config :logger, level: :warning

@@ -1,11 +1,11 @@
 defmodule Webhooks.Job do
-  @moduledoc "One event for one tenant: attempts until the plugin takes it, or there are no more."
+  @moduledoc "One event for one tenant. It is attempted until the plugin accepts it, or no attempts are left."
 
   require Logger
 
   alias Webhooks.Tenant
 
-  # The plugin would fail in the same way again.
+  # With these reasons the plugin would fail in the same way again.
   @hopeless [:compile, :link, :file, :manifest, :function_not_found]
 
   def run(tenant, event) do
@@ -32,7 +32,7 @@ defmodule Webhooks.Job do
     end
   end
 
-  # A new instance each time: nothing of one event is there for the next.
+  # Each attempt has a new instance, so that one event leaves nothing behind for the next.
   defp call(tenant, event, number) do
     with {:ok, plugin, _job} <- Tenant.plugin(tenant) do
       result =
@@ -46,7 +46,7 @@ defmodule Webhooks.Job do
     end
   end
 
-  @doc "Milliseconds before the next attempt: twice as long each time, and up to a half more."
+  @doc "Returns the milliseconds before the next attempt. They double each time, and up to a half is added."
   def pause(backoff, number) do
     pause = backoff * Integer.pow(2, number - 1)
     pause + :rand.uniform(div(pause, 2) + 1) - 1

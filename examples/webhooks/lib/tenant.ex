@@ -3,7 +3,7 @@ defmodule Webhooks.Tenant do
 
   use Supervisor
 
-  # What a customer's plugin may use, if nothing else was agreed on.
+  # The default limits of a customer's plugin.
   @limits [timeout: 1_000, memory: [max_pages: 256], limits: [output_bytes: 65_536]]
 
   def child_spec({tenant, _plugin, _job} = argument),
@@ -12,10 +12,10 @@ defmodule Webhooks.Tenant do
   def start_link({tenant, plugin, job}),
     do: Supervisor.start_link(__MODULE__, {tenant, plugin, job}, name: name(tenant, :supervisor))
 
-  @doc "The supervisor of a tenant's jobs."
+  @doc "Returns the supervisor of a tenant's jobs."
   def jobs(tenant), do: name(tenant, :jobs)
 
-  @doc "A fresh instance of a tenant's plugin, and how its jobs are run."
+  @doc "Returns a fresh instance of a tenant's plugin, and the options of its jobs."
   def plugin(tenant) do
     {source, options, job} = Agent.get(name(tenant, :plugin), &elem(&1, 1))
     with {:ok, plugin} <- Vitrine.new(source, options), do: {:ok, plugin, job}
@@ -27,8 +27,8 @@ defmodule Webhooks.Tenant do
     {source, options} = Keyword.pop!(plugin, :source)
     options = Keyword.merge(@limits, [name: tenant] ++ options)
 
-    # Loaded once, to fail early with a plugin that cannot be, and held: a module that is in use
-    # somewhere is not compiled again, so an instance for each attempt is cheap.
+    # The plugin is loaded once at the start, so that a plugin that cannot be loaded fails early. It is kept loaded,
+    # because a module that is in use is not compiled again, which makes an instance for each attempt cheap.
     load = fn ->
       case Vitrine.new(source, options) do
         {:ok, warm} -> {warm, {source, options, job}}

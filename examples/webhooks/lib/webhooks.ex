@@ -7,8 +7,8 @@ defmodule Webhooks do
       ├── Webhooks.Tenant "acme"     its plugin, and a Task.Supervisor with its jobs
       └── Webhooks.Tenant "globex"
 
-  A tenant has its own limits of time, memory and jobs at once, and its own supervisor: whatever its
-  plugin does, other tenants' jobs go on.
+  A tenant has its own limits of time, memory and concurrent jobs, and its own supervisor. Whatever its plugin does, the
+  jobs of other tenants go on.
   """
 
   use Supervisor
@@ -18,12 +18,11 @@ defmodule Webhooks do
   @doc """
   Starts the engine.
 
-    * `:tenants` - a map from tenants to the options of their plugins: `:source`, which is
-      `{:module, bytes}` with what the customer uploaded, those of `Vitrine.new/2`, and `:max_jobs`, 10
-      by default
+    * `:tenants` - a map from tenants to the options of their plugins: `:source`, which is `{:module, bytes}` with the
+      customer's upload, the options of `Vitrine.new/2`, and `:max_jobs`, 10 by default
     * `:attempts` - how often a job is tried, 5 by default
-    * `:backoff` - milliseconds before the second attempt, 1000 by default; twice as long before each
-      further one, with some jitter
+    * `:backoff` - milliseconds before the second attempt, 1000 by default. The pause doubles before each further
+      attempt, with some jitter
     * `:on_done` - a function that gets the tenant, the event and the last attempt's result
   """
   def start_link(options) do
@@ -34,8 +33,8 @@ defmodule Webhooks do
   end
 
   @doc """
-  Runs the plugin of a tenant for an event, in a job of its own: `{:ok, pid}`, or
-  `{:error, :max_children}` if the tenant has too many already.
+  Runs the plugin of a tenant for an event, in a separate job. Returns `{:ok, pid}`, or `{:error, :max_children}` if the
+  tenant already has too many jobs.
   """
   def deliver(tenant, event) do
     options = [restart: :transient]

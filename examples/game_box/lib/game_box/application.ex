@@ -4,7 +4,7 @@ defmodule GameBox.Application do
 
   @impl true
   def start(_type, _arguments) do
-    # The table belongs to this process, so it outlives all that it is for.
+    # The table belongs to this process, so it outlives the servers that use it.
     GameBox.Round.Store.create()
 
     children = [
@@ -14,7 +14,7 @@ defmodule GameBox.Application do
       {DynamicSupervisor, name: GameBox.Rounds, strategy: :one_for_one},
       {DynamicSupervisor, name: GameBox.Arenas, strategy: :one_for_one},
       {Task.Supervisor, name: GameBox.Tasks},
-      # Compiling what somebody has uploaded is work.
+      # Checks of uploads are limited, because compiling is expensive.
       {Task.Supervisor, name: GameBox.Checks, max_children: GameBox.Limits.get(:checks)},
       GameBoxWeb.Endpoint
     ]

@@ -1,15 +1,15 @@
 defmodule GameBox.Arena do
   @moduledoc """
-  An arena: where some people are, by a code of four letters, and play one game after the other.
+  An arena, in which people who have its code of four letters play one game after the other.
 
-  It is one process in the whole cluster, found by its code from each node. What may be done by whom
-  is a matter of `GameBox.Arena.Room`; all that a browser wants goes through here and is checked there.
+  An arena is one process in the whole cluster, and is found by its code from each node. All requests of browsers go
+  through this module. `GameBox.Arena.Room` checks who may do what.
   """
 
   alias GameBox.{Game, Limits}
   alias GameBox.Arena.{Code, Room, Server, Tries}
 
-  @doc "Opens an arena with a code that is free, and its first player, the host."
+  @doc "Opens an arena with a free code. The player becomes its host."
   @spec open(String.t(), String.t()) ::
           {:ok, String.t()} | {:error, Room.refusal() | :no_arena_free}
   def open(player_id, name, tries \\ 10)
@@ -31,7 +31,7 @@ defmodule GameBox.Arena do
     end
   end
 
-  @doc "As `open/2`, for somebody who may be opening as many as there are."
+  @doc "Like `open/2`, for a person who may be trying to open too many arenas."
   @spec open_for(Tries.who(), String.t()) ::
           {:ok, String.t()} | {:error, Room.refusal() | :no_arena_free | :too_many_arenas}
   def open_for(who, name) do
@@ -48,8 +48,8 @@ defmodule GameBox.Arena do
   end
 
   @doc """
-  As `find/1`, for somebody who may be trying out codes. Whoever plays in an arena finds it in any
-  case: their browser reconnects.
+  Like `find/1`, for a person who may be trying out codes. A player of an arena always finds it, because their browser
+  reconnects.
   """
   @spec find(String.t(), Tries.who()) ::
           {:ok, String.t()} | {:error, :no_such_arena | :too_many_tries}
@@ -73,8 +73,8 @@ defmodule GameBox.Arena do
   end
 
   @doc """
-  The code of an arena that there is, on whatever node. One that was saved here, when this node was
-  stopped, is opened again.
+  Returns the code of an arena that exists, on any node. An arena that was saved here when this node was stopped is
+  opened again.
   """
   @spec find(String.t()) :: {:ok, String.t()} | {:error, :no_such_arena}
   def find(text) do
@@ -104,9 +104,10 @@ defmodule GameBox.Arena do
   def join(code, player_id, name), do: ask(code, {:join, player_id, name})
 
   @doc """
-  Says that the calling process shows the arena to somebody: to a player, or with `nil` to a spectator.
-  It gets `{:arena, room}` with each change, and `{:arena_notice, text}`, until it ends. After `:arena_back`,
-  which says that the arena had to be started again, it has to call `look_again/2`.
+  Registers the calling process as one that shows the arena to a player, or with `nil` to a spectator.
+
+  The process gets `{:arena, room}` with each change, and `{:arena_notice, text}`, until it ends. After `:arena_back`,
+  which means that the arena was restarted, it must call `look_again/2`.
   """
   @spec look(String.t(), String.t() | nil) :: {:ok, Room.t()} | {:error, :no_such_arena | :full}
   def look(code, player_id) do
@@ -114,16 +115,16 @@ defmodule GameBox.Arena do
     look_again(code, player_id)
   end
 
-  @doc "As `look/2`, for who has done that before."
+  @doc "Like `look/2`, for a process that has called `look/2` before."
   @spec look_again(String.t(), String.t() | nil) ::
           {:ok, Room.t()} | {:error, :no_such_arena | :full}
   def look_again(code, player_id), do: ask(code, {:look, player_id, self()})
 
-  @doc "An arena as it is now."
+  @doc "Returns the present state of an arena."
   @spec room(String.t()) :: {:ok, Room.t()} | {:error, :no_such_arena}
   def room(code), do: ask(code, :room)
 
-  @doc "The games that can be chosen, which are those of the arena's node."
+  @doc "Returns the games that can be chosen, which are those of the arena's node."
   @spec games(String.t()) :: [Game.t()]
   def games(code) do
     case ask(code, :games) do
@@ -132,7 +133,7 @@ defmodule GameBox.Arena do
     end
   end
 
-  @doc "The host chooses a game by its id; `nil` goes back to the gallery."
+  @doc "The host chooses a game by its id. `nil` goes back to the gallery."
   def select(code, by, game_id), do: ask(code, {:select, by, game_id})
 
   @doc "The host starts the game."
@@ -141,7 +142,7 @@ defmodule GameBox.Arena do
   @doc "The host ends the round."
   def finish(code, by), do: ask(code, {:finish, by})
 
-  @doc "What changes are told on."
+  @doc "The PubSub topic of changes."
   @spec topic(String.t()) :: String.t()
   def topic(code), do: "arena:" <> code
 

@@ -1,10 +1,10 @@
 defmodule GameBox.Gallery do
   @moduledoc """
-  The games of this node: those that come with GameBox, in the directory `games` with a folder each, and
-  those that people have uploaded, in the data directory. Each is a `.wasm` file; an uploaded one has a second file beside it
-  with what its owner said of it.
+  The games of this node. Games that come with GameBox are in the directory `games`, in a folder each. Games that
+  people have uploaded are in the data directory. Each game is a `.wasm` file. An uploaded game also has a file with
+  its owner's description.
 
-  A table answers; one process writes.
+  Games are read from a table, and written by one process.
   """
 
   use GenServer
@@ -18,11 +18,11 @@ defmodule GameBox.Gallery do
   @doc "The topic of `:games_changed`."
   def topic, do: @topic
 
-  @doc "All games, by title."
+  @doc "Returns all games, by title."
   @spec list() :: [Game.t()]
   def list, do: @table |> :ets.tab2list() |> Enum.map(&elem(&1, 1)) |> Enum.sort_by(& &1.title)
 
-  @doc "A game by its id."
+  @doc "Returns a game by its id."
   @spec fetch(String.t()) :: {:ok, Game.t()} | :error
   def fetch(id) do
     case :ets.lookup(@table, id) do
@@ -32,7 +32,7 @@ defmodule GameBox.Gallery do
   end
 
   @doc """
-  Puts a game into the gallery whose bytes were checked, for an owner.
+  Puts a game whose bytes were checked into the gallery, for an owner.
   """
   @spec add(binary(), Check.found(), map(), String.t()) :: {:ok, Game.t()} | {:error, String.t()}
   def add(bytes, found, about, owner) do
@@ -44,7 +44,7 @@ defmodule GameBox.Gallery do
       else: GenServer.call(__MODULE__, {:add, bytes, found, title, description, owner})
   end
 
-  @doc "Takes out a game that its owner no longer wants there. Rounds that play it go on."
+  @doc "Removes a game, for its owner. Rounds that play it go on."
   @spec delete(String.t(), String.t()) :: :ok | {:error, :not_owner}
   def delete(id, owner), do: GenServer.call(__MODULE__, {:delete, id, owner})
 
@@ -58,7 +58,7 @@ defmodule GameBox.Gallery do
   end
 
   @impl true
-  # Those that come with GameBox are compiled and asked like any other, which takes a moment.
+  # Games that come with GameBox are compiled and asked like any other game, which takes a moment.
   def handle_continue(:load, state) do
     for path <- Path.wildcard(Path.join(built_in(), "*/*.wasm")),
         bytes = File.read!(path),

@@ -1,26 +1,26 @@
 defmodule GameBox.Round do
   @moduledoc """
-  A round of a game: a `Vitrine.Server` with the game's plugin, and a ticker if the game wants one,
-  under a supervisor of its own. It is found by the arena's code and the round's number from each node.
+  A round of a game: a `Vitrine.Server` with the game's plugin, and a ticker if the game needs one, under their own
+  supervisor. A round is found by the arena's code and the round's number from each node.
 
-  The plugin's variables, in which games keep their state, survive a crash of the server, and with the
-  arena's file a restart of the node; see `GameBox.Round.Store`.
+  Games keep their state in the plugin's variables. The variables survive a crash of the server, and with the arena's
+  file also a restart of the node; see `GameBox.Round.Store`.
   """
 
   alias GameBox.{Game, Limits}
   alias GameBox.Arena.Room
   alias GameBox.Round.{Store, Ticker}
 
-  @doc "By what the plugin of a round is called."
+  @doc "The name of the server of a round."
   @spec name(Room.t()) :: GenServer.name()
   def name(%Room{code: code, round: %{number: number}}), do: {:global, {__MODULE__, code, number}}
 
-  @doc "What viewers of a round are attached with; see `Vitrine.LiveView.attach/3`."
+  @doc "Returns the options for viewers of a round, see `Vitrine.LiveView.attach/3`."
   @spec view(Room.t(), String.t() | nil) :: keyword()
   def view(%Room{} = room, viewer) do
     [
       plugin: name(room),
-      # All spectators see the same, which is rendered once.
+      # All spectators see the same page, which is rendered once.
       viewer: viewer,
       pubsub: GameBox.PubSub,
       topic: topic(room),
@@ -29,17 +29,17 @@ defmodule GameBox.Round do
     ]
   end
 
-  @doc "The topic of changes of a round."
+  @doc "The PubSub topic of changes of a round."
   @spec topic(Room.t()) :: String.t()
   def topic(%Room{code: code, round: %{number: number}}), do: "round:#{code}:#{number}"
 
-  @doc "The supervisor of a round that is under way."
+  @doc "Returns the supervisor of a round in progress."
   @spec running(Room.t()) :: pid() | nil
   def running(%Room{} = room), do: GenServer.whereis(supervisor_name(room))
 
   @doc """
-  Starts a round; one that was under way goes on with the variables that are kept. Answers with its
-  supervisor, or a text for people.
+  Starts a round. A round that was in progress continues with the variables that were kept. Returns its supervisor, or a
+  text for people.
   """
   @spec start(Room.t()) :: {:ok, pid()} | {:error, String.t()}
   def start(%Room{} = room) do
@@ -72,7 +72,7 @@ defmodule GameBox.Round do
     }
   end
 
-  # A server that cannot be restarted ends its round, and no other one.
+  # A server that cannot be restarted ends its own round only.
   defp supervisor(room) do
     [name: supervisor_name(room), strategy: :rest_for_one, max_restarts: 5, max_seconds: 10]
   end
@@ -80,7 +80,7 @@ defmodule GameBox.Round do
   defp supervisor_name(%Room{code: code, round: %{number: number}}),
     do: {:global, {__MODULE__, :supervisor, code, number}}
 
-  # What was uploaded is a module, and never anything else.
+  # An upload must be a module. This form of source accepts nothing else.
   defp children(%Room{round: %{game: game}} = room, bytes, key) do
     server =
       {Vitrine.Server,
@@ -96,7 +96,7 @@ defmodule GameBox.Round do
   end
 
   defp init_game(%Room{round: round} = room) do
-    # Names are what players are known by, in an arena as in a game.
+    # Players are known by their names, in an arena as in a game.
     input = %{"player_ids" => round.players, "player_names" => round.players}
     options = [as: {:json, :raw}, timeout: Limits.get(:start_timeout_ms)]
     Vitrine.call(name(room), "init_game", input, options)
@@ -110,7 +110,7 @@ defmodule GameBox.Round do
     :ok
   end
 
-  @doc "The variables of a round's plugin, as it left them last."
+  @doc "Returns the last variables of a round's plugin."
   @spec vars(Room.t()) :: map()
   def vars(%Room{round: nil}), do: %{}
   def vars(%Room{} = room), do: Store.load({room.code, room.round.number}) || %{}

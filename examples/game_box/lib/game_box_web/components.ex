@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.Components do
-  @moduledoc "What several pages are made of."
+  @moduledoc "Components that several pages use."
 
   use Phoenix.Component
 
@@ -7,7 +7,7 @@ defmodule GameBoxWeb.Components do
 
   attr(:flash, :map, required: true)
 
-  @doc "Messages, over the page: nothing moves when one comes. Said by screen readers, too."
+  @doc "Shows messages over the page, so that nothing moves when one appears. Screen readers read them out."
   def flashes(assigns) do
     ~H"""
     <div class="flashes" aria-live="polite">
@@ -28,7 +28,7 @@ defmodule GameBoxWeb.Components do
   attr(:game, Game, required: true)
   slot(:actions)
 
-  @doc "A game in the gallery."
+  @doc "Shows a game in the gallery."
   def game_card(assigns) do
     ~H"""
     <article class="card game">
@@ -43,7 +43,7 @@ defmodule GameBoxWeb.Components do
     """
   end
 
-  # Each game has colours of its own, which its bytes make.
+  # Each game has its own colours, which are derived from its bytes.
   defp art(game) do
     hue = game.id |> String.slice(0, 6) |> String.to_integer(16) |> rem(360)
     "--hue: #{hue}"
@@ -52,7 +52,7 @@ defmodule GameBoxWeb.Components do
   attr(:room, :map, required: true)
   attr(:me, :string)
 
-  @doc "Who is in an arena."
+  @doc "Shows the people in an arena."
   def people(assigns) do
     ~H"""
     <section class="people" aria-label="People in this arena">

@@ -19,7 +19,7 @@ defmodule GameBoxWeb.Endpoint do
 
   plug(Plug.Static, at: "/", from: :game_box, only: ~w(app.css app.js icon.svg))
 
-  # The browser's side of Phoenix comes with its packages: nothing is to be built.
+  # The JavaScript of Phoenix comes with its packages, so nothing has to be built.
   plug(Plug.Static, at: "/js/phoenix", from: {:phoenix, "priv/static"}, only: ~w(phoenix.min.js))
 
   plug(Plug.Static,

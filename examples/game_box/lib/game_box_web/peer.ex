@@ -1,14 +1,14 @@
 defmodule GameBoxWeb.Peer do
   @moduledoc """
-  The address that a page's browser is at.
+  The address of a page's browser.
 
-  Behind a proxy that is the proxy's own, and what the proxy says is in `x-forwarded-for`: its last
-  address, as those before it may be anybody's invention. `config :game_box, :behind_proxy` says so.
+  With `config :game_box, :behind_proxy`, the address of the connection is the proxy's own, and the browser's address
+  is in `x-forwarded-for`. It is the last address there; those before it may be invented.
   """
 
   import Phoenix.LiveView, only: [get_connect_info: 2]
 
-  @doc "Of a socket that is mounted; `nil` if it is not known."
+  @doc "Returns the address for a socket that is mounted, or `nil` if it is not known."
   @spec address(Phoenix.LiveView.Socket.t()) :: :inet.ip_address() | nil
   def address(socket) do
     if Application.get_env(:game_box, :behind_proxy, false),
@@ -17,7 +17,7 @@ defmodule GameBoxWeb.Peer do
   end
 
   @doc """
-  What the proxy says.
+  Returns the address that the proxy passes on.
 
       iex> GameBoxWeb.Peer.forwarded([{"x-forwarded-for", "10.0.0.1, 192.0.2.7"}])
       {192, 0, 2, 7}

@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.Player do
-  @moduledoc "Puts who looks at a page into its socket: the secret id of the browser, and its address."
+  @moduledoc "Puts the viewer of a page into its socket: the secret id of the browser, and its address."
 
   import Phoenix.Component
 

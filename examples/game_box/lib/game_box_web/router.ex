@@ -4,8 +4,8 @@ defmodule GameBoxWeb.Router do
   import Phoenix.LiveView.Router
   import Plug.Conn
 
-  # Scripts and connections of this site only. Plugins may have styles of their own, and no scripts:
-  # those are taken out of what they render, and would not run if they were not.
+  # Only scripts and connections of this site are allowed. Plugins may have their own styles, but no scripts. Scripts are
+  # removed from what plugins render, and would not run otherwise.
   @policy "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " <>
             "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -31,7 +31,7 @@ defmodule GameBoxWeb.Router do
     end
   end
 
-  # Who somebody is, is known to their browser alone.
+  # Only a person's own browser knows their identity.
   defp put_player(conn, _options) do
     if get_session(conn, :player_id),
       do: conn,

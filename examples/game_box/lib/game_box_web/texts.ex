@@ -1,7 +1,7 @@
 defmodule GameBoxWeb.Texts do
-  @moduledoc "What people are told."
+  @moduledoc "Texts for people."
 
-  @doc "Why something is not possible."
+  @doc "Returns why something is not possible."
   @spec refusal(atom()) :: String.t()
   def refusal(:no_such_arena), do: "There is no arena with this code."
   def refusal(:too_many_tries), do: "Too many wrong codes came from here. Wait a few minutes."

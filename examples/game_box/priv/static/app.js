@@ -1,7 +1,7 @@
-// The browser's side of GameBox: LiveView, and a button that copies.
+// The JavaScript of GameBox: LiveView, and a button that copies.
 const token = document.querySelector("meta[name='csrf-token']").content;
 
-// Phones share. Where there is no clipboard (plain http) or it is refused, the text is shown and selected.
+// Phones share the text. If there is no clipboard (plain http), or it is refused, the text is shown and selected.
 const Copy = {
   mounted() {
     const { text } = this.el.dataset;
@@ -14,7 +14,7 @@ const Copy = {
         await navigator.clipboard.writeText(text);
         this.pushEvent("copied", {});
       } catch (error) {
-        // Whoever closes the dialogue has changed their mind.
+        // A person who closes the dialogue has changed their mind.
         if (error.name !== "AbortError") this.pushEvent("not-copied", {});
       }
     });
@@ -23,7 +23,7 @@ const Copy = {
   },
 };
 
-// LiveView's client sends nothing of an empty file, and says nothing of it.
+// LiveView's client does not send an empty file, and does not report it.
 const ChosenFile = {
   mounted() {
     const look = (files) => {

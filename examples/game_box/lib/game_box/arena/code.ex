@@ -1,6 +1,6 @@
 defmodule GameBox.Arena.Code do
   @moduledoc """
-  The four letters that people tell each other. Without vowels, so that they make no words.
+  The code of an arena: four letters that people tell each other. There are no vowels, so that they form no words.
 
       iex> GameBox.Arena.Code.parse(" bcdf ")
       {:ok, "BCDF"}
@@ -10,16 +10,16 @@ defmodule GameBox.Arena.Code do
 
   @letters "BCDFGHJKLMNPQRSTVWXYZ"
 
-  @doc "A new one: 194 481 there are."
+  @doc "Returns a new code. There are 194 481 codes."
   @spec random() :: String.t()
   def random do
     for <<byte <- :crypto.strong_rand_bytes(4)>>, into: "" do
-      # A letter is a little more likely than another one, which matters to nobody.
+      # Some letters are slightly more likely than others, which does not matter here.
       binary_part(@letters, rem(byte, byte_size(@letters)), 1)
     end
   end
 
-  @doc "What somebody typed, as a code."
+  @doc "Parses a code that a person typed."
   @spec parse(term()) :: {:ok, String.t()} | :error
   def parse(text) when is_binary(text) do
     code = text |> String.trim() |> String.upcase()

@@ -1,10 +1,10 @@
 defmodule GameBox.Arena.Room do
   @moduledoc """
-  The rules of an arena, as plain data: who is in it, who is its host, what is played. Nothing
-  here is a process, and everybody's rights are checked here and nowhere else.
+  The rules of an arena, as plain data: who is in it, who is its host, what is played. This module has no process. All
+  rights are checked here and nowhere else.
 
-  Players are known by a secret id, which is their browser's. Others, and games, know them by their
-  names. Whoever looks on without a name is a spectator.
+  Players are identified by the secret id of their browser. Other players and games know them by their names. A viewer
+  without a name is a spectator.
   """
 
   alias GameBox.{Game, Limits}
@@ -38,7 +38,7 @@ defmodule GameBox.Arena.Room do
   @enforce_keys [:code]
   defstruct [:code, :host, :game, :round, players: %{}, spectators: 0, phase: :lobby, rounds: 0]
 
-  @doc "The name that somebody typed, as others will see it."
+  @doc "Parses a name that a person typed, as others will see it."
   @spec name(term()) :: {:ok, String.t()} | {:error, :bad_name}
   def name(text) when is_binary(text) do
     name = text |> String.trim() |> String.upcase()
@@ -50,7 +50,7 @@ defmodule GameBox.Arena.Room do
 
   def name(_other), do: {:error, :bad_name}
 
-  @doc "Lets a player in, or back in, perhaps by another name. The first one is the host."
+  @doc "Lets a player in, or back in, possibly under another name. The first player is the host."
   @spec join(t(), String.t(), String.t()) :: {:ok, t()} | {:error, refusal()}
   def join(room, id, name) do
     with {:ok, name} <- name(name),
@@ -59,13 +59,13 @@ defmodule GameBox.Arena.Room do
          :ok <- place(room, id) do
       order = Enum.max(for({_, player} <- room.players, do: player.order), fn -> 0 end) + 1
       player = Map.get(room.players, id, %{id: id, order: order, online: false, name: name})
-      # Within a round nobody takes another name: the game knows the players by them.
+      # A name cannot change during a round, because the game knows the players by their names.
       player = if in_round?(room, player.name), do: player, else: %{player | name: name}
       {:ok, %{room | players: Map.put(room.players, id, player), host: room.host || id}}
     end
   end
 
-  # Whoever left and plays in no round gives up place and name to one who comes.
+  # A player who left, and does not play in a round, gives up place and name to a new player.
   defp without_the_gone(room, id) do
     gone =
       for {other, player} <- room.players,
@@ -90,14 +90,14 @@ defmodule GameBox.Arena.Room do
       else: {:error, :full}
   end
 
-  @doc "A player's browser is there, or gone."
+  @doc "Records whether a player's browser is online."
   @spec online(t(), String.t(), boolean()) :: t()
   def online(%{players: players} = room, id, online?) when is_map_key(players, id),
     do: put_in(room.players[id].online, online?)
 
   def online(room, _id, _online?), do: room
 
-  @doc "Makes the one who has been there longest the host, if the host is gone."
+  @doc "Makes the player who has been there longest the host, if the host is gone."
   @spec replace_host(t()) :: t()
   def replace_host(room) do
     with false <- online?(room, room.host), [next | _] <- online_players(room) do
@@ -115,7 +115,10 @@ defmodule GameBox.Arena.Room do
          do: {:ok, %{room | game: game}}
   end
 
-  @doc "The host starts the game for those who are there: as many as it takes, the longest first."
+  @doc """
+  The host starts the game for the players who are online. It takes as many as the game allows, those who have been there
+  longest first.
+  """
   @spec start(t(), String.t()) :: {:ok, t()} | {:error, refusal()}
   def start(room, by) do
     with :ok <- host(room, by),
@@ -127,7 +130,7 @@ defmodule GameBox.Arena.Room do
     end
   end
 
-  @doc "Who would play, or why nobody can."
+  @doc "Returns the players who would play, or why the game cannot start."
   @spec starters(t()) :: {:ok, [String.t()]} | {:error, refusal()}
   def starters(%{game: nil}), do: {:error, :no_game}
 
@@ -139,13 +142,13 @@ defmodule GameBox.Arena.Room do
       else: {:ok, Enum.take(names, game.max_players)}
   end
 
-  @doc "The game has begun, or could not."
+  @doc "Records that the game has started, or could not start."
   @spec started(t(), boolean()) :: t()
   def started(%{phase: :starting} = room, true), do: %{room | phase: :playing}
   def started(%{phase: :starting} = room, false), do: %{room | phase: :lobby, round: nil}
   def started(room, _begun?), do: room
 
-  @doc "The host ends the round; the game stays chosen."
+  @doc "The host ends the round. The game stays chosen."
   @spec finish(t(), String.t()) :: {:ok, t()} | {:error, refusal()}
   def finish(room, by) do
     with :ok <- host(room, by),
@@ -153,29 +156,29 @@ defmodule GameBox.Arena.Room do
          do: {:ok, %{room | phase: :lobby, round: nil}}
   end
 
-  @doc "What a game knows a viewer by: the name of one who plays, or `nil`."
+  @doc "Returns the name by which a game knows a viewer who plays, or `nil` for other viewers."
   @spec viewer(t(), String.t() | nil) :: String.t() | nil
   def viewer(room, id) do
     name = name_of(room, id)
     if in_round?(room, name), do: name
   end
 
-  @doc "The players who are there, in the order they came."
+  @doc "Returns the players who are online, in the order in which they came."
   @spec online_players(t()) :: [player()]
   def online_players(room), do: for(player <- players(room), player.online, do: player)
 
-  @doc "All players, in the order they came."
+  @doc "Returns all players, in the order in which they came."
   @spec players(t()) :: [player()]
   def players(room), do: Enum.sort_by(Map.values(room.players), & &1.order)
 
-  @doc "Players of the round who are not there."
+  @doc "Returns the players of the round who are not online."
   @spec missing(t()) :: [String.t()]
   def missing(%{round: nil}), do: []
 
   def missing(room),
     do: room.round.players -- for(player <- online_players(room), do: player.name)
 
-  @doc "A player's name."
+  @doc "Returns a player's name."
   @spec name_of(t(), String.t() | nil) :: String.t() | nil
   def name_of(room, id) do
     case room.players do

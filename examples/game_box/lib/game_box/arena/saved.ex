@@ -1,12 +1,12 @@
 defmodule GameBox.Arena.Saved do
   @moduledoc false
-  # Arenas as they were last, one file each, so that a node that is stopped and started again goes on
-  # where it was: browsers reconnect by themselves. Only this application writes there.
+  # The last state of each arena, in one file each. A node that is stopped and started again continues where it was,
+  # because browsers reconnect by themselves. Only this application writes these files.
 
   alias GameBox.Arena.Room
   alias GameBox.Limits
 
-  @doc "Keeps a room and the variables of its game. All or nothing, whenever the machine stops."
+  @doc "Saves a room and the variables of its game. If the machine stops meanwhile, all of it is saved or nothing."
   @spec save(Room.t(), map()) :: :ok
   def save(%Room{} = room, vars) do
     File.mkdir_p!(directory())
@@ -15,7 +15,7 @@ defmodule GameBox.Arena.Saved do
     File.rename!(temporary, path(room.code))
   end
 
-  @doc "The room of this code and the variables of its game, if they were saved not long ago."
+  @doc "Returns the room of this code and the variables of its game, if they were saved recently."
   @spec load(String.t()) :: {:ok, Room.t(), map()} | :error
   def load(code) do
     with {:ok, %{mtime: saved}} <- File.stat(path(code), time: :posix),
@@ -27,11 +27,11 @@ defmodule GameBox.Arena.Saved do
       _ -> :error
     end
   rescue
-    # A file that another version of this application has left.
+    # Another version of this application may have left the file.
     ArgumentError -> :error
   end
 
-  @doc "Forgets it."
+  @doc "Deletes the saved arena."
   @spec delete(String.t()) :: :ok
   def delete(code) do
     _ = File.rm(path(code))

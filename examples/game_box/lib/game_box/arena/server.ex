@@ -1,7 +1,7 @@
 defmodule GameBox.Arena.Server do
   @moduledoc false
-  # The process of an arena. It asks the Room what may be, watches who is there, and has rounds
-  # started and ended. It calls no plugin: nothing that a game does can hold it up.
+  # The process of an arena. It asks the Room what is allowed, watches who is there, and has rounds started and ended. It
+  # calls no plugin, so a game cannot hold it up.
 
   use GenServer, restart: :transient
 
@@ -9,16 +9,16 @@ defmodule GameBox.Arena.Server do
   alias GameBox.Arena.{Room, Saved}
   alias GameBox.Round.Store
 
-  # When many come or go at once, the others hear of them together.
+  # If many people come or go at once, the others get one message for all of them.
   @gather_ms 50
 
   # How often the variables of a game that is being played are saved.
   @save_ms 1_000
 
-  @doc "By what it is found in the cluster."
+  @doc "The name by which an arena is found in the cluster."
   def name(code), do: {:global, {Arena, code}}
 
-  @doc "Starts a new one, or with `:saved` the one of this code that was saved."
+  @doc "Starts a new arena, or with `:saved` the saved arena of this code."
   def start_link({code, _new_or_saved} = start),
     do: GenServer.start_link(__MODULE__, start, name: name(code))
 
@@ -27,10 +27,10 @@ defmodule GameBox.Arena.Server do
     # So that terminate/2 runs when this node is stopped.
     Process.flag(:trap_exit, true)
 
-    # What is saved is of a process that crashed, or of a node that was stopped.
+    # A saved state was left by a process that crashed, or by a node that was stopped.
     case {Saved.load(code), start} do
       {{:ok, room, vars}, _} ->
-        # Those who look on have to say so again.
+        # Viewers have to register again.
         Phoenix.PubSub.broadcast(GameBox.PubSub, Arena.topic(code), :arena_back)
         {:ok, resume(state(room), vars)}
 
@@ -45,15 +45,15 @@ defmodule GameBox.Arena.Server do
   defp state(room) do
     Process.send_after(self(), :empty?, Limits.get(:empty_after_ms))
     Process.send_after(self(), :save, @save_ms)
-    # Nobody is there until they say so.
+    # Players are offline until their browsers register.
     players = Map.new(room.players, fn {id, player} -> {id, %{player | online: false}} end)
     room = %{room | players: players, spectators: 0}
 
     %{
       room: room,
-      # Whom each monitored process shows the arena to.
+      # The viewer of each monitored process.
       lookers: %{},
-      # The task that starts a round, and then the round's supervisor.
+      # `starting` is the task that starts a round, `round` then the round's supervisor.
       starting: nil,
       round: nil,
       host_timer: nil,
@@ -66,13 +66,13 @@ defmodule GameBox.Arena.Server do
 
   defp resume(%{room: room} = state, vars) do
     case Round.running(room) do
-      # Only this process had ended.
+      # Only this process had ended; the round still runs.
       round when is_pid(round) ->
         %{state | round: {round, Process.monitor(round)}, room: %{room | phase: :playing}}
 
       nil ->
         key = {room.code, room.round.number}
-        # What is in the table is newer.
+        # The variables in the table are newer than the saved ones.
         if Store.load(key) == nil, do: Store.save(key, vars)
         begin_round(%{state | room: %{room | phase: :starting}})
     end
@@ -84,7 +84,7 @@ defmodule GameBox.Arena.Server do
 
   def handle_call({:look, id, pid}, _from, state) do
     if map_size(state.lookers) < Limits.get(:viewers) do
-      # A player whom it does not know looks on as a spectator.
+      # An unknown player is a spectator.
       id = if is_map_key(state.room.players, id), do: id
       state = present(%{state | lookers: Map.put(state.lookers, Process.monitor(pid), id)})
       {:reply, {:ok, state.room}, tell_soon(state)}
@@ -156,16 +156,16 @@ defmodule GameBox.Arena.Server do
   def handle_info(_other, state), do: {:noreply, state}
 
   @impl true
-  # The last one has left: nothing is kept.
+  # The last viewer has left, so nothing is kept.
   def terminate(:normal, state) do
     end_round(state)
     Saved.delete(state.room.code)
   end
 
-  # This node is stopped, or something went wrong.
+  # This node is being stopped, or something failed.
   def terminate(_reason, state), do: save(state)
 
-  # Who is there is counted anew: the same player may look on in two windows.
+  # Players are counted anew, because the same player may have two windows open.
   defp present(state) do
     there = Map.values(state.lookers)
 

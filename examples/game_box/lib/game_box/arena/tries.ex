@@ -1,11 +1,11 @@
 defmodule GameBox.Arena.Tries do
   @moduledoc """
-  How often somebody may name an arena that there is not, as four letters are soon tried out by a machine,
-  and how many they may open, as there are only so many.
+  Limits how often a person may enter the code of an arena that does not exist, because a machine can try out four
+  letters quickly, and how many arenas a person may open, because there are only so many.
 
-  It is counted for a browser, which can forget who it is, and for an address, which many people may
-  share, in spans of time of one length. A try is paid for before it is known what it comes to, so that many
-  at once are no way around it; what it was not needed for is given back.
+  Tries are counted for a browser, which can forget its identity, and for an address, which many people may share.
+  They are counted in spans of time of equal length. A try is paid for before its result is known, so that many
+  concurrent tries cannot evade the limit. If it turns out that a try need not be counted, it is given back.
   """
 
   use GenServer
@@ -14,26 +14,26 @@ defmodule GameBox.Arena.Tries do
 
   @table __MODULE__
 
-  @typedoc "A browser's secret id, and the address that it is at."
+  @typedoc "A browser's secret id, and its address."
   @type who :: %{session: String.t(), peer: :inet.ip_address() | nil}
 
-  @typedoc "What is tried: a code, or to open an arena."
+  @typedoc "A kind of try: to enter a code, or to open an arena."
   @type what :: :code | :arena
 
-  @doc "Pays for a try, if that is possible."
+  @doc "Pays for a try, if the limit allows it."
   @spec pay(who(), what()) :: :ok | {:error, :too_many_tries}
   def pay(who, what) do
     if Enum.all?(count(who, what, 1)), do: :ok, else: {:error, :too_many_tries}
   end
 
-  @doc "Gives a try back that was none."
+  @doc "Gives back a try that need not be counted."
   @spec give_back(who(), what()) :: :ok
   def give_back(who, what) do
     count(who, what, -1)
     :ok
   end
 
-  # Each one is counted, whether another one is over the limit or not.
+  # Both counters are increased, even if one of them is over the limit.
   defp count(who, what, number) do
     for {kind, one} <- [session: who.session, peer: network(who.peer)], one != nil do
       key = {{what, kind}, one, span()}
@@ -46,7 +46,7 @@ defmodule GameBox.Arena.Tries do
   defp limit(:arena, :session), do: Limits.get(:openings)
   defp limit(:arena, :peer), do: Limits.get(:openings_of_address)
 
-  # Whoever has one address of IPv6 has 2^64.
+  # A person with one IPv6 address usually has 2^64 of them.
   defp network({a, b, c, d, _, _, _, _}), do: {a, b, c, d}
   defp network(address), do: address
 

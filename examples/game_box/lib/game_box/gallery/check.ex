@@ -1,7 +1,7 @@
 defmodule GameBox.Gallery.Check do
   @moduledoc """
-  Whether some bytes are a game: what can be seen without running them first, then a trial with
-  players who are not there, under the limits of every game.
+  Checks whether bytes are a game. It first checks what can be seen without running them, and then tries the game with
+  invented players, under the limits of every game.
   """
 
   alias GameBox.{Game, Limits}
@@ -17,7 +17,7 @@ defmodule GameBox.Gallery.Check do
           size: non_neg_integer()
         }
 
-  @doc "What the game is, or why it is none: texts for people."
+  @doc "Returns a description of the game, or the reasons why the bytes are not a game, as texts for people."
   @spec run(binary()) :: {:ok, found()} | {:error, [String.t()]}
   def run(bytes) do
     with :ok <- small(bytes),
@@ -42,7 +42,7 @@ defmodule GameBox.Gallery.Check do
     end
   end
 
-  @doc "The names of players who are not there, for a preview."
+  @doc "Returns names of invented players, for a preview."
   @spec players(found() | Game.t()) :: [String.t()]
   def players(%{min_players: number}), do: for(n <- 1..number, do: "PLAYER #{n}")
 
@@ -73,7 +73,7 @@ defmodule GameBox.Gallery.Check do
          do: Vitrine.call(plugin, "render", %{"player_id" => first}, as: {:json, :string})
   end
 
-  # Two, if it does not say. What it says is bent into what there can be.
+  # The default is two players. The game's numbers are forced into the possible range.
   defp constraints(plugin) do
     said = json(plugin, "get_constraints")
     min = whole(said["min_players"], 2) |> max(1) |> min(Limits.get(:max_players))
@@ -107,7 +107,7 @@ defmodule GameBox.Gallery.Check do
   defp string(text) when is_binary(text), do: text
   defp string(_other), do: nil
 
-  # For whoever uploads a game, and knows nothing of this one's names and functions' numbers.
+  # Words for the person who uploads a game, and does not know this application's names and function numbers.
   defp words(%{reason: :guest_error, message: message}), do: "it says " <> inspect(cut(message))
   defp words(%{reason: :timeout}), do: "it takes too long"
   defp words(%{reason: :out_of_memory}), do: "it needs more memory than a game may have"

@@ -1,7 +1,7 @@
 defmodule GameBox.Round.Store do
   @moduledoc """
-  The variables of games that are being played, in a table that outlives their servers. The arena
-  writes them to its file each second and when the node is stopped: a power failure costs a second.
+  The variables of games that are being played, in a table that outlives their servers. The arena writes them to its
+  file each second, and when the node is stopped. A power failure therefore costs one second.
   """
 
   @behaviour Vitrine.Server.Store
@@ -27,7 +27,7 @@ defmodule GameBox.Round.Store do
     :ok
   end
 
-  @doc "Forgets them."
+  @doc "Deletes the variables."
   @spec forget(key()) :: true
   def forget(key), do: :ets.delete(@table, key)
 end

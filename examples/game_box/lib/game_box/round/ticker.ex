@@ -1,13 +1,13 @@
 defmodule GameBox.Round.Ticker do
   @moduledoc """
-  Calls a game's `tick` again and again, and tells viewers when the game has changed by it.
+  Calls a game's `tick` at intervals, and tells viewers when the game has changed.
 
-  One call at a time: a game that is slow has fewer of them.
+  It makes one call at a time, so a slow game gets fewer calls.
   """
 
   use Task, restart: :permanent
 
-  # After a failure, so that a broken game costs little.
+  # The pause after a failure, so that a broken game costs little.
   @pause_ms 1_000
 
   def start_link(options), do: Task.start_link(__MODULE__, :run, [Map.new(options)])
@@ -31,7 +31,7 @@ defmodule GameBox.Round.Ticker do
     run(options)
   end
 
-  # What is no object has no version: the views look for themselves.
+  # An answer that is not an object has no version. Views are then always rendered again.
   defp version(answer) do
     case Vitrine.Codec.decode({:json, max_bytes: 65_536}, answer) do
       {:ok, %{"version" => version}} -> version

@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.ArenaLive do
-  @moduledoc "An arena: its lobby, the game that is chosen, and the board."
+  @moduledoc "The page of an arena: its lobby, the chosen game, and the board."
 
   use Phoenix.LiveView, layout: {GameBoxWeb.Layouts, :app}
 
@@ -32,7 +32,7 @@ defmodule GameBoxWeb.ArenaLive do
     end
   end
 
-  # Whoever has no name here is asked for one.
+  # A player without a name is asked for one.
   defp enter(socket, room) do
     if socket.assigns.live_action == :play and Room.name_of(room, me(socket)) == nil,
       do: push_navigate(socket, to: "/?arena=#{room.code}"),
@@ -41,7 +41,7 @@ defmodule GameBoxWeb.ArenaLive do
 
   defp look(socket, code) do
     id = if socket.assigns.live_action == :play, do: me(socket)
-    # The first page is of a request that is over at once: nobody comes by it, and nobody leaves.
+    # The first page belongs to a request that ends at once, so it does not count as a viewer.
     if connected?(socket), do: Arena.look(code, id), else: Arena.room(code)
   end
 
@@ -49,7 +49,7 @@ defmodule GameBoxWeb.ArenaLive do
   def handle_info({:arena, room}, socket), do: {:noreply, show(socket, room)}
   def handle_info({:arena_notice, text}, socket), do: {:noreply, put_flash(socket, :error, text)}
 
-  # The arena was started again, and knows only who tells it.
+  # The arena was restarted, and only knows viewers who register again.
   def handle_info(:arena_back, socket) do
     id = if socket.assigns.live_action == :play, do: me(socket)
 
@@ -64,7 +64,7 @@ defmodule GameBoxWeb.ArenaLive do
 
   def handle_info(_other, socket), do: {:noreply, socket}
 
-  # Whether somebody may is the arena's to say, whatever buttons their page has.
+  # The arena decides who may do this, whatever buttons the page has.
   @impl true
   def handle_event("select", %{"game" => id}, socket),
     do: done(Arena.select(socket.assigns.code, me(socket), id), socket)
@@ -81,7 +81,7 @@ defmodule GameBoxWeb.ArenaLive do
   def handle_event("copied", _params, socket),
     do: {:noreply, put_flash(socket, :info, "The invitation is copied.")}
 
-  # The browser does not let the page write to its clipboard.
+  # The browser does not let the page write to the clipboard.
   def handle_event("not-copied", _params, socket) do
     {:noreply, socket |> assign(by_hand?: true) |> push_event("select-invitation", %{})}
   end
@@ -91,7 +91,7 @@ defmodule GameBoxWeb.ArenaLive do
   defp done({:error, why}, socket),
     do: {:noreply, put_flash(socket, :error, Texts.refusal(why))}
 
-  # The board is of one round and one viewer: those who come in the middle of it look on.
+  # The board belongs to one round and one viewer. A person who comes during a round is a spectator.
   defp show(socket, room) do
     viewer = if socket.assigns.live_action == :play, do: Room.viewer(room, me(socket))
     wanted = if room.phase == :playing, do: {room.round.number, viewer}
@@ -155,7 +155,7 @@ defmodule GameBoxWeb.ArenaLive do
     """
   end
 
-  # An element of its own, which browsers leave alone while the game goes on.
+  # A separate element, which browsers do not touch while the game goes on.
   defp side(assigns) do
     ~H"""
     <aside class="side">

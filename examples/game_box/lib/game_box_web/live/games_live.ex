@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.GamesLive do
-  @moduledoc "The gallery."
+  @moduledoc "The page of the gallery."
 
   use Phoenix.LiveView, layout: {GameBoxWeb.Layouts, :app}
 

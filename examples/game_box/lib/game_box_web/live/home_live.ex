@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.HomeLive do
-  @moduledoc "Join an arena, watch one, or start one."
+  @moduledoc "The home page, on which people join, watch or start an arena."
 
   use Phoenix.LiveView, layout: {GameBoxWeb.Layouts, :app}
 

@@ -1,6 +1,6 @@
 defmodule GameBoxWeb.UploadLive do
   @moduledoc """
-  A new game: it is received, checked and tried in a process of its own, and can be played here
+  The page for uploading a game. The game is received, checked and tried in a separate process, and can be played here
   before it goes into the gallery.
   """
 
@@ -40,13 +40,13 @@ defmodule GameBoxWeb.UploadLive do
     {:noreply, check(socket, bytes)}
   end
 
-  # A module can be made to be slow to compile.
+  # A module can be made slow to compile on purpose.
   defp check(socket, bytes) do
     task = Task.Supervisor.async_nolink(GameBox.Checks, Check, :run, [bytes])
     Process.send_after(self(), {:check_late, task.ref}, Limits.get(:check_ms))
     assign(socket, checking: task)
   rescue
-    # What the supervisor raises when it has all the tasks that it may.
+    # The supervisor raises this if it has its maximum of tasks.
     RuntimeError -> assign(socket, reasons: ["too many games are being checked, try again soon"])
   end
 
@@ -67,14 +67,14 @@ defmodule GameBoxWeb.UploadLive do
   def handle_info(_other, socket), do: {:noreply, socket}
 
   @impl true
-  # What was said of the file before is not about this one.
+  # Messages about the file before do not apply to this one.
   def handle_event("validate", _params, socket) do
     if Enum.all?(socket.assigns.uploads.game.entries, & &1.valid?),
       do: {:noreply, socket},
       else: {:noreply, without_file(socket, [])}
   end
 
-  # What the browser says of a file that it does not send.
+  # The browser reports why it does not send a file.
   def handle_event("empty-file", _params, socket),
     do: {:noreply, without_file(socket, ["The file is empty."])}
 
@@ -105,7 +105,7 @@ defmodule GameBoxWeb.UploadLive do
   defp checked(socket, {:ok, found}) do
     players = Check.players(found)
     socket = assign(socket, found: found, players: players)
-    # It ends with this page.
+    # The process ends with this page.
     source = {:module, socket.assigns.bytes}
     options = [source: source, plugin_name: "preview"] ++ Game.plugin_options()
 
