@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds life.wasm with Zig's C compiler, which brings the memset and memcpy that compilers call: pip install ziglang.
+# Builds life.wasm with Zig's C compiler, which provides the memset and memcpy that compilers call: pip install ziglang.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

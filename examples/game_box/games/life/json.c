@@ -9,7 +9,7 @@ static Slice drop(Slice s, size_t count) {
   return (Slice){s.text + count, s.length - count};
 }
 
-// How long the value is that `s` begins with.  What opens must close; commas and colons are looked for by who asks.
+// The length of the value that `s` begins with.  Brackets must be balanced.  The caller looks for commas and colons.
 static size_t value_length(Slice s) {
   size_t i = 0, depth = 0;
   bool quoted = false;
@@ -32,7 +32,7 @@ static size_t value_length(Slice s) {
   return i < s.length ? i : s.length;
 }
 
-// The value that `s` begins with, and `s` after it and the mark that follows.
+// Returns the value that `s` begins with, and moves `s` behind it and the mark that follows.
 static Slice take(Slice *s, char mark) {
   *s = skip_space(*s);
   Slice value = {s->text, value_length(*s)};

@@ -1,4 +1,4 @@
-// As much of JSON as a game reads: members of objects that are texts.  No libc, and no copies.
+// The part of JSON that a game reads: objects whose members are texts.  It needs no libc, and makes no copies.
 #pragma once
 
 #include <stdbool.h>
@@ -9,16 +9,16 @@ typedef struct {
   size_t length;
 } Slice;
 
-// The value of a member of the object `json`, as it stands there; empty if there is none.
+// Returns the value of a member of the object `json`, as it stands there, or an empty one if there is none.
 Slice json_member(Slice json, const char *name);
 
-// The texts of an array: calls `each` with what is between the quotes of every string, until it says false.
+// Calls `each` for every string of an array, with the text between its quotes, until `each` returns false.
 bool json_strings(Slice json, bool (*each)(Slice));
 
-// What is between the quotes of a string; empty for another value.  Escapes are left as they are.
+// Returns the text between the quotes of a string, or an empty one for another value.  Escapes are left as they are.
 Slice json_string(Slice json);
 
-// A string of digits, or -1.
+// Returns the number in a string of digits, or -1.
 int json_number(Slice json);
 
 bool slice_is(Slice slice, const char *text);

@@ -1,7 +1,7 @@
-// Conway's Life on a torus of 20 by 20 cells, on which everybody draws at the same time: what GameBox calls.
+// Conway's Life on a torus of 20 by 20 cells, on which all players draw at the same time: the functions that GameBox calls.
 //
-// With the PDK that Extism has for C, and without libc.  The state is kept in the plugin's variable `state`, so that it outlives a
-// crash of the instance.
+// It uses Extism's PDK for C, and no libc.  The state is kept in the plugin's variable `state`, so that it outlives a crash of
+// the instance.
 #define EXTISM_IMPLEMENTATION
 #include "extism-pdk.h"
 
@@ -19,7 +19,7 @@ static int32_t output(const char *text) {
   return 0;
 }
 
-// The host shows it to the player whose event it was; the state stays as it is.
+// The host shows the text to the player who caused the event.  The state stays as it is.
 static int32_t fail(const char *message) {
   extism_error_set_buf_from_sz(message);
   return -1;
@@ -32,7 +32,7 @@ static bool load_state(void) {
   return there;
 }
 
-// Keeps the new state, and tells the host its version: views of an older one are rendered again.
+// Keeps the new state, and returns its version to the host, which renders views of an older version again.
 static int32_t save_state(void) {
   char answer[32] = "{\"version\":", digits[10];
   size_t end = 11, count = 0;
@@ -46,7 +46,7 @@ static int32_t save_state(void) {
   return 0;
 }
 
-// The input; empty if it is too long to be anything that a game gets.
+// The input.  It is empty if it is longer than any input of a game.
 static Slice load_input(void) {
   uint64_t length = extism_input_length();
   if (length > INPUT_SIZE || !extism_load_input(0, input, length)) return (Slice){NULL, 0};
@@ -96,7 +96,7 @@ static void glider(void) {
   for (size_t i = 0; i < sizeof cells; i++) life.cells[cells[i]] = 1;
 }
 
-// A third of the cells, by a sequence that goes on with each version: a plugin without WASI has no chance.
+// Fills a third of the cells, by a sequence that depends on the version.  A plugin without WASI has no random numbers.
 static void scatter(void) {
   uint32_t random = life.version * 2654435761u + 1;
   for (int cell = 0; cell < CELLS; cell++) {
@@ -111,7 +111,7 @@ static void clear(void) {
   life.running = 0;
 }
 
-// ---- What the host calls ----
+// ---- Exports ----
 
 int32_t EXTISM_EXPORTED_FUNCTION(describe) {
   return output("{\"title\":\"Life\",\"description\":\"Conway's Game of Life. Everybody draws on the same board, also while it runs.\"}");
@@ -155,7 +155,7 @@ int32_t EXTISM_EXPORTED_FUNCTION(handle_event) {
   return save_state();
 }
 
-// Every tick_ms.
+// The host calls it every tick_ms.
 int32_t EXTISM_EXPORTED_FUNCTION(tick) {
   if (!load_state()) return fail("the game has not begun");
   if (life.running) next_generation();

@@ -8,9 +8,9 @@
 #define MAX_PLAYERS 8
 #define MAX_ID 64
 
-// All of the state, kept as it is in the plugin's variable `state`.
+// The whole state.  It is kept as it is in the plugin's variable `state`.
 typedef struct {
-  uint32_t version; // another one for each state
+  uint32_t version; // differs for each state
   uint32_t generation;
   uint8_t running;
   uint8_t players;
@@ -19,8 +19,8 @@ typedef struct {
   uint8_t cells[CELLS]; // 1 is alive
 } Life;
 
-// The page for a player, or for a spectator; its length.
+// Writes the page for a player or a spectator, and returns its length.
 uint32_t page(const Life *life, bool player, char *to);
 
-// Bytes that no page exceeds.
+// The maximum length of a page, in bytes.
 #define PAGE_SIZE (CELLS * 128 + 4096)

@@ -1,6 +1,6 @@
-// The page.  From one generation to the next only values change, never which elements there are: so a generation costs the browsers
-// some bytes for each cell that was born or has died.  The board is in rows, as a browser leaves a row alone in which nothing has
-// changed; its looks are GameBox's classes, as 400 cells with styles of their own are a long page to read each time.
+// The page.  From one generation to the next only values change, but never the elements.  A generation therefore costs a browser
+// some bytes for each cell that was born or died.  The board is in rows, because a browser skips a row without changes.  It is
+// styled by GameBox's classes, because 400 cells with inline styles would be a long page to read each time.
 #include "life.h"
 
 #define BUTTON "<button class=\"game-button\" phx-click=\""
@@ -16,7 +16,7 @@ static char *append_number(char *to, uint32_t number) {
   return to + 1;
 }
 
-// A live cell is a button that is pressed, to the eye as to a screen reader.
+// A live cell is a pressed button, both visually and for screen readers.
 static char *append_cell(char *to, const Life *life, uint32_t cell, bool player) {
   to = append(to, "<button ");
   if (player) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds tic_tac_toe.wasm. Elsewhere than in Vitrine's repository this is
+# Builds tic_tac_toe.wasm. Outside of Vitrine's repository, build it with
 #
 #   rustup target add wasm32-unknown-unknown
 #   cargo build --release --target wasm32-unknown-unknown

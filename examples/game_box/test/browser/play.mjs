@@ -1,5 +1,5 @@
-// Two people play, one of them with the keyboard, and a third one watches; the game's plugin traps, loops and
-// renders hostile pages in between. Wants Chromium: CHROMIUM is its path. Pictures go to screenshots/.
+// Two people play, one of them with the keyboard, and a third person watches. In between, the game's plugin traps, loops and
+// renders hostile pages. The test needs Chromium; CHROMIUM is its path. Pictures go to screenshots/.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,17 +22,17 @@ before(async () => {
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 });
 after(async () => {
-  // What was last in each browser: where a test has failed, that says why.
+  // The last page of each browser, which shows why a test has failed.
   const pages = browser?.contexts().flatMap((context) => context.pages()) ?? [];
   for (const [index, page] of pages.entries()) await shot(page, `last-${index}`).catch(() => {});
   await browser?.close();
   await server?.stop();
 });
 
-// A person: a browser of their own, with what went wrong in it, and what moved without being touched.
+// A person with a browser. It records what went wrong in it, and what moved without being touched.
 async function person({ quick, ...options }) {
   const context = await browser.newContext(options);
-  // On localhost LiveView writes each change to the console, as on no other host: a millisecond.
+  // On localhost only, LiveView writes each change to the console, which takes a millisecond.
   if (quick) await context.addInitScript(() => sessionStorage.setItem("phx:live-socket:debug", "false"));
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -44,7 +44,7 @@ async function person({ quick, ...options }) {
     socket.on("framereceived", ({ payload }) => page.frames_.push(String(payload)));
   });
   await page.addInitScript(() => {
-    // When something came last, before it is known what it was.
+    // When the last message came, before its content is known.
     window.WebSocket = class extends WebSocket {
       constructor(...address) {
         super(...address);
@@ -66,7 +66,7 @@ const cells = (page) => page.locator(".board button");
 const board = (page) => page.locator(".board");
 const flash = (page, text) => page.locator(".flash", { hasText: text });
 
-// Somebody opens an arena: its code.
+// Opens an arena, and returns its code.
 async function host(ann) {
   await open(ann, "/");
   await ann.fill("#start-name", "Ann");
@@ -98,7 +98,7 @@ async function begin({ ann, all }, title) {
   for (const page of all) await board(page).locator("button, p").first().waitFor();
 }
 
-// The cell has this text, or is pressed, in all three browsers.
+// Waits until the cell has this text, or is pressed, in all three browsers.
 async function played({ all }, cell, mark) {
   for (const page of all)
     await page.waitForFunction(
@@ -110,7 +110,7 @@ async function played({ all }, cell, mark) {
     );
 }
 
-// Until nothing has come for a while.
+// Waits until no message has come for a while.
 async function quiet(page, then) {
   for (let count = -1; count !== page.frames_.length; ) {
     count = page.frames_.length;
@@ -120,7 +120,7 @@ async function quiet(page, then) {
   page.frames_.length = 0;
 }
 
-// In a page: as many sockets that watch the same arena, as LiveView's own client would open them.
+// Opens sockets in a page that watch the same arena, as LiveView's own client would open them.
 async function watchers(count) {
   window.watchers = [];
   const join = async () => {
@@ -161,13 +161,13 @@ describe("GameBox", () => {
     await shot(bob, "lobby-phone");
     assert.equal(await bob.locator("text=Select").count(), 0);
     await begin(table, "Tic-tac-toe");
-    // Ann plays with the keyboard alone.
+    // Ann plays with the keyboard only.
     await cells(ann).nth(0).focus();
     await ann.keyboard.press("Enter");
     await played(table, 0, "✕");
     assert.ok(await cells(ann).nth(0).evaluate((cell) => cell === document.activeElement), "the focus stays");
 
-    // Out of turn: only who did it is told.
+    // A move out of turn is reported only to the person who made it.
     await cells(ann).nth(8).click();
     await flash(ann, "not your turn").waitFor();
     await shot(ann, "flash-desk");
@@ -176,7 +176,7 @@ describe("GameBox", () => {
     await played(table, 3, "◯");
     await shot(bob, "board-phone");
 
-    // The plugin becomes a hostile one, traps and loops.
+    // The plugin becomes hostile, traps and loops.
     await server.ask(`evil ${code}`);
     for (const page of all) await board(page).getByText("quite harmless").waitFor();
     await shot(bob, "hostile-phone");
@@ -192,7 +192,7 @@ describe("GameBox", () => {
     await played(table, 0, "✕");
     await played(table, 3, "◯");
 
-    // The game goes on, also after its server is killed, and the whole node is stopped and started.
+    // The game goes on even after its server is killed, and after the whole node is stopped and started.
     await cells(ann).nth(1).click();
     await played(table, 1, "✕");
     await server.ask(`kill ${code}`);
@@ -217,7 +217,7 @@ describe("GameBox", () => {
     for (const page of all) assert.equal(await page.evaluate(() => window.pwned), undefined);
   });
 
-  // Nothing of it ran, is outside of its element, or was the host's.
+  // Nothing of it ran, is outside of its element, or affected the host.
   async function hostile(page, code) {
     const url = page.url();
     for (const bait of await page.locator(".board button:not(:text-is('Trap')):not(:text-is('Loop')), .board a, .board summary").all())
@@ -244,7 +244,7 @@ describe("GameBox", () => {
         ids: attributes.filter(([, name, value]) => name === "id" && ["main", "copy", "location", "phx-evil"].includes(value)),
         visible: getComputedStyle(document.body).display !== "none",
         top: getComputedStyle(document.querySelector(".top")).backgroundColor,
-        // What is at the corner of the page is not the plugin's.
+        // The corner of the page does not belong to the plugin.
         over: board.contains(document.elementFromPoint(5, 5)),
         location: location.href,
         mains: outside("main"),
@@ -257,14 +257,14 @@ describe("GameBox", () => {
     assert.doesNotMatch(seen.top, /255, 0, 0/);
     assert.equal(seen.location, url);
     assert.equal(seen.mains, 1);
-    // The round is not over: no event of the host was sent.
+    // The round is not over, so no event of the host was sent.
     assert.equal(await board(page).count(), 1);
   }
 
   test("nothing moves that nobody touched", async () => {
     const table = await arena();
     await begin(table, "Tic-tac-toe");
-    // Another screen is no jump; what comes on it from here on may not move.
+    // Another screen does not count as a jump. From here on, nothing on it may move.
     await table.eve.waitForTimeout(500);
     for (const page of table.all) await page.evaluate(() => (window.shifts = 0));
     await cells(table.ann).nth(0).click();
@@ -298,7 +298,7 @@ describe("GameBox", () => {
       await page.locator("#preview .vitrine-message").waitFor({ state: "detached" });
       await page.click("text=PLAYER 2");
       await page.locator("button[aria-pressed=true]", { hasText: "PLAYER 2" }).waitFor();
-      // The second player's own page: it is not theirs before their buttons can be pressed.
+      // The second player's own page. It is ready when their buttons can be pressed.
       await page.waitForFunction(() => !document.querySelectorAll("#preview .vitrine button")[1].disabled);
       await preview(page).nth(1).click();
       await page.waitForFunction(() => document.querySelectorAll("#preview .vitrine button")[1].innerText.includes("◯"));
@@ -307,9 +307,9 @@ describe("GameBox", () => {
     }
   });
 
-  // A click of somebody who clicks now and then: the milliseconds until what was clicked has another text or is pressed, and of these
-  // until the browser was told.  They are counted in the page, from before the event to after the change, which is painted
-  // with the next frame.
+  // Measures a click of a person who clicks now and then: the milliseconds until the clicked element has another text or is
+  // pressed, and until the browser got the message.  They are measured in the page, from before the event until after the
+  // change, which is painted with the next frame.
   const timed = (page, index) =>
     page.evaluate(async (index) => {
       const board = document.querySelector(".board"), cell = board.querySelectorAll("button")[index];
@@ -334,7 +334,7 @@ describe("GameBox", () => {
     );
   }
 
-  // One browser alone: with more of them on a small machine it is these that are measured.
+  // Only one browser is used, because on a small machine several browsers would dominate the result.
   const quick = { ...DESK, quick: true };
 
   test("a click on Life is in the page soon", async (context) => {
@@ -362,7 +362,7 @@ describe("GameBox", () => {
     const moves = { ann: [0, 1, 2], bob: [3, 4, 8] };
     const times = [];
     for (let round = 0; round < 20; round++) {
-      // They take turns in who begins; Ann is always the first to have three.
+      // They take turns in beginning. Ann is always the first to have three.
       for (let move = 0; move < 3; move++) {
         const replies = async () => {
           await server.ask(`move ${code} BOB cell-clicked ${moves.bob[move]}`);
@@ -419,7 +419,7 @@ describe("GameBox", () => {
       assert.ok(now.every((diffs, index) => diffs > before[index]), "each viewer was sent the move");
       const renders = Number(await server.ask("renders"));
       context.diagnostic(`a move before 200 viewers: ${renders} renders`);
-      // Ann's, Bob's, and that of all spectators.
+      // Ann's render, Bob's, and one for all spectators.
       assert.equal(renders, 3);
     }
   });

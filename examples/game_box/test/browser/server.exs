@@ -1,10 +1,10 @@
-# GameBox for browsers under test, and a door for the test: what it writes here is done.
+# GameBox for browser tests. It carries out the commands that the test writes to it.
 #
 #   evil CODE    the game of this arena's round becomes the hostile plugin, with the game's variables
-#   good CODE    it becomes itself again
-#   kill CODE    its server is killed, and restarted by its supervisor
+#   good CODE    the game becomes itself again
+#   kill CODE    the game's server is killed, and restarted by its supervisor
 #   move CODE NAME EVENT CELL   this player makes a move, without a browser
-#   renders      how often games were rendered since this was asked last
+#   renders      how often games were rendered since the last such command
 
 Application.put_env(:game_box, :limits,
   empty_after_ms: 30_000,
@@ -30,7 +30,7 @@ round = fn code ->
   {GameBox.Round.name(room), room.round.game, GameBox.Round.topic(room)}
 end
 
-# As a new version of a plugin would be announced.
+# Announces the change like a new version of a plugin.
 upgrade = fn code, source ->
   {name, _game, topic} = round.(code)
   :ok = Vitrine.Server.upgrade(name, source)
@@ -58,6 +58,6 @@ IO.puts("ready #{length(GameBox.Gallery.list())}")
 |> IO.stream(:line)
 |> Enum.each(fn line -> IO.puts("done #{inspect(act.(String.split(line)))}") end)
 
-# In good order: the end of this script would end the node at once.
+# Stops the node in good order, because the end of this script would end it at once.
 System.stop()
 Process.sleep(:infinity)

@@ -1,4 +1,4 @@
-// GameBox in a process of its own, and the door of server.exs.
+// GameBox in a separate process, and the commands of server.exs.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 

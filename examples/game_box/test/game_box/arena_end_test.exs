@@ -1,5 +1,5 @@
 defmodule GameBox.ArenaEndTest do
-  # With other limits than the rest.
+  # These tests have their own limits.
   use ExUnit.Case, async: false
 
   import GameBoxWeb.ConnCase

@@ -48,7 +48,7 @@ defmodule GameBox.ArenaTest do
       {code, _} = playing!()
       count!(code, 2)
       server = GenServer.whereis(Round.name(room(code)))
-      # It has saved what the last call left.
+      # It has saved the variables of the last call.
       Vitrine.Server.info(server)
       Process.exit(server, :kill)
 
@@ -76,10 +76,10 @@ defmodule GameBox.ArenaTest do
       {code, pages} = playing!()
       count!(code, 3)
       arena = GenServer.whereis(Server.name(code))
-      # The server has saved what the last call left.
+      # The server has saved the variables of the last call.
       Vitrine.Server.info(GenServer.whereis(Round.name(room(code))))
       round = GenServer.whereis({:global, {Round, :supervisor, code, 1}})
-      # As a node that is stopped does it.
+      # A node that is stopped does the same.
       for page <- pages, do: Process.exit(page, :kill)
       DynamicSupervisor.terminate_child(GameBox.Arenas, arena)
       DynamicSupervisor.terminate_child(GameBox.Rounds, round)

@@ -16,7 +16,7 @@ defmodule GameBox.ClusterTest do
     assert :erpc.call(node, Arena, :find, [String.downcase(code)]) == {:ok, code}
     assert {:ok, _} = :erpc.call(node, Arena, :join, [code, "bob", "bob"])
     assert {:error, :name_taken} = :erpc.call(node, Arena, :join, [code, "eve", "ann"])
-    # The gallery is that of the arena's node.
+    # The gallery belongs to the arena's node.
     assert game in :erpc.call(node, Arena, :games, [code])
     refute game in :erpc.call(node, GameBox.Gallery, :list, [])
 
@@ -31,7 +31,7 @@ defmodule GameBox.ClusterTest do
     {:ok, room} = Arena.room(code)
 
     for n <- 1..3 do
-      # Here, as a view would do it.
+      # A call on this node, as a view would make it.
       input = %{"player_id" => "ANN", "event_name" => "count"}
       {:ok, answer} = Vitrine.call(Round.name(room), "handle_event", input, as: :json)
 
@@ -44,7 +44,7 @@ defmodule GameBox.ClusterTest do
       assert_seen(~s(<p id="board--n">#{n}</p>))
     end
 
-    # And there.
+    # A call on the other node.
     input = %{"player_id" => "BOB", "event_name" => "count"}
 
     {:ok, %{"version" => 4}} =

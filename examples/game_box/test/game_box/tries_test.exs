@@ -9,7 +9,7 @@ defmodule GameBox.Arena.TriesTest do
   defp who(peer \\ nil), do: %{session: "s#{System.unique_integer()}", peer: peer}
   defp address, do: {10, :rand.uniform(255), :rand.uniform(255), :rand.uniform(255)}
 
-  # A vowel is in no code.
+  # Codes contain no vowels.
   defp guess(who), do: Arena.find("AAAA", who)
 
   describe "somebody who tries out codes" do

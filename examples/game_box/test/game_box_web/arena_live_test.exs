@@ -10,7 +10,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
     view
   end
 
-  # Two players and a spectator, in the middle of a counter.
+  # Two players and a spectator, during a round of the counter.
   defp playing! do
     game = add!()
     code = arena!(["ann", "bob"])
@@ -22,7 +22,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
     %{code: code, ann: ann, bob: bob, eve: eve}
   end
 
-  # The counter's text, whatever its id has become.
+  # The counter's text, whatever its id is.
   defp shows!(view, what, text),
     do: eventually(fn -> render(view) =~ ~r|<p id="[^"]*#{what}">#{text}</p>| end)
 
@@ -141,7 +141,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
       ann |> element("button[phx-value-game='#{life.id}']") |> render_click()
       ann |> element("button", "Start the game") |> render_click()
 
-      # GameBox's own classes, under their own names.
+      # GameBox's own classes keep their names.
       eventually(fn -> has_element?(ann, ".board .game-grid") end)
       assert has_element?(ann, ".board .game-button", "Run")
       refute has_element?(ann, ".board [class*=board--]")
@@ -177,7 +177,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
     test "does not wait for one who loops" do
       %{ann: ann, bob: bob} = playing!()
       click(ann, "Loop")
-      # The page answers meanwhile.
+      # The page still answers.
       assert render_click(bob, "copied", %{}) =~ "copied"
       eventually(fn -> render(ann) =~ ~s(aria-busy="true") end)
       eventually(fn -> not (render(ann) =~ ~s(aria-busy="true")) end)

@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.ComponentTest do
-  # Vitrine.LiveView.Component, in the LiveView that is there.
+  # Tests Vitrine.LiveView.Component with the installed LiveView.
   use GameBoxWeb.ConnCase, async: true
 
   import GameBox.TestPlugins
@@ -8,7 +8,7 @@ defmodule GameBoxWeb.ComponentTest do
 
   @moduletag :capture_log
 
-  # A page that knows nothing of plugins: it has no handle_info, and would end by a message.
+  # This page does not handle plugins. It has no handle_info, so a message would end it.
   defmodule Page do
     use Phoenix.LiveView
 
@@ -31,7 +31,7 @@ defmodule GameBoxWeb.ComponentTest do
     end
   end
 
-  # The page shows what the test has chosen: functions do not pass through a session.
+  # The page gets its content from the test, because a session cannot contain functions.
   defp choose!(components) do
     components = Enum.map(components, &Map.new/1)
     start_supervised!({Agent, fn -> components end}, id: make_ref())
@@ -44,7 +44,7 @@ defmodule GameBoxWeb.ComponentTest do
     {view, html}
   end
 
-  # As if the page had come to this by itself.
+  # Changes the page as if it had done so by itself.
   defp show(view, components) do
     Agent.update(Process.get(view.pid), fn _ -> Enum.map(components, &Map.new/1) end)
     render_click(view, "show")
@@ -308,7 +308,7 @@ defmodule GameBoxWeb.ComponentTest do
     end
 
     test "ends when the component does not answer any more" do
-      # Nobody is there.
+      # No process is there.
       cid = struct(Phoenix.LiveComponent.CID, cid: 1)
       process = ComponentProcess.start(cid, ask: 20)
       monitor = Process.monitor(process)

@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.GuidePageTest do
-  # The page of the guide "Plugins in Phoenix", as it stands there.
+  # Runs the code of the page in the guide "Plugins in Phoenix".
   use GameBoxWeb.ConnCase, async: true
 
   @guide File.read!(
@@ -37,7 +37,7 @@ defmodule GameBoxWeb.GuidePageTest do
         do: eventually(fn -> has_element?(view, "#board button", "Clicks: 0001") end)
   end
 
-  # live_isolated gives no parameters of a route.
+  # live_isolated passes no parameters of a route.
   defmodule Mount do
     use Phoenix.LiveView
 

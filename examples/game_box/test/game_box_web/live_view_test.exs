@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.LiveViewTest do
-  # Vitrine.LiveView itself, where there is a LiveView.
+  # Tests Vitrine.LiveView with the installed LiveView.
   use GameBoxWeb.ConnCase, async: true
 
   import GameBox.TestPlugins
@@ -62,7 +62,7 @@ defmodule GameBoxWeb.LiveViewTest do
     def plugin(_params, %{"options" => options}, _socket), do: {:ok, options}
   end
 
-  # What an application's `use MyAppWeb, :live_view` does.
+  # Stands for an application's `use MyAppWeb, :live_view`.
   defmodule Web do
     defmacro __using__(:live_view) do
       quote do
@@ -184,7 +184,7 @@ defmodule GameBoxWeb.LiveViewTest do
       element = [failed: "Out of <order>", class: "board", id: "own"]
       {view, _html} = open!([plugin: broken, element: element], Whole)
       eventually(fn -> has_element?(view, "#own.vitrine.board", "Out of <order>") end)
-      # There is no layout that would show it.
+      # No layout shows it.
       assert has_element?(view, ".vitrine-messages button", "That did not work.")
       view |> element(".vitrine-messages button") |> render_click()
       refute has_element?(view, ".vitrine-messages button")
@@ -264,7 +264,7 @@ defmodule GameBoxWeb.LiveViewTest do
       refute_receive {:host_event, _, _}, 50
       render_click(view, "save")
       assert_receive {:host_event, "save", _}
-      # Of no plugin that is there, and not the host's either.
+      # An event of neither an attached plugin nor the host.
       render_click(view, "vitrine:other:save")
       render_click(view, "vitrine:nonsense")
       refute_receive {:host_event, _, _}, 50
@@ -330,7 +330,7 @@ defmodule GameBoxWeb.LiveViewTest do
       go.("well")
       eventually(fn -> shown?.("") end)
 
-      # What the host put there is the host's.
+      # A message of the host is not touched.
       go.("refuse 3")
       eventually(fn -> shown?.("no  3") end)
       render_click(view, "own flash")

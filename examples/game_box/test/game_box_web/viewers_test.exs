@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.ViewersTest do
-  # Counts all renders of this node.
+  # This test counts all renders of this node.
   use GameBoxWeb.ConnCase, async: false
 
   alias GameBox.Arena
@@ -33,7 +33,7 @@ defmodule GameBoxWeb.ViewersTest do
     everybody = [ann, bob | spectators]
     shown = fn view, n -> render(view) =~ ~r|<p id="[^"]*n">#{n}</p>| end
     for view <- everybody, do: eventually(fn -> shown.(view, 0) end)
-    # Ann's, Bob's, and that of all spectators.
+    # Ann's render, Bob's, and one for all spectators.
     assert :counters.get(renders, 1) == 3
 
     for n <- 1..3 do

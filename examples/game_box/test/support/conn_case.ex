@@ -1,5 +1,5 @@
 defmodule GameBoxWeb.ConnCase do
-  @moduledoc "Tests of pages: browsers of several people."
+  @moduledoc "The case for tests of pages, with browsers of several people."
 
   use ExUnit.CaseTemplate
 
@@ -16,19 +16,19 @@ defmodule GameBoxWeb.ConnCase do
     end
   end
 
-  @doc "Somebody's browser."
+  @doc "Returns the connection of a person's browser."
   def browser(player_id) do
     Phoenix.ConnTest.build_conn() |> Plug.Test.init_test_session(%{"player_id" => player_id})
   end
 
-  @doc "An arena with these people in it, the first of them its host; who are known by these ids."
+  @doc "Opens an arena with these people, who are known by these ids. The first of them is the host."
   def arena!([host | others]) do
     {:ok, code} = Arena.open(host, name(host))
     for id <- others, do: {:ok, _} = Arena.join(code, id, name(id))
     code
   end
 
-  @doc "The name of one who is known by this id."
+  @doc "Returns the name of the person with this id."
   def name(id), do: id |> String.slice(0, 12) |> String.upcase()
 
   @doc "Waits until `condition` holds."

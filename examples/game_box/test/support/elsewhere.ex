@@ -1,10 +1,10 @@
 defmodule GameBox.Elsewhere do
-  @moduledoc "GameBox on another node, for tests of a cluster, and what a test asks of it."
+  @moduledoc "Runs GameBox on another node, for tests of a cluster."
 
   alias GameBox.{Arena, Round}
   alias Vitrine.LiveView.{Options, Session}
 
-  @doc "Starts a node with GameBox on it, which ends with the calling process."
+  @doc "Starts a node with GameBox. The node ends with the calling process."
   def start! do
     unless Node.alive?() do
       System.cmd("epmd", ["-daemon"])
@@ -27,12 +27,12 @@ defmodule GameBox.Elsewhere do
     data_dir = Path.join(System.tmp_dir!(), "game_box_#{node}")
     :erpc.call(node, Application, :put_env, [:game_box, :data_dir, data_dir])
     {:ok, _} = :erpc.call(node, Application, :ensure_all_started, [:game_box])
-    # Names are known everywhere once both have met.
+    # Both nodes know all names once they are connected.
     :erpc.call(node, :global, :sync, [])
     {peer, node}
   end
 
-  # epmd's command returns before epmd listens.
+  # The command that starts epmd returns before epmd listens.
   defp distribute(tries) do
     case :net_kernel.start([:"game_box_#{System.pid()}", :shortnames]) do
       {:error, _no_epmd} when tries > 1 ->
@@ -44,7 +44,7 @@ defmodule GameBox.Elsewhere do
     end
   end
 
-  @doc "On that node: tells `to` of each render that a spectator of an arena would see."
+  @doc "Sends `to` each render that a spectator of an arena on that node would see."
   def watch(code, to) do
     spawn(fn ->
       {:ok, room} = Arena.look(code, nil)

@@ -1,8 +1,8 @@
 defmodule GameBox.TestGames do
   @moduledoc "Games for tests, in WebAssembly's text format."
 
-  # A counter that everybody sees, kept in the variable "n". What an event does is in its name:
-  # it counts, traps, loops, or is refused.
+  # A counter that all viewers see. It is kept in the variable "n". An event's name says what it does: it counts, traps,
+  # loops, or is refused.
   @counter ~S|
     (module
       (import "extism:host/env" "input_length" (func $length (result i64)))
@@ -86,13 +86,13 @@ defmodule GameBox.TestGames do
         (i32.const 0)))
   |
 
-  @doc "The counter's text."
+  @doc "Returns the counter's text."
   def counter, do: @counter
 
-  @doc "A counter of its own, by what stands in a comment."
+  @doc "Returns a counter that differs from others by the text of a comment."
   def counter(comment), do: ";; #{comment}\n" <> @counter
 
-  @doc "Puts a counter into the gallery, and answers with the game."
+  @doc "Puts a counter into the gallery, and returns the game."
   def add!(title \\ "Counter #{System.unique_integer([:positive])}") do
     bytes = counter(title)
     {:ok, found} = GameBox.Gallery.Check.run(bytes)

@@ -1,10 +1,10 @@
 defmodule GameBox.Mischief do
   @moduledoc """
-  A plugin that takes the place of a game in the middle of a round: it renders what it is given, and an
-  event whose name has "trap" or "loop" in it does that. The game's variables pass through it untouched.
+  A plugin that replaces a game in the middle of a round. It renders what it is given, and an event whose name contains
+  "trap" or "loop" does that. The game's variables pass through it untouched.
   """
 
-  # Looks for four letters in the input, as the test's counter does.
+  # Searches four letters in the input, like the test's counter.
   @wat ~S|
     (module
       (import "extism:host/env" "input_length" (func $length (result i64)))
@@ -45,8 +45,8 @@ defmodule GameBox.Mischief do
         (call $output (local.get $to) (i64.const SIZE))))
   |
 
-  # What a plugin could write to run a script, to leave its element, or to press the host's buttons.
-  # Each attempt would set `window.pwned`, or have something of this class outside of the board.
+  # Attempts of a plugin to run a script, to leave its element, or to press the host's buttons. If an attempt succeeded, it
+  # would set `window.pwned`, or show something of this class outside of the board.
   @hostile """
   <p class="calm">quite harmless</p>
   <script>window.pwned = "script"</script>
@@ -85,10 +85,10 @@ defmodule GameBox.Mischief do
   </div></div></div></main></body><h1 class="escaped">outside</h1><div>
   """
 
-  @doc "The hostile page."
+  @doc "Returns the hostile page."
   def hostile, do: @hostile
 
-  @doc "The plugin that renders this."
+  @doc "Returns the plugin that renders the hostile page."
   def plugin(html \\ @hostile) do
     data = for <<byte <- html>>, into: "", do: "\\" <> Base.encode16(<<byte>>)
     @wat |> String.replace("HTML", data) |> String.replace("SIZE", "#{byte_size(html)}")

@@ -1,12 +1,12 @@
 defmodule GameBox.Pages do
-  @moduledoc "People in arenas, for tests that need no browser."
+  @moduledoc "Puts people into arenas, for tests that need no browser."
 
   import ExUnit.Assertions
   import GameBoxWeb.ConnCase, only: [arena!: 1, eventually: 1]
 
   alias GameBox.{Arena, TestGames}
 
-  @doc "Somebody's page, as far as an arena sees it; `nil` is a spectator's."
+  @doc "Starts a person's page, as far as an arena sees it. `nil` stands for a spectator."
   def page(code, id) do
     test = self()
 
@@ -29,13 +29,13 @@ defmodule GameBox.Pages do
     look_again(code, id)
   end
 
-  @doc "An arena as it is."
+  @doc "Returns the present state of an arena."
   def room(code) do
     {:ok, room} = Arena.room(code)
     room
   end
 
-  @doc "An arena in which these people play a counter, and their pages."
+  @doc "Returns an arena in which these people play a counter, and their pages."
   def playing!(ids \\ ["ann", "bob"]) do
     game = TestGames.add!()
     code = arena!(ids)

@@ -18,7 +18,7 @@ defmodule GameBox.TestPlugins do
       (func (export "handle_event") (call $answer (call $handle_event (call $input)))))
   |
 
-  @doc "A server whose plugin renders, and handles events, by these functions."
+  @doc "Starts a server whose plugin renders and handles events by these functions."
   def plugin!(render, handle_event \\ fn _ -> %{} end) do
     functions = [
       HostFunction.new("render", [:json], :binary, render),
@@ -28,13 +28,13 @@ defmodule GameBox.TestPlugins do
     start_supervised!({Vitrine.Server, source: @wat, host_functions: functions}, id: make_ref())
   end
 
-  @doc "One that shows a number, in `b`, and adds one to it by its `button`."
+  @doc "Starts a server whose plugin shows a number in `b`, and adds one to it by its `button`."
   def counter! do
     count = :counters.new(1, [])
 
     render = fn input ->
       n = :counters.get(count, 1)
-      # The shape changes with each third.
+      # The shape changes with each third number.
       more = if rem(n, 3) == 2, do: "<em>third</em>", else: ""
 
       ~s|<p>#{input["player_id"]} sees <b class="n">#{n}</b></p>#{more}<button phx-click="add" phx-value-by="1">Add</button>|

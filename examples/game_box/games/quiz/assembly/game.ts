@@ -5,12 +5,12 @@ import { QUESTIONS, Question } from "./questions";
 export const MAX_PLAYERS = 20;
 
 export const RIGHT = 100;
-// For the first one who is right.
+// The points for the first player who is right.
 export const FIRST = 50;
 
 export class Player {
   score: i64 = 0;
-  // The index of an answer to the question, or -1, and how many had answered before.
+  // The index of an answer to the question, or -1, and how many players had answered before.
   answer: i64 = -1;
   order: i64 = 0;
 
@@ -18,11 +18,11 @@ export class Player {
 }
 
 export class Game {
-  // Another one for each state.
+  // Differs for each state.
   version: i64 = 0;
-  // The index of a question; their number when the game is over.
+  // The index of a question. When the game is over, it is the number of questions.
   question: i64 = 0;
-  // Whether everybody sees who was right.
+  // Whether all players see who was right.
   revealed: bool = false;
   players: Player[] = [];
 
@@ -45,12 +45,12 @@ export class Game {
     return null;
   }
 
-  // Best first; who joined earlier stands first among equals.
+  // The best player is first. Among equals, the player who joined earlier is first.
   ranking(): Player[] {
     return this.players.slice().sort((a, b) => <i32>(b.score - a.score));
   }
 
-  // What follows changes the state, or returns why it may not be.
+  // The methods below change the state, or return why they may not.
 
   answer(player: Player, answer: i64): string | null {
     if (this.revealed) return "the answer is known already";
@@ -62,7 +62,7 @@ export class Game {
     return this.changed();
   }
 
-  // For when somebody does not come back.
+  // For the case that a player does not come back.
   reveal(player: Player): string | null {
     if (this.revealed) return "the answer is known already";
     if (player.answer < 0) return "answer first";

@@ -1,4 +1,4 @@
-// A quiz: what GameBox calls. The rules are in game.ts, the page in page.ts.
+// A quiz: the functions that GameBox calls. The rules are in game.ts, the page in page.ts.
 //
 // The state is kept as JSON in the plugin's variable `state`, so that it outlives a crash of the instance.
 import { Host, Memory, Var } from "@extism/as-pdk";
@@ -18,7 +18,7 @@ export function get_constraints(): i32 {
 export function init_game(): i32 {
   const start = <JSON.Obj>JSON.parse(input());
   const ids = start.getArr("player_ids");
-  // What people are called, in the same order; hosts that do not say it show the ids.
+  // The players' names, in the same order. For hosts that do not pass names, the ids are shown.
   const names = start.getArr("player_names");
   if (ids === null) return fail("player_ids are missing");
 
@@ -32,7 +32,7 @@ export function init_game(): i32 {
   return keep(game);
 }
 
-// An error's text is shown to the player whose event it was, and the state stays as it is.
+// An error's text is shown to the player who caused the event, and the state stays as it is.
 export function handle_event(): i32 {
   const game = kept();
   if (game === null) return fail("the game has not begun");
@@ -54,7 +54,7 @@ export function render(): i32 {
 function change(game: Game, player: Player, event: string, value: JSON.Obj | null): string | null {
   if (event == "play-again") return game.again();
   if (game.over) return "the game is over";
-  // A click on a question that was replaced meanwhile is not one on the next.
+  // A click on a question that was replaced meanwhile does not count for the next question.
   if (number(value, "question") != game.question) return "that was another question";
   if (event == "answer-prompt") return game.answer(player, number(value, "idx"));
   if (event == "reveal") return game.reveal(player);
@@ -62,7 +62,7 @@ function change(game: Game, player: Player, event: string, value: JSON.Obj | nul
   return "there is no such event";
 }
 
-// `phx-value-…`, which comes as a text; -1 if it is no number.
+// The number in `phx-value-…`, which is a text, or -1 if it is not a number.
 function number(value: JSON.Obj | null, name: string): i64 {
   if (value === null) return -1;
   const member = value.getString(name);
@@ -75,7 +75,7 @@ function number(value: JSON.Obj | null, name: string): i64 {
   return I64.parseInt(text);
 }
 
-// The player; null for spectators.
+// The player, or null for spectators.
 function viewer(game: Game, json: JSON.Obj): Player | null {
   const id = json.getString("player_id");
   return id === null ? null : game.player(id.valueOf());
@@ -86,7 +86,7 @@ function kept(): Game | null {
   return state === null ? null : Game.load(String.UTF8.decode(state.buffer.slice(state.byteOffset, state.byteOffset + state.byteLength)));
 }
 
-// Keeps the new state, and tells the host its version: views of an older one are rendered again.
+// Keeps the new state, and returns its version to the host, which renders views of an older version again.
 function keep(game: Game): i32 {
   Var.set("state", Uint8Array.wrap(String.UTF8.encode(game.save())));
   return output(`{"version":${game.version}}`);
@@ -97,7 +97,7 @@ function input(): string {
   return String.UTF8.decode(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
-// Encoded here, and not by Host.outputString: that of as-pdk 1.0.0 counts UTF-16 units, not bytes.
+// The text is encoded here, because Host.outputString of as-pdk 1.0.0 counts UTF-16 units instead of bytes.
 function output(text: string): i32 {
   Host.output(Uint8Array.wrap(String.UTF8.encode(text)));
   return 0;
@@ -108,7 +108,7 @@ function fail(message: string): i32 {
   return -1;
 }
 
-// What `asc --use abort=` calls instead of importing env.abort.
+// `asc --use abort=` calls this function instead of importing env.abort.
 function abortPlugin(message: string | null, file: string | null, line: u32, column: u32): void {
   error_set(Memory.allocateString(message !== null ? message : "abort").offset);
   unreachable();

@@ -1,11 +1,11 @@
-// The page. Styles are in the elements, where every host lets them be; what comes and goes leaves its place, so that nothing jumps.
+// The page. Styles are inline, because every host keeps them. Elements that come and go keep their place, so that nothing jumps.
 import { Game, Player } from "./game";
 import { QUESTIONS } from "./questions";
 
 const BUTTON = "padding:12px 16px;border:0;border-radius:8px;cursor:pointer;font:inherit;";
 const DARK = "background:#1e293b;color:#fff;";
 
-// The page for a player, or for a spectator.
+// Renders the page for a player, or for a spectator.
 export function page(game: Game, viewer: Player | null): string {
   const middle = game.over ? end(game, viewer) : question(game, viewer);
   return (
@@ -29,7 +29,7 @@ function answer(game: Game, viewer: Player | null, answers: string[], index: i32
   const right = answers[index] == game.asked.right;
   const mine = viewer !== null && viewer.answer == index;
   const background = game.revealed && right ? "#bbf7d0" : mine ? "#fde68a" : "#e2e8f0";
-  // A no-break space: there is always a text, so that it is the text that changes.
+  // A no-break space, so that there is always a text and only the text changes.
   const mark = game.revealed && right ? "✓" : game.revealed && mine ? "✗" : mine ? "your answer" : "\u00a0";
   const action = viewer !== null
     ? `phx-click="answer-prompt" phx-value-idx="${index}" phx-value-question="${game.question}"`
@@ -47,7 +47,7 @@ function status(game: Game, viewer: Player | null): string {
   return right ? "That is right!" : `No, it is ${escape(game.asked.right)}.`;
 }
 
-// One button, for what can be done next.
+// One button, for the next possible action.
 function next(game: Game, viewer: Player): string {
   const event = game.revealed ? "next-question" : "reveal";
   const text = game.revealed ? "Next question" : "Do not wait for the others";
@@ -88,7 +88,7 @@ function scoreboard(game: Game, viewer: Player | null): string {
   return html + `</tbody></table>`;
 }
 
-// Names are whatever people typed.
+// People can type any text as a name.
 function escape(text: string): string {
   return text
     .replaceAll("&", "&amp;")

@@ -1,4 +1,4 @@
-// What is asked. The first answer is the right one; the page shows them in the order of the alphabet.
+// The questions. The first answer is the right one. The page shows the answers in alphabetical order.
 export class Question {
   constructor(public text: string, public right: string, public wrong: string[]) {}
 

@@ -24,7 +24,7 @@ pub struct Player {
 /// A player is 0 or 1.
 #[derive(Serialize, Deserialize)]
 pub struct Game {
-    /// Another one for each state.
+    /// Differs for each state.
     pub version: u64,
     pub players: Vec<Player>,
     pub board: [Option<usize>; 9],

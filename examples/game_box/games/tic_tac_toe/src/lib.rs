@@ -1,4 +1,4 @@
-//! Tic-tac-toe: what GameBox calls.  The rules are in `game`, the page in `view`.
+//! Tic-tac-toe: the functions that GameBox calls.  The rules are in `game`, the page in `view`.
 //!
 //! The state is kept as JSON in the plugin's variable `state`, so that it outlives a crash of the instance.
 
@@ -26,12 +26,12 @@ pub fn get_constraints() -> FnResult<Json<Value>> {
 #[derive(Deserialize)]
 pub struct Start {
     player_ids: Vec<String>,
-    /// What people are called, in the same order; hosts that do not say it show the ids.
+    /// The players' names, in the same order.  For hosts that do not pass names, the ids are shown.
     #[serde(default)]
     player_names: Vec<String>,
 }
 
-/// What the host learns of a new state: views of an older version are rendered again.
+/// The version of a new state.  The host renders views of an older version again.
 #[derive(Serialize)]
 pub struct Versioned {
     version: u64,
@@ -44,14 +44,14 @@ pub fn init_game(Json(start): Json<Start>) -> FnResult<Json<Versioned>> {
 
 #[derive(Deserialize)]
 pub struct Event {
-    /// None for spectators.
+    /// `None` for spectators.
     player_id: Option<String>,
     event_name: String,
     #[serde(default)]
     value: Value,
 }
 
-/// An error's text is shown to the player whose event it was, and the state stays as it is.
+/// An error's text is shown to the player who caused the event, and the state stays as it is.
 #[plugin_fn]
 pub fn handle_event(Json(event): Json<Event>) -> FnResult<Json<Versioned>> {
     let mut game = kept()?;
@@ -79,7 +79,7 @@ pub fn render(Json(viewer): Json<Viewer>) -> FnResult<String> {
     Ok(view::page(&game, player))
 }
 
-/// `phx-value-cell`, which comes as a text.
+/// The number in `phx-value-cell`, which is a text.
 fn cell(value: &Value) -> Result<usize, Error> {
     let cell = value
         .get("cell")

@@ -1,7 +1,7 @@
 //! The page.
 //!
-//! What changes from move to move is only texts and values of attributes, never which elements there are: so a move costs
-//! the browsers some bytes, and not the page.  Styles are in the elements, where every host lets them be.
+//! From move to move only texts and values of attributes change, but never the elements.  A move therefore costs a browser
+//! some bytes, and not the page.  Styles are inline, because every host keeps them.
 
 use crate::game::Game;
 
@@ -16,7 +16,7 @@ const COLOURS: [&str; 2] = ["#b91c1c", "#1d4ed8"];
 const ROWS: [&str; 3] = ["top", "middle", "bottom"];
 const COLUMNS: [&str; 3] = ["left", "centre", "right"];
 
-/// The page for a player, or for a spectator.
+/// Renders the page for a player, or for a spectator.
 pub fn page(game: &Game, viewer: Option<usize>) -> String {
     let mut html = String::with_capacity(4096);
     html += "<section style=\"text-align:center;font-family:system-ui,sans-serif\">";
@@ -38,7 +38,7 @@ pub fn page(game: &Game, viewer: Option<usize>) -> String {
     }
     html += "</p>";
     if viewer.is_some() {
-        // Hidden and not left out: no jump when it comes.
+        // Hidden and not left out, so that nothing jumps when it appears.
         let visibility = if game.is_over() { "visible" } else { "hidden" };
         html += &format!(
             "<p><button type=\"button\" phx-click=\"reset-game\" style=\"{BUTTON};visibility:{visibility}\">Play again</button></p>"
@@ -48,7 +48,7 @@ pub fn page(game: &Game, viewer: Option<usize>) -> String {
 }
 
 fn cell(game: &Game, viewer: Option<usize>, cell: usize) -> String {
-    // A no-break space: there is always a text, so that it is the text that changes.
+    // A no-break space, so that there is always a text and only the text changes.
     let (mark, name, colour) = match game.board[cell] {
         Some(player) => (
             MARKS[player],
@@ -86,7 +86,7 @@ fn status(game: &Game, viewer: Option<usize>) -> String {
     }
 }
 
-/// Names are whatever people typed.
+/// People can type any text as a name.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
