@@ -12,7 +12,7 @@ defmodule Vitrine do
 
   alias Vitrine.{Codec, Compiled, Error, Inspection, Loader, Native, Options}
   alias Vitrine.Call.{Deadline, Loop}
-  alias Vitrine.Options.Argument
+  alias Vitrine.Options.{Argument, Docs, Tables}
   alias Vitrine.Process.{Directory, Listing}
 
   alias Vitrine.{Plugin, Pool, Server, Trace}
@@ -49,66 +49,7 @@ defmodule Vitrine do
 
   ## Options
 
-    * `:host_functions` - what the plugin may call, see `Vitrine.HostFunction`
-    * `:wasi` - whether it gets WASI preview 1, and what that grants: `true` for next to
-      nothing, or a keyword list, see `Vitrine.Wasi`. `false` by default
-    * `:name` - what errors and log lines call it: a string or an atom. By default the manifest's name for
-      the module, the file's name, or the beginning of the module's sha256
-    * `:config` - a map of strings, merged over the manifest's `config`
-    * `:memory` - limits as a map or keyword list, merged over the manifest's `memory`, such as
-      `[max_pages: 256]`
-    * `:allowed_paths` - a map of directories, such as `%{"ro:/srv/data" => "/data"}`, merged over the
-      manifest's `allowed_paths`, each at a path of its own in the guest. `nil` in the place of a name takes away a
-      directory that the manifest asks for, `%{}` all of them. For plugins with `:wasi`: without it the option
-      raises `ArgumentError`, and such a manifest is an error. How much may be added to a directory is an option of
-      `Vitrine.Wasi`
-    * `:timeout` - in milliseconds, or `:infinity`: for loading, and for calls that have none of
-      their own. By default the manifest's `timeout_ms`, or 5000. Modules that are downloaded have it together
-      before that, or 60000 if nobody says
-    * `:scheduler` - `:auto` runs the first slice of each call on a normal scheduler and what is
-      longer on dirty ones; `:dirty` runs all of it on dirty ones
-    * `:on_trap` - what the next call finds after one that trapped, exited or was stopped:
-      `:reset` a fresh instance, with the variables kept, `:keep` the instance as it is
-    * `:context` - what host functions get as context while the plugin initialises
-    * `:log_level` - the lowest level the plugin may log and print at, besides Logger's own:
-      `:trace` (the default), `:debug`, `:info`, `:warning`, `:error` or `:off`
-    * `:fuel` - units of fuel that a call may use, about one for each instruction of WebAssembly,
-      so that the same call ends at the same place each time. None are counted by default:
-      counting costs some speed
-    * `:init_fuel` - units of fuel for the start function and the initialisers of an instance, by
-      default as for a call
-    * `:limits` - a keyword list of `:output_bytes`, of a call's output (128 MiB), and
-      `:table_elements`, in all tables of an instance (1 000 000)
-    * `:coredump` - the path of a file that gets a WebAssembly coredump when a call traps, if the plugin's memories
-      have no more than 256 MiB together and no more than 64 MiB of them in use
-    * `:debug_info` - whether the module's debug information is used: with `true` backtraces have files and
-      lines; with `:native` a native debugger sees the guest's variables, too, which is for modules of your
-      own only: Wasmtime then goes through all of the debug information, and nothing bounds that. `false` by
-      default; with either the plugin runs on dirty schedulers only
-    * `:profiler` - `:perf`, `:jitdump` or `:vtune`: tells that profiler of the plugin's code
-    * `:memory_layout` - `:fast`, the default, or `:dense` for more than some thousand instances at the
-      same time: see [Very many instances](many-instances.md)
-    * `:fuse` - `false` if the plugin's calls that move single bytes and words are to stay calls, which
-      is slower and should make no other difference: to find out whether it does. By default what
-      `config :vitrine, :fuse` says, or `true`; see [Fusing](fusing.md)
-    * `:allowed_hosts` - the hosts that the plugin may reach by HTTP: a list of names, or patterns such
-      as `"*.example.com"`, without scheme, port and path; `{:private, "db.internal"}` for a name that may have a
-      private address. By default the manifest's `allowed_hosts`, or none. See `Vitrine.HTTP`
-    * `:http` - the client for that: a module with the behaviour `Vitrine.HTTP`, or `{module, options}`.
-      `Vitrine.HTTP.Client` by default; `false` for none
-    * `:http_response_headers` - whether the plugin sees the headers of responses. `false` by default
-    * `:requires` - what the plugin must export and may import, a keyword list:
-      `:exports`, the names of plugin functions that it must have;
-      `:imports`, the namespaces and `{namespace, name}` that it may import from besides the ABI and,
-      if it is granted, WASI, `:any` by default;
-      `:abi`, the version of the ABI, 1 for Extism's since 1.0 and 0 for the one before
-    * `:snapshot` - `true`, or the name of a plugin function: instances begin as the initialisers, and that
-      function, left the first one; see `compile/2`. `false` by default
-    * `:ceiling` - the most that a manifest may ask for, for one that you did not write: see
-      [Manifests of others](Vitrine.Manifest.html#module-manifests-of-others). None by default
-    * `:cache` - `false` if native code is not to be kept on disk, or looked for there. `true` by
-      default; see [The cache of native code](native-code-cache.md)
-
+  #{Docs.markdown(Tables.Plugin.schema())}
   ## Errors
 
   `:file`, `:manifest`, `:compile`, `:contract`, `:link`, `:snapshot`, and what a start function or initialiser may come to: `:trap`,
@@ -300,16 +241,7 @@ defmodule Vitrine do
 
   ## Options
 
-    * `:as` - the codec that makes bytes of the input and a term of the output, such as `:json`, or
-      one for each, such as `{:string, :json}`; see `Vitrine.Codec`
-    * `:timeout` - the time the call may take, in milliseconds, or `:infinity`. By default the
-      plugin's, see `new/2`
-    * `:context` - any term, which host functions with one more argument than the import has
-      parameters receive as their last
-    * `:trace` - a function that gets each event of the call, see `trace/4`
-    * `:stdin` - a binary or iodata, which the function reads from its standard input instead of that of
-      its instance, see `Vitrine.Wasi`
-
+  #{Docs.markdown(Tables.Call.schema())}
   ## Errors
 
   Of the plugin: `:guest_error`, `:trap`, `:exit`, `:timeout`, `:cancelled`, `:out_of_memory`, `:fuel`,

@@ -52,7 +52,8 @@ defmodule Vitrine.HostFunction do
 
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Error, Keys}
+  alias Vitrine.Error
+  alias Vitrine.Options.Names
   alias Vitrine.HostFunction.Types
   alias Vitrine.Loader.Surface
   alias Vitrine.Text.Printable
@@ -91,7 +92,7 @@ defmodule Vitrine.HostFunction do
   """
   @spec new(String.t(), [type()], type() | [type()] | nil, function(), keyword()) :: t()
   def new(name, params, results, function, options \\ []) do
-    options = Keys.validate!(options, namespace: @default_namespace)
+    options = Names.validate!(options, namespace: @default_namespace)
     names!(name, options[:namespace])
     results = List.wrap(results)
 

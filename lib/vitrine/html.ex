@@ -1,4 +1,6 @@
 defmodule Vitrine.HTML do
+  alias Vitrine.Options.{Docs, Tables}
+
   @moduledoc """
   Makes HTML of plugins safe to show in the host's pages, and renders it with small diffs.
 
@@ -21,29 +23,7 @@ defmodule Vitrine.HTML do
 
   ## Options
 
-    * `:namespace` - the plugin's namespace, required. It consists of letters and digits, with single hyphens or
-      underscores between them, and has at most 64 characters. Two plugins in one page need two namespaces
-    * `:events` - the events of Phoenix LiveView that are kept, such as `"click"` for `phx-click`. Default: `blur`,
-      `change`, `click`, `focus`, `keydown`, `keyup` and `submit`. Also possible are `click-away` and, for the whole
-      window, `window-blur`, `window-focus`, `window-keydown` and `window-keyup`. These tell the plugin what is
-      clicked and typed elsewhere in the page
-    * `:target` - the `phx-target` of each element with an event: an integer, such as a component's `@myself.cid`, or
-      a selector. Default: `nil`, none
-    * `:classes` - the host's own classes that plugins may use, unchanged. Default: none
-    * `:schemes` - schemes of links. Default: `https`, `http`, `mailto`
-    * `:images` - hosts that images may be loaded from, by https. `"*"` is any host. The owner of such a host learns
-      who views the page. Default: none
-    * `:own_hosts` - names of hosts that no link may lead to, including all names below them: `["example.com"]` also
-      covers `www.example.com`. List your application's own hosts if a link to them would be followed with the user's
-      cookies. Default: none
-    * `:tags`, `:attributes` - more elements and attributes, such as `["video"]` and
-      `[{"video", "controls"}, {"*", "itemprop"}]`. Those that would run scripts cannot be added
-    * `:properties` - more CSS properties. The host must know what they do
-    * `:contained` - whether the host's element contains what is painted in it, as with `containment/0`. If so, CSS
-      may move elements and draw shadows. Default: `false`
-    * `:max_bytes` - the largest document. Default: 256 KiB
-    * `:max_depth` - how deep elements may be nested, at most 256. Default: 64
-
+  #{Docs.markdown(Tables.HTML.schema())}
   Wrong options raise `ArgumentError`.
 
   ## Refused documents

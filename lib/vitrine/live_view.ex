@@ -87,8 +87,8 @@ defmodule Vitrine.LiveView do
   element, like those of a component.
   """
 
-  alias Vitrine.Keys
   alias Vitrine.LiveView.{Element, Hub, Options, Page, Socket}
+  alias Vitrine.Options.{Docs, Names, Tables}
 
   @typedoc "A `Phoenix.LiveView.Socket`."
   @type socket :: struct()
@@ -136,40 +136,7 @@ defmodule Vitrine.LiveView do
 
   ## Options
 
-    * `:plugin` - the server or pool; required
-    * `:viewer` - who looks on: what the plugin gets as `"player_id"`, a string or what else is JSON.
-      Viewers with the same `:viewer` and `:assigns` share what is rendered, so one value for
-      everybody who is to see the same, such as spectators, saves renders. It comes from the server's
-      side: no event can say to be of somebody else. `nil` by default
-    * `:assigns` - a map for the plugin about this viewer: language, time zone, colours
-    * `:pubsub` - the application's `Phoenix.PubSub`, by which viewers on other nodes hear of changes.
-      Without it, only those on this one do
-    * `:topic` - the topic there. By default one that the plugin's name makes; a pid needs one
-    * `:take` - the keys of answers, strings, that are kept in the view as `view.answer`. No other part
-      of an answer leaves this module: the socket's assigns are the host's alone. `[]` by default
-    * `:on_answer` - a function of the socket and those keys of each answer, that returns the socket.
-      It runs in the view's own process
-    * `:on_error` - a function of the socket and a `Vitrine.Error`, that returns the socket. By default
-      the error is logged, as a warning, and becomes a flash message of the kind `:error`, a sentence that tells nothing of
-      the plugin's insides. If the plugin refused the event (`:guest_error`), which is a normal answer, it is logged
-      for debugging only, and the message is the plugin's own text, at most 200 characters of it. The message goes
-      away with the viewer's next event, or with the next answer
-    * `:fade_after` - after how many milliseconds a refusal's message goes away by itself, or `:infinity`; 6000
-    * `:timeout` - for each call of the plugin, as in `Vitrine.call/4`
-    * `:html` - options of `Vitrine.HTML`, such as `[images: ["img.example.com"]]`. `:contained` is `true`,
-      as the element of `plugin/1` contains what is painted in it
-    * `:render`, `:handle_event` - other names of the plugin's functions
-    * `:patience` - how long the first page waits for the first render, in milliseconds; 100
-    * `:slow_after` - how long an event or a render may take before the view is `busy`, in
-      milliseconds; 250
-    * `:max_event_bytes` - the size of an event's value, roughly that of its text; 65 536. Larger ones
-      are refused
-    * `:max_events` - how many events of this viewer may wait for the plugin; 16
-    * `:namespace` - what names of the plugin's events, ids and classes begin with: up to 32 of a-z
-      and 0-9, with single - or _ between. By default the name. Two plugins of one view cannot have the same
-    * `:temporary` - whether the socket forgets what it has sent. Memory of a viewer is next to nothing
-      then, and each change sends the whole of the plugin's page. `false` by default
-
+  #{Docs.markdown(Tables.LiveView.schema())}
   Wrong options raise `ArgumentError`. All other failures are shown in the page. If a server is not running yet, the
   view waits for it.
   """
@@ -233,7 +200,7 @@ defmodule Vitrine.LiveView do
   """
   @spec changed(term(), keyword()) :: :ok
   def changed(plugin, options \\ []) do
-    options = Keys.validate!(options, [:version, :pubsub, :topic])
+    options = Names.validate!(options, [:version, :pubsub, :topic])
     topic = options[:topic]
     topic = if options[:pubsub], do: Options.topic!(plugin, topic), else: topic
     Hub.changed({plugin, options[:pubsub], topic}, options[:version])

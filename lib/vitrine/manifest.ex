@@ -1,5 +1,8 @@
 defmodule Vitrine.Manifest do
-  @moduledoc ~S"""
+  alias Vitrine.Options.{Docs, Names}
+  alias Vitrine.Options.Tables.Inside
+
+  @moduledoc """
   The parts of a plugin, as in Extism's manifests: its modules, configuration and limits.
 
   `Vitrine.new/2` takes a manifest as a map with string or atom keys, as JSON or TOML text, as a file that contains
@@ -89,14 +92,7 @@ defmodule Vitrine.Manifest do
         ]
       )
 
-  | key             | what a manifest may ask for                                                       | default   |
-  |-----------------|-----------------------------------------------------------------------------------|-----------|
-  | `allowed_hosts` | these hosts and patterns, and patterns that allow no more                         | `[]`      |
-  | `allowed_paths` | these directories, not those below them; of `ro:` only to read                    | `[]`      |
-  | `memory`        | at most so much of each                                                           | see above |
-  | `timeout`       | at most so many milliseconds, or `:infinity`                                      | 5000      |
-  | `sources`       | modules from a `:path`, from a `:url`, or from `{:url, hosts}`; `:data` is always allowed | `[]`  |
-
+  #{Docs.markdown(Inside.ceiling())}
   `ceiling: []` therefore allows only what every plugin has.
 
     * If the manifest asks for more, it is an error with the reason `:manifest`, whose message shows both
@@ -121,7 +117,7 @@ defmodule Vitrine.Manifest do
   is.
   """
 
-  alias Vitrine.{Error, Keys}
+  alias Vitrine.Error
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
   alias Vitrine.Manifest.Content
 
@@ -281,7 +277,7 @@ defmodule Vitrine.Manifest do
     do: add(manifest, :url, url, options, [:method, :headers, :name, :hash])
 
   defp add(manifest, origin, value, options, allowed) do
-    options = Keys.validate!(options, allowed)
+    options = Names.validate!(options, allowed)
     source = options |> Map.new() |> Map.put(origin, value)
     %{manifest | wasm: value!(Wasm.sources(manifest.wasm ++ [source]))}
   end
@@ -334,7 +330,7 @@ defmodule Vitrine.Manifest do
   """
   @spec allow_path(t(), Path.t(), Path.t(), keyword()) :: t()
   def allow_path(%__MODULE__{} = manifest, host_path, guest_path, options \\ []) do
-    options = Keys.validate!(options, read_only: false)
+    options = Names.validate!(options, read_only: false)
 
     paths =
       case options[:read_only] do

@@ -4,61 +4,26 @@ defmodule Vitrine.Options do
 
   import Vitrine.Options.Argument, only: [text?: 1]
 
-  alias Vitrine.{HostFunction, Keys, Wasi}
-  alias Vitrine.Call.{Deadline, Log}
-  alias Vitrine.Loader.{Ceiling, Contract, Snapshot}
-  alias Vitrine.Options.Argument
-  alias Vitrine.Text.Nearest
-
+  alias Vitrine.{HostFunction, Wasi}
+  alias Vitrine.Call.Deadline
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
+  alias Vitrine.Loader.Ceiling
   alias Vitrine.Manifest.{Check, Fault}
+  alias Vitrine.Options.{Argument, Names, Schema, Type, Validation}
+  alias Vitrine.Options.Tables.{Call, Inside, Plugin}
 
-  # What a call may take if nobody says otherwise, in milliseconds.
-  @default_timeout 5_000
+  @plugin_options Schema.names(Plugin.schema())
 
-  # The longest that a process can wait in `receive`.
-  @max_timeout 0xFFFF_FFFF
+  # `:as` is taken out before.
+  @call_options Schema.names(Call.schema()) -- [:as]
 
-  @plugin_options [
-    :name,
-    :host_functions,
-    :wasi,
-    :scheduler,
-    :timeout,
-    :on_trap,
-    :config,
-    :memory,
-    :allowed_paths,
-    :context,
-    :log_level,
-    :limits,
-    :fuel,
-    :init_fuel,
-    :coredump,
-    :debug_info,
-    :profiler,
-    :memory_layout,
-    :fuse,
-    :http,
-    :allowed_hosts,
-    :http_response_headers,
-    :cache,
-    :requires,
-    :snapshot,
-    :ceiling
-  ]
-
-  # Bytes of a call's output, and elements of all of an instance's tables.
-  @limits [output_bytes: 0x800_0000, table_elements: 1_000_000]
+  @timeout Type.timeout()
 
   @page 65_536
 
   # Bytes of options that a normal scheduler copies in no time worth mentioning.
   @bulky 16_384
-
-  # The largest number that the core takes.
-  @max 0xFFFF_FFFF_FFFF_FFFF
 
   @doc "The names of the options of `Vitrine.new/2`."
   def plugin_options, do: @plugin_options
@@ -71,48 +36,12 @@ defmodule Vitrine.Options do
   def plugin!(options, manifest) do
     timeout_from = Deadline.whose(options, manifest)
 
-    options =
-      options
-      |> Keys.validate!(
-        name: nil,
-        context: nil,
-        host_functions: [],
-        wasi: false,
-        scheduler: :auto,
-        timeout: manifest.timeout_ms || @default_timeout,
-        on_trap: :reset,
-        config: %{},
-        log_level: :trace,
-        limits: [],
-        fuel: nil,
-        init_fuel: nil,
-        coredump: nil,
-        debug_info: false,
-        profiler: nil,
-        memory_layout: :fast,
-        fuse: Application.get_env(:vitrine, :fuse, true),
-        memory: %{},
-        allowed_paths: nil,
-        http: Vitrine.HTTP.Client,
-        allowed_hosts: nil,
-        http_response_headers: false,
-        cache: true,
-        requires: nil,
-        snapshot: false,
-        ceiling: nil
-      )
-      |> Map.new()
+    known_now = [
+      timeout: manifest.timeout_ms || Plugin.timeout(),
+      fuse: Application.get_env(:vitrine, :fuse, true)
+    ]
 
-    one_of!(options, :scheduler, [:auto, :dirty])
-    one_of!(options, :on_trap, [:reset, :keep])
-    one_of!(options, :log_level, Log.levels())
-    one_of!(options, :debug_info, [true, false, :native])
-    one_of!(options, :cache, [true, false])
-    one_of!(options, :fuse, [true, false])
-    one_of!(options, :profiler, [nil, :perf, :jitdump, :vtune])
-    one_of!(options, :memory_layout, [:fast, :dense])
-    one_of!(options, :http_response_headers, [true, false])
-    timeout!(options.timeout)
+    options = Validation.validate!(options, Plugin.schema(), defaults: known_now)
     memory = memory!(options.memory, manifest.memory)
     paths = allowed_paths!(options.allowed_paths, manifest.allowed_paths)
     {wasi, print_levels} = Wasi.options!(options.wasi, paths)
@@ -120,11 +49,8 @@ defmodule Vitrine.Options do
     settings =
       Map.merge(options, %{
         host_functions: HostFunction.normalize(options.host_functions, manifest.host_functions),
-        requires: Contract.options!(options.requires),
-        snapshot: Snapshot.wish!(options.snapshot),
         config: Map.merge(manifest.config, config!(options.config)),
         memory: memory,
-        limits: limits!(options.limits),
         name: name!(options.name),
         allowed_paths: paths,
         ceiling: Ceiling.options!(options.ceiling),
@@ -133,7 +59,7 @@ defmodule Vitrine.Options do
         print_levels: print_levels,
         timeout_from: timeout_from,
         fuel: fuel!(options.fuel, options.init_fuel),
-        coredump: coredump!(options.coredump),
+        coredump: options.coredump && Path.expand(options.coredump),
         compile: %{
           fuel: options.fuel != nil,
           debug: options.debug_info,
@@ -184,45 +110,13 @@ defmodule Vitrine.Options do
   def types(%HostFunction{params: params, results: results}),
     do: {Enum.map(params, &Types.wasm/1), Enum.map(results, &Types.wasm/1)}
 
-  defp limits!(limits) do
-    limits = limits |> Keys.validate!(@limits, :limits) |> Map.new()
-
-    for {name, value} <- limits, not (is_integer(value) and value in 0..@max) do
-      raise ArgumentError,
-            "expected #{inspect(name)} of :limits to be a number from 0 to #{@max}, got: " <>
-              inspect(value)
-    end
-
-    limits
-  end
-
   defp fuel!(nil, nil), do: nil
 
   defp fuel!(nil, _init) do
     raise ArgumentError, "expected :init_fuel together with :fuel, the limit of each call"
   end
 
-  defp fuel!(call, init) do
-    for {name, value} <- [fuel: call, init_fuel: init || call],
-        not (is_integer(value) and value in 0..@max) do
-      raise ArgumentError,
-            "expected #{inspect(name)} to be units of fuel, from 0 to #{@max}, got: " <>
-              inspect(value)
-    end
-
-    {call, init || call}
-  end
-
-  defp coredump!(nil), do: nil
-
-  defp coredump!(path) do
-    unless text?(path) and path != "" and not String.contains?(path, <<0>>) do
-      raise ArgumentError,
-            "expected :coredump to be the path of a file, without a NUL byte, got: #{Fault.show(path)}"
-    end
-
-    Path.expand(path)
-  end
+  defp fuel!(call, init), do: {call, init || call}
 
   defp http(options, manifest, memory) do
     %Policy{
@@ -235,13 +129,10 @@ defmodule Vitrine.Options do
 
   @doc "The timeout of a call."
   @spec timeout!(term()) :: timeout()
-  def timeout!(:infinity), do: :infinity
-  def timeout!(timeout) when is_integer(timeout) and timeout in 0..@max_timeout, do: timeout
-
-  def timeout!(other) do
-    raise ArgumentError,
-          "expected :timeout to be milliseconds, from 0 to #{@max_timeout}, or :infinity, got: " <>
-            inspect(other)
+  def timeout!(timeout) do
+    if Type.valid?(@timeout, timeout),
+      do: timeout,
+      else: Validation.wrong!(Plugin.schema(), :timeout, timeout)
   end
 
   @doc "The options of a call, but for `:as`, which is taken out before. Without a `:timeout` it is the plugin's."
@@ -249,10 +140,10 @@ defmodule Vitrine.Options do
   def call!([]), do: []
 
   def call!(options) do
-    # Keys says what is wrong, and is slower: calls are short.
-    case Keyword.validate(options, [:context, :timeout, :trace, :stdin]) do
+    # Names says what is wrong, and is slower: calls are short.
+    case Keyword.validate(options, @call_options) do
       {:ok, options} -> options
-      {:error, _wrong} -> Keys.validate!(options, [:as, :context, :timeout, :trace, :stdin])
+      {:error, _wrong} -> Names.validate!(options, [:as | @call_options])
     end
 
     with {:ok, timeout} <- Keyword.fetch(options, :timeout), do: timeout!(timeout)
@@ -316,26 +207,14 @@ defmodule Vitrine.Options do
           "expected the input to be a binary or iodata, got: #{Fault.show(other)}#{hint}"
   end
 
-  defp one_of!(options, key, allowed) do
-    unless Map.fetch!(options, key) in allowed do
-      raise ArgumentError,
-            "expected #{inspect(key)} to be one of #{inspect(allowed)}, got: " <>
-              got(Map.fetch!(options, key), allowed)
-    end
-  end
-
-  defp got(value, allowed), do: Fault.show(value) <> Nearest.advice(value, allowed)
-
   @doc "The option `:name`, as errors show it."
   @spec name!(term()) :: String.t() | nil
-  def name!(nil), do: nil
-  def name!(name) when is_atom(name), do: name |> inspect() |> String.trim_leading(":")
-
   def name!(name) do
-    if text?(name) and name != "",
-      do: name,
-      else:
-        raise(ArgumentError, "expected :name to be a string or an atom, got: #{inspect(name)}")
+    case Validation.value!(Plugin.schema(), :name, name) do
+      nil -> nil
+      name when is_atom(name) -> name |> inspect() |> String.trim_leading(":")
+      name -> name
+    end
   end
 
   defp config!(config) do
@@ -346,7 +225,7 @@ defmodule Vitrine.Options do
   defp memory!(limits, base) do
     limits = if Keyword.keyword?(limits), do: Map.new(limits), else: limits
     pairs = Argument.pairs!(limits, ":memory to be a map or a keyword list of limits")
-    if Keyword.keyword?(pairs), do: Keys.validate!(pairs, Map.keys(base), :memory)
+    if Keyword.keyword?(pairs), do: Names.validate!(pairs, Schema.names(Inside.memory()), :memory)
     checked!(Check.memory(Map.new(pairs), base))
   end
 

@@ -1,5 +1,7 @@
 defmodule Vitrine.Plug do
-  @moduledoc ~S"""
+  alias Vitrine.Options.{Docs, Tables}
+
+  @moduledoc """
   A plug that calls a plugin as a filter. The plugin gets each request, and lets it continue, changes it, or answers it.
 
       plug Vitrine.Plug,
@@ -25,37 +27,11 @@ defmodule Vitrine.Plug do
 
   ## Options
 
-    * `:plugin` - what `Vitrine.call/4` takes, mostly the name of a pool; a `Vitrine.Compiled`, of which
-      each request gets an instance of its own; or a function that gives one of these for a conn, or
-      `nil` for none, such as `&MyApp.Tenants.filter/1`. Required
-    * `:function` - the plugin's function for requests, `"on_request"` by default, or `nil` for none
-    * `:response_function` - its function for responses, such as `"on_response"`. `nil`, none, by default
-    * `:timeout` - milliseconds for each of the two; by default the plugin's
-    * `:context` - a function that makes of a conn the context that host functions get
-    * `:read` - what the plugin is told besides method, scheme, host, port and path. A list of
-      * `:query` - the query string
-      * `:peer` - the client's address, as `conn.remote_ip` has it
-      * `headers: names` - headers of the request
-      * `body: max_bytes` - the body of the request, see below
-      * `assigns: keys` - assigns of the conn, which the `:format` must have a form for
-      * `response_headers: names`, `response_body: max_bytes` - of responses
-    * `:change` - what it may change. A list of
-      * `:respond` - it may answer itself, or replace a response
-      * `:path`, `:query` - it may rewrite these
-      * `request_headers: names` - headers of the request that it may set and remove
-      * `response_headers: names` - the same for responses, also its own. Without `"content-type"` its own
-        are `text/plain`
-      * `assigns: names` - strings: what it assigns under these is in `conn.assigns.vitrine`, a map
-        with strings as keys
-    * `:assign_as` - the key to put in the place of `:vitrine`
-    * `:on_error` - what happens when the plugin fails. `:closed`, the default, answers with 503; `{status,
-      body}` with that. `:open` lets the request go on as it was. A function gets the conn and the
-      `Vitrine.Error`, and gives a conn, halted or not
-    * `:format` - `:json` or `:msgpack`
-    * `:max_answer_bytes` - of what the plugin answers, 1 MiB by default
-
-  > #### Fail open {: .warning} > > A client that finds out how to make the plugin fail can bypass an open filter. If
-  the filter guards something, leave it > closed.
+  #{Docs.markdown(Tables.Plug.schema())}
+  > #### Fail open {: .warning}
+  >
+  > A client that finds out how to make the plugin fail can bypass an open filter. If the filter guards something, leave
+  > it closed.
 
   ## Bodies
 
@@ -67,15 +43,11 @@ defmodule Vitrine.Plug do
         body_reader: {Vitrine.Plug, :read_body, []},
         json_decoder: Jason
 
-  A longer body is answered with 413. `body: [max_bytes: 64_000, too_large: :skip]` calls the plugin without it instead.
+  The grant is a number of bytes, or a keyword list such as `body: [max_bytes: 64_000, too_large: :skip]`:
 
-  Bodies of the type `multipart/*` cannot be passed on to their parser, and are answered with 415. `multipart: :skip`
-  calls the plugin without them.
-
+  #{Docs.markdown(Tables.Plug.body())}
   With `:skip`, a client can bypass a filter that relies on the body. The plugin can detect this by the field
   `body_skipped`.
-
-  `:read_timeout` is that of `Plug.Conn.read_body/2`.
 
   ## Where to put it
 

@@ -33,7 +33,7 @@ defmodule Vitrine.Pool do
   """
 
   alias Vitrine.{Error, Server, Telemetry, Trace}
-  alias Vitrine.Options.Argument
+  alias Vitrine.Options.{Argument, Docs, Tables}
   alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
   alias Vitrine.Server.Client
 
@@ -50,34 +50,11 @@ defmodule Vitrine.Pool do
   `{:error, %Vitrine.Error{}}`. As with `GenServer.start_link/3`, a caller that does not trap exits then ends together
   with the process that could not load the plugin. Other instances are made by callers, when they need them.
 
-  Options are those of `Vitrine.new/2` (but for `:on_trap`), and
+  ## Options
 
-    * `:source` - the plugin, see `Vitrine.new/2`; `{:module, bytes}` for what was uploaded. Required
-    * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
-      plugin is `:plugin_name` then
-    * `:id` - the id of the child specification, by default the name. Two pools without a name in one
-      supervisor need it
-    * `:size` - the most instances, by default twice the number of schedulers
-    * `:overflow` - instances beyond these while all are taken, dropped after the call. 0 by default
-    * `:partitions` - callers on different schedulers prefer different instances: in how many groups.
-      By default half of the size, but at most the number of schedulers. A caller whose group has no
-      free instance takes one of another, so this is about speed only
-    * `:max_queue` - how many callers may wait, or `:infinity`. The next one is told `:pool_full` at
-      once. 1000 by default
-    * `:queue_timeout` - milliseconds that a caller waits at most, within its call's timeout.
-      `:infinity` by default
-    * `:min_idle` - instances that are made ahead, by a process of the pool's, and kept however long
-      nobody uses them. 0 by default
-    * `:idle_timeout` - milliseconds after which others that nobody uses are dropped: between this
-      time and twice it. One minute by default, or `:infinity`
-    * `:max_calls`, `:max_age` - an instance is dropped after so many calls, or when it is so many
-      milliseconds old and no call is in it. `:infinity` by default
-    * `:reset` - whether each call gets an instance that no other was in. `false` by default
-    * `:vars` - a map of variables that each instance begins with, besides those that its initialisers set
-    * `:shutdown` - milliseconds that calls may go on when the pool is stopped, or `:infinity`. 5000 by
-      default. A pool that crashes does not wait for them
-    * `:restart` - `:permanent` (the default), `:transient` or `:temporary`
+  All options of `Vitrine.new/2`, but for `:on_trap`, and those of the pool. Wrong options raise `ArgumentError`.
 
+  #{Docs.markdown(Tables.Pool.schema())}
   ## Example
 
       iex> {:ok, pool} = Vitrine.Pool.start_link(source: ~S|(module (func (export "run")))|, size: 2)

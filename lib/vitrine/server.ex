@@ -34,7 +34,7 @@ defmodule Vitrine.Server do
   use GenServer
 
   alias Vitrine.Native
-  alias Vitrine.Options.Argument
+  alias Vitrine.Options.{Argument, Docs, Tables}
   alias Vitrine.Process.{Directory, Status}
   alias Vitrine.Server.{Client, Drain, Options, Scheduler, State, Upgrade, Vars, Watch}
   alias Vitrine.Text.Printable
@@ -65,30 +65,12 @@ defmodule Vitrine.Server do
   @doc """
   Starts a server with its plugin.
 
-  Options are those of `Vitrine.new/2`, and
+  ## Options
 
-    * `:source` - the plugin, see `Vitrine.new/2`; `{:module, bytes}` for what was uploaded. Required
-    * `:name` - any name that `GenServer.start_link/3` takes. What errors and log lines call the
-      plugin is `:plugin_name` then
-    * `:on_trap` - besides `:reset` and `:keep`, which are those of `Vitrine.new/2`, `:stop`: the server
-      stops, so that its supervisor decides what is next. It does so if the plugin itself fails: traps,
-      exits, uses up its memory or its fuel, or has a host function that fails; not if its caller's
-      timeout, cancellation or death ends a call. The exit reason is `{error, stacktrace}` with
-      the call's `Vitrine.Error`
-    * `:restore_vars` - whether the plugin's variables survive the server. `true` needs a `:name` and
-      keeps them in this node's memory: a server of the same name finds them as the last call left
-      them, if it starts within a minute of the end of the one before, unless that was closed.
-      `{module, argument}` keeps them in a `Vitrine.Server.Store`. `false` by default
-    * `:max_queue` - how many calls may wait, or `:infinity`. The next one is told `:queue_full` at once.
-      10 000 by default
-    * `:watch` - for development: whether the files that the plugin is made of are looked at, each
-      half second for `true` or as often as the number of milliseconds that is given, and the plugin is
-      upgraded when they have changed. `false` by default
-    * `:shutdown` - how long the server may take to end: milliseconds (5000), `:infinity` or
-      `:brutal_kill`. If its supervisor shuts it down, a call that runs has nearly this time to end
-    * `:restart` - `:permanent` (the default), `:transient` or `:temporary`
-    * `:id` - the id of the child specification, by default the name
-    * `:hibernate_after`, `:spawn_opt`, `:debug` - those of `GenServer.start_link/3`
+  All options of `Vitrine.new/2`, and those of the server.
+
+  #{Docs.markdown(Tables.Server.schema())}
+  ## Errors
 
   A plugin that cannot be loaded is `{:error, %Vitrine.Error{}}`. Wrong options raise `ArgumentError`. As with
   `GenServer.start_link/3`, a caller that does not trap exits ends together with the process that could not load the

@@ -19,7 +19,8 @@ defmodule Vitrine.Test do
 
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
 
-  alias Vitrine.{Codec, Error, HostFunction, Keys, Manifest}
+  alias Vitrine.{Codec, Error, HostFunction, Manifest}
+  alias Vitrine.Options.Names
   alias Vitrine.HostFunction.Types
   alias Vitrine.Options.Argument
   alias __MODULE__.Text
@@ -91,7 +92,7 @@ defmodule Vitrine.Test do
   """
   @spec stub(%{String.t() => answerer() | {answerer(), as: codec()}}, keyword()) :: Manifest.t()
   def stub(functions, options \\ []) do
-    options = Keys.validate!(options, as: :raw, name: "stub")
+    options = Names.validate!(options, as: :raw, name: "stub")
     functions = Argument.pairs!(functions, "a map from names to a stub's functions")
     host_functions = for pair <- functions, do: host_function(pair, options[:as])
     text = functions |> Enum.map(&elem(&1, 0)) |> Text.stub()
@@ -99,7 +100,7 @@ defmodule Vitrine.Test do
   end
 
   defp host_function({name, {function, options}}, _as) when is_list(options),
-    do: host_function({name, function}, Keys.validate!(options, as: :raw)[:as])
+    do: host_function({name, function}, Names.validate!(options, as: :raw)[:as])
 
   defp host_function({name, function}, as) do
     unless text?(name) and Enum.any?(0..2, &is_function(function, &1)) do
@@ -176,7 +177,7 @@ defmodule Vitrine.Test do
           {:ok, term()} | {:error, Error.t()}
   def call_host_function(functions, name, args, options \\ []) do
     known = [:context, :timeout, namespace: "extism:host/user", results: 1]
-    {own, options} = options |> Keys.validate!(known) |> Keyword.split([:namespace, :results])
+    {own, options} = options |> Names.validate!(known) |> Keyword.split([:namespace, :results])
     check!(name, args, own[:results])
     functions = HostFunction.normalize(functions)
     import = {own[:namespace], name}

@@ -1,22 +1,14 @@
 defmodule Vitrine.Wasi do
+  alias Vitrine.Options.{Argument, Docs, Names, Validation}
+  alias Vitrine.Options.Tables.Inside
+
   @moduledoc """
   What a plugin is granted through WASI preview 1, the option `:wasi` of `Vitrine.new/2`.
 
   `wasi: true` grants clocks and random numbers only: no arguments, no environment, an empty standard input, no files
   and no network. What the plugin prints is logged. A keyword list grants more:
 
-    * `:args` - a list of strings, by convention with the program's name first. Empty by default
-    * `:env` - a map of strings, the environment variables. Empty by default
-    * `:stdin` - a binary that each instance reads from its standard input. A call can have its own, see below
-    * `:stdout`, `:stderr` - the destination of prints, `:log` by default:
-      * `:log` - Logger, line by line, at the level `:info` for the standard output and `:warning` for the standard error
-      * `{:log, level}` - Logger, at this level
-      * `:capture` - kept, up to 1 MiB each, until `Vitrine.take_printed/1`. With `Vitrine.run/4` and pools they are in
-        the call's trace, see `Vitrine.Trace`
-      * `:drop` - discarded
-    * `:directory_limits` - how much the plugin may add to a directory, by the directory's path in the guest:
-      `%{"/data" => [max_bytes: 10_000_000, max_files: 1_000]}`, see below. Without limits by default
-
+  #{Docs.markdown(Inside.wasi())}
       iex> {:ok, plugin} =
       ...>   Vitrine.new(
       ...>     ~S|
@@ -131,9 +123,8 @@ defmodule Vitrine.Wasi do
   @type directory_limit ::
           {:max_bytes, non_neg_integer() | nil} | {:max_files, non_neg_integer() | nil}
 
-  alias Vitrine.{Error, Keys}
+  alias Vitrine.Error
   alias Vitrine.Manifest.Fault
-  alias Vitrine.Options.Argument
   alias Vitrine.Text.Nearest
 
   @default_levels %{stdout: :info, stderr: :warning}
@@ -151,23 +142,17 @@ defmodule Vitrine.Wasi do
   def options!(true, paths), do: options!([], paths)
 
   def options!(options, paths) when is_list(options) do
-    options =
-      Keys.validate!(
-        options,
-        [args: [], env: %{}, stdin: "", stdout: :log, stderr: :log, directory_limits: %{}],
-        :wasi
-      )
-
-    {stdout, stdout_level} = output!(:stdout, options[:stdout])
-    {stderr, stderr_level} = output!(:stderr, options[:stderr])
+    options = Validation.validate!(options, Inside.wasi(), of: :wasi)
+    {stdout, stdout_level} = output!(:stdout, options.stdout)
+    {stderr, stderr_level} = output!(:stderr, options.stderr)
 
     native = %{
-      args: args!(options[:args]),
-      env: env!(options[:env]),
-      stdin: stdin!(options[:stdin]),
+      args: args!(options.args),
+      env: env!(options.env),
+      stdin: options.stdin,
       stdout: stdout,
       stderr: stderr,
-      directories: directories!(paths, options[:directory_limits])
+      directories: directories!(paths, options.directory_limits)
     }
 
     {native, %{stdout: stdout_level, stderr: stderr_level}}
@@ -237,7 +222,7 @@ defmodule Vitrine.Wasi do
 
   defp limits!(guest, limits) do
     limits = if is_map(limits) and not is_struct(limits), do: Map.to_list(limits), else: limits
-    limits = Keys.validate!(limits, [max_bytes: nil, max_files: nil], :directory_limits)
+    limits = Names.validate!(limits, [max_bytes: nil, max_files: nil], :directory_limits)
 
     for {name, limit} <- limits,
         limit != nil and not (is_integer(limit) and limit in 0..@max_limit) do
@@ -331,11 +316,5 @@ defmodule Vitrine.Wasi do
 
   defp wrong_env!(got) do
     raise ArgumentError, "expected :env of :wasi to map strings to strings, got: #{inspect(got)}"
-  end
-
-  defp stdin!(stdin) when is_binary(stdin), do: stdin
-
-  defp stdin!(other) do
-    raise ArgumentError, "expected :stdin of :wasi to be a binary, got: #{inspect(other)}"
   end
 end

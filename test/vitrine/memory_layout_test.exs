@@ -33,7 +33,7 @@ defmodule Vitrine.MemoryLayoutTest do
     end
 
     test "is checked, and part of what is compiled" do
-      assert_raise ArgumentError, ~r/:memory_layout to be one of \[:fast, :dense\]/, fn ->
+      assert_raise ArgumentError, ~r/:memory_layout to be :fast or :dense/, fn ->
         Vitrine.new("(module)", memory_layout: :small)
       end
 

@@ -120,7 +120,9 @@ defmodule Vitrine.OptionNamesTest do
           requires: :abi,
           ceiling: :sources
         ] do
-      assert Vitrine.Keys.advice(name, [:colour]) == "it belongs in #{inside}: [#{name}: …]"
+      assert Vitrine.Options.Names.advice(name, [:colour]) ==
+               "it belongs in #{inside}: [#{name}: …]"
+
       assert Vitrine.Options.plugin!([{inside, [{name, values[name] || 1}]}], %Vitrine.Manifest{})
     end
   end

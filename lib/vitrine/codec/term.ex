@@ -3,7 +3,7 @@ defmodule Vitrine.Codec.Term do
   # What the codecs for whole terms have in common: on which scheduler they work, how much they
   # read, which structs they write, and how they say what they cannot.
 
-  alias Vitrine.Keys
+  alias Vitrine.Options.Names
   alias Vitrine.Native.Permit
 
   # Text that is read on a normal scheduler, in bytes.
@@ -20,7 +20,7 @@ defmodule Vitrine.Codec.Term do
   def options!([]), do: []
 
   def options!(options) do
-    options = Keys.validate!(options, max_bytes: @max_bytes)
+    options = Names.validate!(options, max_bytes: @max_bytes)
 
     case options[:max_bytes] do
       :infinity ->

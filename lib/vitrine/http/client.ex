@@ -1,4 +1,7 @@
 defmodule Vitrine.HTTP.Client do
+  alias Vitrine.Options.{Docs, Validation}
+  alias Vitrine.Options.Tables.HTTPClient
+
   @moduledoc """
   The built-in HTTP client: HTTP/1.1 over OTP's sockets, in the calling process.
 
@@ -20,35 +23,19 @@ defmodule Vitrine.HTTP.Client do
         http: {Vitrine.HTTP.Client, ssl: [cacertfile: "/etc/ssl/internal.pem"]}
       )
 
-    * `:ssl` - options of `:ssl.connect/3`, which replace the defaults: `:cacerts` or `:cacertfile`, `:certfile` and
-      `:keyfile`, `:versions`, … Files are checked when the plugin is made, and a file that cannot be used raises
-      `ArgumentError`
-    * `:connect_timeout` - how long connecting may take, including the TLS handshake, in milliseconds, or `:infinity`.
-      The timeout of the call always applies as well. 5000 by default
-    * `:max_header_bytes` - how long the status line and the headers may be, together with those of interim responses.
-      65536 by default
+  #{Docs.markdown(HTTPClient.schema())}
   """
 
   @behaviour Vitrine.HTTP
 
   alias Vitrine.HTTP.Client.{Body, Connection, Head}
   alias Vitrine.HTTP.{Headers, Redirect, Request, Response, URL}
-  alias Vitrine.Keys
-
-  @defaults [ssl: [], connect_timeout: 5_000, max_header_bytes: 65_536]
 
   @impl true
   def init(options) do
-    options = Keys.validate!(options, @defaults)
-    positive!(options, :max_header_bytes)
-    unless options[:connect_timeout] == :infinity, do: positive!(options, :connect_timeout)
-
-    unless Keyword.keyword?(options[:ssl]) do
-      raise ArgumentError, "expected :ssl to be a keyword list, got: #{inspect(options[:ssl])}"
-    end
-
-    Enum.each(options[:ssl], &pem_file!/1)
-    options
+    options = Validation.validate!(options, HTTPClient.schema())
+    Enum.each(options.ssl, &pem_file!/1)
+    Map.to_list(options)
   end
 
   # All that can be checked of these files now is that they contain the right kind of entry.
@@ -74,16 +61,9 @@ defmodule Vitrine.HTTP.Client do
     raise ArgumentError, "the file #{inspect(path)} #{why} (ssl: [#{option}: #{inspect(path)}])"
   end
 
-  defp positive!(options, key) do
-    unless is_integer(options[key]) and options[key] > 0 do
-      raise ArgumentError,
-            "expected #{inspect(key)} to be a positive integer, got: #{inspect(options[key])}"
-    end
-  end
-
   @impl true
   def request(%Request{} = request, options) do
-    options = Map.new(Keyword.merge(@defaults, options))
+    options = Map.new(Keyword.merge(HTTPClient.schema().defaults, options))
 
     with {:ok, url} <- URL.parse(request.url),
          {:ok, connection} <- Connection.open(url, options) do

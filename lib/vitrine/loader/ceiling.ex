@@ -3,21 +3,11 @@ defmodule Vitrine.Loader.Ceiling do
   # The option `:ceiling`: the most that a manifest may ask for. What it asks for beyond that is refused, and what it
   # leaves out is at most that. Options beside it are of whoever loads the plugin, and are not bound by it.
 
-  alias Vitrine.{Error, Keys, Manifest}
+  alias Vitrine.{Error, Manifest}
   alias Vitrine.HTTP.{Exchange, Policy, URL}
   alias Vitrine.Manifest.{Check, Fault}
-  alias Vitrine.Options.Argument
-
-  # What a plugin has without a word of its manifest.
-  @timeout 5_000
-  @defaults [
-    allowed_hosts: [],
-    allowed_paths: [],
-    memory: [],
-    timeout: @timeout,
-    sources: []
-  ]
-  @max_timeout 0xFFFF_FFFF
+  alias Vitrine.Options.{Argument, Validation}
+  alias Vitrine.Options.Tables.{Inside, Plugin}
 
   @typep host :: String.t() | {:private, String.t()}
 
@@ -34,25 +24,9 @@ defmodule Vitrine.Loader.Ceiling do
   def options!(nil), do: nil
 
   def options!(options) do
-    ceiling = options |> Keys.validate!(@defaults, :ceiling) |> Map.new()
+    ceiling = Validation.validate!(options, Inside.ceiling(), of: :ceiling)
     Policy.hosts!(ceiling.allowed_hosts, [])
     sources!(ceiling.sources)
-
-    unless Argument.list_of?(
-             ceiling.allowed_paths,
-             &(Argument.text?(&1) and &1 not in ["", "ro:"])
-           ) do
-      wrong!(
-        :allowed_paths,
-        ~s(a list of directories such as "ro:/srv/data"),
-        ceiling.allowed_paths
-      )
-    end
-
-    unless ceiling.timeout == :infinity or ceiling.timeout in 0..@max_timeout do
-      wrong!(:timeout, "milliseconds, from 0 to #{@max_timeout}, or :infinity", ceiling.timeout)
-    end
-
     %{ceiling | memory: memory!(ceiling.memory)}
   end
 
@@ -62,9 +36,8 @@ defmodule Vitrine.Loader.Ceiling do
       kind -> kind in [:data, :path, :url]
     end
 
-    unless Argument.list_of?(sources, known?) do
-      wrong!(:sources, "a list of :data, :path, :url and {:url, hosts}", sources)
-    end
+    unless Argument.list_of?(sources, known?),
+      do: Validation.wrong!(Inside.ceiling(), :sources, sources, :ceiling)
   end
 
   defp memory!(limits) do
@@ -74,11 +47,6 @@ defmodule Vitrine.Loader.Ceiling do
       {:ok, memory} -> memory
       {:error, {path, text}} -> raise ArgumentError, "in :ceiling: #{Fault.path(path)} #{text}"
     end
-  end
-
-  defp wrong!(key, expected, got) do
-    raise ArgumentError,
-          "expected #{inspect(key)} of :ceiling to be #{expected}, got: #{inspect(got)}"
   end
 
   @doc """
@@ -110,7 +78,7 @@ defmodule Vitrine.Loader.Ceiling do
         Map.merge(manifest.memory, ceiling.memory, fn _, asked, most -> min(asked, most) end)
 
       # An atom is more than any number.
-      timeout = min(manifest.timeout_ms || @timeout, ceiling.timeout)
+      timeout = min(manifest.timeout_ms || Plugin.timeout(), ceiling.timeout)
       {:ok, %{manifest | memory: memory, timeout_ms: timeout}}
     end
   end

@@ -2,9 +2,7 @@ defmodule Vitrine.Loader.Contract do
   @moduledoc false
   # What a plugin must export and may import, the option `:requires`.
 
-  import Vitrine.Options.Argument, only: [list_of?: 2]
-
-  alias Vitrine.{Error, Keys}
+  alias Vitrine.Error
   alias Vitrine.Loader.Surface
   alias Vitrine.Text.{Nearest, Printable}
 
@@ -17,39 +15,6 @@ defmodule Vitrine.Loader.Contract do
   # More are counted, not named: a hostile module may have a million.
   @most_named 20
   @most_compared 1_000
-
-  @doc "The option, checked."
-  @spec options!(keyword() | nil) :: t() | nil
-  def options!(nil), do: nil
-
-  def options!(options) do
-    contract =
-      options
-      |> Keys.validate!([exports: [], imports: :any, abi: nil], :requires)
-      |> Map.new()
-
-    unless list_of?(contract.exports, &is_binary/1) do
-      wrong!(:exports, "a list of the names of plugin functions", contract.exports)
-    end
-
-    unless contract.imports == :any or list_of?(contract.imports, &import?/1) do
-      wrong!(:imports, "a list of namespaces and {namespace, name}", contract.imports)
-    end
-
-    unless contract.abi in [nil, 0, 1] do
-      wrong!(:abi, "1, or 0 for the one before version 1.0", contract.abi)
-    end
-
-    contract
-  end
-
-  defp import?({namespace, name}), do: is_binary(namespace) and is_binary(name)
-  defp import?(namespace), do: is_binary(namespace)
-
-  defp wrong!(key, expected, got) do
-    raise ArgumentError,
-          "expected #{inspect(key)} of :requires to be #{expected}, got: #{inspect(got)}"
-  end
 
   @doc "Whether a plugin keeps the contract, with WASI granted or not."
   @spec check(t() | nil, Surface.t(), boolean(), String.t()) :: :ok | {:error, Error.t()}

@@ -5,7 +5,7 @@ defmodule Vitrine.Loader.Download do
 
   alias Vitrine.Error
   alias Vitrine.HTTP.{Exchange, Hosts, Policy, URL}
-  alias Vitrine.Keys
+  alias Vitrine.Options.Names
   alias Vitrine.Loader.Download.Cache
 
   # As many as the core compiles.
@@ -49,7 +49,7 @@ defmodule Vitrine.Loader.Download do
   @spec fetch(source(), keyword()) :: {:ok, binary()} | {:error, Error.t()}
   def fetch(%{url: _} = source, options \\ []) do
     options =
-      Keys.validate!(options, [
+      Names.validate!(options, [
         :cache_dir,
         :whose_time,
         hosts: :all,

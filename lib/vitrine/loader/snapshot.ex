@@ -10,17 +10,6 @@ defmodule Vitrine.Loader.Snapshot do
   @typedoc "Whether there is to be one, or the function that it is taken after."
   @type wish :: boolean() | String.t()
 
-  @doc "The option, checked."
-  @spec wish!(term()) :: wish()
-  def wish!(wish) when is_boolean(wish), do: wish
-  def wish!(wish) when is_binary(wish) and wish != "", do: wish
-
-  def wish!(other) do
-    raise ArgumentError,
-          "expected :snapshot to be true, false or the name of a function of the plugin, got: " <>
-            inspect(other)
-  end
-
   @doc "Whether there can be one of a plugin of these modules."
   @spec check(wish(), [Source.wasm()], String.t() | nil) :: :ok | {:error, Error.t()}
   def check(wish, modules, name) do

@@ -7,6 +7,7 @@ defmodule Vitrine.Manifest.Check do
 
   alias Vitrine.HTTP.Hosts
   alias Vitrine.Manifest.{Fault, Wasm}
+  alias Vitrine.Options.Tables.Inside
 
   @keys ~w(wasm config memory allowed_hosts allowed_paths timeout_ms)
   @max_hosts 1_000
@@ -21,16 +22,10 @@ defmodule Vitrine.Manifest.Check do
   # The longest that a process can wait in `receive`.
   @max_timeout 0xFFFF_FFFF
 
-  @default_memory %{
-    max_pages: 8_192,
-    max_http_response_bytes: 52_428_800,
-    max_var_bytes: 1_048_576
-  }
-
   @typep checked(value) :: {:ok, value} | {:error, Fault.t()}
 
   @doc "The limits of a manifest that has none."
-  def default_memory, do: @default_memory
+  def default_memory, do: Map.new(Inside.memory().defaults)
 
   @doc "The fields of the struct, from a map with string or atom keys."
   @spec fields(term()) :: checked(map())
@@ -38,7 +33,7 @@ defmodule Vitrine.Manifest.Check do
     with {:ok, map} <- keys(map, @keys, []),
          {:ok, wasm} <- Wasm.sources(Map.get(map, "wasm", [])),
          {:ok, config} <- config(Map.get(map, "config", %{})),
-         {:ok, memory} <- memory(Map.get(map, "memory", %{}), @default_memory),
+         {:ok, memory} <- memory(Map.get(map, "memory", %{}), default_memory()),
          {:ok, hosts} <- allowed_hosts(map["allowed_hosts"]),
          {:ok, paths} <- allowed_paths(map["allowed_paths"]),
          {:ok, timeout} <- timeout(map["timeout_ms"]) do

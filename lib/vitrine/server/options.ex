@@ -2,30 +2,16 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Keys, Loader, Options}
+  alias Vitrine.{Loader, Options}
   alias Vitrine.Loader.Source
-  alias Vitrine.Options.Argument
-  alias Vitrine.Text.Nearest
+  alias Vitrine.Manifest.Fault
+  alias Vitrine.Options.{Argument, Names, Schema, Validation}
+  alias Vitrine.Options.Tables.Server, as: Table
 
-  @server [
-    :source,
-    :id,
-    :plugin_name,
-    :on_trap,
-    :restart,
-    :shutdown,
-    :restore_vars,
-    :max_queue,
-    :watch
-  ]
+  # A server has an `:on_trap` of its own, and its `:name` is that of the process.
+  @plugin_options Options.plugin_options() -- [:name, :on_trap]
+
   @gen_server [:name, :hibernate_after, :spawn_opt, :debug]
-
-  @default_shutdown 5_000
-
-  @default_max_queue 10_000
-
-  # How often watched files are looked at, in milliseconds.
-  @default_interval 500
 
   @type t :: %{
           name: GenServer.name() | nil,
@@ -41,74 +27,41 @@ defmodule Vitrine.Server.Options do
   @doc "What a server is to be, and the options of `GenServer.start_link/3`."
   @spec start!(keyword()) :: {t(), keyword()}
   def start!(options) do
-    plugin_names = Options.plugin_options() -- [:name]
-    options = Keys.validate!(options, @server ++ @gen_server ++ plugin_names)
-    {gen_server, options} = Keyword.split(options, @gen_server)
-    unless options[:source], do: raise(ArgumentError, "the option :source is missing")
-
-    on_trap = options |> Keyword.get(:on_trap, :reset) |> on_trap!()
-    plugin = Keyword.take(options, plugin_names -- [:on_trap])
-    on_trap_of_plugin = if on_trap == :keep, do: :keep, else: :reset
-    plugin = [name: options[:plugin_name], on_trap: on_trap_of_plugin] ++ plugin
+    {checked, plugin} = Validation.split!(options, Table.schema(), @plugin_options)
+    on_trap_of_plugin = if checked.on_trap == :keep, do: :keep, else: :reset
+    plugin = [name: checked.plugin_name, on_trap: on_trap_of_plugin] ++ plugin
     # Not first in the server's own process.
-    Loader.check_options!(options[:source], plugin)
-    restart!(options[:restart])
+    Loader.check_options!(checked.source, plugin)
 
     {%{
-       name: gen_server[:name],
-       source: options[:source],
+       name: checked.name,
+       source: checked.source,
        plugin: plugin,
-       on_trap: on_trap,
-       shutdown: shutdown!(Keyword.get(options, :shutdown, @default_shutdown)),
-       max_queue: max_queue!(Keyword.get(options, :max_queue, @default_max_queue)),
-       vars: vars!(options[:restore_vars], gen_server[:name]),
-       watch: watch!(options[:watch], options[:source])
-     }, gen_server}
+       on_trap: checked.on_trap,
+       shutdown: checked.shutdown,
+       max_queue: checked.max_queue,
+       vars: vars!(checked.restore_vars, checked.name),
+       watch: watch!(checked.watch, checked.source)
+     }, Keyword.take(options, @gen_server)}
   end
 
   @doc "The options of `Vitrine.Server.upgrade/3`."
   @spec upgrade!(keyword()) :: keyword()
-  def upgrade!(options), do: Keys.validate!(options, Options.plugin_options())
+  def upgrade!(options), do: Names.validate!(options, Options.plugin_options())
 
   @doc "The child specification of a server."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
   def child_spec(options) do
-    Argument.keyword!(options)
+    options = Argument.keyword!(options)
+    shutdown = Keyword.get(options, :shutdown, Schema.default(Table.schema(), :shutdown))
 
     %{
       id: options[:id] || options[:name] || Vitrine.Server,
       start: {Vitrine.Server, :start_link, [options]},
-      restart: restart!(options[:restart]),
-      shutdown: shutdown!(Keyword.get(options, :shutdown, @default_shutdown))
+      restart: Validation.value!(Table.schema(), :restart, options[:restart]) || :permanent,
+      shutdown: Validation.value!(Table.schema(), :shutdown, shutdown)
     }
   end
-
-  defp on_trap!(on_trap) when on_trap in [:reset, :keep, :stop], do: on_trap
-
-  defp on_trap!(other),
-    do: wrong(:on_trap, ":reset, :keep or :stop", other, [:reset, :keep, :stop])
-
-  @doc "The option `:restart` of a server or a pool."
-  @spec restart!(term()) :: :permanent | :transient | :temporary
-  def restart!(nil), do: :permanent
-  def restart!(restart) when restart in [:permanent, :transient, :temporary], do: restart
-
-  def restart!(other) do
-    known = [:permanent, :transient, :temporary]
-    wrong(:restart, ":permanent, :transient or :temporary", other, known)
-  end
-
-  defp shutdown!(shutdown) when shutdown in [:infinity, :brutal_kill], do: shutdown
-  defp shutdown!(shutdown) when is_integer(shutdown) and shutdown >= 0, do: shutdown
-
-  defp shutdown!(other) do
-    known = [:infinity, :brutal_kill]
-    wrong(:shutdown, "milliseconds, :infinity or :brutal_kill", other, known)
-  end
-
-  defp max_queue!(:infinity), do: :infinity
-  defp max_queue!(max) when is_integer(max) and max >= 0, do: max
-  defp max_queue!(other), do: wrong(:max_queue, "an integer from 0 on or :infinity", other)
 
   defp vars!(none, _name) when none in [nil, false], do: nil
 
@@ -124,14 +77,16 @@ defmodule Vitrine.Server.Options do
          function_exported?(module, :save, 2) do
       store
     else
-      wrong(:restore_vars, "{module, argument} with a Vitrine.Server.Store", store)
+      raise ArgumentError,
+            "expected :restore_vars to be {module, argument} with a Vitrine.Server.Store, got: " <>
+              Fault.show(store)
     end
   end
 
-  defp vars!(other, _name), do: wrong(:restore_vars, "true, false or {module, argument}", other)
+  defp vars!(other, _name), do: Validation.wrong!(Table.schema(), :restore_vars, other)
 
   defp watch!(none, _source) when none in [nil, false], do: nil
-  defp watch!(true, source), do: watch!(@default_interval, source)
+  defp watch!(true, source), do: watch!(Table.interval(), source)
 
   defp watch!(interval, source) when is_integer(interval) and interval > 0 do
     if Source.files(source) == [] do
@@ -142,11 +97,5 @@ defmodule Vitrine.Server.Options do
     interval
   end
 
-  defp watch!(other, _source), do: wrong(:watch, "true, false or milliseconds", other)
-
-  defp wrong(option, expected, value, known \\ []) do
-    raise ArgumentError,
-          "expected #{inspect(option)} to be #{expected}, got: #{inspect(value)}" <>
-            Nearest.advice(value, known)
-  end
+  defp watch!(other, _source), do: Validation.wrong!(Table.schema(), :watch, other)
 end

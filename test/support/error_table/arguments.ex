@@ -46,7 +46,7 @@ defmodule Vitrine.ErrorTable.Arguments do
   defp values do
     [
       {"a scheduler that is unknown",
-       "expected :scheduler to be one of [:auto, :dirty], got: :drity; did you mean :dirty?",
+       "expected :scheduler to be :auto or :dirty, got: :drity; did you mean :dirty?",
        fn -> new(scheduler: :drity) end},
       {"a timeout that is a text",
        "expected :timeout to be milliseconds, from 0 to 4294967295, or :infinity, got: \"5s\"",
@@ -55,7 +55,7 @@ defmodule Vitrine.ErrorTable.Arguments do
        "expected :timeout to be milliseconds, from 0 to 4294967295, or :infinity, got: -1",
        fn -> Vitrine.call(Vitrine.new!(@module), "run", "", timeout: -1) end},
       {"a limit below zero",
-       "expected :output_bytes of :limits to be a number from 0 to 18446744073709551615, got: -1",
+       "expected :output_bytes of :limits to be bytes, from 0 to 18446744073709551615, got: -1",
        fn -> new(limits: [output_bytes: -1]) end},
       {"pages that are too many",
        "the option memory.max_pages must be pages of 64 KiB, from 1 to 65536, got: 70000",
@@ -154,7 +154,7 @@ defmodule Vitrine.ErrorTable.Arguments do
        "unknown option: :ssll (did you mean :ssl?). The options are :connect_timeout, :max_header_bytes, :ssl",
        fn -> new(http: {Vitrine.HTTP.Client, ssll: []}) end},
       {"a client's time that is not one",
-       "expected :connect_timeout to be a positive integer, got: 0",
+       "expected :connect_timeout to be milliseconds, from 1 on, or :infinity, got: 0",
        fn -> new(http: {Vitrine.HTTP.Client, connect_timeout: 0}) end},
       {"paths that are a list", "the option allowed_paths must be a map, got: [\"/tmp\"]",
        fn -> new(wasi: true, allowed_paths: ["/tmp"]) end},
@@ -307,7 +307,7 @@ defmodule Vitrine.ErrorTable.Arguments do
   defp pages do
     [
       {"HTML without a namespace",
-       "expected :namespace to be letters and digits with single hyphens or underscores between them, at most 64, got: nil",
+       "the option :namespace is missing: give letters and digits with single hyphens or underscores between them, at most 64",
        fn -> HTML.sanitize("x", []) end},
       {"HTML with a namespace that is not one",
        "expected :namespace to be letters and digits with single hyphens or underscores between them, at most 64, got: \"A b\"",
@@ -319,10 +319,10 @@ defmodule Vitrine.ErrorTable.Arguments do
       {"HTML that is nil", "expected the HTML to be a binary or iodata, got: nil",
        fn -> HTML.sanitize(nil, namespace: "a") end},
       {"a filter without a plugin",
-       "expected the option :plugin to be a pool or a server, a plugin, a compiled one, or a function of a conn, got: nil",
+       "the option :plugin is missing: give a pool or a server, a plugin, a compiled one, or a function of a conn",
        fn -> Vitrine.Plug.init([]) end},
       {"a filter that may change what is unknown",
-       "in :change: unknown option: :pth (did you mean :path?). The options are :assigns, :path, :query, :request_headers, :respond, :response_headers",
+       "unknown option of :change: :pth (did you mean :path?). The options are :assigns, :path, :query, :request_headers, :respond, :response_headers",
        fn -> Vitrine.Plug.init(plugin: :p, change: [:pth]) end},
       {"a filter that is to do what it cannot on an error",
        "expected :on_error to be :open, :closed, {status, body} with a status from 400 to 599, or a function of a conn and an error, got: :ignore",

@@ -47,7 +47,7 @@ defmodule Vitrine.LiveView.ViewTest do
 
   describe "the options" do
     for {options, message} <- [
-          {[], ":plugin to be a Vitrine.Server or a Vitrine.Pool"},
+          {[], "the option :plugin is missing: give a Vitrine.Server or a Vitrine.Pool"},
           {[plugin: Some, viewers: 1], "unknown option: :viewers (did you mean :viewer?)"},
           {[plugin: Some, namespace: "a:b"], ":namespace to be up to 32"},
           {[plugin: Some, namespace: "a--b"], ":namespace to be up to 32"},
@@ -59,8 +59,8 @@ defmodule Vitrine.LiveView.ViewTest do
           {[plugin: Some, take: ["a" | "b"]], ":take to be a list of strings"},
           {%{plugin: Some}, "the options to be a keyword list, got: a map"},
           {[plugin: Some, assigns: []], ":assigns to be a map"},
-          {[plugin: Some, patience: -1], ":patience to be an integer"},
-          {[plugin: Some, max_events: 0], ":max_events to be a positive integer"},
+          {[plugin: Some, patience: -1], ":patience to be milliseconds, from 0 on"},
+          {[plugin: Some, max_events: 0], ":max_events to be an integer from 1 on"},
           {[plugin: Some, on_error: &Function.identity/1], ":on_error to be a function"},
           {[plugin: Some, timeout: 0.5], "timeout"},
           {[plugin: Some, temporary: 1], ":temporary to be true or false"},

@@ -1,48 +1,14 @@
-defmodule Vitrine.Keys do
+defmodule Vitrine.Options.Names do
   @moduledoc false
-  # The names of options. `Keyword.validate!/2` shows all that was given when one is wrong, and that may
-  # be a module or a secret of the configuration.
+  # The names of options, and what errors say about one that is unknown. `Keyword.validate!/2` shows everything that was
+  # given when one name is wrong, and that may be a module or a secret of the configuration.
 
-  alias Vitrine.Options.Argument
+  alias Vitrine.Options.{Argument, Places}
   alias Vitrine.Text.Nearest
-
-  # Where options stand that are often looked for elsewhere, and how they are written there.
-  @places %{
-    max_pages: {:memory, "memory: [max_pages: …]"},
-    max_http_response_bytes: {:memory, "memory: [max_http_response_bytes: …]"},
-    max_var_bytes: {:memory, "memory: [max_var_bytes: …]"},
-    output_bytes: {:limits, "limits: [output_bytes: …]"},
-    table_elements: {:limits, "limits: [table_elements: …]"},
-    args: {:wasi, "wasi: [args: …]"},
-    env: {:wasi, "wasi: [env: …]"},
-    stdout: {:wasi, "wasi: [stdout: …]"},
-    stderr: {:wasi, "wasi: [stderr: …]"},
-    exports: {:requires, "requires: [exports: …]"},
-    imports: {:requires, "requires: [imports: …]"},
-    abi: {:requires, "requires: [abi: …]"},
-    sources: {:ceiling, "ceiling: [sources: …]"},
-    source: {nil, "source: … of Vitrine.Pool and Vitrine.Server"},
-    timeout_ms: {nil, "timeout: …"},
-    max_events: {nil, "max_events: … of Vitrine.trace/4"},
-    as: {nil, "as: … of Vitrine.call/4"},
-    trace: {nil, "trace: … of Vitrine.call/4"},
-    size: {nil, "size: … of Vitrine.Pool"},
-    overflow: {nil, "overflow: … of Vitrine.Pool"},
-    max_queue: {nil, "max_queue: … of Vitrine.Pool and Vitrine.Server"},
-    vars: {nil, "vars: … of Vitrine.Pool"},
-    watch: {nil, "watch: … of Vitrine.Server"},
-    restore_vars: {nil, "restore_vars: … of Vitrine.Server"},
-    plugin_name: {nil, "plugin_name: … of Vitrine.Pool and Vitrine.Server"}
-  }
-
-  # Those of `Vitrine.new/2`, where a call is given one.
-  @of_plugins ~w(host_functions wasi memory limits config allowed_hosts allowed_paths fuel scheduler on_trap log_level)a
-
-  @all @of_plugins |> Map.new(&{&1, {nil, "#{&1}: … of Vitrine.new/2"}}) |> Map.merge(@places)
 
   @doc """
   The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known. `of` is the
-  option that these are in, if they are in one.
+  option that these are inside of, if they are inside of one.
   """
   @spec validate!(keyword(), [atom() | {atom(), term()}], atom()) :: keyword()
   def validate!(options, known, of \\ nil) do
@@ -99,19 +65,19 @@ defmodule Vitrine.Keys do
     cond do
       place = place(elsewhere(name), of) -> "it belongs in #{place}"
       nearest != nil -> "did you mean #{inspect(nearest)}?"
-      place = place(Nearest.find(name, Map.keys(@all)), of) -> "did you mean #{place}?"
+      place = place(Nearest.find(name, Places.names()), of) -> "did you mean #{place}?"
       true -> nil
     end
   end
 
   defp elsewhere(name) when is_binary(name),
-    do: Enum.find(Map.keys(@all), &(to_string(&1) == name))
+    do: Enum.find(Map.keys(Places.all()), &(to_string(&1) == name))
 
   defp elsewhere(name), do: name
 
   # Not where it was looked for just now.
   defp place(name, of) do
-    case @all do
+    case Places.all() do
       %{^name => {inside, place}} when inside == nil or inside != of -> place
       _none -> nil
     end
