@@ -50,8 +50,8 @@ defmodule VitrineTest do
       for {options, expected} <- [
             {[colour: :red], "unknown option: :colour. The options are :allowed_hosts, "},
             {[wasi: :maybe], "true, false or a keyword list"},
-            {[scheduler: :fast], "[:auto, :dirty]"},
-            {[on_trap: :cry], "[:reset, :keep]"},
+            {[scheduler: :fast], ":auto or :dirty"},
+            {[on_trap: :cry], ":reset or :keep"},
             {[timeout: -1], "milliseconds"},
             {[timeout: "5s"], "milliseconds"},
             {[timeout: 0x1_0000_0000], "from 0 to 4294967295"},
