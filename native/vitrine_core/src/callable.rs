@@ -1,9 +1,9 @@
 //! Why a name cannot be called as a plugin function, and which may be meant.
 
+use vitrine_rewrite::{Extern, ModuleType};
 use wasmparser::ValType;
 
 use crate::error::{Error, Reason};
-use crate::interface::{Extern, Interface};
 use crate::nearest::{did_you_mean, nearest};
 use crate::text::quoted;
 
@@ -13,7 +13,7 @@ const MOST: usize = 10;
 /// Why the function cannot be called in the module at `main`; nothing if it can be.
 pub(crate) fn not_callable(
     name: &str,
-    modules: &[(&str, &Interface)],
+    modules: &[(&str, &ModuleType)],
     main: usize,
 ) -> Option<Error> {
     let (own_name, own) = modules.get(main)?;
@@ -47,7 +47,12 @@ pub(crate) fn not_callable(
 }
 
 /// That another module has it.
-fn elsewhere(name: &str, modules: &[(&str, &Interface)], main: usize, own: &str) -> Option<String> {
+fn elsewhere(
+    name: &str,
+    modules: &[(&str, &ModuleType)],
+    main: usize,
+    own: &str,
+) -> Option<String> {
     let mut others = modules.iter().enumerate().filter(|(at, _)| *at != main);
     let (_, (module, _)) = others.find(|(_, (_, interface))| {
         let mut exports = interface.exports.iter();
@@ -61,7 +66,7 @@ fn elsewhere(name: &str, modules: &[(&str, &Interface)], main: usize, own: &str)
 }
 
 /// The nearest names, or those that there are.
-fn known(name: &str, own: &Interface) -> String {
+fn known(name: &str, own: &ModuleType) -> String {
     let near = nearest(name, own.plugin_functions(), 3);
     if !near.is_empty() {
         return did_you_mean(&near);
@@ -80,8 +85,8 @@ fn known(name: &str, own: &Interface) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Interface {
-        Interface::read(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap()
+    fn read(text: &str) -> ModuleType {
+        ModuleType::read(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap()
     }
 
     fn why(name: &str, main: &str) -> Option<String> {

@@ -1,7 +1,8 @@
 //! Commands as libraries: each call of one of their functions finds the module as it was at first.
 //! Wasmtime never frees an instance while its store lives, so they are used again, after their
-//! state was put back; see [`crate::reusable`].
+//! state was put back; see [`vitrine_rewrite::command`].
 
+use vitrine_rewrite::state_exports::{START, is_state};
 use wasmtime::{
     Caller, Extern, ExternType, Func, Global, Instance, Memory, Ref, Result, Table, Val,
 };
@@ -10,7 +11,6 @@ use crate::clock;
 use crate::control::LARGE;
 use crate::error::Stop;
 use crate::state::HostState;
-use crate::state_exports::{START, is_state};
 use crate::world::instantiate_command;
 
 /// Calls of commands within each other: each has a stack of its own.
@@ -113,7 +113,7 @@ impl CommandInstance {
     }
 
     /// Makes the instance what it was when it was new. Only a memory that has grown stays as large, what is past
-    /// its first end is zero, and the guest grows into it: see [`crate::regrowing`].
+    /// its first end is zero, and the guest grows into it: see [`vitrine_rewrite::command`].
     async fn put_back(&mut self, caller: &mut Caller<'_, HostState>) -> Result<()> {
         let shared = caller.data().shared.clone();
         let memories = self.memories.iter();

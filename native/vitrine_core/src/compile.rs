@@ -2,6 +2,9 @@
 //! compiled, shared while somebody holds them, compiled once at a time, and kept on disk if that is
 //! wanted.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,24 +12,21 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use vitrine_rewrite::{DataImage, Flags, ModuleType, Plan, Stage, compile_cost, features};
+use vitrine_rewrite::{rewrite, shared_data};
 use wasmtime::Module;
 
 use crate::cache::{self, Cache};
 use crate::compiled::Compiled;
-use crate::data_image::DataImage;
-use crate::effort;
 use crate::engine::Settings;
 use crate::error::{Error, Reason};
 use crate::exports::Exports;
-use crate::interface::Interface;
 use crate::lines::Lines;
 use crate::link::Needs;
 use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
-use crate::prepare::{prepare, shared_data};
-use crate::snapshot::Stage;
+use crate::snapshot::refused;
 use crate::text;
-use crate::unsupported;
 use crate::workers::{Lane, compile_on_deep_stack, submit, submit_compilation};
 
 /// The largest module that is compiled, in bytes.
@@ -184,10 +184,10 @@ fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Comp
         return Ok(None);
     };
     let wasm = binary(bytes)?;
-    let data = shared_data(&wasm, key.1).map_err(invalid)?;
+    let data = shared_data(&wasm, plan(key.1))?;
     let built = Built {
         module,
-        interface: Interface::read(&wasm).map_err(invalid)?,
+        interface: ModuleType::read(&wasm).map_err(invalid)?,
         flags,
         image: data.map(image).transpose()?,
     };
@@ -228,17 +228,9 @@ fn build(
 /// A module, and what its bytes tell that it does not.
 struct Built {
     module: Module,
-    interface: Interface,
+    interface: ModuleType,
     flags: Flags,
     image: Option<Arc<MemoryImage>>,
-}
-
-/// What is known of a module from its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Flags {
-    pub(crate) command: bool,
-    pub(crate) long_steps: bool,
-    pub(crate) fused: bool,
 }
 
 fn finished(
@@ -264,7 +256,7 @@ fn finished(
         exports: Exports::of(&built.module),
         needs: Needs::of(&built.interface),
         interface: built.interface,
-        long_steps: built.flags.long_steps,
+        long_steps: built.flags.uninterruptible,
         command: built.flags.command,
         fused: built.flags.fused,
         image: built.image,
@@ -299,23 +291,38 @@ fn build_module(
     bytes: &[u8],
 ) -> Result<Turn<Built>, Error> {
     let wasm = binary(bytes)?;
-    let needed = Lane::of(effort::check(&wasm, options.settings.fuel)?);
+    let needed = Lane::of(compile_cost::check(&wasm, options.settings.fuel)?);
     if needed > lane {
         return Ok(Turn::Slower(needed));
     }
-    let interface = Interface::read(&wasm).map_err(invalid)?;
-    let prepared = prepare(wasm, options).map_err(|e| match e.downcast() {
-        Ok(error) => error,
-        Err(e) => invalid(format!("{e:#}")),
-    })?;
-    let module = Module::new(&platform.engine, &prepared.wasm);
+    let interface = ModuleType::read(&wasm).map_err(invalid)?;
+    let rewritten = rewrite(wasm, plan(options))?;
+    let module = Module::new(&platform.engine, &rewritten.wasm);
     let module = module.map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Turn::Built(Built {
         module,
         interface,
-        flags: prepared.flags,
-        image: prepared.data.map(image).transpose()?,
+        flags: rewritten.flags,
+        image: rewritten.data.map(image).transpose()?,
     }))
+}
+
+/// How the passes are to change a module that is compiled so.
+fn plan(options: CompileOptions) -> Plan {
+    let CompileOptions {
+        settings,
+        library,
+        stage,
+        fuse,
+    } = options;
+    Plan {
+        debug: settings.debug,
+        library,
+        stage,
+        fuse,
+        counts_fuel: settings.fuel,
+        shares_data: settings.shares_data(),
+    }
 }
 
 fn image(data: DataImage) -> Result<Arc<MemoryImage>, Error> {
@@ -341,7 +348,7 @@ pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         [0, b'a', b's', b'm', ..] => Ok(Cow::Borrowed(bytes)),
         _ => {
             if let Ok(text) = std::str::from_utf8(bytes) {
-                effort::text::check(text)?;
+                compile_cost::text::check(text)?;
             }
             wat::parse_bytes(bytes).map_err(|e| invalid(in_one_line(&e.to_string())))
         }
@@ -361,7 +368,18 @@ fn in_one_line(error: &str) -> String {
 
 pub(crate) fn invalid(why: impl std::fmt::Display) -> Error {
     let why = why.to_string();
-    let why = unsupported::advice(&why).unwrap_or(why);
+    let why = features::advice(&why).unwrap_or(why);
     let why = format!("the module cannot be compiled: {why}");
     Error::new(Reason::Compile, text::shown(why.as_bytes(), text::MESSAGE))
+}
+
+impl From<vitrine_rewrite::Error> for Error {
+    fn from(error: vitrine_rewrite::Error) -> Error {
+        match error {
+            vitrine_rewrite::Error::Invalid(why) | vitrine_rewrite::Error::TooExpensive(why) => {
+                invalid(why)
+            }
+            vitrine_rewrite::Error::CannotSnapshot(why) => refused(why),
+        }
+    }
 }

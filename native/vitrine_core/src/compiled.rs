@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use vitrine_rewrite::ModuleType;
 use wasmtime::{ImportType, Module};
 
 use crate::exports::{ExportKind, Exports};
-use crate::interface::Interface;
 use crate::lines::Lines;
 use crate::link::Needs;
 use crate::mappings;
@@ -19,7 +19,7 @@ pub struct Compiled {
     pub(crate) platform: &'static Platform,
     pub(crate) module: Module,
     /// What its bytes declare.
-    pub(crate) interface: Interface,
+    pub(crate) interface: ModuleType,
     pub(crate) exports: Exports,
     pub(crate) needs: Needs,
     /// Whether it is no work for normal schedulers.
@@ -70,7 +70,7 @@ impl Compiled {
     }
 
     /// What its bytes declare.
-    pub fn interface(&self) -> &Interface {
+    pub fn interface(&self) -> &ModuleType {
         &self.interface
     }
 

@@ -20,22 +20,17 @@ mod compile;
 mod compiled;
 mod control;
 mod coredump;
-mod data_image;
 #[cfg(target_os = "linux")]
 mod dense_memory;
-mod effort;
 mod engine;
 mod error;
 mod exports;
 mod fuel;
-mod fuse;
 mod host_function;
 mod host_import;
 mod initialise;
 mod inspection;
 mod instance;
-mod interface;
-mod interruptible;
 #[cfg(target_os = "linux")]
 mod kept_regions;
 mod kernel_memory;
@@ -43,7 +38,6 @@ mod last_words;
 mod limits;
 mod lines;
 mod link;
-mod long_steps;
 mod making;
 mod mappings;
 #[cfg_attr(not(target_os = "linux"), path = "no_memory_image.rs")]
@@ -55,16 +49,13 @@ mod outcome;
 mod overruns;
 mod platform;
 mod plugin;
-mod prepare;
 mod reaper;
 #[cfg(target_os = "linux")]
 mod region;
-mod regrowing;
 #[cfg_attr(not(target_os = "linux"), path = "no_release.rs")]
 mod release;
 #[cfg(target_os = "linux")]
 mod reserved_memory;
-mod reusable;
 mod run_queue;
 mod slice;
 mod snapshot;
@@ -72,12 +63,10 @@ mod spent;
 #[cfg(target_os = "linux")]
 mod stacks;
 mod state;
-mod state_exports;
 mod stats;
 mod text;
 mod ticker;
 mod trim;
-mod unsupported;
 mod value;
 mod wake;
 #[cfg(target_os = "linux")]
@@ -100,17 +89,16 @@ pub use exports::ExportKind;
 pub use fuel::FuelLimits;
 pub use host_function::HostFunction;
 pub use inspection::{Inspection, Producers, inspect};
-pub use interface::{Export, Extern, Import, Interface};
 pub use limits::Limits;
 pub use link::{Fault, Grants, Links, Modules, Planned, plan};
 pub use plugin::{CallOptions, OnTrap, Plugin, PluginOptions};
 pub use reaper::Reaped;
 pub use run_queue::{Counts, Invite, Permit, permits};
 pub use slice::Slice;
-pub use snapshot::Stage;
 pub use spent::{Awaited, Spent};
 pub use stats::Stats;
 pub use value::{Value, ValueType};
+pub use vitrine_rewrite::{Export, Extern, Import, ModuleType, Stage};
 pub use wake::Notify;
 pub use wasi::{Directory, Output, Quota, Stream, Wasi};
 pub use workers::submit;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::param::page_size;
+use vitrine_rewrite::DataImage;
 use wasmtime::{Result, format_err};
 
-use crate::data_image::DataImage;
 use crate::kept_regions;
 
 /// An image of a memory of that length, which is not 0.

@@ -4,9 +4,8 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use vitrine_rewrite::DataImage;
 use wasmtime::Result;
-
-use crate::data_image::DataImage;
 
 pub(crate) enum MemoryImage {}
 

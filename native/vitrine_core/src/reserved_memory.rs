@@ -118,8 +118,9 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
+    use vitrine_rewrite::DataImage;
+
     use super::*;
-    use crate::data_image::DataImage;
     use crate::memory_image::with_image;
 
     const RESERVED: usize = 1 << 20;

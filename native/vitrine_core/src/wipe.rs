@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::param::page_size;
+use vitrine_rewrite::DataImage;
 
-use crate::data_image::DataImage;
 use crate::memory_image::MemoryImage;
 
 /// More memory than this is not looked through, and more pages are not written: to give them back is

@@ -1,7 +1,7 @@
 //! What a module says of itself, as terms.
 
 use rustler::{Atom, Binary, Encoder, Env, Error, NifMap, NifResult, Term};
-use vitrine_core::{Extern, Fault, Inspection, Interface, Planned, inspect, plan};
+use vitrine_core::{Extern, Fault, Inspection, ModuleType, Planned, inspect, plan};
 
 use crate::options::LinkTerm;
 use crate::reply::Asker;
@@ -53,7 +53,7 @@ fn planned_term<'a>(env: Env<'a>, planned: &Planned) -> Term<'a> {
     (interfaces, planned.logs, faults(env, &planned.faults)).encode(env)
 }
 
-fn interface<'a>(env: Env<'a>, found: &Interface) -> Term<'a> {
+fn interface<'a>(env: Env<'a>, found: &ModuleType) -> Term<'a> {
     let mut functions: Vec<_> = found.plugin_functions().collect();
     functions.sort_unstable();
     let exports: Vec<_> = found.exports.iter().map(|export| &*export.name).collect();
@@ -166,7 +166,7 @@ fn encode<'a>(env: Env<'a>, found: &Inspection) -> Term<'a> {
     .encode(env)
 }
 
-fn function<'a>(env: Env<'a>, found: &Interface, index: u32) -> Term<'a> {
+fn function<'a>(env: Env<'a>, found: &ModuleType, index: u32) -> Term<'a> {
     let types = |types: &[wasmparser::ValType]| types.iter().map(|ty| value(env, *ty)).collect();
     let ty = found.function(index);
     FunctionTerm {

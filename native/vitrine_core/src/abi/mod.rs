@@ -15,15 +15,13 @@ pub use http::{HttpRequest, HttpResponse};
 pub(crate) use log::is_log_function;
 pub use log::{LOG_OFF, LogLevel};
 pub use vars::{Value as VarValue, Vars};
+pub(crate) use vitrine_rewrite::names::ENV;
 
 use crate::control::LARGE;
 use crate::error::Stop;
 use crate::kernel_memory as memory;
 use crate::reaper::reap;
 use crate::state::HostState;
-
-/// The namespace of the kernel and of the functions here.
-pub(crate) const ENV: &str = "extism:host/env";
 
 /// A plugin's configuration.
 pub type Config = HashMap<String, String>;

@@ -5,8 +5,7 @@
 //! write checksums, too.
 
 use sha2::{Digest, Sha256};
-
-use crate::compile::Flags;
+use vitrine_rewrite::Flags;
 
 const MAGIC: &[u8; 16] = b"vitrine native 1";
 const KEY: usize = MAGIC.len();
@@ -15,7 +14,7 @@ const FLAGS: usize = SUM + 32;
 const CODE: usize = FLAGS + 1;
 
 const COMMAND: u8 = 1;
-const LONG_STEPS: u8 = 2;
+const UNINTERRUPTIBLE: u8 = 2;
 const FUSED: u8 = 4;
 
 /// What compiling a module comes to.
@@ -61,7 +60,7 @@ impl Entry {
         whole.then(|| Entry {
             flags: Flags {
                 command: file[FLAGS] & COMMAND != 0,
-                long_steps: file[FLAGS] & LONG_STEPS != 0,
+                uninterruptible: file[FLAGS] & UNINTERRUPTIBLE != 0,
                 fused: file[FLAGS] & FUSED != 0,
             },
             file,
@@ -73,7 +72,7 @@ impl Entry {
 fn byte(flags: Flags) -> u8 {
     let bits = [
         (flags.command, COMMAND),
-        (flags.long_steps, LONG_STEPS),
+        (flags.uninterruptible, UNINTERRUPTIBLE),
         (flags.fused, FUSED),
     ];
     let set = bits.into_iter().filter(|(set, _)| *set);
@@ -92,7 +91,7 @@ mod tests {
     const KEY_OF_IT: [u8; 32] = [7; 32];
     const FLAGS_OF_IT: Flags = Flags {
         command: true,
-        long_steps: false,
+        uninterruptible: false,
         fused: true,
     };
 

@@ -5,12 +5,11 @@ mod custom;
 use std::panic::catch_unwind;
 
 use sha2::{Digest, Sha256};
+use vitrine_rewrite::ModuleType;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 use crate::compile::{binary, invalid};
-use crate::effort;
 use crate::error::Error;
-use crate::interface::Interface;
 use crate::link::{Fault, Grants, snapshot_fault, with_grants};
 use crate::workers::submit;
 
@@ -26,7 +25,7 @@ pub struct Inspection {
     /// The fields of the producers section.
     pub producers: Vec<Producers>,
     /// What it declares.
-    pub interface: Interface,
+    pub interface: ModuleType,
     /// Why it would be refused with these host functions, as far as that can be told without compiling it.
     pub faults: Vec<Fault>,
 }
@@ -62,10 +61,10 @@ fn look_into(bytes: &[u8], grants: &Grants) -> Result<Inspection, Error> {
         });
     }
     let wasm = binary(bytes)?;
-    effort::check(&wasm, false)?;
+    vitrine_rewrite::compile_cost::check(&wasm, false)?;
     let mut inspection = Inspection {
         sha256,
-        interface: Interface::read(&wasm).map_err(invalid)?,
+        interface: ModuleType::read(&wasm).map_err(invalid)?,
         ..Inspection::default()
     };
     custom::read(&wasm, &mut inspection).map_err(invalid)?;

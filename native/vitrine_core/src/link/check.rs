@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use vitrine_rewrite::{Export, Extern, Import, ModuleType};
 use wasmparser::{FuncType, ValType};
 
 use super::known::Known;
@@ -14,7 +15,6 @@ use super::{MAX_MODULES, MAX_STAND_INS, canonical, exported};
 use crate::abi::ENV;
 use crate::error::{Error, Reason};
 use crate::host_function::HostFunction;
-use crate::interface::{Export, Extern, Import, Interface};
 use crate::limits::{MEMORIES, TABLES};
 use crate::platform::Platform;
 use crate::text::quoted;
@@ -60,7 +60,7 @@ pub(crate) fn error(faults: &[Fault]) -> Option<Error> {
 
 /// What a plugin is to be made of, and what its modules may import.
 pub(crate) struct Plan<'a> {
-    pub(crate) modules: &'a [(&'a str, &'a Interface)],
+    pub(crate) modules: &'a [(&'a str, &'a ModuleType)],
     pub(crate) main: usize,
     pub(crate) functions: &'a [HostFunction],
     pub(crate) has_wasi: bool,
@@ -140,7 +140,7 @@ impl<'a> Check<'a> {
     }
 
     fn edges(&self) -> Vec<Edges> {
-        let of = |interface: &Interface| {
+        let of = |interface: &ModuleType| {
             let mut edges = Edges::default();
             for import in &interface.imports {
                 if let Some((module, export)) = self.find(import) {
@@ -170,10 +170,10 @@ impl<'a> Check<'a> {
     /// Instances have no more memories and tables than there are places for.
     fn counts(&self) -> Vec<Fault> {
         let modules = self.plan.modules;
-        let sum = |of: fn(&Interface) -> usize| modules.iter().map(|(_, i)| of(i)).sum::<usize>();
+        let sum = |of: fn(&ModuleType) -> usize| modules.iter().map(|(_, i)| of(i)).sum::<usize>();
         let counts = [
-            ("memories", sum(Interface::own_memories), MEMORIES),
-            ("tables", sum(Interface::own_tables), TABLES),
+            ("memories", sum(ModuleType::own_memories), MEMORIES),
+            ("tables", sum(ModuleType::own_tables), TABLES),
         ];
         let excess = counts
             .into_iter()
@@ -323,7 +323,7 @@ impl<'a> Check<'a> {
     fn host<'i>(
         &self,
         wanted: &'i Import,
-        interface: &'i Interface,
+        interface: &'i ModuleType,
         way: &str,
         declared: &mut HashMap<(&'i str, &'i str), &'i FuncType>,
         found: &mut Found,
@@ -401,7 +401,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn missing<'i>(&self, import: &'i Import, interface: &'i Interface) -> Missing<'i>
+    fn missing<'i>(&self, import: &'i Import, interface: &'i ModuleType) -> Missing<'i>
     where
         'a: 'i,
     {

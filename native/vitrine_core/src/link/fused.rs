@@ -1,11 +1,11 @@
 //! The kernel's memory as fused modules import it.
 
+use vitrine_rewrite::fuse::{MEMORY, NAMESPACE, is_accessor};
 use wasmtime::{Linker, Memory, MemoryType, Module};
 
 use super::known::store;
 use super::{LinkedModule, Source};
 use crate::compiled::Compiled;
-use crate::fuse::{MEMORY, NAMESPACE, is_accessor};
 use crate::platform::Platform;
 use crate::state::HostState;
 

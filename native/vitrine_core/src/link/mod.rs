@@ -16,6 +16,8 @@ mod wording;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use vitrine_rewrite::state_exports;
+use vitrine_rewrite::{Export, ModuleType};
 use wasmtime::{FuncType, InstancePre, Linker, ModuleExport};
 
 pub use check::Fault;
@@ -25,18 +27,17 @@ pub use plan::{Grants, Planned, plan};
 pub(crate) use plan::{snapshot_fault, with_grants};
 pub(crate) use resolve::unlinkable;
 pub(crate) use trampoline::Trampolines;
+pub(crate) use vitrine_rewrite::names::canonical;
 
 use crate::abi::{self, ENV};
 use crate::callable::not_callable;
 use crate::compiled::Compiled;
 use crate::error::{Error, Reason};
 use crate::host_function::HostFunction;
-use crate::interface::{Export, Interface};
 use crate::making::Making;
 use crate::mappings;
 use crate::platform::Platform;
 use crate::state::HostState;
-use crate::state_exports;
 
 /// More would only be an attack.
 const MAX_MODULES: usize = 32;
@@ -152,7 +153,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    pub(crate) fn of(interface: &Interface) -> Needs {
+    pub(crate) fn of(interface: &ModuleType) -> Needs {
         let mut needs = Needs::default();
         for import in &interface.imports {
             let (namespace, name) = canonical(&import.namespace, &import.name);
@@ -163,18 +164,9 @@ impl Needs {
     }
 }
 
-/// Plugins built before version 1.0 of the ABI import the same functions from another namespace,
-/// with longer names.
-pub(crate) fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a str) {
-    match (namespace, name.strip_prefix("extism_")) {
-        ("env", Some(name)) => (ENV, name),
-        _ => (namespace, name),
-    }
-}
-
 /// What other modules find in a module, by name. A command, which only libraries are, has functions for them: its state
 /// is nobody else's.
-fn exported(interface: &Interface, is_library: bool) -> HashMap<&str, &Export> {
+fn exported(interface: &ModuleType, is_library: bool) -> HashMap<&str, &Export> {
     let command = is_library && interface.is_command();
     let exports = interface.exports.iter();
     let theirs = exports.filter(|export| {

@@ -2,6 +2,8 @@
 
 use std::panic::catch_unwind;
 
+use vitrine_rewrite::ModuleType;
+
 use super::Needs;
 use super::check::{Fault, Plan, faults};
 use crate::callable::not_callable;
@@ -9,9 +11,7 @@ use crate::compile::{binary, invalid};
 use crate::engine::Settings;
 use crate::error::Error;
 use crate::host_function::HostFunction;
-use crate::interface::Interface;
 use crate::platform::Platform;
-use crate::snapshot;
 use crate::text::quoted;
 use crate::workers::submit;
 
@@ -32,7 +32,7 @@ pub struct Grants {
 #[derive(Debug, Default)]
 pub struct Planned {
     /// What each declares.
-    pub interfaces: Vec<Interface>,
+    pub interfaces: Vec<ModuleType>,
     /// Whether one of them may log.
     pub logs: bool,
     /// Why they cannot be linked.
@@ -86,7 +86,7 @@ fn look_into(
 
 /// All that is wrong with modules but what their code tells.
 pub(crate) fn with_grants(
-    modules: &[(&str, &Interface)],
+    modules: &[(&str, &ModuleType)],
     main: usize,
     grants: &Grants,
 ) -> Result<Vec<Fault>, Error> {
@@ -106,17 +106,20 @@ pub(crate) fn with_grants(
     Ok(faults)
 }
 
-fn read(bytes: &[u8], grants: &Grants, faults: &mut Vec<Fault>) -> Result<Interface, Error> {
+fn read(bytes: &[u8], grants: &Grants, faults: &mut Vec<Fault>) -> Result<ModuleType, Error> {
     let wasm = binary(bytes)?;
     if grants.snapshot {
         faults.extend(snapshot_fault(&wasm));
     }
-    Interface::read(&wasm).map_err(invalid)
+    ModuleType::read(&wasm).map_err(invalid)
 }
 
 /// Why there can be no snapshot of a module. What cannot be read is not valid, and that is another matter.
 pub(crate) fn snapshot_fault(wasm: &[u8]) -> Option<Fault> {
-    let error = snapshot::check(wasm).err()?.downcast::<Error>().ok()?;
+    let error = match vitrine_rewrite::snapshot::check(wasm) {
+        Err(error @ vitrine_rewrite::Error::CannotSnapshot(_)) => Error::from(error),
+        _ => return None,
+    };
     Some(Fault {
         reason: error.reason,
         message: error.message,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use vitrine_rewrite::state_exports;
 use wasmtime::{ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport};
 
 use super::order::{Edges, order, path};
@@ -19,7 +20,6 @@ use crate::host_function::HostFunction;
 use crate::making::Making;
 use crate::platform::Platform;
 use crate::state::HostState;
-use crate::state_exports;
 use crate::text;
 
 /// Links the modules of a plugin, of which the one at `main` is called.

@@ -1,10 +1,10 @@
 //! Imports that toolchains leave to a host of their own, which is JavaScript mostly: what made them, and how to build
 //! without.
 
+use vitrine_rewrite::{Extern, Import};
 use wasmparser::{FuncType, ValType};
 
 use crate::abi::ENV;
-use crate::interface::{Extern, Import};
 use crate::text::quoted;
 
 const ASSEMBLYSCRIPT: &str = "it is AssemblyScript's: build with asc --use abort= (or with a function of the \

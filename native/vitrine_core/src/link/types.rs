@@ -4,12 +4,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use vitrine_rewrite::ModuleType;
 use wasmparser::{
     CompositeInnerType, FieldType, HeapType, PackedIndex, RefType, StorageType, SubType,
     UnpackedIndex, ValType,
 };
-
-use crate::interface::Interface;
 
 /// The number of a type among those of all modules.
 type Id = u32;
@@ -23,7 +22,7 @@ pub(super) struct Types {
 }
 
 impl Types {
-    pub(super) fn of<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> Types {
+    pub(super) fn of<'a>(interfaces: impl Iterator<Item = &'a ModuleType>) -> Types {
         let mut types = Types {
             modules: Vec::new(),
             supertypes: Vec::new(),
@@ -37,7 +36,7 @@ impl Types {
     }
 
     /// The numbers of a module's types: those of an earlier group if it is the same.
-    fn number(&mut self, interface: &Interface, groups: &mut HashMap<String, Id>) -> Vec<Id> {
+    fn number(&mut self, interface: &ModuleType, groups: &mut HashMap<String, Id>) -> Vec<Id> {
         let mut ids: Vec<Id> = Vec::with_capacity(interface.types.len());
         while let Some(group) = interface.groups.get(ids.len()) {
             let begin = ids.len() as u32;
@@ -202,8 +201,8 @@ impl Key<'_> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Interface {
-        Interface::read(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap()
+    fn read(text: &str) -> ModuleType {
+        ModuleType::read(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Imports that are nowhere, told all at once, with what would be right.
 
+use vitrine_rewrite::{Extern, Import};
 use wasmparser::FuncType;
 
 use super::check::Fault;
@@ -8,7 +9,6 @@ use super::wording::{MOST, import};
 use super::{canonical, toolchains};
 use crate::abi::ENV;
 use crate::host_function::HostFunction;
-use crate::interface::{Extern, Import};
 use crate::nearest::{did_you_mean, nearest};
 use crate::text::quoted;
 use crate::wasi;

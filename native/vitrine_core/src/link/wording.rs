@@ -1,9 +1,9 @@
 //! How messages name what a module imports. Its names are what somebody chose: shown, and cut.
 
+use vitrine_rewrite::Import;
 use wasmparser::FuncType;
 
 use super::check::Fault;
-use crate::interface::Import;
 use crate::text;
 
 /// So much of a kind is told, the rest counted.

@@ -1,46 +1,30 @@
 //! Snapshots: a plugin is initialised once, and a module is made that begins with the memory and
 //! globals that this left. Its instances begin there, and no initialiser runs in them.
 //!
-//! A module that is to become one is compiled as a [`Stage::Draft`], whose state is exported so
+//! A module that is to become one is compiled as a [`crate::Stage::Draft`], whose state is exported so
 //! that it can be read, and bound to a plugin like any other: so its initialisation, which is guest
 //! code like any other, has the deadline, the limits and the host functions of a call. From the
 //! instance that this leaves, [`Plugin::take_snapshot`] makes the module, to be compiled as a
-//! [`Stage::Snapshot`].
+//! [`crate::Stage::Snapshot`].
 //!
-//! What is kept are the module's own memories, and its globals that are numbers. References are
-//! not: what else a guest can change is refused ([`check`]). The kernel's memory is not either: each
-//! call begins with an empty one.
-//!
-//! wasmtime-wizer does the same for modules that are trusted. It asserts what a hostile one can
-//! break, remembers each run of bytes that are not zero (some gigabytes for a guest that fills its
-//! memory with a pattern), and takes exports away.
+//! What is kept and what is refused: [`vitrine_rewrite::snapshot`]. The kernel's memory is not kept: each call begins
+//! with an empty one.
 
-mod check;
-mod image;
-mod rewrite;
+mod read;
+mod wasi;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub(crate) use check::check;
+use vitrine_rewrite::snapshot::encode;
 
 use crate::compile::binary;
 use crate::error::{Error, Reason};
 use crate::instance::Instance;
 use crate::plugin::Plugin;
-use image::Image;
-
-/// Where in the making of a snapshot a module stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// It is to be initialised, and then a snapshot is taken.
-    Draft,
-    /// It is a snapshot: its initialisers have run.
-    Snapshot,
-}
 
 impl Plugin {
     /// A module that begins as the plugin's instance is now. The plugin's module must be a
-    /// [`Stage::Draft`]; its instance is gone afterwards.
+    /// [`crate::Stage::Draft`]; its instance is gone afterwards.
     ///
     /// This takes as long as it takes to read the instance's memory: it is work for a worker, see
     /// [`crate::submit`].
@@ -64,13 +48,13 @@ impl Plugin {
 fn take(source: &[u8], instance: &mut Instance, memory_limit: u64) -> Result<Vec<u8>, Error> {
     let wasm = binary(source)?;
     let (store, instance) = instance.parts();
-    check::check_wasi(store)?;
-    let image = Image::read(&wasm, store, instance, memory_limit)?;
-    rewrite::rewrite(&wasm, &image).map_err(|e| refused(format!("{e:#}")))
+    wasi::check(store)?;
+    let state = read::read(&wasm, store, instance, memory_limit)?;
+    encode(&wasm, &state).map_err(refused)
 }
 
 /// That there can be no snapshot of a plugin.
-fn refused(why: impl std::fmt::Display) -> Error {
+pub(crate) fn refused(why: impl std::fmt::Display) -> Error {
     Error::new(
         Reason::Snapshot,
         format!("no snapshot can be taken of the plugin: {why}"),

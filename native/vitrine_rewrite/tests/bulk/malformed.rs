@@ -1,0 +1,76 @@
+//! Bytes that are no module: an error or not, but never a panic.
+
+use proptest::prelude::*;
+use vitrine_rewrite::bulk::{make_interruptible, rewrite};
+
+use crate::{TINY, binary};
+
+/// Something of everything.
+fn rich() -> Vec<u8> {
+    binary(
+        r#"(module $rich
+             (import "a" "b" (func $i (param i32)))
+             (import "a" "m" (memory $m 1))
+             (rec (type $a (array (mut i32))) (type $r (array (mut anyref))))
+             (memory $n i64 1) (table $t 9 funcref) (table $u i64 9 anyref)
+             (global (mut i32) (i32.const 1))
+             (data $d "0123456789") (elem $e func $f $f $f $f $f)
+             (start $s) (func $s)
+             (func $f (export "f") (param i32 i64) (local (ref null $a) f64)
+               (memory.fill $m (local.get 0) (local.get 0) (local.get 0))
+               (memory.copy $n $m (local.get 1) (local.get 0) (local.get 0))
+               (memory.init $m $d (local.get 0) (local.get 0) (local.get 0))
+               (table.fill $u (local.get 1) (ref.null any) (local.get 1))
+               (table.copy $t $t (local.get 0) (local.get 0) (i32.const 70000))
+               (table.init $t $e (local.get 0) (local.get 0) (local.get 0))
+               (array.fill $a (local.get 2) (local.get 0) (local.get 0) (local.get 0))
+               (array.copy $a $a (local.get 2) (local.get 0) (local.get 2) (local.get 0) (local.get 0))
+               (array.init_data $a $d (local.get 2) (local.get 0) (local.get 0) (local.get 0)))
+             (@custom ".debug_line" "x"))"#,
+    )
+}
+
+#[test]
+fn cut_short_anywhere() {
+    let wasm = rich();
+    rewrite(&wasm, TINY).expect("the whole is a module");
+    for end in 0..wasm.len() {
+        let _ = rewrite(&wasm[..end], TINY);
+        let _ = make_interruptible(&wasm[..end]);
+    }
+}
+
+#[test]
+fn any_byte_replaced() {
+    let wasm = rich();
+    for index in 0..wasm.len() {
+        for byte in [0, 1, 0x0b, 0x40, 0x60, 0x7f, 0x80, 0xfb, 0xfc, 0xff] {
+            let mut wasm = wasm.clone();
+            wasm[index] = byte;
+            let _ = rewrite(&wasm, TINY);
+        }
+    }
+}
+
+#[test]
+fn components_are_no_modules() {
+    assert!(make_interruptible(&binary("(component)")).is_err());
+}
+
+proptest! {
+    #[test]
+    fn random_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = make_interruptible(&bytes);
+        let _ = rewrite(&[b"\0asm\x01\0\0\0", &bytes[..]].concat(), TINY);
+    }
+
+    #[test]
+    fn bytes_replaced(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let mut wasm = rich();
+        for (index, byte) in places {
+            let index = index.index(wasm.len());
+            wasm[index] = byte;
+        }
+        let _ = rewrite(&wasm, TINY);
+    }
+}
