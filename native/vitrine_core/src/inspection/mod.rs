@@ -88,9 +88,10 @@ fn is_component(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use vitrine_rewrite::Extern;
+
     use super::*;
     use crate::engine::Settings;
-    use crate::interface::Extern;
     use crate::platform::Platform;
 
     fn of(text: &str) -> Inspection {
