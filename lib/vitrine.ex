@@ -10,13 +10,11 @@ defmodule Vitrine do
                 _ -> "Runs untrusted WebAssembly plugins inside the BEAM."
               end)
 
-  alias Vitrine.{Codec, Compiled, Error, Inspection, Loader, Native, Options}
-  alias Vitrine.Call.{Deadline, Loop}
+  alias Vitrine.{Codec, Compiled, Error, Inspection, Options, Plugin, Pool, Server, Trace}
+  alias Vitrine.Call.{Frame, Loop, Timeout}
+  alias Vitrine.Loader.{Instance, Pipeline, Source}
   alias Vitrine.Options.{Argument, Docs, Tables}
-  alias Vitrine.Process.{Directory, Listing}
-
-  alias Vitrine.{Plugin, Pool, Server, Trace}
-  alias Vitrine.Loader.Source
+  alias Vitrine.Process.{Callable, Client, Directory, Listing, Request}
 
   @typedoc """
   A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave. What a stranger
@@ -61,7 +59,7 @@ defmodule Vitrine do
       :link
   """
   @spec new(source(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
-  def new(source, options \\ []), do: Loader.load(source, Argument.keyword!(options))
+  def new(source, options \\ []), do: Pipeline.load(source, Argument.keyword!(options))
 
   @doc """
   Like `new/2`, but gives the plugin itself and raises a `Vitrine.Error`.
@@ -124,8 +122,8 @@ defmodule Vitrine do
   """
   @spec compile(source(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
   def compile(source, options \\ []) do
-    with {:ok, compiled} <- Loader.compile(source, Argument.keyword!(options)),
-         do: {:ok, Loader.keep(compiled)}
+    with {:ok, compiled} <- Pipeline.compile(source, Argument.keyword!(options)),
+         do: {:ok, Pipeline.keep(compiled)}
   end
 
   @doc """
@@ -171,7 +169,7 @@ defmodule Vitrine do
   end
 
   def run(compiled, function, input, options) do
-    encoded(Argument.compiled!(compiled), function, input, options, &run_raw/4)
+    encoded(Callable.compiled!(compiled), function, input, options, &run_raw/4)
   end
 
   @doc """
@@ -187,24 +185,21 @@ defmodule Vitrine do
     do: compiled |> run(function, input, options) |> value!()
 
   defp run_raw(compiled, function, input, options) do
-    {context, {timeout, whose}, trace, stdin} = call_options!(options, compiled.settings)
+    request = Request.new!(function, input, options)
+    {timeout, whose} = Timeout.of(request.timeout, compiled.settings)
 
-    Trace.call(trace, function, input, fn ->
+    Trace.call(request.trace, function, input, fn ->
       Loop.observed(compiled.name, function, fn ->
         result =
-          with {:ok, plugin} <- Loader.plugin(compiled) do
-            plugin = Loop.with_stdin!(%{plugin | trace: trace}, stdin)
-            run_fresh(plugin, function, input, timeout, context)
+          with {:ok, plugin} <- Instance.bind(compiled) do
+            frame = request |> Request.frame(plugin) |> Frame.check!()
+            Trace.captured(frame, fn -> Loop.run_fresh(frame, input, timeout) end)
           end
 
-        Deadline.told(result, timeout, whose)
+        Timeout.explain(result, timeout, whose)
       end)
     end)
   end
-
-  defp run_fresh(plugin, function, input, timeout, context),
-    do:
-      Trace.captured(plugin, fn -> Loop.run_fresh({plugin, function, context}, input, timeout) end)
 
   @doc """
   What a module says of itself, without compiling it and without running any of it: for what users
@@ -231,7 +226,7 @@ defmodule Vitrine do
   @spec inspect_plugin(binary() | {:module, binary()}, keyword()) ::
           {:ok, Inspection.t()} | {:error, Error.t()}
   def inspect_plugin(bytes, options \\ []),
-    do: Loader.Inspection.inspect_plugin(bytes, Argument.keyword!(options))
+    do: Vitrine.Loader.Inspection.inspect_plugin(bytes, Argument.keyword!(options))
 
   @doc """
   Calls a function of a plugin with an input, and answers with its output.
@@ -262,37 +257,39 @@ defmodule Vitrine do
   def call(callable, function, input \\ "", options \\ [])
 
   def call(%Plugin{} = plugin, function, input, []) when is_binary(function) do
-    Loop.run({plugin, function, nil}, Options.input!(input), plugin.timeout, plugin.timeout_from)
+    plugin
+    |> Frame.new(function)
+    |> Loop.run(Options.input!(input), plugin.timeout, plugin.timeout_from)
   end
 
   def call(%Plugin{} = plugin, function, input, timeout: timeout) when is_binary(function) do
-    Loop.run({plugin, function, nil}, Options.input!(input), Options.timeout!(timeout), :call)
+    plugin
+    |> Frame.new(function)
+    |> Loop.run(Options.input!(input), Options.timeout!(timeout), :call)
   end
 
   def call(process, function, input, []) when is_pid(process) and is_binary(function),
     do: call_raw(process, function, Options.input!(input), [])
 
   def call(callable, function, input, options),
-    do: encoded(Argument.callable!(callable), function, input, options, &call_raw/4)
+    do: encoded(Callable.callable!(callable), function, input, options, &call_raw/4)
 
   defp call_raw(%Plugin{} = plugin, function, input, options) do
-    {context, {timeout, whose}, trace, stdin} = call_options!(options, plugin)
-    frame = {Loop.with_stdin!(%{plugin | trace: trace}, stdin), function, context}
-    Trace.call(trace, function, input, fn -> Loop.run(frame, input, timeout, whose) end)
+    request = Request.new!(function, input, options)
+    {timeout, whose} = Timeout.of(request.timeout, plugin)
+    frame = request |> Request.frame(plugin) |> Frame.check!()
+    Trace.call(request.trace, function, input, fn -> Loop.run(frame, input, timeout, whose) end)
   end
 
   defp call_raw(server, function, input, options) do
-    case Directory.find!(server) do
-      %Pool.Slots{} = slots -> Pool.call(server, slots, function, input, options)
-      {:unknown, pool} -> Pool.meet(server, pool, function, input, options)
-      entry -> Server.call(server, entry, function, input, options)
-    end
-  end
+    found = Directory.find!(server)
+    request = Request.new!(function, input, options)
 
-  defp call_options!(options, plugin) do
-    options = Options.call!(options)
-    trace = Trace.begin!(options[:trace])
-    {options[:context], Deadline.of(options[:timeout], plugin), trace, options[:stdin]}
+    case found do
+      %Pool.Slots{} = slots -> Pool.call(server, slots, request)
+      {:unknown, pool} -> Pool.introduce_and_call(server, pool, request)
+      entry -> Server.Client.call(server, entry, request)
+    end
   end
 
   # Encodes and decodes in the process that calls, also when a server runs the call.
@@ -422,7 +419,7 @@ defmodule Vitrine do
       {2, %{function_not_found: 1}, 1}
   """
   @spec stats(callable()) :: stats() | {:error, Error.t()}
-  def stats(%Plugin{ref: ref}), do: Native.plugin_stats(ref)
+  def stats(%Plugin{} = plugin), do: Plugin.stats(plugin)
   def stats(server), do: ask(server, :stats)
 
   @typedoc """
@@ -482,7 +479,7 @@ defmodule Vitrine do
       []
   """
   @spec list() :: [listed()]
-  def list, do: Listing.all()
+  def list, do: Listing.all(&Pool.Slots.past/1)
 
   @doc """
   Whether the plugin has a function of this name: an export without parameters, and with no
@@ -496,8 +493,8 @@ defmodule Vitrine do
   def function_exists?(%Compiled{interface: interface}, name),
     do: Argument.function!(name) in interface.functions
 
-  def function_exists?(%Plugin{ref: ref}, name),
-    do: Native.plugin_function(ref, Argument.function!(name))
+  def function_exists?(%Plugin{} = plugin, name),
+    do: Plugin.function_exists?(plugin, Argument.function!(name))
 
   def function_exists?(server, name),
     do: ask(server, {:function_exists?, Argument.function!(name)}) == true
@@ -519,7 +516,7 @@ defmodule Vitrine do
   """
   @spec functions(callable() | Compiled.t()) :: {:ok, [String.t()]} | {:error, Error.t()}
   def functions(%Compiled{interface: interface}), do: {:ok, interface.functions}
-  def functions(%Plugin{ref: ref}), do: {:ok, Native.plugin_functions(ref)}
+  def functions(%Plugin{} = plugin), do: Plugin.functions(plugin)
   def functions(server), do: ask(server, :functions)
 
   @doc """
@@ -539,7 +536,7 @@ defmodule Vitrine do
       :cancelled
   """
   @spec cancel(callable()) :: :ok
-  def cancel(%Plugin{ref: ref}), do: Native.plugin_cancel(ref)
+  def cancel(%Plugin{} = plugin), do: Plugin.cancel(plugin)
 
   def cancel(server) do
     _ = ask(server, :cancel)
@@ -557,8 +554,7 @@ defmodule Vitrine do
       :ok
   """
   @spec reset(callable()) :: :ok | {:error, Error.t()}
-  def reset(%Plugin{} = plugin), do: answered(plugin, Native.plugin_reset(plugin.ref))
-
+  def reset(%Plugin{} = plugin), do: Plugin.reset(plugin)
   def reset(server), do: ask(server, :reset)
 
   @doc """
@@ -574,7 +570,7 @@ defmodule Vitrine do
       %{"count" => <<1, 0, 0, 0>>}
   """
   @spec vars(callable()) :: %{optional(String.t()) => binary()} | {:error, Error.t()}
-  def vars(%Plugin{ref: ref}), do: Native.plugin_vars(ref)
+  def vars(%Plugin{} = plugin), do: Plugin.vars(plugin)
   def vars(server), do: ask(server, :vars)
 
   @doc """
@@ -585,7 +581,7 @@ defmodule Vitrine do
   """
   @spec put_vars(callable(), %{optional(String.t()) => binary()}) :: :ok | {:error, Error.t()}
   def put_vars(%Plugin{} = plugin, vars),
-    do: answered(plugin, Native.plugin_put_vars(plugin.ref, Options.vars!(vars)))
+    do: Plugin.put_vars(plugin, Options.vars!(vars))
 
   def put_vars(server, vars),
     do: ask(server, {:put_vars, Map.new(Options.vars!(vars))})
@@ -601,7 +597,7 @@ defmodule Vitrine do
   @spec put_config(callable(), %{optional(String.t()) => String.t() | nil}) ::
           :ok | {:error, Error.t()}
   def put_config(%Plugin{} = plugin, changes),
-    do: answered(plugin, Native.plugin_put_config(plugin.ref, Options.config_changes!(changes)))
+    do: Plugin.put_config(plugin, Options.config_changes!(changes))
 
   def put_config(server, changes),
     do: ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
@@ -613,11 +609,7 @@ defmodule Vitrine do
   Of a call of a pool or of `run/4`, whose instance is nobody's afterwards, `trace/4` tells it.
   """
   @spec take_printed(callable()) :: %{stdout: binary(), stderr: binary()} | {:error, Error.t()}
-  def take_printed(%Plugin{ref: ref}) do
-    {stdout, stderr} = Native.plugin_take_printed(ref)
-    %{stdout: stdout, stderr: stderr}
-  end
-
+  def take_printed(%Plugin{} = plugin), do: Plugin.take_printed(plugin)
   def take_printed(server), do: ask(server, :take_printed)
 
   @doc """
@@ -632,7 +624,7 @@ defmodule Vitrine do
       true
   """
   @spec fuel_used(callable()) :: non_neg_integer() | {:error, Error.t()}
-  def fuel_used(%Plugin{ref: ref}), do: Native.plugin_fuel_used(ref)
+  def fuel_used(%Plugin{} = plugin), do: Plugin.fuel_used(plugin)
   def fuel_used(server), do: ask(server, :fuel_used)
 
   @doc """
@@ -649,13 +641,8 @@ defmodule Vitrine do
       :closed
   """
   @spec close(callable()) :: :ok
-  def close(%Plugin{ref: ref}), do: Native.plugin_close(ref)
-  def close(server), do: server |> Argument.callable!() |> Server.close()
+  def close(%Plugin{} = plugin), do: Plugin.close(plugin)
+  def close(server), do: server |> Callable.callable!() |> Client.stop()
 
-  defp answered(_plugin, :ok), do: :ok
-
-  defp answered(plugin, {:error, details}),
-    do: {:error, Error.from_native(details, plugin: plugin.name)}
-
-  defp ask(server, question), do: server |> Argument.callable!() |> Server.ask(question)
+  defp ask(server, question), do: server |> Callable.callable!() |> Client.ask(question)
 end

@@ -2,7 +2,7 @@ defmodule Vitrine.Application do
   @moduledoc false
   use Application
 
-  alias Vitrine.Native
+  alias Vitrine.{Native, Telemetry}
   alias Vitrine.Process.Directory
   alias Vitrine.Server.VarsKeeper
 
@@ -19,16 +19,16 @@ defmodule Vitrine.Application do
   def stop(_state), do: Directory.remember()
 
   defp supervise do
-    Vitrine.Telemetry.check_handler!()
-    # The tables belong to this process, so they outlive whatever happens to those that use them.
+    Telemetry.check_handler!()
+    # The tables belong to this process, so that they outlive the processes that use them.
     Directory.create()
     VarsKeeper.create()
 
     children = [
       VarsKeeper,
-      # Servers that it tells of its start go to the keeper.
+      # It tells servers of its start, and these go to the keeper then.
       Directory,
-      # The hubs of Vitrine.LiveView, by what they are for.
+      # The hubs of Vitrine.LiveView, by their plugins.
       {Registry, keys: :unique, name: Vitrine.LiveView.Registry},
       {DynamicSupervisor, name: Vitrine.LiveView.Supervisor, strategy: :one_for_one}
     ]

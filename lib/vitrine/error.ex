@@ -118,19 +118,22 @@ defmodule Vitrine.Error do
           stacktrace: Exception.stacktrace()
         }
 
-  alias Vitrine.Call.Deadline
   alias Vitrine.Text.Printable
 
-  # The modules that call the host's code: in a stack trace, the frames before theirs are the host's.
+  # The modules that call the host's code: in a stack trace, the frames before theirs are the host's. They are names and
+  # not aliases, because all modules stand on this one.
   @callers [
-    Vitrine.Call.Loop,
-    Vitrine.Codec,
-    Vitrine.HostFunction,
-    Vitrine.HostFunction.Types,
-    Vitrine.HTTP.Exchange
+    :"Elixir.Vitrine.Call.Loop",
+    :"Elixir.Vitrine.Codec",
+    :"Elixir.Vitrine.HostFunction",
+    :"Elixir.Vitrine.HostFunction.Types",
+    :"Elixir.Vitrine.HTTP.Exchange"
   ]
 
-  # Before each line of an exception's message but the first.
+  # The modules between whoever asked for a call and `raise!/1`.
+  @raising [__MODULE__, :"Elixir.Vitrine"]
+
+  # Begins each line of an exception's message but the first.
   @margin "\n    | "
 
   # Logs and consoles leave out the fields that are not set.
@@ -228,7 +231,7 @@ defmodule Vitrine.Error do
   @spec raise!(t()) :: no_return()
   def raise!(error) do
     {:current_stacktrace, [_info | asked]} = Process.info(self(), :current_stacktrace)
-    asked = Enum.drop_while(asked, &(elem(&1, 0) in [__MODULE__, Vitrine]))
+    asked = Enum.drop_while(asked, &(elem(&1, 0) in @raising))
     reraise error, own_frames(error) ++ asked
   end
 
@@ -260,43 +263,4 @@ defmodule Vitrine.Error do
 
   defp offset(nil), do: ""
   defp offset(offset), do: " (0x#{Integer.to_string(offset, 16)})"
-
-  @doc false
-  # From what the NIF gives, and what is known beside. That may be another reason for the failure
-  # of a host function, but not for what ended the call before the failure could.
-  def from_native({reason, message, code, trap, backtrace}, context \\ []) do
-    {functions, context} = Keyword.pop(context, :host_functions, {})
-
-    context =
-      if reason == :host_function,
-        do: context,
-        else: Keyword.drop(context, [:reason, :message, :raw])
-
-    frames =
-      for {function, index, offset, file, line, repeated} <- backtrace do
-        %{
-          function: function,
-          index: index,
-          offset: offset,
-          file: file,
-          line: line,
-          repeated: repeated
-        }
-      end
-
-    struct!(
-      %__MODULE__{
-        reason: reason,
-        message: text(message, functions),
-        code: code,
-        trap: trap,
-        backtrace: frames
-      },
-      context
-    )
-  end
-
-  # Of a call that ran out of time.
-  defp text({message, spent}, functions), do: Deadline.message(message, spent, functions)
-  defp text(message, _functions), do: message
 end

@@ -53,9 +53,8 @@ defmodule Vitrine.HostFunction do
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
 
   alias Vitrine.Error
-  alias Vitrine.Options.Names
   alias Vitrine.HostFunction.Types
-  alias Vitrine.Loader.Surface
+  alias Vitrine.Options.Names
   alias Vitrine.Text.Printable
 
   @typedoc "The type of a parameter or a result. `:binary` and codecs are `i64` handles to the guest."
@@ -166,12 +165,21 @@ defmodule Vitrine.HostFunction do
             "Vitrine.HostFunction structs, got: #{inspect(other)}"
   end
 
+  @typedoc false
+  # How many parameters a plugin's imports have.
+  @type wanted :: %{
+          required(:arities) => [
+            {{namespace :: String.t(), name :: String.t()}, non_neg_integer()}
+          ],
+          optional(atom()) => term()
+        }
+
   @doc false
-  # Whether each of a plugin's imports has a function of its arity, or of one more for the context. Those with
-  # declared types are known to fit.
-  @spec check([t()], Surface.t(), String.t()) :: :ok | {:error, Error.t()}
-  def check(functions, interface, plugin) do
-    case faults(functions, interface) do
+  # Whether each of a plugin's imports has a function of its arity, or of one more for the context. Functions with declared
+  # types are known to fit.
+  @spec check([t()], wanted(), String.t()) :: :ok | {:error, Error.t()}
+  def check(functions, wanted, plugin) do
+    case faults(functions, wanted) do
       [] -> :ok
       [fault | _] -> {:error, %Error{reason: :link, message: fault, plugin: plugin}}
     end
@@ -179,11 +187,11 @@ defmodule Vitrine.HostFunction do
 
   @doc false
   # Why functions cannot be called for the imports that they are for.
-  @spec faults([t()], Surface.t()) :: [String.t()]
-  def faults(functions, interface) do
+  @spec faults([t()], wanted()) :: [String.t()]
+  def faults(functions, wanted) do
     untyped = for %{types: nil} = f <- functions, into: %{}, do: {{f.namespace, f.name}, f}
 
-    for {import, params} <- interface.arities,
+    for {import, params} <- wanted.arities,
         function = untyped[import],
         not is_function(function.function, params),
         not is_function(function.function, params + 1) do

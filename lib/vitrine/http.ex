@@ -26,7 +26,8 @@ defmodule Vitrine.HTTP do
   If a client raises, throws or exits, the plugin's caller gets the exception in the error.
   """
 
-  alias Vitrine.HTTP.{Deadline, Request, Resolver, Response, URL}
+  alias Vitrine.HTTP.{Request, Resolver, Response, URL}
+  alias Vitrine.Time.Deadline
 
   @typedoc """
   The options that a client gets with a request, in addition to the options that were configured with the client:
@@ -81,7 +82,7 @@ defmodule Vitrine.HTTP do
   @spec resolve(url :: String.t(), [option()]) ::
           {:ok, [:inet.ip_address(), ...]} | {:error, reason :: term()}
   def resolve(url, options \\ []) when is_binary(url) and is_list(options) do
-    deadline = Deadline.in_time(options[:timeout] || :infinity)
+    deadline = Deadline.at(options[:timeout] || :infinity)
 
     with {:ok, url} <- URL.parse(url),
          do: Resolver.addresses(url, options[:private] == true, deadline)

@@ -120,6 +120,7 @@ defmodule Vitrine.Manifest do
   alias Vitrine.Error
   alias Vitrine.Manifest.{Check, Fault, Text, Wasm}
   alias Vitrine.Manifest.Content
+  alias Vitrine.Text.Printable
 
   @typedoc "Where a module comes from."
   @type source ::
@@ -197,12 +198,12 @@ defmodule Vitrine.Manifest do
     end
   end
 
-  def new(other), do: invalid("a manifest must be a map or a text, got: #{Fault.show(other)}")
+  def new(other), do: invalid("a manifest must be a map or a text, got: #{Printable.term(other)}")
 
   defp decoded({:ok, map}, _format) when is_map(map), do: new(map)
 
   defp decoded({:ok, other}, _format),
-    do: invalid("the manifest must be a map, got: #{Fault.show(other)}")
+    do: invalid("the manifest must be a map, got: #{Printable.term(other)}")
 
   defp decoded({:error, message}, format),
     do: invalid("the manifest is not valid #{Text.name(format)}: #{message}")

@@ -5,13 +5,14 @@ defmodule Vitrine.Options do
   import Vitrine.Options.Argument, only: [text?: 1]
 
   alias Vitrine.{HostFunction, Wasi}
-  alias Vitrine.Call.Deadline
+  alias Vitrine.Call.Timeout
   alias Vitrine.HostFunction.Types
   alias Vitrine.HTTP.Policy
   alias Vitrine.Loader.Ceiling
   alias Vitrine.Manifest.{Check, Fault}
   alias Vitrine.Options.{Argument, Names, Schema, Type, Validation}
   alias Vitrine.Options.Tables.{Call, Inside, Plugin}
+  alias Vitrine.Text.Printable
 
   @plugin_options Schema.names(Plugin.schema())
 
@@ -34,7 +35,7 @@ defmodule Vitrine.Options do
   """
   @spec plugin!(keyword(), Vitrine.Manifest.t()) :: map()
   def plugin!(options, manifest) do
-    timeout_from = Deadline.whose(options, manifest)
+    timeout_from = Timeout.whose(options, manifest)
 
     known_now = [
       timeout: manifest.timeout_ms || Plugin.timeout(),
@@ -204,7 +205,7 @@ defmodule Vitrine.Options do
         else: ~s|; other terms need a codec, such as as: :json|
 
     raise ArgumentError,
-          "expected the input to be a binary or iodata, got: #{Fault.show(other)}#{hint}"
+          "expected the input to be a binary or iodata, got: #{Printable.term(other)}#{hint}"
   end
 
   @doc "The option `:name`, as errors show it."
@@ -252,7 +253,7 @@ defmodule Vitrine.Options do
     with {one, other, guest} <- Check.same_guest_path(paths) do
       raise ArgumentError,
             "the option :allowed_paths and the manifest's grant two directories as " <>
-              "#{Fault.show(guest)}: #{Fault.show(one)} and #{Fault.show(other)}; give each a path of its own"
+              "#{Printable.term(guest)}: #{Printable.term(one)} and #{Printable.term(other)}; give each a path of its own"
     end
 
     paths

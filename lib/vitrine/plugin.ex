@@ -1,28 +1,31 @@
 defmodule Vitrine.Plugin do
   @moduledoc """
-  A plugin that is loaded: what `Vitrine.new/2` gives and `Vitrine.call/4` takes.
+  A loaded plugin: what `Vitrine.new/2` returns and `Vitrine.call/4` takes.
 
-  It has one instance and serves one call at a time; a call while another runs is told `:busy`.
-  It can be given to other processes. Its memory is released when nobody holds it any more, or
+  It has one instance and serves one call at a time; a call while another one runs is told `:busy`.
+  It can be given to other processes. Its memory is released when no process holds it any more, or
   by `Vitrine.close/1`.
   """
 
+  alias Vitrine.{Error, Native}
+  alias Vitrine.Call.Failure
+  alias __MODULE__
+
   @typedoc "A loaded plugin. Its fields are private, but for `name`."
-  @type t :: %__MODULE__{
+  @type t :: %Plugin{
           name: String.t(),
+          # The sha256 of the main module.
           hash: String.t(),
           ref: reference(),
           host_functions: tuple(),
           timeout: timeout(),
-          timeout_from: Vitrine.Call.Deadline.whose(),
+          timeout_from: Vitrine.Call.Timeout.whose(),
           scheduler: :auto | :dirty,
           http: Vitrine.HTTP.Policy.t(),
           logs?: boolean(),
           log_level: Vitrine.Call.Log.level(),
           print_levels: %{stdout: Logger.level(), stderr: Logger.level()},
-          wasi?: boolean(),
-          trace: Vitrine.Trace.t() | nil,
-          stdin: binary() | nil
+          wasi?: boolean()
         }
 
   @enforce_keys [
@@ -39,9 +42,61 @@ defmodule Vitrine.Plugin do
     :print_levels,
     :wasi?
   ]
-  # `hash` is the sha256 of the main module; `trace` is set for a call that is traced, `stdin` for one that has a
-  # standard input of its own.
-  defstruct @enforce_keys ++ [trace: nil, stdin: nil]
+  defstruct @enforce_keys
+
+  # What `Vitrine` does with a plugin, and servers and pools with theirs. The names are those of `Vitrine`, and arguments
+  # were checked there.
+
+  @doc false
+  @spec function_exists?(t(), String.t()) :: boolean()
+  def function_exists?(%Plugin{ref: ref}, name), do: Native.plugin_function(ref, name)
+
+  @doc false
+  @spec functions(t()) :: {:ok, [String.t()]}
+  def functions(%Plugin{ref: ref}), do: {:ok, Native.plugin_functions(ref)}
+
+  @doc false
+  @spec stats(t()) :: map()
+  def stats(%Plugin{ref: ref}), do: Native.plugin_stats(ref)
+
+  @doc false
+  @spec fuel_used(t()) :: non_neg_integer()
+  def fuel_used(%Plugin{ref: ref}), do: Native.plugin_fuel_used(ref)
+
+  @doc false
+  @spec take_printed(t()) :: %{stdout: binary(), stderr: binary()}
+  def take_printed(%Plugin{ref: ref}) do
+    {stdout, stderr} = Native.plugin_take_printed(ref)
+    %{stdout: stdout, stderr: stderr}
+  end
+
+  @doc false
+  @spec vars(t()) :: %{optional(String.t()) => binary()}
+  def vars(%Plugin{ref: ref}), do: Native.plugin_vars(ref)
+
+  @doc false
+  @spec put_vars(t(), Enumerable.t()) :: :ok | {:error, Error.t()}
+  def put_vars(%Plugin{ref: ref} = plugin, vars),
+    do: ref |> Native.plugin_put_vars(Enum.to_list(vars)) |> result(plugin)
+
+  @doc false
+  @spec put_config(t(), Enumerable.t()) :: :ok | {:error, Error.t()}
+  def put_config(%Plugin{ref: ref} = plugin, changes),
+    do: ref |> Native.plugin_put_config(Enum.to_list(changes)) |> result(plugin)
+
+  @doc false
+  @spec reset(t()) :: :ok | {:error, Error.t()}
+  def reset(%Plugin{ref: ref} = plugin), do: ref |> Native.plugin_reset() |> result(plugin)
+
+  @doc false
+  @spec cancel(t()) :: :ok
+  def cancel(%Plugin{ref: ref}), do: Native.plugin_cancel(ref)
+
+  @doc false
+  @spec close(t()) :: :ok
+  def close(%Plugin{ref: ref}), do: Native.plugin_close(ref)
+
+  defp result(answer, plugin), do: Failure.result(answer, plugin: plugin.name)
 
   defimpl Inspect do
     def inspect(plugin, _options),

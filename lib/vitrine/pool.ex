@@ -32,16 +32,17 @@ defmodule Vitrine.Pool do
   [Pools](pools.md).
   """
 
-  alias Vitrine.{Error, Server, Telemetry, Trace}
+  alias Vitrine.{Error, Telemetry, Trace}
   alias Vitrine.Options.{Argument, Docs, Tables}
-  alias Vitrine.Pool.{Checkout, Directory, Options, Slots, Version}
-  alias Vitrine.Server.Client
+  alias Vitrine.Pool.{Checkout, Options, Slots, Version}
+  alias Vitrine.Process.{Callable, Client, Directory, Request}
+  alias Vitrine.Process.Directory.Stranger
 
-  # How long another node may take to answer about a pool, in milliseconds.
-  @patience 5_000
+  # How long another node may take to answer info/1, in milliseconds.
+  @info_timeout 5_000
 
-  # How long a pool may take that is alive but not in the directory, in milliseconds.
-  @introduction 500
+  # How long a pool may take to put itself into the directory, in milliseconds.
+  @introduce_timeout 500
 
   @doc """
   Starts a pool.
@@ -77,35 +78,32 @@ defmodule Vitrine.Pool do
 
   @doc false
   # Vitrine.call/4 for a pool, which has these slots.
-  @spec call(GenServer.server(), Slots.t(), String.t(), binary(), keyword()) ::
-          {:ok, binary()} | {:error, Error.t()}
-  def call(pool, slots, function, input, options) do
-    options = Vitrine.Options.call!(options)
-    timeout = options[:timeout]
-    trace = Trace.begin!(options[:trace])
-    call = {function, options[:context], trace, options[:stdin]}
-    run = fn -> Checkout.call(slots, call, input, timeout) end
+  @spec call(GenServer.server(), Slots.t(), Request.t()) :: {:ok, binary()} | {:error, Error.t()}
+  def call(pool, slots, %Request{trace: trace, function: function, input: input} = request) do
+    run = fn -> Checkout.call(slots, request) end
     Trace.call(trace, function, input, fn -> observed(pool, slots, function, run) end)
   end
 
   defp observed(pool, slots, function, run) do
     case Telemetry.handler() do
-      false -> run.()
-      handler -> Telemetry.call(handler, Telemetry.called(pool, slots, function), run)
+      false ->
+        run.()
+
+      handler ->
+        plugin = Slots.plugin_name(slots) || slots.label
+        Telemetry.call(handler, Telemetry.called(plugin, function, pool, slots.label), run)
     end
   end
 
   @doc false
-  # The same for one that this node's directory does not have: it is still starting, or the application was
-  # stopped and is back.
-  @spec meet(GenServer.server(), pid(), String.t(), binary(), keyword()) ::
+  # The same for a pool that this node's directory does not have: it is still starting, or the application was stopped and is
+  # back.
+  @spec introduce_and_call(GenServer.server(), pid(), Request.t()) ::
           {:ok, binary()} | {:error, Error.t()}
-  def meet(pool, pid, function, input, options) do
-    options = Vitrine.Options.call!(options)
-
-    with {:ok, timeout} <- Client.introduce(pid, options[:timeout]),
-         %Slots{} = slots <- Vitrine.Process.Directory.lookup(pid) do
-      call(pool, slots, function, input, Keyword.replace(options, :timeout, timeout))
+  def introduce_and_call(pool, pid, %Request{function: function, timeout: timeout} = request) do
+    with {:ok, timeout} <- Client.introduce(pid, timeout),
+         %Slots{} = slots <- Directory.lookup(pid) do
+      call(pool, slots, %{request | timeout: timeout})
     else
       nil ->
         with {:error, error} <- closed(pool, "it has just been stopped"),
@@ -137,9 +135,9 @@ defmodule Vitrine.Pool do
   """
   @spec upgrade(GenServer.server(), Vitrine.source(), keyword()) :: :ok | {:error, Error.t()}
   def upgrade(pool, source, options \\ []) do
-    Argument.process!(pool, "a pool")
+    Callable.process!(pool, "a pool")
     Argument.keyword!(options)
-    Argument.local!(source, pool)
+    Callable.local!(source, pool)
     arguments = [pool, source, options]
     at_home(pool, :upgrade, arguments, :infinity, fn -> load(pool, source, options) end)
   end
@@ -148,19 +146,19 @@ defmodule Vitrine.Pool do
     describe = &Map.merge(Telemetry.outcome(&1), upgraded(pool))
 
     Telemetry.measure([:vitrine, :pool, :upgrade], describe, fn ->
-      with {:ok, {plugin, vars}} <- Server.ask(pool, :configuration, :infinity, "a pool"),
+      with {:ok, {plugin, vars}} <- Client.ask(pool, :configuration, :infinity, "a pool"),
            {plugin, vars} = Options.upgrade!(options, source, plugin, vars),
            {:ok, version} <- Version.load(source, plugin, vars) do
-        Server.ask(pool, {:upgrade, version, plugin, vars})
+        Client.ask(pool, {:upgrade, version, plugin, vars})
       end
     end)
   end
 
   defp upgraded(pool) do
-    case Directory.find(pool) do
+    case Slots.find(pool) do
       nil ->
         %{
-          pool: Vitrine.Process.Directory.label(pool),
+          pool: Directory.label(pool),
           plugin: nil,
           server: GenServer.whereis(pool)
         }
@@ -192,10 +190,10 @@ defmodule Vitrine.Pool do
   """
   @spec info(GenServer.server()) :: map() | {:error, Error.t()}
   def info(pool) do
-    Argument.process!(pool, "a pool")
+    Callable.process!(pool, "a pool")
 
-    at_home(pool, :info, [pool], @patience, fn ->
-      case Directory.find(pool) do
+    at_home(pool, :info, [pool], @info_timeout, fn ->
+      case Slots.find(pool) do
         nil -> pool |> GenServer.whereis() |> found_later(pool)
         slots -> describe(pool, slots)
       end
@@ -205,18 +203,18 @@ defmodule Vitrine.Pool do
   defp found_later(nil, pool), do: closed(pool, "there is no such process")
 
   defp found_later(pid, pool) do
-    case Vitrine.Process.Directory.Stranger.kind(pid) do
-      # The application was stopped, and is back, or the pool is just starting.
+    case Stranger.kind(pid) do
+      # The application was stopped and is back, or the pool is just starting.
       :pool -> introduced(pid, pool)
-      :server -> closed(pool, "the process is not a pool, but a server")
-      {:stranger, what} -> closed(pool, "the process is not a pool, but #{what}")
+      :server -> Stranger.refuse!("a pool", pool, "a server")
+      {:stranger, what} -> Stranger.refuse!("a pool", pool, what)
       :gone -> closed(pool, "there is no such process")
     end
   end
 
   defp introduced(pid, pool) do
-    with {:ok, _left} <- Client.introduce(pid, @introduction),
-         %Slots{} = slots <- Directory.find(pid) do
+    with {:ok, _left} <- Client.introduce(pid, @introduce_timeout),
+         %Slots{} = slots <- Slots.find(pid) do
       describe(pool, slots)
     else
       _not_yet -> closed(pool, "it has not started yet")
@@ -243,22 +241,22 @@ defmodule Vitrine.Pool do
     :error, :badarg -> closed(pool, "it has just been stopped")
   end
 
-  # What a pool shares with its callers is of use on its own node.
-  defp at_home(pool, function, arguments, patience, work) do
+  # What a pool shares with its callers is only of use on its own node.
+  defp at_home(pool, function, arguments, timeout, work) do
     case GenServer.whereis(pool) do
-      {_name, node} -> ask_node(node, function, arguments, patience)
+      {_name, node} -> ask_node(node, function, arguments, timeout)
       pid when node(pid) == node() -> work.()
       nil -> work.()
-      pid -> ask_node(node(pid), function, arguments, patience)
+      pid -> ask_node(node(pid), function, arguments, timeout)
     end
   end
 
-  defp ask_node(node, function, [pool | _] = arguments, patience) do
-    :erpc.call(node, __MODULE__, function, arguments, patience)
+  defp ask_node(node, function, [pool | _] = arguments, timeout) do
+    :erpc.call(node, __MODULE__, function, arguments, timeout)
   catch
-    :error, {:erpc, :timeout} -> closed(pool, "#{node} did not answer within #{patience} ms")
+    :error, {:erpc, :timeout} -> closed(pool, "#{node} did not answer within #{timeout} ms")
     :error, {:erpc, reason} -> closed(pool, "#{node} cannot be asked: #{inspect(reason)}")
-    # A wrong option, of which only the pool's node knows.
+    # Only the pool's node could see that an option is wrong.
     :error, {:exception, exception, _stack} when is_exception(exception) -> raise exception
   end
 
@@ -272,5 +270,5 @@ defmodule Vitrine.Pool do
   pool.
   """
   @spec stop(GenServer.server()) :: :ok
-  def stop(pool), do: pool |> Argument.process!("a pool") |> Server.close("a pool")
+  def stop(pool), do: pool |> Callable.process!("a pool") |> Client.stop("a pool")
 end

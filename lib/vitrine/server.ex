@@ -33,14 +33,15 @@ defmodule Vitrine.Server do
 
   use GenServer
 
-  alias Vitrine.Native
-  alias Vitrine.Options.{Argument, Docs, Tables}
-  alias Vitrine.Process.{Directory, Status}
-  alias Vitrine.Server.{Client, Drain, Options, Scheduler, State, Upgrade, Vars, Watch}
+  alias Vitrine.{Native, Plugin}
+  alias Vitrine.Loader.Pipeline
+  alias Vitrine.Options.{Docs, Tables}
+  alias Vitrine.Process.{Callable, Client, Directory, Request, Status}
+  alias Vitrine.Server.{Drain, Options, Scheduler, State, Upgrade, Vars, Watch}
   alias Vitrine.Text.Printable
 
-  # How long a server may take to answer questions about itself, in milliseconds.
-  @patience 5_000
+  # How long a server may take to answer info/1, in milliseconds.
+  @info_timeout 5_000
 
   @typedoc "Any name of a process that `GenServer.call/3` takes."
   @type server :: GenServer.server()
@@ -101,7 +102,7 @@ defmodule Vitrine.Server do
   """
   @spec info(server()) :: info() | {:error, Vitrine.Error.t()}
   def info(server),
-    do: server |> Argument.process!("a server") |> ask(:info, @patience, "a server")
+    do: server |> Callable.process!("a server") |> Client.ask(:info, @info_timeout, "a server")
 
   @doc """
   Replaces a server's plugin with another version.
@@ -133,36 +134,19 @@ defmodule Vitrine.Server do
   """
   @spec upgrade(server(), Vitrine.source(), keyword()) :: :ok | {:error, Vitrine.Error.t()}
   def upgrade(server, source, options \\ []) do
-    Argument.process!(server, "a server")
-    Argument.local!(source, server)
+    Callable.process!(server, "a server")
+    Callable.local!(source, server)
     options = Options.upgrade!(options)
 
-    case ask(server, {:upgrade, source, options}, :infinity, "a server") do
+    case Client.ask(server, {:upgrade, source, options}, :infinity, "a server") do
       {:raise, exception} -> raise exception
       answer -> answer
     end
   end
 
   @doc false
-  defdelegate call(server, entry, function, input, options), to: Client
-
-  @doc false
-  defdelegate ask(
-                server,
-                question,
-                patience \\ :infinity,
-                expected \\ "a plugin, a server or a pool"
-              ),
-              to: Client
-
-  @doc false
-  def close(server, expected \\ "a plugin, a server or a pool") do
-    Directory.find!(server, expected)
-    GenServer.stop(server)
-  catch
-    # It is not there, or was killed meanwhile.
-    :exit, _reason -> :ok
-  end
+  # By this the directory recognises the process.
+  def __vitrine__, do: :server
 
   ## The process
 
@@ -172,11 +156,11 @@ defmodule Vitrine.Server do
     Process.flag(:trap_exit, true)
     stamps = options.watch && Watch.stamps(options.source)
 
-    with {:ok, plugin} <- Vitrine.new(options.source, options.plugin),
-         # So that its calls, which are their callers' work, end with this process, also if that is killed.
+    with {:ok, plugin} <- Pipeline.load(options.source, options.plugin),
+         # Its calls run in their callers. They are to end with this process, also if that is killed.
          true = Native.plugin_tie(plugin.ref),
          :ok <- Vars.restore(options.vars, plugin) do
-      if options.watch, do: Watch.start_link(options.source, options.watch, plugin.name, stamps)
+      if options.watch, do: watch(options, plugin, stamps)
 
       state = %State{
         options: options,
@@ -197,9 +181,22 @@ defmodule Vitrine.Server do
     end
   end
 
+  defp watch(options, plugin, stamps) do
+    server = self()
+
+    watched = %{
+      source: options.source,
+      interval: options.watch,
+      plugin: plugin.name,
+      upgrade: &upgrade(server, &1)
+    }
+
+    Watch.start_link(watched, stamps)
+  end
+
   @impl true
-  def handle_call({:call, _, _, _, _, _, _} = request, from, state),
-    do: state |> Scheduler.come(request, from) |> continue()
+  def handle_call(%Request{} = request, from, state),
+    do: state |> Scheduler.enqueue(request, from) |> continue()
 
   def handle_call({:upgrade, source, options}, from, state),
     do: state |> Upgrade.begin(source, options, from) |> continue()
@@ -207,31 +204,31 @@ defmodule Vitrine.Server do
   def handle_call(:info, _from, state), do: {:reply, State.info(state), state}
 
   def handle_call({:put_vars, vars}, _from, state) do
-    result = Vitrine.put_vars(state.plugin, vars)
+    result = Plugin.put_vars(state.plugin, vars)
     {:reply, result, Scheduler.save_vars(state)}
   end
 
   def handle_call({:put_config, changes}, _from, state) do
     state = %{state | config: Map.merge(state.config, changes)}
-    {:reply, Vitrine.put_config(state.plugin, changes), state}
+    {:reply, Plugin.put_config(state.plugin, changes), state}
   end
 
   def handle_call({:function_exists?, name}, _from, state),
-    do: {:reply, Vitrine.function_exists?(state.plugin, name), state}
+    do: {:reply, Plugin.function_exists?(state.plugin, name), state}
 
   def handle_call(:functions, _from, state),
-    do: {:reply, Vitrine.functions(state.plugin), state}
+    do: {:reply, Plugin.functions(state.plugin), state}
 
-  def handle_call(:cancel, _from, state), do: {:reply, Vitrine.cancel(state.plugin), state}
-  # Whoever asks has released the plugin before.
+  def handle_call(:cancel, _from, state), do: {:reply, Plugin.cancel(state.plugin), state}
+  # A client asks this after it has released the plugin.
   def handle_call(:saved, _from, state), do: {:reply, :ok, state}
-  def handle_call(:vars, _from, state), do: {:reply, Vitrine.vars(state.plugin), state}
-  def handle_call(:stats, _from, state), do: {:reply, Vitrine.stats(state.plugin), state}
-  def handle_call(:fuel_used, _from, state), do: {:reply, Vitrine.fuel_used(state.plugin), state}
-  def handle_call(:reset, _from, state), do: {:reply, Vitrine.reset(state.plugin), state}
+  def handle_call(:vars, _from, state), do: {:reply, Plugin.vars(state.plugin), state}
+  def handle_call(:stats, _from, state), do: {:reply, Plugin.stats(state.plugin), state}
+  def handle_call(:fuel_used, _from, state), do: {:reply, Plugin.fuel_used(state.plugin), state}
+  def handle_call(:reset, _from, state), do: {:reply, Plugin.reset(state.plugin), state}
 
   def handle_call(:take_printed, _from, state),
-    do: {:reply, Vitrine.take_printed(state.plugin), state}
+    do: {:reply, Plugin.take_printed(state.plugin), state}
 
   def handle_call(question, _from, state) do
     found = "the server #{inspect(self())} of plugin #{Printable.quoted(state.plugin.name)}"
@@ -266,15 +263,15 @@ defmodule Vitrine.Server do
   def handle_info({:EXIT, _linked, :normal}, state), do: {:noreply, state}
   def handle_info({:EXIT, _linked, reason}, state), do: {:stop, reason, state}
 
-  # Wake-ups of calls that were handed over.
+  # Wake-ups of calls that were handed over, for example.
   def handle_info(_message, state), do: {:noreply, state}
 
   @impl true
   def terminate(reason, state) do
     Directory.delete(self())
     state = Drain.run(state, reason)
-    # Before the variables are saved, which may take longer than the supervisor waits.
-    Vitrine.close(state.plugin)
+    # First, because saving the variables may take longer than the supervisor waits.
+    Plugin.close(state.plugin)
     Scheduler.save_vars(state)
   end
 
@@ -285,7 +282,7 @@ defmodule Vitrine.Server do
 
   defp continue(%{failure: nil} = state), do: {:noreply, state}
 
-  # As if this process had raised the error, so that logs show it well.
+  # The exit reason is that of a process that raised the error, so that logs show it well.
   defp continue(%{failure: error} = state) do
     {:current_stacktrace, stacktrace} = Process.info(self(), :current_stacktrace)
     {:stop, {error, stacktrace}, state}

@@ -104,8 +104,6 @@ defmodule Vitrine.Telemetry do
   require Logger
 
   alias Vitrine.Error
-  alias Vitrine.Pool.Slots
-  alias Vitrine.Process.Directory
   alias Vitrine.Telemetry.Handlers
   alias Vitrine.Text.Printable
 
@@ -267,21 +265,15 @@ defmodule Vitrine.Telemetry do
     do: span(handler, [:vitrine, :call], %{}, metadata, &outcome/1, work)
 
   @doc false
-  # The metadata of a call: of a plugin's own, or of what the directory has of a pool or a server.
-  def called(server, entry, function) do
-    {plugin, pool} = tags(entry, server)
-    %{plugin: tag(plugin), pool: pool, function: tag(function), server: server}
-  end
+  # The metadata of a call of a plugin, or of one by a server or a pool, which has a label.
+  @spec called(String.t() | nil, String.t(), GenServer.server() | nil, String.t() | nil) :: map()
+  def called(plugin, function, server \\ nil, pool \\ nil),
+    do: %{plugin: tag(plugin), pool: pool, function: tag(function), server: server}
 
   @doc false
   # A name that other people chose, made fit for printing.
   def tag(nil), do: nil
   def tag(name), do: Printable.text(name, @tag)
-
-  defp tags(%Slots{label: label} = slots, _pool), do: {Slots.plugin_name(slots) || label, label}
-  defp tags(%{plugin: name}, _server), do: {name, nil}
-  # On another node, or not started yet.
-  defp tags(nil, name), do: {Directory.label(name), nil}
 
   @doc false
   # The metadata that a result makes.

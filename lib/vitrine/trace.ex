@@ -66,7 +66,7 @@ defmodule Vitrine.Trace do
   alias Vitrine.{Native, Telemetry}
 
   @doc false
-  # The option `:trace` of a call, as the plugin of its frame carries it.
+  # The option `:trace` of a call, as its frame carries it.
   @spec begin!(term()) :: t() | nil
   def begin!(nil), do: nil
   def begin!(sink) when is_function(sink, 1), do: {sink, System.monotonic_time()}
@@ -92,7 +92,7 @@ defmodule Vitrine.Trace do
   # earlier call may have left prints, or an instance that is dropped after the call.
   def captured(%{trace: nil}, work), do: work.()
 
-  def captured(%{trace: trace, ref: ref}, work) do
+  def captured(%{trace: trace, plugin: %{ref: ref}}, work) do
     _of_others = Native.plugin_take_printed(ref)
     result = work.()
     {stdout, stderr} = Native.plugin_take_printed(ref)
@@ -106,7 +106,7 @@ defmodule Vitrine.Trace do
   end
 
   @doc false
-  # Runs a small piece of the host's work, such as logging a line.
+  # Runs a small piece of work of the host, such as logging a line.
   def note(%{trace: nil}, _kind, _details, work), do: work.()
 
   def note(%{trace: trace}, kind, details, work) do
@@ -117,18 +117,18 @@ defmodule Vitrine.Trace do
   end
 
   @doc false
-  # Whether a sink or a handler gets an event for what a plugin waits for.
-  def observed?(plugin), do: plugin.trace != nil or Telemetry.handler() != false
+  # Whether a trace or a telemetry handler gets to know what a plugin waits for.
+  def observed?(frame), do: frame.trace != nil or Telemetry.handler() != false
 
   @doc false
-  # Runs what a plugin waits for. `work` returns a reply, and the fields of an error.
-  def host_call({plugin, function, _context}, kind, details, work) do
-    if observed?(plugin) do
+  # Runs what a plugin waits for. `work` gives the reply for the plugin and what an error is to carry.
+  def host_call(frame, kind, details, work) do
+    if observed?(frame) do
       metadata = %{
-        plugin: Telemetry.tag(plugin.name),
-        function: Telemetry.tag(function),
+        plugin: Telemetry.tag(frame.plugin.name),
+        function: Telemetry.tag(frame.function),
         kind: kind,
-        # The guest chooses the method.
+        # A request's method is a text that the guest chose.
         name: Telemetry.tag(details.name)
       }
 
@@ -136,7 +136,7 @@ defmodule Vitrine.Trace do
         began = System.monotonic_time()
         {reply, failure} = work.()
         now = System.monotonic_time()
-        tell(plugin.trace, Map.merge(details, %{kind: kind, reply: show(reply)}), began, now)
+        tell(frame.trace, Map.merge(details, %{kind: kind, reply: show(reply)}), began, now)
         {reply, failure}
       end)
     else
@@ -170,8 +170,7 @@ defmodule Vitrine.Trace do
         when result: term()
   def collect(max, work) do
     max = max!(max || @max_events)
-
-    # Events are not sent as messages, because host functions in this process may receive any message.
+    # The events are not sent to this process, whose host functions may receive any message.
     key = {__MODULE__, make_ref()}
     Process.put(key, {[], 0})
 

@@ -124,8 +124,7 @@ defmodule Vitrine.Wasi do
           {:max_bytes, non_neg_integer() | nil} | {:max_files, non_neg_integer() | nil}
 
   alias Vitrine.Error
-  alias Vitrine.Manifest.Fault
-  alias Vitrine.Text.Nearest
+  alias Vitrine.Text.{Nearest, Printable}
 
   @default_levels %{stdout: :info, stderr: :warning}
   # The largest number that the core takes.
@@ -214,7 +213,7 @@ defmodule Vitrine.Wasi do
 
       raise ArgumentError,
             "expected :directory_limits of :wasi to have the guest's paths of directories as keys, got: " <>
-              "#{Fault.show(guest)}; #{there}"
+              "#{Printable.term(guest)}; #{there}"
     end
 
     guest
@@ -228,7 +227,7 @@ defmodule Vitrine.Wasi do
         limit != nil and not (is_integer(limit) and limit in 0..@max_limit) do
       raise ArgumentError,
             "expected #{inspect(name)} of #{show(guest)} in :directory_limits to be a number from 0 to " <>
-              "#{@max_limit}, got: #{Fault.show(limit)}"
+              "#{@max_limit}, got: #{Printable.term(limit)}"
     end
 
     {limits[:max_bytes], limits[:max_files]}

@@ -188,7 +188,7 @@ defmodule Vitrine.ChaosTest do
 
   defp settle(%{kind: :pool, callable: pool}) do
     eventually(fn -> match?(%{busy: 0, waiting: 0}, Pool.info(pool)) end)
-    slots = Pool.Directory.find(pool)
+    slots = Pool.Slots.find(pool)
     # It has its size.
     held = for n <- 1..slots.total, do: Task.async(fn -> hold(pool, n) end)
     eventually(fn -> Pool.info(pool).busy == slots.total end)
@@ -209,7 +209,7 @@ defmodule Vitrine.ChaosTest do
     assert Vitrine.call(server, "echo", "still there") == {:ok, "still there"}
     state = :sys.get_state(server)
     assert {state.lease, state.upgrade, state.failure} == {nil, nil, nil}
-    assert Server.Queue.size(state.queue) == 0 and state.queue.clients == %{}
+    assert Vitrine.Process.Queue.size(state.queue) == 0 and state.queue.ids == %{}
     idle!(GenServer.whereis(server))
   end
 

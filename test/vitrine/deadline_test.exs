@@ -75,7 +75,7 @@ defmodule Vitrine.DeadlineTest do
       assert message(Vitrine.call(new!(manifest, timeout: 20), "run")) =~
                "(timeout: 20 of the plugin)"
 
-      assert Vitrine.Call.Deadline.allowed(5_000, new!(@spin).timeout_from) ==
+      assert Vitrine.Call.Timeout.allowed(5_000, new!(@spin).timeout_from) ==
                "5000 ms were allowed (the default; the call and the plugin have an option timeout: for another)"
     end
   end
@@ -117,12 +117,12 @@ defmodule Vitrine.DeadlineTest do
       functions = List.to_tuple(names ++ [%{name: "f9"}])
       spent = for n <- 0..10, do: {{:host_function, n}, (n + 1) * 1_000_000}
 
-      assert Vitrine.Call.Deadline.message("it ended", [{:guest, 400_000} | spent], functions) ==
+      assert Vitrine.Call.TimeSpent.message("it ended", [{:guest, 400_000} | spent], functions) ==
                ~s(it ended: 21 ms in the host function "f9", 9 ms in the host function "f8", ) <>
                  ~s(8 ms in the host function "f7", 7 ms in the host function "f6", ) <>
                  ~s(6 ms in the host function "f5", and 5 more)
 
-      assert Vitrine.Call.Deadline.message("it ended", [guest: 400_000], {}) == "it ended"
+      assert Vitrine.Call.TimeSpent.message("it ended", [guest: 400_000], {}) == "it ended"
     end
   end
 

@@ -97,7 +97,7 @@ defmodule Vitrine.HostileSizesTest do
 
     client =
       spawn(fn ->
-        request = {:call, make_ref(), "run", "", 5_000, nil, nil}
+        request = %Vitrine.Process.Request{function: "run", input: "", timeout: 5_000}
         send(test, GenServer.call(server, request))
         Process.sleep(:infinity)
       end)

@@ -96,7 +96,7 @@ defmodule Vitrine.PoolTest do
       Process.exit(pid, :kill)
       eventually(fn -> Process.whereis(name) not in [nil, pid] end)
       eventually(fn -> Vitrine.call(name, "echo", "hi") == {:ok, "hi"} end)
-      assert Vitrine.Pool.Directory.find(pid) == nil
+      assert Vitrine.Pool.Slots.find(pid) == nil
     end
 
     test "works under a DynamicSupervisor and a PartitionSupervisor" do
@@ -209,7 +209,11 @@ defmodule Vitrine.PoolTest do
   describe "info/1" do
     test "of a process that is not a pool says so" do
       server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
-      assert error!(Pool.info(server)).message =~ "the process is not a pool"
+      message = "expected a pool, got: #{inspect(server)}, which is a server"
+      assert_raise ArgumentError, message, fn -> Pool.info(server) end
+      pool = pool!([])
+      message = "expected a server, got: #{inspect(pool)}, which is a pool"
+      assert_raise ArgumentError, message, fn -> Vitrine.Server.info(pool) end
       assert error!(Pool.info(:nobody)).message =~ "the pool :nobody is not running: there is no"
 
       for wrong <- [guest!("rust_minimal"), {:ok, server}, nil, "pool"] do

@@ -3,6 +3,7 @@ defmodule Vitrine.ServerCallTest do
 
   import Vitrine.Guests
 
+  alias Vitrine.Process.Request
   alias Vitrine.Server
 
   defp start!(options \\ []) do
@@ -104,7 +105,8 @@ defmodule Vitrine.ServerCallTest do
       server = start!()
       spinner = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: 60_000) end)
       eventually(fn -> leased?(server) end)
-      request = {:call, id = make_ref(), "echo", "", 60_000, nil, nil}
+      id = make_ref()
+      request = %Request{id: id, function: "echo", input: "", timeout: 60_000}
       client = Task.async(fn -> catch_exit(GenServer.call(server, request, 100)) end)
       eventually(fn -> Server.info(server).queue == 1 end)
       GenServer.cast(server, {:abandon, id})

@@ -60,9 +60,15 @@ defmodule Vitrine.StatusTest do
   end
 
   test "of a call's input the size is shown" do
-    call = {:call, make_ref(), "run", "hunter2", 5_000, %{secret: "hunter2"}, nil}
+    call = %Vitrine.Process.Request{
+      function: "run",
+      input: "hunter2",
+      timeout: 5_000,
+      context: %{secret: "hunter2"}
+    }
+
     shown = Vitrine.Server.format_status(%{message: call, state: nil})
-    assert {:call, _id, "run", "7 bytes", 5_000} = shown.message
+    assert shown.message == {:call, "run", "7 bytes", 5_000}
     refute inspect(shown) =~ "hunter2"
   end
 end

@@ -155,7 +155,7 @@ defmodule Vitrine.TelemetryTest do
       attach!()
       # A timeout that no option could be: what a bug of ours would look like.
       assert_raise ArgumentError, fn ->
-        Vitrine.Call.Loop.run({plugin, "echo", nil}, "", :never, :call)
+        Vitrine.Call.Loop.run(Vitrine.Call.Frame.new(plugin, "echo"), "", :never, :call)
       end
 
       assert [

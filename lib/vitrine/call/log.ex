@@ -1,38 +1,35 @@
 defmodule Vitrine.Call.Log do
   @moduledoc false
-  # What plugins log and print goes to Logger, from the process that calls them. Each line says whose it is, and
-  # is one: what a plugin writes is never taken for what the application does.
+  # Gives what plugins log and print to Logger, in the process that calls them. Each entry names its plugin and is one
+  # line, so that what a plugin writes is never mistaken for a log entry of the application.
 
   require Logger
 
+  alias Vitrine.Call.Frame
   alias Vitrine.Text.Printable
 
   @typedoc "The lowest level that a plugin may log at."
   @type level :: :trace | :debug | :info | :warning | :error | :off
 
-  # As the ABI numbers them.
+  # The ABI's numbers.
   @numbers %{trace: 0, debug: 1, info: 2, warning: 3, error: 4, off: 2_147_483_647}
   @off @numbers.off
 
-  # The ABI's levels, from trace on; Logger has no trace.
+  # Logger's levels for those of the ABI, from trace on: Logger has no trace.
   @levels {:debug, :debug, :info, :warning, :error}
 
-  @doc "The levels there are."
+  @doc "All levels, the lowest first."
   @spec levels() :: [level()]
   def levels, do: @numbers |> Enum.sort_by(&elem(&1, 1)) |> Keyword.keys()
 
   @doc """
-  The lowest level that the plugin may log at and Logger would take from this process now, as the
-  ABI numbers them.
+  The lowest level that the plugin may log at and that Logger would accept from this process now, as the ABI's number.
   """
-  @spec level(Vitrine.Plugin.t()) :: integer()
-  def level(%{logs?: false}), do: @off
-
-  # A trace has also what Logger does not take.
-  def level(%{trace: trace} = plugin) when trace != nil,
-    do: number(plugin.log_level)
-
-  def level(plugin), do: taken(plugin)
+  @spec level(Frame.t()) :: integer()
+  def level(%{plugin: %{logs?: false}}), do: @off
+  def level(%{trace: nil, plugin: plugin}), do: accepted(plugin)
+  # A trace also has what Logger does not accept.
+  def level(%{plugin: plugin}), do: number(plugin.log_level)
 
   defp first_allowed(number) when number > 4, do: @off
 
@@ -46,9 +43,9 @@ defmodule Vitrine.Call.Log do
 
   defp allowed?(level), do: :logger.allow(level, __MODULE__) and process_allows?(level)
 
-  # Asked for every call: the plugin's own level first, then one after the other.
+  # Runs for every call. It begins with the plugin's own level, and tries the next ones in order.
   if function_exported?(Logger, :get_process_level, 1) do
-    defp taken(plugin), do: first_allowed(number(plugin.log_level))
+    defp accepted(plugin), do: first_allowed(number(plugin.log_level))
 
     defp process_allows?(level) do
       case Logger.get_process_level(self()) do
@@ -58,7 +55,7 @@ defmodule Vitrine.Call.Log do
     end
   else
     # Elixir before 1.15.
-    defp taken(plugin) do
+    defp accepted(plugin) do
       if Logger.enabled?(self()), do: first_allowed(number(plugin.log_level)), else: @off
     end
 
@@ -69,10 +66,10 @@ defmodule Vitrine.Call.Log do
   @spec name(0..4) :: level()
   def name(number), do: elem({:trace, :debug, :info, :warning, :error}, number)
 
-  @doc "Logs a line of a plugin, which is in this function of its own, or is being initialised."
-  @spec write(Vitrine.Plugin.t(), String.t() | nil, 0..4, binary()) :: :ok
-  def write(plugin, function, level, message) do
-    if plugin.trace == nil or level >= taken(plugin) do
+  @doc "Logs a line of a plugin."
+  @spec write(Frame.t(), 0..4, binary()) :: :ok
+  def write(%Frame{plugin: plugin, function: function, trace: trace}, level, message) do
+    if trace == nil or level >= accepted(plugin) do
       text = String.replace_suffix(message, "\n", "")
 
       Logger.bare_log(
@@ -86,8 +83,8 @@ defmodule Vitrine.Call.Log do
   end
 
   @doc "Logs the lines that a plugin printed."
-  @spec print(Vitrine.Plugin.t(), String.t() | nil, :stdout | :stderr, binary()) :: :ok
-  def print(plugin, function, stream, text) do
+  @spec print(Frame.t(), :stdout | :stderr, binary()) :: :ok
+  def print(%Frame{plugin: plugin, function: function}, stream, text) do
     level = Map.fetch!(plugin.print_levels, stream)
 
     if number(level) >= number(plugin.log_level) do
@@ -101,7 +98,7 @@ defmodule Vitrine.Call.Log do
     :ok
   end
 
-  # Not `function`, which Logger takes for one of Elixir.
+  # The key is not `function`, which Logger uses for the Elixir function.
   defp metadata(plugin, nil), do: [plugin: plugin.name]
   defp metadata(plugin, function), do: [plugin: plugin.name, plugin_function: function]
 

@@ -1,17 +1,16 @@
 defmodule Vitrine.Call.Proxy do
   @moduledoc false
-  # Makes a call for a client on another node, to which the NIF's references mean nothing. A second
-  # process watches the one that makes it, so that the client has an answer even if that dies: of
-  # something that a host function linked it to.
+  # Makes a call for a client on another node, to which the NIF's references mean nothing. A second process watches the one
+  # that makes the call, so that the client gets an answer even if that one dies, for example because a host function linked
+  # it to something.
 
   alias Vitrine.Error
 
   @type result :: {:ok, binary()} | {:error, Error.t()}
 
   @doc """
-  Runs `work` in a process of its own, and answers `from` with its result once `ended` has run. If the
-  client dies, the work is given up. Gives the process that works, and the one that watches it, which
-  lives until all is done.
+  Runs `work` in a process of its own, runs `ended` with its result, and then answers `from` with it. If the client dies,
+  the work is killed. Gives the process that works, and the one that watches it, which lives until all is done.
   """
   @spec start(GenServer.from(), (() -> result()), (result() -> term())) ::
           {worker :: pid(), watcher :: pid()}
@@ -27,19 +26,19 @@ defmodule Vitrine.Call.Proxy do
   end
 
   defp watch(worker, {client, _} = from, ended) do
-    tag = Process.monitor(worker)
-    gone = Process.monitor(client)
-    send(worker, {:begin, tag, self()})
+    worker_monitor = Process.monitor(worker)
+    client_monitor = Process.monitor(client)
+    send(worker, {:begin, worker_monitor, self()})
 
     receive do
-      {^tag, result} ->
+      {^worker_monitor, result} ->
         ended.(result)
         GenServer.reply(from, result)
 
-      {:DOWN, ^tag, :process, _, reason} ->
+      {:DOWN, ^worker_monitor, :process, _, reason} ->
         GenServer.reply(from, {:error, died(reason)})
 
-      {:DOWN, ^gone, :process, _, _} ->
+      {:DOWN, ^client_monitor, :process, _, _} ->
         Process.exit(worker, :kill)
     end
   end

@@ -3,17 +3,8 @@ defmodule Vitrine.HTTP.Exchange do
   # A request from a guest's wish to the response: what may be requested is decided here, for the
   # first URL and for each that a redirect leads to, and so is what comes back.
 
-  alias Vitrine.HTTP.{
-    Deadline,
-    Headers,
-    Hosts,
-    Policy,
-    Redirect,
-    Request,
-    Resolver,
-    Response,
-    URL
-  }
+  alias Vitrine.HTTP.{Headers, Hosts, Policy, Redirect, Request, Resolver, Response, URL}
+  alias Vitrine.Time.Deadline
 
   alias Vitrine.HTTP.TLSFailure
   alias Vitrine.Text.Printable
@@ -58,7 +49,7 @@ defmodule Vitrine.HTTP.Exchange do
         private?: private?
       }
 
-      limits = %{deadline: Deadline.in_time(timeout), cancelled?: cancelled?}
+      limits = %{deadline: Deadline.at(timeout), cancelled?: cancelled?}
 
       with {:error, _, _} = failure <- exchange(policy, request, limits, 0),
            do: if(Deadline.left(limits.deadline) == 0, do: :timeout, else: failure)

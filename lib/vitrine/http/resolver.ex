@@ -3,7 +3,8 @@ defmodule Vitrine.HTTP.Resolver do
   # From a host to the addresses that may be connected to. A name is whatever its owner says it is, and
   # another thing the next time: what is connected to is an address that was looked at.
 
-  alias Vitrine.HTTP.{Address, Deadline, URL}
+  alias Vitrine.HTTP.{Address, URL}
+  alias Vitrine.Time.Deadline
 
   @doc "The addresses of a URL's host; with `private?` those of every kind."
   @spec addresses(URL.t(), boolean(), Deadline.t()) ::

@@ -5,6 +5,7 @@ defmodule Vitrine.LiveView.Options do
   alias Vitrine.HTML
   alias Vitrine.Options.{Argument, Schema, Validation}
   alias Vitrine.Options.Tables.LiveView, as: Table
+  alias Vitrine.Process.Callable
   alias __MODULE__, as: Checked
 
   @keys Schema.names(Table.schema())
@@ -54,7 +55,7 @@ defmodule Vitrine.LiveView.Options do
 
   # Events and renders are called by processes of their own, at the same time.
   defp plugin!(plugin) do
-    Argument.process!(
+    Callable.process!(
       plugin,
       "the option :plugin to be a Vitrine.Server or a Vitrine.Pool, which can be shared"
     )

@@ -8,6 +8,7 @@ defmodule Vitrine.Loader.Ceiling do
   alias Vitrine.Manifest.{Check, Fault}
   alias Vitrine.Options.{Argument, Validation}
   alias Vitrine.Options.Tables.{Inside, Plugin}
+  alias Vitrine.Text.Printable
 
   @typep host :: String.t() | {:private, String.t()}
 
@@ -90,7 +91,7 @@ defmodule Vitrine.Loader.Ceiling do
       :ok
     else
       message =
-        "the source is the path #{Fault.show(path)}, and with the option :ceiling it must be a manifest or a module " <>
+        "the source is the path #{Printable.term(path)}, and with the option :ceiling it must be a manifest or a module " <>
           "itself; read the file first, with File.read/1, or give ceiling: [sources: [:path]]"
 
       {:error, %Error{reason: :manifest, message: message}}
@@ -106,7 +107,7 @@ defmodule Vitrine.Loader.Ceiling do
 
   defp source({%{path: path}, index}, sources) do
     unless :path in sources,
-      do: refused("wasm[#{index}]", "a path, #{Fault.show(path)}", :sources, sources)
+      do: refused("wasm[#{index}]", "a path, #{Printable.term(path)}", :sources, sources)
   end
 
   # It is in the manifest itself, or is all that was given.
@@ -123,7 +124,7 @@ defmodule Vitrine.Loader.Ceiling do
   defp host(host, hosts),
     do:
       unless(within?(host, hosts),
-        do: refused("allowed_hosts", Fault.show(host), :allowed_hosts, hosts)
+        do: refused("allowed_hosts", Printable.term(host), :allowed_hosts, hosts)
       )
 
   defp path({host, _guest}, most) do
@@ -131,7 +132,7 @@ defmodule Vitrine.Loader.Ceiling do
     paths = Enum.map(most, &directory/1)
 
     unless {:write, directory} in paths or (mode == :read and {:read, directory} in paths),
-      do: refused("allowed_paths", Fault.show(host), :allowed_paths, most)
+      do: refused("allowed_paths", Printable.term(host), :allowed_paths, most)
   end
 
   # Those that are listed, and not what is below: what a plugin can write to may come to have links in it.

@@ -1,14 +1,15 @@
 defmodule Vitrine.Loader.Download do
   @moduledoc false
-  # Modules that a manifest names by URL. What has a hash is looked for in a cache on disk first,
-  # and put there afterwards; what has none is downloaded each time.
+  # Modules that a manifest names by URL. A module with a hash is looked for in a cache on disk first, and put there
+  # afterwards. A module without one is downloaded each time.
 
   alias Vitrine.Error
   alias Vitrine.HTTP.{Exchange, Hosts, Policy, URL}
-  alias Vitrine.Options.Names
+  alias Vitrine.Loader.CacheDirectory
   alias Vitrine.Loader.Download.Cache
+  alias Vitrine.Options.Names
 
-  # As many as the core compiles.
+  # The most bytes that the core compiles.
   @max_bytes 128 * 1024 * 1024
   @timeout 60_000
 
@@ -21,7 +22,8 @@ defmodule Vitrine.Loader.Download do
           optional(atom()) => term()
         }
 
-  @doc "What downloading may take if nobody says otherwise, in milliseconds."
+  @doc "How long downloading may take by default, in milliseconds."
+  @spec default_timeout() :: pos_integer()
   def default_timeout, do: @timeout
 
   @doc """
@@ -85,7 +87,7 @@ defmodule Vitrine.Loader.Download do
   defp hosts(hosts, _url), do: Policy.hosts!(hosts, [])
 
   defp cached(source, hash, policy, options) do
-    directory = Cache.directory(options[:cache_dir])
+    directory = CacheDirectory.find!(options[:cache_dir])
 
     with :error <- Cache.get(directory, hash, policy.max_response_bytes),
          {:ok, bytes} <- download(source, policy, options),

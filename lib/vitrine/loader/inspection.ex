@@ -3,9 +3,10 @@ defmodule Vitrine.Loader.Inspection do
   # Reads what a module says of itself, and finds out whether it would be refused; see Vitrine.inspect_plugin/2.
 
   alias Vitrine.{Error, HostFunction, Inspection, Manifest, Native, Options}
+  alias Vitrine.Call.Failure
   alias Vitrine.Loader.{Contract, Surface}
   alias Vitrine.Manifest.Content
-  alias Vitrine.Manifest.Fault
+  alias Vitrine.Text.Printable
 
   @abi_namespaces ["extism:host/env", "env"]
 
@@ -17,7 +18,7 @@ defmodule Vitrine.Loader.Inspection do
   def inspect_plugin(bytes, options) do
     unless is_binary(bytes) do
       raise ArgumentError,
-            "expected the bytes of a module or its text, got: #{Fault.show(bytes)}"
+            "expected the bytes of a module or its text, got: #{Printable.term(bytes)}"
     end
 
     settings = Options.plugin!(options, %Manifest{})
@@ -43,7 +44,7 @@ defmodule Vitrine.Loader.Inspection do
 
     case Native.await(&Native.inspect_module(bytes, terms, &1)) do
       {:ok, found} -> {:ok, describe(bytes, found, settings)}
-      {:error, details} -> {:error, Error.from_native(details, plugin: settings.name)}
+      {:error, details} -> {:error, Failure.error(details, plugin: settings.name)}
     end
   end
 

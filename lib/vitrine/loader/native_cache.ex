@@ -1,8 +1,9 @@
 defmodule Vitrine.Loader.NativeCache do
   @moduledoc false
-  # Which directory native code is kept in, if any. What is done with it is the core's.
+  # The directory that native code is kept in. The core reads and writes it.
 
-  alias Vitrine.Loader.Download.Cache, as: Downloads
+  alias Vitrine.Loader.CacheDirectory
+  alias Vitrine.Native
 
   require Logger
 
@@ -11,16 +12,16 @@ defmodule Vitrine.Loader.NativeCache do
   @type t :: {directory :: Path.t(), max_bytes :: non_neg_integer()} | nil
 
   @doc """
-  The cache, by the option `:cache`, `true` or `false`, and the application's environment; `nil`
-  for none. One that cannot be trusted is none, and is warned of once.
+  The cache, by the option `:cache` (`true` or `false`) and the application's environment, or `nil` if there is none. A
+  directory that cannot be trusted is not used, and a warning says so once.
   """
-  @spec native!(boolean()) :: t()
-  def native!(wanted?) do
+  @spec find!(boolean()) :: t()
+  def find!(wanted?) do
     max_bytes = setting!(:cache_max_bytes, @max_bytes, &(is_integer(&1) and &1 >= 0), "bytes")
 
     with true <- wanted? and setting!(:cache, true, &is_boolean/1, "true or false"),
-         directory when directory != nil <- Downloads.directory(nil) do
-      # Beside what is downloaded, which need not be trusted.
+         directory when directory != nil <- CacheDirectory.find!(nil) do
+      # A directory of its own: that of downloads need not be trusted.
       trusted({directory |> Path.expand() |> Path.join("native"), max_bytes})
     else
       _ -> nil
@@ -40,7 +41,7 @@ defmodule Vitrine.Loader.NativeCache do
   end
 
   defp trusted({directory, _} = cache) do
-    case Vitrine.Native.cache_fault(cache) do
+    case Native.cache_fault(cache) do
       nil ->
         cache
 

@@ -1,24 +1,22 @@
 defmodule Vitrine.Loader.Snapshot do
   @moduledoc false
-  # The option `:snapshot`: a plugin is initialised once, in a call like any other, and its memory and
-  # globals become the module that instances are made of.
+  # Snapshots: a plugin is initialised once, in a call like any other, and its memory and globals become part of the module
+  # that instances are made from.
 
-  alias Vitrine.{Compiled, Error, Loader, Native, Telemetry}
-  alias Vitrine.Call.{Deadline, Loop}
-  alias Vitrine.Loader.Source
+  alias Vitrine.{Compiled, Error, Native, Telemetry}
+  alias Vitrine.Call.{Failure, Frame, Loop, Timeout}
+  alias Vitrine.Loader.{Instance, Source}
 
-  @typedoc "Whether there is to be one, or the function that it is taken after."
-  @type wish :: boolean() | String.t()
-
-  @doc "Whether there can be one of a plugin of these modules."
-  @spec check(wish(), [Source.wasm()], String.t() | nil) :: :ok | {:error, Error.t()}
-  def check(wish, modules, name) do
-    if wish == false or match?([_], modules) do
+  @doc "Whether a snapshot can be taken of a plugin of these modules, if the option `:snapshot` asks for one."
+  @spec check(boolean() | String.t(), [Source.wasm()], String.t() | nil) ::
+          :ok | {:error, Error.t()}
+  def check(snapshot, modules, name) do
+    if snapshot == false or match?([_], modules) do
       :ok
     else
       message =
-        "no snapshot can be taken of the plugin: it has #{length(modules)} modules, and that is " <>
-          "possible for one only"
+        "no snapshot can be taken of the plugin: it has #{length(modules)} modules, and a snapshot needs a plugin of one " <>
+          "module"
 
       {:error, %Error{reason: :snapshot, message: message, plugin: name}}
     end
@@ -30,7 +28,7 @@ defmodule Vitrine.Loader.Snapshot do
   """
   @spec take(Compiled.t()) :: {:ok, module :: binary(), vars :: map()} | {:error, Error.t()}
   def take(%Compiled{settings: settings} = compiled) do
-    # What ended itself is not kept, whatever `:on_trap` says.
+    # An instance that trapped or exited is not kept, whatever `:on_trap` says.
     settings = put_in(settings.terms.on_trap, :reset)
 
     Telemetry.span(
@@ -38,7 +36,7 @@ defmodule Vitrine.Loader.Snapshot do
       %{plugin: Telemetry.tag(compiled.name)},
       &Telemetry.outcome/1,
       fn ->
-        with {:ok, plugin} <- Loader.plugin(%{compiled | settings: settings}) do
+        with {:ok, plugin} <- Instance.bind(%{compiled | settings: settings}) do
           try do
             initialise_and_take(plugin, settings)
           after
@@ -57,18 +55,19 @@ defmodule Vitrine.Loader.Snapshot do
   end
 
   defp initialise(plugin, true, settings),
-    do: {plugin, nil, settings.context} |> Loop.initialise(plugin.timeout) |> told(plugin)
+    do:
+      plugin
+      |> Frame.new(nil, settings.context)
+      |> Loop.initialise(plugin.timeout)
+      |> explain(plugin)
 
   # The first call makes the instance, too, within the same time.
   defp initialise(plugin, function, settings) do
-    frame = {%{plugin | scheduler: :dirty}, function, settings.context}
-    frame |> Loop.drive("", plugin.timeout) |> told(plugin)
+    frame = %{Frame.new(plugin, function, settings.context) | scheduler: :dirty}
+    frame |> Loop.drive("", plugin.timeout) |> explain(plugin)
   end
 
-  defp told(result, plugin), do: Deadline.told(result, plugin.timeout, plugin.timeout_from)
+  defp explain(result, plugin), do: Timeout.explain(result, plugin.timeout, plugin.timeout_from)
 
-  defp native({:ok, _} = ok, _plugin), do: ok
-
-  defp native({:error, details}, plugin),
-    do: {:error, Error.from_native(details, plugin: plugin.name)}
+  defp native(answer, plugin), do: Failure.result(answer, plugin: plugin.name)
 end

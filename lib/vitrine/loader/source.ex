@@ -3,10 +3,12 @@ defmodule Vitrine.Loader.Source do
   # What may be given to Vitrine.new/2, made into a manifest and the bytes of its modules.
 
   alias Vitrine.{Error, Manifest, Options}
-  alias Vitrine.HTTP.{Deadline, Exchange}
+  alias Vitrine.HTTP.Exchange
   alias Vitrine.Loader.{Ceiling, Download}
   alias Vitrine.Manifest.{Fault, Text, Wasm}
   alias Vitrine.Manifest.Content
+  alias Vitrine.Text.Printable
+  alias Vitrine.Time.Deadline
 
   @type t :: Path.t() | binary() | map() | Manifest.t() | {:module, binary()}
 
@@ -53,7 +55,7 @@ defmodule Vitrine.Loader.Source do
       end
 
     %{
-      deadline: Deadline.in_time(timeout),
+      deadline: Deadline.at(timeout),
       whose_time: "the #{timeout} ms that all downloads may take (#{said})",
       options:
         [hosts: Ceiling.download_hosts(options[:ceiling])] ++ Keyword.take(options, [:http])
@@ -106,7 +108,7 @@ defmodule Vitrine.Loader.Source do
     advice = if match?({:ok, _}, other), do: ": match on {:ok, source} first", else: ""
 
     error(
-      "a source is a path, a module's bytes or text, or a manifest, got: #{Fault.show(other)}#{advice}"
+      "a source is a path, a module's bytes or text, or a manifest, got: #{Printable.term(other)}#{advice}"
     )
   end
 

@@ -8,6 +8,7 @@ defmodule Vitrine.Manifest.Check do
   alias Vitrine.HTTP.Hosts
   alias Vitrine.Manifest.{Fault, Wasm}
   alias Vitrine.Options.Tables.Inside
+  alias Vitrine.Text.Printable
 
   @keys ~w(wasm config memory allowed_hosts allowed_paths timeout_ms)
   @max_hosts 1_000
@@ -65,7 +66,7 @@ defmodule Vitrine.Manifest.Check do
   defp pair({key, value}, path) do
     cond do
       not text?(key) ->
-        {:error, {path, "must have strings as keys, got: #{show(key)}"}}
+        {:error, {path, "must have strings as keys, got: #{Printable.term(key)}"}}
 
       text?(value) ->
         {:ok, value}
@@ -156,8 +157,8 @@ defmodule Vitrine.Manifest.Check do
         {one, other, guest} ->
           {:error,
            {["allowed_paths"],
-            "must give each directory a path of its own in the guest, got #{show(guest)} for both " <>
-              "#{show(one)} and #{show(other)}"}}
+            "must give each directory a path of its own in the guest, got #{Printable.term(guest)} for both " <>
+              "#{Printable.term(one)} and #{Printable.term(other)}"}}
       end
     end
   end

@@ -15,7 +15,7 @@ defmodule Vitrine.Manifest.Fault do
   @doc "A value that is none of those allowed."
   @spec expected(path(), String.t(), term()) :: {:error, t()}
   def expected(path, expected, got),
-    do: {:error, {path, "must be #{expected}, got: #{show(got)}"}}
+    do: {:error, {path, "must be #{expected}, got: #{Printable.term(got)}"}}
 
   @doc "The fault as a sentence."
   @spec message(t()) :: String.t()
@@ -30,14 +30,9 @@ defmodule Vitrine.Manifest.Fault do
   defp step(index) when is_integer(index), do: "[#{index}]"
 
   defp step(key) do
-    if byte_size(key) <= @max_step and key =~ ~r/\A\w+\z/, do: ".#{key}", else: "[#{show(key)}]"
-  end
-
-  @doc "A value for a message, shortened."
-  @spec show(term()) :: String.t()
-  def show(value) do
-    text = value |> inspect(limit: 5, printable_limit: 80) |> Printable.text()
-    if String.length(text) > 300, do: String.slice(text, 0, 300) <> "...", else: text
+    if byte_size(key) <= @max_step and key =~ ~r/\A\w+\z/,
+      do: ".#{key}",
+      else: "[#{Printable.term(key)}]"
   end
 
   @doc "A map with string keys, made from one with strings or atoms, each of them allowed."
@@ -51,7 +46,7 @@ defmodule Vitrine.Manifest.Fault do
         [key | _] ->
           {:error,
            {path,
-            "has the unknown key #{show(key)}, allowed are: #{Enum.join(allowed, ", ")}" <>
+            "has the unknown key #{Printable.term(key)}, allowed are: #{Enum.join(allowed, ", ")}" <>
               Nearest.advice(key, allowed)}}
       end
     end
@@ -66,7 +61,9 @@ defmodule Vitrine.Manifest.Fault do
       {:ok, keyed}
     else
       key = map |> Map.keys() |> Enum.find(&(is_atom(&1) and is_map_key(map, string_key(&1))))
-      {:error, {path, "has the key #{show(string_key(key))} both as an atom and as a string"}}
+
+      {:error,
+       {path, "has the key #{Printable.term(string_key(key))} both as an atom and as a string"}}
     end
   end
 

@@ -86,7 +86,8 @@ defmodule Vitrine.Manifest.Wasm do
 
       [] ->
         {:error,
-         {path, "must have one of path, data and url, got: #{show(Enum.sort(Map.keys(source)))}"}}
+         {path,
+          "must have one of path, data and url, got: #{Printable.term(Enum.sort(Map.keys(source)))}"}}
 
       several ->
         origins = Enum.join(several, " and ")

@@ -1,13 +1,11 @@
 defmodule Vitrine.Options.Argument do
   @moduledoc false
-  # What callers give, checked where it comes in: what is no plugin, no name of a function or no
-  # keyword list raises `ArgumentError` there, which says what would be right.
+  # Checks of arguments where callers give them. A wrong one raises `ArgumentError`, which says what was expected.
 
-  alias Vitrine.{Compiled, Manifest, Plugin}
-  alias Vitrine.Manifest.Fault
+  alias Vitrine.Text.Printable
 
   @doc """
-  A keyword list. What stands in another term is not shown but for its keys: options have secrets.
+  A keyword list. Of another term the message shows the keys at most, because options may have secrets.
   """
   @spec keyword!(term(), String.t()) :: keyword()
   def keyword!(options, what \\ "the options") do
@@ -16,7 +14,7 @@ defmodule Vitrine.Options.Argument do
       else: wrong!("#{what} to be a keyword list", shape(options))
   end
 
-  @doc "A map that is no struct, as pairs."
+  @doc "A map that is not a struct, as pairs."
   @spec pairs!(term(), String.t()) :: [{term(), term()}]
   def pairs!(map, what) do
     if is_map(map) and not is_struct(map),
@@ -31,64 +29,14 @@ defmodule Vitrine.Options.Argument do
   def bytes!(list, what) when is_list(list) do
     IO.iodata_to_binary(list)
   rescue
-    ArgumentError -> no_bytes!(list, what)
+    ArgumentError -> not_bytes!(list, what)
   end
 
-  def bytes!(other, what), do: no_bytes!(other, what)
+  def bytes!(other, what), do: not_bytes!(other, what)
 
-  defp no_bytes!(other, what) do
+  defp not_bytes!(other, what) do
     advice = if match?({:ok, _}, other), do: ": match on {:ok, bytes} first", else: ""
-    wrong!("#{what} to be a binary or iodata", Fault.show(other) <> advice)
-  end
-
-  @doc "What `Vitrine.call/4` takes."
-  @spec callable!(term()) :: Vitrine.callable()
-  def callable!(%Plugin{} = plugin), do: plugin
-  def callable!(other), do: process!(other, "a plugin, a server or a pool")
-
-  @doc "A process, by its pid or any name that `GenServer.call/3` takes."
-  @spec process!(term(), String.t()) :: GenServer.server()
-  def process!(pid, _what) when is_pid(pid), do: pid
-  def process!(name, _what) when is_atom(name) and name not in [nil, true, false], do: name
-  def process!({:global, _} = name, _what), do: name
-  def process!({:via, module, _} = name, _what) when is_atom(module), do: name
-  def process!({name, node} = process, _) when is_atom(name) and is_atom(node), do: process
-  def process!(other, what), do: wrong!(what, show(other) <> advice(other))
-
-  @doc "A source for a process, which is on another node perhaps: code that is compiled stays on its own."
-  @spec local!(Vitrine.source(), GenServer.server()) :: :ok
-  def local!(%Compiled{} = compiled, process) do
-    case GenServer.whereis(process) do
-      {_name, node} when node != node() -> elsewhere!(compiled, node)
-      pid when is_pid(pid) and node(pid) != node() -> elsewhere!(compiled, node(pid))
-      _here -> :ok
-    end
-  end
-
-  def local!(_source, _process), do: :ok
-
-  defp elsewhere!(compiled, node) do
-    wrong!(
-      "a source that can be sent to #{node}: a path there, bytes or a manifest",
-      inspect(compiled)
-    )
-  end
-
-  @doc "What `Vitrine.compile/2` gives."
-  @spec compiled!(term()) :: Compiled.t()
-  def compiled!(%Compiled{} = compiled), do: compiled
-
-  def compiled!(other) do
-    advice =
-      case other do
-        {:ok, %Compiled{}} -> ": match on {:ok, compiled} first"
-        %Plugin{} -> ": use Vitrine.call/4"
-        {:module, bytes} when is_binary(bytes) -> ": Vitrine.compile/2 makes one of a source"
-        source when is_binary(source) -> ": Vitrine.compile/2 makes one of a source"
-        _ -> ""
-      end
-
-    wrong!("a compiled plugin", show(other) <> advice)
+    wrong!("#{what} to be a binary or iodata", Printable.term(other) <> advice)
   end
 
   @doc "The name of a function of a plugin."
@@ -96,55 +44,46 @@ defmodule Vitrine.Options.Argument do
   def function!(name) when is_binary(name), do: name
 
   def function!(other),
-    do: wrong!("the name of a function of the plugin, a string", Fault.show(other))
+    do: wrong!("the name of a function of the plugin, a string", Printable.term(other))
 
-  @doc "Whether a term is a list, of which the end is one, too."
+  @doc "Whether a term is a list that ends with the empty list."
   @spec proper_list?(term()) :: boolean()
   def proper_list?(term), do: is_list(term) and not List.improper?(term)
 
-  @doc "Whether a term is a proper list of what passes a check."
+  @doc "Whether a term is a proper list whose elements all pass a check."
   @spec list_of?(term(), (term() -> boolean())) :: boolean()
   def list_of?(term, check), do: proper_list?(term) and Enum.all?(term, check)
 
-  @doc "Whether a term is a text."
+  @doc "Whether a term is a text in UTF-8."
   @spec text?(term()) :: boolean()
   def text?(term), do: is_binary(term) and String.valid?(term)
 
-  defp wrong!(expected, got), do: raise(ArgumentError, "expected #{expected}, got: #{got}")
-
-  defp advice({:ok, %Compiled{}}), do: ": match on {:ok, compiled} first, and use Vitrine.run/4"
-  defp advice({:ok, _}), do: ": match on {:ok, plugin} first"
-  defp advice(%Compiled{}), do: ": use Vitrine.run/4, or make a plugin of it by Vitrine.new/2"
-  # Not as a struct: what a manifest is checked with needs this module when it is compiled.
-  defp advice(%{__struct__: Manifest}), do: ": Vitrine.new/2 makes a plugin of a source"
-  defp advice(source) when is_binary(source), do: ": Vitrine.new/2 makes a plugin of a source"
-
-  defp advice({:module, bytes}) when is_binary(bytes),
-    do: ": Vitrine.Pool and Vitrine.Server take it as their :source, and Vitrine.compile/2 too"
-
-  defp advice(_other), do: ""
-
-  # Uploads are not shown.
-  defp show({:module, bytes}) when is_binary(bytes), do: "{:module, #{byte_size(bytes)} bytes}"
-  defp show(other), do: Fault.show(other)
+  @doc "Raises that something else was expected."
+  @spec wrong!(String.t(), String.t()) :: no_return()
+  def wrong!(expected, got), do: raise(ArgumentError, "expected #{expected}, got: #{got}")
 
   defp shape(%module{}), do: "a struct, %#{inspect(module)}{}"
-  defp shape(map) when is_map(map), do: "a map with the keys #{Fault.show(Map.keys(map))}"
+  defp shape(map) when is_map(map), do: "a map with the keys #{Printable.term(Map.keys(map))}"
   defp shape([]), do: "an empty list"
 
   defp shape(list) when is_list(list) do
     cond do
-      List.improper?(list) -> "an improper list"
-      Keyword.keyword?(list) -> "a keyword list with the keys #{Fault.show(Keyword.keys(list))}"
-      true -> "a list with #{list |> Enum.find(&(not option?(&1))) |> entry()} in it"
+      List.improper?(list) ->
+        "an improper list"
+
+      Keyword.keyword?(list) ->
+        "a keyword list with the keys #{Printable.term(Keyword.keys(list))}"
+
+      true ->
+        "a list with #{list |> Enum.find(&(not option?(&1))) |> entry()} in it"
     end
   end
 
-  defp shape(other), do: Fault.show(other)
+  defp shape(other), do: Printable.term(other)
 
   defp option?({key, _value}), do: is_atom(key)
   defp option?(_other), do: false
 
-  defp entry({key, _value}), do: "the key #{Fault.show(key)}"
-  defp entry(other), do: Fault.show(other)
+  defp entry({key, _value}), do: "the key #{Printable.term(key)}"
+  defp entry(other), do: Printable.term(other)
 end

@@ -2,8 +2,8 @@ defmodule Vitrine.Options.Validation do
   @moduledoc false
   # Options checked against a schema. A wrong option is a bug of the caller, and raises `ArgumentError`.
 
-  alias Vitrine.Manifest.Fault
   alias Vitrine.Options.{Argument, Names, Schema, Type}
+  alias Vitrine.Text.Printable
 
   @doc """
   The options with the defaults of the schema, as a map. `settings` are
@@ -81,7 +81,7 @@ defmodule Vitrine.Options.Validation do
   defp wrong_value!(option, value, of) do
     raise ArgumentError,
           "expected #{place(option, of)} to be #{Type.expected(option.type)}, got: " <>
-            Fault.show(value) <> Type.advice(option.type, value)
+            Printable.term(value) <> Type.advice(option.type, value)
   end
 
   defp place(option, nil), do: inspect(option.name)

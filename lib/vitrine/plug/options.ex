@@ -4,11 +4,12 @@ defmodule Vitrine.Plug.Options do
   # pipeline can keep it from when it was compiled.
 
   alias Vitrine.Compiled
-  alias Vitrine.Manifest.Fault
   alias Vitrine.HTTP.Headers
   alias Vitrine.Options.{Argument, Schema, Validation}
   alias Vitrine.Options.Tables.Plug, as: Table
   alias Vitrine.Plug.Failure
+  alias Vitrine.Process.Callable
+  alias Vitrine.Text.Printable
 
   @enforce_keys [:plugin, :function, :response_function, :timeout, :context, :read, :change] ++
                   [:assign_as, :on_error, :format, :codec]
@@ -74,7 +75,7 @@ defmodule Vitrine.Plug.Options do
   defp plugin!(%Vitrine.Plugin{}), do: :ok
 
   defp plugin!(other) do
-    Argument.process!(
+    Callable.process!(
       other,
       "the option :plugin to be a pool or a server, a plugin, a compiled one, or a function of a conn"
     )
@@ -124,7 +125,7 @@ defmodule Vitrine.Plug.Options do
     for name <- names, not Headers.name?(name) or name in never do
       raise ArgumentError,
             "expected #{inspect(key)} of #{inspect(option)} to be headers that can be granted, got: " <>
-              Fault.show(name)
+              Printable.term(name)
     end
 
     names

@@ -1,58 +1,54 @@
 defmodule Vitrine.Pool.Checkout do
   @moduledoc false
-  # A call of a pool, in the process that makes it: lease a slot, use its instance or make one, give
-  # the slot back. The pool's process is asked only when no slot is free.
+  # A call of a pool, in the process that makes it: leases a slot, uses its instance or makes one, and gives the slot back.
+  # The pool's process is asked only if no slot is free.
   #
-  # The table goes with the pool: what touches it then is a :badarg.
+  # The table goes with the pool: access to it raises :badarg then.
 
-  alias Vitrine.{Error, Native, Server, Telemetry, Trace}
-  alias Vitrine.Call.{Deadline, Loop}
+  alias Vitrine.{Error, Native, Telemetry, Trace}
+  alias Vitrine.Call.{Frame, Loop, Timeout}
   alias Vitrine.Pool.{Policy, Slots, Version}
+  alias Vitrine.Process.{Client, Request}
+  alias Vitrine.Time.Deadline
 
-  @typedoc "What a call is, besides its input and its timeout."
-  @type call ::
-          {function :: String.t(), context :: term(), Trace.t() | nil, stdin :: binary() | nil}
-
-  @doc "Calls a function in an instance of a pool; without a timeout, with the plugin's."
-  @spec call(Slots.t(), call(), binary(), timeout() | nil) ::
-          {:ok, binary()} | {:error, Error.t()}
-  def call(slots, {function, context, trace, stdin}, input, timeout) do
+  @doc "Calls a function in an instance of a pool."
+  @spec call(Slots.t(), Request.t()) :: {:ok, binary()} | {:error, Error.t()}
+  def call(slots, %Request{function: function, timeout: timeout} = request) do
     with {:ok, slot, left} <- lease(slots, timeout),
          time = {timeout, left},
          {:ok, {_, _, plugin, _, _} = instance, left} <-
-           slots |> ready(slot, left) |> told(slots, time) do
-      plugin = if trace, do: %{plugin | trace: trace}, else: plugin
-      own = {plugin, function, context, stdin}
-      run = fn -> run(slots, slot, own, input, left || plugin.timeout) end
-      result = Trace.captured(plugin, run)
+           slots |> ready(slot, left) |> explain(slots, time) do
+      frame = Request.frame(request, plugin)
+      run = fn -> run(slots, slot, frame, request.input, left || plugin.timeout) end
+      result = Trace.captured(frame, run)
       return(slots, instance, result)
-      told(result, slots, time)
+      explain(result, slots, time)
     else
       {:error, error} -> {:error, %{error | function: function}}
     end
   end
 
-  # What the call asked for, and what was left of its time when it had a slot.
-  defp told({:error, %{reason: :timeout}} = result, slots, {asked, left}) do
+  # `asked` is the timeout of the call, and `left` what was left of it when it got a slot.
+  defp explain({:error, %{reason: :timeout}} = result, slots, {asked, left}) do
     {_, version} = Slots.version(slots)
-    {timeout, whose} = Deadline.of(asked, version.compiled.settings)
+    {timeout, whose} = Timeout.of(asked, version.compiled.settings)
     queue = if left != nil, do: {"pool", timeout - left}
-    Deadline.told(result, timeout, whose, queue)
+    Timeout.explain(result, timeout, whose, queue)
   catch
     # The table went with the pool.
     :error, :badarg -> result
   end
 
-  defp told(result, _slots, _time), do: result
+  defp explain(result, _slots, _time), do: result
 
-  # Slots are most often taken by callers that lost their scheduler in the middle of a short call.
-  # To let those end is cheaper than to be handed a slot, after which everybody else has to queue, too.
+  # Slots are mostly taken by callers that lost their scheduler in the middle of a short call. Letting these end is cheaper
+  # than waiting for a slot in the queue, which makes all other callers queue, too.
   defp lease(slots, timeout) do
     slot = free(slots) || (:erlang.yield() && free(slots))
     if slot, do: {:ok, slot, timeout}, else: wait(slots, timeout)
   end
 
-  # Nobody overtakes those who wait.
+  # No caller overtakes those that wait.
   defp free(slots) do
     if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
   end
@@ -65,18 +61,17 @@ defmodule Vitrine.Pool.Checkout do
     end
 
     Telemetry.measure([:vitrine, :pool, :queue], describe, fn ->
-      Server.ask(pool, {:checkout, timeout})
+      Client.ask(pool, {:checkout, timeout})
     end)
   end
 
   defp reason({:error, error}), do: error.reason
   defp reason(_slot), do: nil
 
-  defp run(slots, slot, {plugin, function, context, stdin}, input, timeout) do
-    frame = {Loop.with_stdin!(plugin, stdin), function, context}
-    Loop.drive(frame, input, timeout)
+  defp run(slots, slot, frame, input, timeout) do
+    frame |> Frame.check!() |> Loop.drive(input, timeout)
   catch
-    # No guest's doing, but that of a Logger handler or the like.
+    # This is not the guest's doing. It comes from a Logger handler, for example.
     kind, reason ->
       give_back(slots, slot, :drop)
       :erlang.raise(kind, reason, __STACKTRACE__)
@@ -93,7 +88,7 @@ defmodule Vitrine.Pool.Checkout do
     end
   end
 
-  # The slot's instance, if it is there and may serve; else a new one.
+  # The slot's instance if there is one that may serve, or a new one.
   defp ready(slots, slot, timeout) do
     case found(slots, slot) do
       {:instance, instance} -> {:ok, instance, timeout}
@@ -116,19 +111,19 @@ defmodule Vitrine.Pool.Checkout do
   end
 
   @doc """
-  Makes an instance for a slot that this process has leased; if it cannot be made, the slot is given
-  back. Answers with the time that is left of the timeout.
+  Makes an instance for a slot that this process has leased. If it cannot be made, the slot is given back. Gives the time that
+  is left of the timeout.
   """
   @spec make(Slots.t(), Slots.slot(), {pos_integer(), Version.t()}, timeout() | nil) ::
           {:ok, Slots.instance(), timeout()} | {:error, Error.t()}
   def make(slots, slot, {number, version}, timeout) do
     timeout = timeout || Version.timeout(version)
-    begin = Slots.now()
-    # Before there is an instance, so that the pool hears of each.
+    deadline = Deadline.at(timeout)
+    # Sent before there is an instance, so that the pool hears of each.
     if Policy.interval(slots.policy) != :infinity, do: send(slots.pid, :instance)
 
     with {:ok, plugin} <- instantiate(slots, slot, version, timeout) do
-      fill(slots, slot, number, plugin, left(timeout, begin))
+      fill(slots, slot, number, plugin, Deadline.left(deadline))
     end
   end
 
@@ -151,10 +146,7 @@ defmodule Vitrine.Pool.Checkout do
       closed()
   end
 
-  defp left(:infinity, _begin), do: :infinity
-  defp left(timeout, begin), do: max(timeout - (Slots.now() - begin), 0)
-
-  @doc "Ends a lease, and tells the pool if somebody waits for that."
+  @doc "Ends a lease, and tells the pool if a caller waits for that."
   @spec give_back(Slots.t(), Slots.slot(), :keep | :drop) :: :ok
   def give_back(slots, slot, instance) do
     if instance == :drop, do: Slots.drop(slots, slot)

@@ -1,14 +1,13 @@
 defmodule Vitrine.Pool.Server do
   @moduledoc false
-  # A pool's process. It owns the table of slots, and is asked for one only when all are taken; it
-  # never runs a guest but once when it starts, and never waits for one but when it ends.
+  # A pool's process. It owns the table of slots, and is asked for a slot only when all are taken. It runs a guest only once,
+  # when it starts, and waits for guests only when it ends.
 
   use GenServer
 
-  alias Vitrine.Call.{Deadline, Proxy}
+  alias Vitrine.Call.{Proxy, Timeout}
   alias Vitrine.Plugin
-  alias Vitrine.Process.{Directory, Status}
-  alias Vitrine.Server.Client
+  alias Vitrine.Process.{Client, Directory, Request, Status}
 
   alias Vitrine.Pool.{
     Account,
@@ -22,7 +21,7 @@ defmodule Vitrine.Pool.Server do
     Waiting
   }
 
-  # A pool without work gives its heap back, after so many milliseconds.
+  # A pool without work gives its heap back after this time, in milliseconds.
   @hibernate_after 1_000
 
   @derive {Inspect, only: [:waiting]}
@@ -34,6 +33,10 @@ defmodule Vitrine.Pool.Server do
     ])
   end
 
+  @doc false
+  # By this the directory recognises the process.
+  def __vitrine__, do: :pool
+
   @impl true
   def init(options) do
     with {:ok, version} <- Version.load(options.source, options.plugin, options.vars) do
@@ -42,7 +45,7 @@ defmodule Vitrine.Pool.Server do
       slots = Slots.new(options, options.policy)
       Slots.put_version(slots, version)
       Directory.join(slots) || Directory.not_started!()
-      # The version has it.
+      # The version has the source.
       state = %__MODULE__{options: %{options | source: nil}, waiting: %Waiting{slots: slots}}
       {:ok, state, {:continue, :warm}}
     else
@@ -55,13 +58,13 @@ defmodule Vitrine.Pool.Server do
 
   @impl true
   def handle_call({:checkout, timeout}, from, %{options: options} = state) do
-    deadline = Deadline.of(timeout, current(state).compiled.settings)
+    deadline = Timeout.of(timeout, current(state).compiled.settings)
     %{queue_timeout: queue_timeout, max_queue: max_queue} = options
     waiting = Waiting.enter(state.waiting, from, deadline, queue_timeout, max_queue)
     {:noreply, %{state | waiting: waiting}}
   end
 
-  # Of one who has not found this in the directory, which was not there when this joined it.
+  # A client did not find this pool in the directory, which was not there when the pool joined it.
   def handle_call(:introduce, _from, state),
     do: {:reply, Directory.put(slots(state)), state}
 
@@ -77,18 +80,21 @@ defmodule Vitrine.Pool.Server do
   def handle_call(:stats, _from, state), do: {:reply, Slots.stats(slots(state)), state}
 
   def handle_call({:function_exists?, name}, _from, state),
-    do: {:reply, Vitrine.function_exists?(current(state).compiled, name), state}
+    do: {:reply, name in current(state).compiled.interface.functions, state}
 
   def handle_call(:functions, _from, state),
-    do: {:reply, Vitrine.functions(current(state).compiled), state}
+    do: {:reply, {:ok, current(state).compiled.interface.functions}, state}
 
-  # From another node.
-  def handle_call({:call, _id, function, input, timeout, context, own}, from, state) do
+  # The call comes from another node, and so does what takes the events of its trace.
+  def handle_call(%Request{} = request, from, state) do
     slots = slots(state)
-    {_trace, stdin} = Client.trace_and_stdin(own)
-    call = {function, context, nil, stdin}
-    Proxy.start(from, fn -> Checkout.call(slots, call, input, timeout) end)
+    Proxy.start(from, fn -> Checkout.call(slots, %{request | trace: nil}) end)
     {:noreply, state}
+  end
+
+  def handle_call(:info, _from, state) do
+    message = "expected a server, got: #{inspect(self())}, which is a pool"
+    {:reply, {:argument_error, message}, state}
   end
 
   def handle_call(question, _from, state) do
@@ -124,7 +130,7 @@ defmodule Vitrine.Pool.Server do
   def handle_info(:sweep, state), do: {:noreply, %{state | timer: nil} |> sweep() |> warm()}
   def handle_info(:warm, state), do: {:noreply, warm(state)}
 
-  # A helper that failed is not tried again before there is a reason to.
+  # A helper that failed is started again only when there is a new reason for it.
   def handle_info({:EXIT, warmer, _}, %{warmer: warmer} = state) do
     again? = state.warm_again?
     state = %{state | warmer: nil, warm_again?: false}
@@ -168,16 +174,11 @@ defmodule Vitrine.Pool.Server do
   @impl true
   def terminate(reason, state) do
     Directory.delete(self())
-    Drain.run(state.waiting, if(patient?(reason), do: state.options.shutdown, else: 0))
+    Drain.run(state.waiting, reason, state.options.shutdown)
   end
 
   # A callback for Elixir since 1.17 only; OTP calls it in any case.
   @impl {:format_status, 1} in GenServer.behaviour_info(:callbacks)
   @doc false
   def format_status(status), do: Status.redact(status)
-
-  # A supervisor is to start one that crashed again soon.
-  defp patient?(reason) when reason in [:normal, :shutdown], do: true
-  defp patient?({:shutdown, _}), do: true
-  defp patient?(_crash), do: false
 end

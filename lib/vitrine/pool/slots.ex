@@ -1,24 +1,22 @@
 defmodule Vitrine.Pool.Slots do
   @moduledoc false
-  # What a pool's process and its callers share: slots, each of which can be leased and can hold an
-  # instance.
+  # The slots that a pool's process and its callers share. Each slot can be leased and can hold an instance.
   #
-  # Leases are gauges. One is taken by exchanging 0 for the number of a process, which at most one
-  # process achieves, and which says in the same moment whose the slot is: whenever the owner is
-  # killed, the gauge tells that the slot is a dead process's. Only the pool's process takes such
-  # slots back. Only the owner of a slot touches its instance.
+  # Leases are gauges. A process takes a lease by exchanging 0 for its own number, which at most one process achieves. The
+  # same step says whose the slot is: whenever the owner is killed, its number is still in the gauge. Only the pool's process
+  # takes such slots back. Only the owner of a slot touches its instance.
   #
   # Instances are rows of a table, which the pool's process owns:
   #
   #   {slot, version, plugin, made, uses}
-  #   {:version, number, %Version{}}         what instances are made of now
-  #   {:plugin, name, hash}                  what that is called: the version is large to be read
+  #   {:version, number, %Version{}}         what instances are made from now
+  #   {:plugin, name, hash}                  its name and hash, because the version is large to read
   #
-  # besides those of Vitrine.Pool.Account.
+  # The table also has the rows of Vitrine.Pool.Account.
   #
-  # While somebody waits, slots are given out by the pool's process alone, in order, and whoever gives
-  # one back tells it. How many wait is set before the pool looks for free slots, and read after a
-  # slot was given back: one of the two sees the other.
+  # While callers wait, only the pool's process gives slots out, in order, and whoever gives one back tells it. The number of
+  # waiting callers is set before the pool looks for free slots, and read after a slot was given back, so that one of the two
+  # sees the other.
 
   alias Vitrine.Plugin
   alias Vitrine.Pool.{Account, Gauges, Owner, Version}
@@ -66,6 +64,17 @@ defmodule Vitrine.Pool.Slots do
       starter: Directory.starter(),
       since: System.system_time(:microsecond)
     }
+  end
+
+  @doc "The slots of a pool of this node, by its pid or name, or `nil` if there is no such pool."
+  @spec find(GenServer.server()) :: t() | nil
+  def find(pool) do
+    with pid when is_pid(pid) and node(pid) == node() <- GenServer.whereis(pool),
+         %__MODULE__{} = slots <- Directory.lookup(pid) do
+      slots
+    else
+      _no_pool_here -> nil
+    end
   end
 
   ## Leases

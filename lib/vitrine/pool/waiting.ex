@@ -1,20 +1,21 @@
 defmodule Vitrine.Pool.Waiting do
   @moduledoc false
-  # Who gets the next free slot. This is the part of a pool's process that runs when all slots are
-  # taken.
+  # Decides which caller gets the next free slot. This part of a pool's process runs when all slots are taken.
   #
-  # While somebody waits, each slot is either leased by a process that is monitored here, or a message
-  # about it is on its way: {:free, slot} of who gave it back, or the :DOWN of who had it. So nobody
-  # waits for a slot that is free, or that a dead process has.
+  # While callers wait, each slot is either leased by a process that is monitored here, or a message about it is on its way:
+  # {:free, slot} of a process that gave it back, or :DOWN of a process that had it. So no caller waits for a slot that is free
+  # or that belongs to a dead process.
 
-  alias Vitrine.Call.Deadline
+  alias Vitrine.Call.Timeout
   alias Vitrine.Error
-  alias Vitrine.Pool.{Queue, Slots}
+  alias Vitrine.Pool.Slots
+  alias Vitrine.Process.Queue
+  alias Vitrine.Time.Deadline
 
   @enforce_keys [:slots]
   defstruct [:slots, queue: %Queue{}, watched: %{}, draining?: false]
 
-  @typedoc "`watched` has the owner and its monitor for each leased slot while somebody waits."
+  @typedoc "`watched` has the owner of each leased slot and the owner's monitor, while callers wait."
   @type t :: %__MODULE__{
           slots: Slots.t(),
           queue: Queue.t(),
@@ -22,22 +23,23 @@ defmodule Vitrine.Pool.Waiting do
           draining?: boolean()
         }
 
-  @doc "Lets a caller wait, unless it can have a slot at once or need not hope."
+  @doc "Lets a caller wait, unless it can have a slot at once or is refused."
   @spec enter(
           t(),
           GenServer.from(),
-          {timeout(), Deadline.whose()},
+          {timeout(), Timeout.whose()},
           queue_timeout :: timeout(),
           non_neg_integer() | :infinity
         ) :: t()
   def enter(waiting, from, {timeout, _} = time, queue_timeout, max_queue) do
-    deadline = if timeout == :infinity, do: :infinity, else: Slots.now() + timeout
+    deadline = Deadline.at(timeout)
     first? = Queue.size(waiting.queue) == 0
     # Every number is less than :infinity.
     wait = min(time, {queue_timeout, :queue})
-    {id, queue} = Queue.put(waiting.queue, from, wait, deadline)
+    value = %{from: from, wait: wait, deadline: deadline}
+    {id, queue} = Queue.put(waiting.queue, value, elem(from, 0), elem(wait, 0))
     waiting = counted(%{waiting | queue: queue})
-    # If others wait, all slots are watched already.
+    # All slots are watched already if other callers wait.
     waiting = if first?, do: offer_all(waiting), else: waiting
 
     cond do
@@ -68,14 +70,14 @@ defmodule Vitrine.Pool.Waiting do
       Enum.all?(waiting.watched, fn {_slot, {pid, _}} -> pid == client end)
   end
 
-  @doc "Answers one who waits with an error."
+  @doc "Answers a caller that waits with an error."
   def refuse(waiting, id, reason, message) do
-    {waiter, queue} = Queue.delete(waiting.queue, id)
-    if waiter, do: GenServer.reply(waiter.from, error(waiting.slots, reason, message))
+    {entry, queue} = Queue.delete(waiting.queue, id)
+    if entry, do: GenServer.reply(entry.value.from, error(waiting.slots, reason, message))
     counted(%{waiting | queue: queue})
   end
 
-  @doc "Answers all who wait with an error."
+  @doc "Answers all callers that wait with an error."
   def refuse_all(waiting, reason, message) do
     case Queue.first(waiting.queue) do
       nil -> waiting
@@ -83,11 +85,11 @@ defmodule Vitrine.Pool.Waiting do
     end
   end
 
-  @doc "The time of one who waits has passed."
+  @doc "The time of a caller that waits has passed."
   def expired(waiting, id) do
-    case Queue.wait(waiting.queue, id) do
-      {timeout, whose} ->
-        message = "no instance of the pool was free in time; #{Deadline.allowed(timeout, whose)}"
+    case Queue.get(waiting.queue, id) do
+      %{value: %{wait: {timeout, whose}}} ->
+        message = "no instance of the pool was free in time; #{Timeout.allowed(timeout, whose)}"
         refuse(waiting, id, :timeout, message)
 
       nil ->
@@ -98,7 +100,7 @@ defmodule Vitrine.Pool.Waiting do
   @doc "A slot was given back."
   def free(waiting, slot), do: waiting |> unwatch(slot) |> offer(slot) |> counted()
 
-  @doc "A process died: one that waits, or that has slots."
+  @doc "A process died that waits or has slots."
   @spec down(t(), reference()) :: t()
   def down(waiting, monitor) do
     case Queue.id(waiting.queue, monitor) do
@@ -114,12 +116,12 @@ defmodule Vitrine.Pool.Waiting do
     end
   end
 
-  @doc "Watches all leased slots, and gives out those that are free."
+  @doc "Watches all leased slots, and gives out the free ones."
   def offer_all(waiting) do
     Enum.reduce(1..waiting.slots.total, waiting, &offer(&2, &1)) |> counted()
   end
 
-  # Gives a slot that is free to the first who waits.
+  # Gives a free slot to the first caller that waits.
   defp offer(%{slots: slots} = waiting, slot) do
     owner = Slots.owner(slots, slot)
 
@@ -138,19 +140,18 @@ defmodule Vitrine.Pool.Waiting do
 
   defp assign(waiting, _slot, nil), do: waiting
 
-  defp assign(%{slots: slots} = waiting, slot, {id, %{from: {client, _} = from} = waiter}) do
+  defp assign(%{slots: slots} = waiting, slot, {id, %{value: value, monitor: monitor}}) do
+    {client, _} = value.from
+
     if Slots.lease(slots, slot, client) do
       {_, queue} = Queue.take(waiting.queue, id)
-      GenServer.reply(from, {:ok, slot, left(waiter.deadline)})
-      %{watch_by(waiting, slot, {client, waiter.monitor}) | queue: queue}
+      GenServer.reply(value.from, {:ok, slot, Deadline.left(value.deadline)})
+      %{watch_by(waiting, slot, {client, monitor}) | queue: queue}
     else
-      # By one who looked before anybody waited.
+      # A caller took it that looked before any other waited.
       offer(waiting, slot)
     end
   end
-
-  defp left(:infinity), do: :infinity
-  defp left(deadline), do: max(deadline - Slots.now(), 0)
 
   defp watch(waiting, slot, owner) do
     case waiting.watched do
@@ -175,7 +176,7 @@ defmodule Vitrine.Pool.Waiting do
     end
   end
 
-  # Says how many wait. If nobody does, nothing needs to be watched.
+  # Publishes how many callers wait. If none does, no slot needs to be watched.
   defp counted(waiting) do
     count = Queue.size(waiting.queue)
     count = if waiting.draining?, do: max(count, 1), else: count

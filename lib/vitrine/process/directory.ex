@@ -1,28 +1,27 @@
 defmodule Vitrine.Process.Directory do
   @moduledoc false
-  # The servers and pools of this node, by their pids, so that a caller finds what it calls without a message to
-  # anybody, and that what is neither is not sent what it does not know. They put themselves in; this process takes
-  # out those that are gone.
+  # The servers and pools of this node, by their pids. By this a caller finds what it calls without sending a message, and no
+  # other process is sent a call, which it would not understand. Servers and pools put themselves in; this process removes
+  # those that have ended.
   #
-  # The table goes with the application. Servers and pools that outlive that are told to put themselves in again when
-  # it is back; a pool that is called before is asked to.
+  # The table goes with the application. Servers and pools that outlive the application are told to put themselves in again
+  # when it is back. A pool that is called before that is asked to.
 
   use GenServer
 
-  alias Vitrine.Pool.Slots
   alias Vitrine.Process.Directory.{Remote, Stranger}
   alias Vitrine.Text.Printable
 
   @table __MODULE__
 
-  # Who was in the table when the application was stopped.
+  # The processes that were in the table when the application was stopped.
   @outlived {__MODULE__, :outlived}
 
-  # Bytes of a label.
+  # The most bytes of a label.
   @label 100
 
   # How often to look whether the application is back, in milliseconds.
-  @absence 100
+  @retry 100
 
   @typedoc "What is known of a server. `past` are calls and fuel of the versions before this one."
   @type server :: %{
@@ -34,28 +33,36 @@ defmodule Vitrine.Process.Directory do
           past: {calls :: non_neg_integer(), fuel :: non_neg_integer()}
         }
 
-  @type entry :: Slots.t() | server()
+  @typedoc "Pools put their slots in, which have at least these fields."
+  @type pool :: %{
+          __struct__: module(),
+          label: String.t(),
+          starter: pid() | nil,
+          since: integer()
+        }
 
-  @doc "Creates the table, which belongs to the process that does."
+  @type entry :: pool() | server()
+
+  @doc "Creates the table, which belongs to the calling process."
+  @spec create() :: :ok
   def create do
-    # To find a table by its name takes longer than what is looked up in it for every call.
+    # Each call looks something up. To find a table by its name takes longer than that.
     :persistent_term.put(@table, :ets.new(@table, [:public, read_concurrency: true]))
   end
 
-  @doc "Remembers who is in the table, which is about to go with the application."
+  @doc "Remembers the processes in the table, which is about to go with the application."
   @spec remember() :: :ok
   def remember, do: :persistent_term.put(@outlived, for({pid, _entry} <- all(), do: pid))
 
-  @doc false
-  def table, do: :persistent_term.get(@table)
+  defp table, do: :persistent_term.get(@table)
 
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
-  @doc "Puts the calling process in, now or when the application runs: then `{Vitrine.Process.Directory, :join}` tells it."
+  @doc "Puts the calling process in. If the application does not run, the process is sent `{Vitrine.Process.Directory, :join}`, to try again."
   @spec join(entry()) :: boolean()
   def join(entry) do
     joined? = put(entry)
-    unless joined?, do: Process.send_after(self(), {__MODULE__, :join}, @absence)
+    unless joined?, do: Process.send_after(self(), {__MODULE__, :join}, @retry)
     joined?
   end
 
@@ -63,23 +70,23 @@ defmodule Vitrine.Process.Directory do
   @spec put(entry()) :: boolean()
   def put(entry) do
     :ets.insert(table(), {self(), entry})
-    # If this process is being restarted, it finds the entry in the table.
+    # If the directory's process is being restarted, it finds the entry in the table.
     GenServer.cast(__MODULE__, {:monitor, self()})
     true
   rescue
-    # The table is gone, or was never there.
+    # There is no table.
     ArgumentError -> false
   end
 
-  @doc "Takes a process out: new calls do not find it any more."
-  @spec delete(pid()) :: boolean()
+  @doc "Removes a process: new calls do not find it any more."
+  @spec delete(pid() | {:remote, pid() | {atom(), node()}}) :: boolean()
   def delete(pid) do
     :ets.delete(table(), pid)
   rescue
     ArgumentError -> false
   end
 
-  @doc "The name of a process as a tag of metrics: always printable, and short."
+  @doc "The name of a process as a tag of metrics, which is always printable and short."
   @spec label(GenServer.name() | nil) :: String.t()
   def label(nil), do: inspect(self())
   def label({:global, name}), do: label(name)
@@ -98,9 +105,9 @@ defmodule Vitrine.Process.Directory do
   end
 
   @doc """
-  What is called, by a pid or a name: an entry; `:unknown` for a pool that is not in the table yet, or not any more;
-  `nil` for a server of which that is true, for what runs on another node, and for what does not run. Raises
-  `ArgumentError` if it is something else.
+  The entry of a server or a pool, by its pid or name. `{:unknown, pid}` is for a pool that is not in the table yet, or not
+  any more. `nil` is for such a server, for a process on another node, and for one that does not run. Raises `ArgumentError`
+  if the process is something else.
   """
   @spec find!(GenServer.server(), String.t()) :: entry() | {:unknown, pid()} | nil
   def find!(server, expected \\ "a plugin, a server or a pool")
@@ -150,14 +157,34 @@ defmodule Vitrine.Process.Directory do
     end
   end
 
+  # A process on another node. That node is asked once, and its answer is kept until the process ends.
   defp elsewhere(process, node, expected) do
-    case Remote.kind(process, node) do
-      {:stranger, what} -> Stranger.refuse!(expected, process, what)
-      _known_or_out_of_reach -> nil
+    with false <- remembered?(process) do
+      case Remote.kind(process, node) do
+        {:stranger, what} -> Stranger.refuse!(expected, process, what)
+        kind when kind in [:server, :pool] -> remember(process)
+        _out_of_reach -> nil
+      end
     end
+
+    nil
   end
 
-  @doc false
+  defp remembered?(process) do
+    :ets.member(table(), {:remote, process})
+  rescue
+    ArgumentError -> not_started!()
+  end
+
+  defp remember(process) do
+    :ets.insert(table(), {{:remote, process}, true})
+    GenServer.cast(__MODULE__, {:monitor, {:remote, process}})
+  rescue
+    ArgumentError -> not_started!()
+  end
+
+  @doc "Raises that the application does not run."
+  @spec not_started!() :: no_return()
   def not_started! do
     raise "the application :vitrine is not started: Application.ensure_all_started(:vitrine) does that"
   end
@@ -182,7 +209,7 @@ defmodule Vitrine.Process.Directory do
   @impl true
   def handle_info({:DOWN, _, :process, process, _}, state) do
     delete(process)
-    Remote.forget(process)
+    delete({:remote, process})
     {:noreply, state}
   end
 

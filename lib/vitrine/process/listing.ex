@@ -1,22 +1,26 @@
 defmodule Vitrine.Process.Listing do
   @moduledoc false
-  # What there is on this node. Plugins and what is compiled have entries in the core, which hold nothing of them;
-  # servers and pools are in the directory, and their instances are plugins of theirs.
+  # What there is on this node. Plugins and compiled plugins have entries in the core, which do not keep them alive. Servers
+  # and pools are in the directory, and their instances are plugins that they own.
 
   alias Vitrine.Native
-  alias Vitrine.Pool.Slots
   alias Vitrine.Process.Directory
 
   @nothing %{instances: 0, calls: 0, memory_bytes: 0, fuel: 0, busy: 0}
 
-  @doc "See `Vitrine.list/0`."
-  @spec all() :: [Vitrine.listed()]
-  def all do
+  @typedoc "A pool's name, hash, ended calls and the fuel of its dropped instances, or `nil` if it has just ended."
+  @type past :: {String.t(), String.t(), non_neg_integer(), non_neg_integer()} | nil
+
+  @doc "`Vitrine.list/0`. The function reads what a pool has done of the pool's entry in the directory."
+  @spec all((Directory.pool() -> past())) :: [Vitrine.listed()]
+  def all(past_of_pool) do
     {plugins, compiled} = Native.list_all()
     {by_owner, by_hash} = Enum.reduce(plugins, {%{}, %{}}, &sum/2)
 
     processes =
-      for {pid, entry} <- Directory.all(), listed = process(pid, entry, by_owner[pid]), do: listed
+      for {pid, entry} <- Directory.all(),
+          listed = process(pid, entry, by_owner[pid], past_of_pool),
+          do: listed
 
     Enum.map(plugins, &plugin/1) ++ processes ++ Enum.map(compiled, &compiled(&1, by_hash))
   end
@@ -49,19 +53,19 @@ defmodule Vitrine.Process.Listing do
   defp compiled({_name, hash, _owner, _since} = about, by_hash),
     do: listed(:compiled, about, Map.get(by_hash, hash, @nothing))
 
-  defp process(pid, %Slots{} = slots, sum) do
-    with {name, hash, calls, fuel} <- Slots.past(slots) do
-      sum = %{(sum || @nothing) | calls: calls} |> Map.update!(:fuel, &(&1 + fuel))
-      about = {name, hash, slots.starter, slots.since}
-      Map.merge(listed(:pool, about, sum), %{process: pid, label: slots.label})
-    end
-  end
-
-  defp process(pid, %{past: {calls, fuel}} = server, sum) do
+  defp process(pid, %{past: {calls, fuel}} = server, sum, _past_of_pool) do
     sum = sum || @nothing
     sum = %{sum | calls: sum.calls + calls, fuel: sum.fuel + fuel}
     about = {server.plugin, server.hash, server.starter, server.since}
     Map.merge(listed(:server, about, sum), %{process: pid, label: server.label})
+  end
+
+  defp process(pid, pool, sum, past_of_pool) do
+    with {name, hash, calls, fuel} <- past_of_pool.(pool) do
+      sum = %{(sum || @nothing) | calls: calls} |> Map.update!(:fuel, &(&1 + fuel))
+      about = {name, hash, pool.starter, pool.since}
+      Map.merge(listed(:pool, about, sum), %{process: pid, label: pool.label})
+    end
   end
 
   defp listed(kind, {name, hash, owner, since}, sum) do

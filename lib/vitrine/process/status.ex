@@ -1,9 +1,11 @@
 defmodule Vitrine.Process.Status do
   @moduledoc false
-  # What logs and `:sys.get_status/1` show of servers and pools: no inputs, and of their state what
-  # its `Inspect` shows. Options hold configuration, which may be secret.
+  # What logs and `:sys.get_status/1` show of servers and pools. Inputs are left out, and the state is shown by its
+  # `Inspect`, because options hold configuration, which may be secret.
 
-  @doc "The status as `c::gen_server.format_status/1` is to give it."
+  alias Vitrine.Process.Request
+
+  @doc "The status as `c::gen_server.format_status/1` shall give it."
   @spec redact(map()) :: map()
   def redact(status) do
     status
@@ -19,8 +21,8 @@ defmodule Vitrine.Process.Status do
     end
   end
 
-  defp message({:call, id, function, input, timeout, _context, _own}),
-    do: {:call, id, function, size(input), timeout}
+  defp message(%Request{function: function, input: input, timeout: timeout}),
+    do: {:call, function, "#{byte_size(input)} bytes", timeout}
 
   defp message({:put_vars, _vars}), do: :put_vars
   defp message({:put_config, _changes}), do: :put_config
@@ -28,8 +30,6 @@ defmodule Vitrine.Process.Status do
   defp message({:upgrade, _version, _options, _vars}), do: :upgrade
   defp message(other), do: other
 
-  defp size(input), do: "#{byte_size(input)} bytes"
-
-  # The report is made of terms, which a formatter may show in a way of its own.
+  # A text, because a formatter may show terms in its own way.
   defp shown(state), do: inspect(state)
 end

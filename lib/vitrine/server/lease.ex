@@ -1,14 +1,14 @@
 defmodule Vitrine.Server.Lease do
   @moduledoc false
-  # A call that a server has handed over, to the process that asked for it or to one that stands in
-  # for that. The server is told of its end by {:release, tag, error}, or by a monitor.
+  # A call that a server has handed over, to the process that asked for it or to a proxy of that. The server hears of its
+  # end by {:release, tag, error}, or by a monitor.
 
   alias Vitrine.{Native, Plugin}
-  alias Vitrine.Call.{Loop, Proxy}
+  alias Vitrine.Call.{Frame, Loop, Proxy}
   alias __MODULE__
 
   @derive {Inspect, only: [:holder]}
-  defstruct [:tag, :id, :holder, :monitors, :call, :runner]
+  defstruct [:tag, :id, :holder, :monitors, :call, :proxy]
 
   @type t :: %Lease{
           tag: reference() | :recovering,
@@ -16,15 +16,20 @@ defmodule Vitrine.Server.Lease do
           id: reference(),
           holder: pid() | nil,
           monitors: [reference()],
-          # The call's resource, if it has begun.
+          # The call's resource, if the call has begun.
           call: reference() | nil,
-          runner: pid() | nil
+          # The process of this node that makes the call for a client on another one.
+          proxy: pid() | nil
         }
 
+  @typedoc "What is left to do: to start the call, or to continue from what its first slice asked for."
+  @type work :: {:start, input :: binary(), timeout()} | tuple()
+
   @doc """
-  Lets the client go on with what a first slice came to, or start. If the server `saves?` variables, the
-  client waits for that in the end.
+  Hands the call over to the client. If the server `saves?` variables, the client waits for that at the end of its call.
   """
+  @spec grant(Frame.t(), work(), {reference(), GenServer.from()}, boolean(), reference() | nil) ::
+          t()
   def grant(frame, work, {id, {client, _} = from}, saves?, call \\ nil) do
     tag = make_ref()
     monitor = Process.monitor(client)
@@ -32,25 +37,27 @@ defmodule Vitrine.Server.Lease do
     %Lease{tag: tag, id: id, holder: client, monitors: [monitor], call: call}
   end
 
-  @doc "Has a process of this node make the call, for a client on another."
-  def stand_in(work, {id, {client, _} = from}, saves?) do
+  @doc "Lets a process of this node make the call, for a client on another one."
+  @spec proxy((() -> Proxy.result()), {reference(), GenServer.from()}, boolean()) :: t()
+  def proxy(work, {id, {client, _} = from}, saves?) do
     {server, tag} = {self(), make_ref()}
 
-    {runner, watcher} =
+    {proxy, watcher} =
       Proxy.start(from, work, fn result ->
         GenServer.cast(server, {:release, tag, failure(result)})
-        if saves?, do: saved(server)
+        if saves?, do: await_save(server)
       end)
 
     monitors = [Process.monitor(watcher), Process.monitor(client)]
-    %Lease{tag: tag, id: id, holder: runner, monitors: monitors, runner: runner}
+    %Lease{tag: tag, id: id, holder: proxy, monitors: monitors, proxy: proxy}
   end
 
-  @doc "In the client: goes on with the call, and tells the server when that has ended."
+  @doc "In the client: makes the call, and tells the server when it has ended."
+  @spec work(GenServer.server(), reference(), Frame.t(), work(), boolean()) :: Proxy.result()
   def work(server, tag, frame, work, saves?) do
     result = drive(work, frame)
     GenServer.cast(server, {:release, tag, failure(result)})
-    if saves?, do: saved(server)
+    if saves?, do: await_save(server)
     result
   catch
     kind, reason ->
@@ -58,8 +65,8 @@ defmodule Vitrine.Server.Lease do
       :erlang.raise(kind, reason, __STACKTRACE__)
   end
 
-  # Served after the release, which saves. A server that ends meanwhile saves, too.
-  defp saved(server) do
+  # The server answers after it has handled the release, which saves. A server that ends meanwhile saves, too.
+  defp await_save(server) do
     GenServer.call(server, :saved, :infinity)
   catch
     :exit, _ended -> :ok
@@ -71,18 +78,19 @@ defmodule Vitrine.Server.Lease do
   defp failure({:error, error}), do: error
   defp failure({:ok, _output}), do: nil
 
-  @doc "Ends it."
+  @doc "Ends the lease."
+  @spec close(t()) :: :ok
   def close(%Lease{monitors: monitors}), do: Enum.each(monitors, &Process.demonitor(&1, [:flush]))
 
   @doc """
-  Takes the plugin back from a holder that is gone, perhaps in the middle of a slice: it is free
-  when that has ended, which the cancellation makes soon. Until then the lease remains.
+  Takes the plugin back from a holder that is gone, perhaps in the middle of a slice. The plugin is free when that slice has
+  ended, which the cancellation makes happen soon. Until then the lease remains.
   """
   @spec recover(t(), Plugin.t()) :: t() | nil
   def recover(lease, plugin) do
     close(lease)
-    if lease.runner, do: Process.exit(lease.runner, :kill)
-    Vitrine.cancel(plugin)
+    if lease.proxy, do: Process.exit(lease.proxy, :kill)
+    Plugin.cancel(plugin)
     if lease.call, do: Native.call_drop(lease.call)
 
     unless Native.plugin_idle(plugin.ref) do

@@ -2,11 +2,11 @@ defmodule Vitrine.Server.Options do
   @moduledoc false
   # The options of a server, checked where it is started: a wrong one raises there.
 
-  alias Vitrine.{Loader, Options}
-  alias Vitrine.Loader.Source
-  alias Vitrine.Manifest.Fault
+  alias Vitrine.Loader.{Pipeline, Source}
+  alias Vitrine.Options
   alias Vitrine.Options.{Argument, Names, Schema, Validation}
   alias Vitrine.Options.Tables.Server, as: Table
+  alias Vitrine.Text.Printable
 
   # A server has an `:on_trap` of its own, and its `:name` is that of the process.
   @plugin_options Options.plugin_options() -- [:name, :on_trap]
@@ -31,7 +31,7 @@ defmodule Vitrine.Server.Options do
     on_trap_of_plugin = if checked.on_trap == :keep, do: :keep, else: :reset
     plugin = [name: checked.plugin_name, on_trap: on_trap_of_plugin] ++ plugin
     # Not first in the server's own process.
-    Loader.check_options!(checked.source, plugin)
+    Pipeline.check_options!(checked.source, plugin)
 
     {%{
        name: checked.name,
@@ -79,7 +79,7 @@ defmodule Vitrine.Server.Options do
     else
       raise ArgumentError,
             "expected :restore_vars to be {module, argument} with a Vitrine.Server.Store, got: " <>
-              Fault.show(store)
+              Printable.term(store)
     end
   end
 

@@ -1,34 +1,36 @@
 defmodule Vitrine.Server.State do
   @moduledoc false
-  # What a server knows.
+  # The state of a server.
 
-  alias Vitrine.Server.{Lease, Options, Queue, Upgrade}
+  alias Vitrine.Plugin
+  alias Vitrine.Process.Queue
+  alias Vitrine.Server.{Lease, Options, Upgrade}
 
   @type t :: %__MODULE__{
           options: Options.t(),
-          plugin: Vitrine.Plugin.t(),
-          # The call that is not the server's any more, if there is one.
+          plugin: Plugin.t(),
+          # The call that the server has handed over, if there is one.
           lease: Lease.t() | nil,
           queue: Queue.t(),
           upgrade: Upgrade.t() | nil,
-          # Changes of the configuration since the start, which an upgrade takes along.
+          # Changes of the configuration since the start. An upgrade takes them over.
           config: map(),
           saved_vars: non_neg_integer(),
           # Why the server is to stop.
           failure: Vitrine.Error.t() | nil,
           version: pos_integer(),
-          # Of the versions before this one.
+          # What the versions before this one have done.
           past: %{
             calls: non_neg_integer(),
             errors: non_neg_integer(),
             fuel: non_neg_integer()
           },
           started: integer(),
-          # What the directory has of it, besides its plugin. Times are microseconds of Unix time.
+          # What the directory has of the server, besides its plugin. Times are microseconds of Unix time.
           about: %{label: String.t(), starter: pid() | nil, since: integer()}
         }
 
-  # What a crash report shows: neither modules nor configuration nor inputs.
+  # A crash report shows neither modules nor configuration nor inputs.
   @derive {Inspect, only: [:plugin, :version, :lease, :past]}
   @enforce_keys [:options, :plugin, :saved_vars, :started, :about]
   defstruct @enforce_keys ++
@@ -42,10 +44,10 @@ defmodule Vitrine.Server.State do
                 past: %{calls: 0, errors: 0, fuel: 0}
               ]
 
-  @doc "What `Vitrine.Server.info/1` tells."
+  @doc "What `Vitrine.Server.info/1` gives."
   @spec info(t()) :: Vitrine.Server.info()
   def info(state) do
-    stats = Vitrine.stats(state.plugin)
+    stats = Plugin.stats(state.plugin)
 
     %{
       plugin: state.plugin.name,
@@ -62,9 +64,9 @@ defmodule Vitrine.Server.State do
   end
 
   @doc "A state with another plugin, whose counters begin anew."
-  @spec replace(t(), Vitrine.Plugin.t()) :: t()
+  @spec replace(t(), Plugin.t()) :: t()
   def replace(state, plugin) do
-    stats = Vitrine.stats(state.plugin)
+    stats = Plugin.stats(state.plugin)
 
     %{
       state

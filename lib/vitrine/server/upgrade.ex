@@ -1,9 +1,11 @@
 defmodule Vitrine.Server.Upgrade do
   @moduledoc false
-  # Another version in the place of a server's plugin. It is loaded by a process of its own, while
-  # the server serves calls, and takes over between two calls.
+  # Another version that takes the place of a server's plugin. A process of its own loads it while the server serves calls,
+  # and it takes over between two calls.
 
-  alias Vitrine.{Error, Native, Telemetry}
+  alias Vitrine.{Error, Native, Plugin, Telemetry}
+  alias Vitrine.Loader.Pipeline
+  alias Vitrine.Options.Argument
   alias Vitrine.Process.Directory
   alias Vitrine.Server.{State, Vars}
   alias __MODULE__
@@ -16,18 +18,18 @@ defmodule Vitrine.Server.Upgrade do
           monitor: reference(),
           began: integer(),
           options: keyword(),
-          # The new version, once it is loaded.
-          plugin: Vitrine.Plugin.t() | nil
+          # The new version, when it is loaded.
+          plugin: Plugin.t() | nil
         }
 
-  @doc "Begins to load another version; `from` is answered when it has taken over, or cannot."
+  @doc "Begins to load another version. `from` is answered when it has taken over, or cannot."
   @spec begin(State.t(), Vitrine.source(), keyword(), GenServer.from()) :: State.t()
   def begin(%{upgrade: nil} = state, source, options, {client, _} = from) do
     options = Keyword.merge(state.options.plugin, options)
 
     {loader, monitor} =
       spawn_monitor(fn ->
-        # For initialisers that call host functions.
+        # Initialisers may call host functions, which find the caller by this.
         Process.put(:"$callers", [client])
         exit({:loaded, load(source, options)})
       end)
@@ -53,13 +55,13 @@ defmodule Vitrine.Server.Upgrade do
   end
 
   defp load(source, options) do
-    Vitrine.new(source, options)
+    Pipeline.load(source, Argument.keyword!(options))
   rescue
-    # A wrong option: for whoever gave it.
+    # An option is wrong. The process that gave it raises this.
     exception -> {:raise, exception}
   end
 
-  @doc "The process that loads is gone."
+  @doc "The process that loads has ended."
   @spec loaded(State.t(), term()) :: State.t()
   def loaded(%{upgrade: upgrade} = state, {:loaded, {:ok, plugin}}),
     do: %{state | upgrade: %{upgrade | plugin: plugin}}
@@ -71,7 +73,7 @@ defmodule Vitrine.Server.Upgrade do
     finish(state, {:error, %Error{reason: :cancelled, message: message}})
   end
 
-  @doc "Between two calls: lets a new version that is loaded take over."
+  @doc "Lets a new version that is loaded take over. The server calls this between two calls."
   @spec settle(State.t()) :: State.t()
   def settle(%{upgrade: %Upgrade{plugin: new, options: options}, plugin: old} = state)
       when new != nil do
@@ -80,11 +82,11 @@ defmodule Vitrine.Server.Upgrade do
         true = Native.plugin_tie(new.ref)
         state = %{State.replace(state, new) | saved_vars: Vars.version(new)}
         Directory.put(State.entry(state))
-        Vitrine.close(old)
+        Plugin.close(old)
         finish(%{state | options: %{state.options | plugin: options}}, :ok)
 
       {:error, error} ->
-        Vitrine.close(new)
+        Plugin.close(new)
         finish(state, {:error, error})
     end
   end
@@ -92,8 +94,8 @@ defmodule Vitrine.Server.Upgrade do
   def settle(state), do: state
 
   defp take_over(state, old, new) do
-    with :ok <- Vitrine.put_vars(new, Vitrine.vars(old)) do
-      Vitrine.put_config(new, state.config)
+    with :ok <- Plugin.put_vars(new, Plugin.vars(old)) do
+      Plugin.put_config(new, state.config)
       Vars.replace(state.options.vars, new)
     end
   end

@@ -1,15 +1,19 @@
 defmodule Vitrine.Server.Vars do
   @moduledoc false
-  # Variables that survive their server: where they come from when it starts, and that they are
-  # saved when they have changed.
+  # Variables that survive their server. They are restored when it starts, and saved when they have changed.
 
   require Logger
 
-  alias Vitrine.{Error, Native}
+  alias Vitrine.{Error, Native, Options, Plugin}
+  alias Vitrine.Process.Directory
   alias Vitrine.Server.VarsKeeper
   alias Vitrine.Text.Printable
 
+  @typedoc "The option `:restore_vars`, checked."
+  @type store :: nil | {:memory, VarsKeeper.key()} | {module(), term()}
+
   @doc "Gives a plugin the variables that are kept for it."
+  @spec restore(store(), Plugin.t()) :: :ok | {:error, Error.t()}
   def restore(nil, _plugin), do: :ok
 
   def restore({:memory, key}, plugin) do
@@ -18,7 +22,7 @@ defmodule Vitrine.Server.Vars do
         :ok
 
       {:ok, left} ->
-        with :ok <- Vitrine.put_vars(plugin, Native.plugin_vars(left)),
+        with :ok <- Plugin.put_vars(plugin, Native.plugin_vars(left)),
              do: VarsKeeper.hold(key, plugin.ref)
 
       {:error, :taken} ->
@@ -33,7 +37,7 @@ defmodule Vitrine.Server.Vars do
         :ok
 
       vars when is_map(vars) and not is_struct(vars) ->
-        Vitrine.put_vars(plugin, vars)
+        Plugin.put_vars(plugin, Options.vars!(vars))
 
       other ->
         raise ArgumentError,
@@ -42,29 +46,34 @@ defmodule Vitrine.Server.Vars do
     end
   end
 
-  @doc "Keeps them again, when the application is back that was stopped meanwhile."
+  @doc "Keeps the variables again, when the application was stopped and is back."
+  @spec reclaim(store(), Plugin.t()) :: term()
   def reclaim({:memory, key}, plugin) do
-    # What another server of the same name left is older.
+    # The variables that another server of the same name left are older.
     with {:ok, left} when left != nil <- VarsKeeper.claim(key, plugin.ref),
          do: VarsKeeper.hold(key, plugin.ref)
   catch
-    # It is not there yet, or not any more.
-    :exit, _reason -> Process.send_after(self(), {Vitrine.Process.Directory, :join}, 100)
+    # The keeper has not started yet, or was stopped again.
+    :exit, _reason -> Process.send_after(self(), {Directory, :join}, 100)
   end
 
   def reclaim(_store, _plugin), do: :ok
 
-  @doc "Tells that the variables are those of another plugin from now on."
+  @doc "Keeps the variables of another plugin from now on."
+  @spec replace(store(), Plugin.t()) :: :ok
   def replace({:memory, key}, plugin), do: VarsKeeper.hold(key, plugin.ref)
   def replace(_store, _plugin), do: :ok
 
-  @doc "The number of the variables as they are, to know later whether they have changed."
+  @doc "The number of changes to the variables, by which a later change is noticed."
+  @spec version(Plugin.t()) :: non_neg_integer()
   def version(plugin), do: Native.plugin_vars_version(plugin.ref)
 
-  @doc "Whether there is a store, which has to be told."
+  @doc "Whether the variables are saved in a `Vitrine.Server.Store`."
+  @spec saves?(store()) :: boolean()
   def saves?(store), do: store != nil and elem(store, 0) != :memory
 
-  @doc "Saves the variables if they have changed since they were saved last; the number of that."
+  @doc "Saves the variables if they have changed since `saved`, the version that was saved last. Gives the version that is saved now."
+  @spec save(store(), Plugin.t(), non_neg_integer()) :: non_neg_integer()
   def save(store, plugin, saved) do
     if saves?(store), do: save_changed(store, plugin, saved), else: saved
   end
@@ -77,7 +86,7 @@ defmodule Vitrine.Server.Vars do
   end
 
   defp saved?(module, argument, plugin) do
-    case module.save(argument, Vitrine.vars(plugin)) do
+    case module.save(argument, Plugin.vars(plugin)) do
       :ok -> true
       {:ok, _what} -> true
       other -> failed(plugin, "#{inspect(module)}.save/2 gave #{inspect(other)}")

@@ -1,10 +1,10 @@
 defmodule Vitrine.Server.VarsKeeper do
   @moduledoc false
-  # Holds the plugins of servers with `restore_vars: true`, besides the servers themselves: when one
-  # dies, its plugin's variables are there as the last call left them. Nothing is copied before.
+  # Holds the plugins of servers with `restore_vars: true`, besides the servers themselves. When a server dies, its plugin's
+  # variables are still there as the last call left them. Nothing is copied before that.
   #
-  # What it holds is in a table that outlives it, `{key, plugin, holder}`: the holder is the server, or
-  # since that is gone the reference of a timer's message.
+  # The plugins are in a table that outlives this process, as `{key, plugin, holder}`. The holder is the server. When that
+  # has ended it is a reference, which the message of a timer has.
 
   use GenServer
 
@@ -12,19 +12,20 @@ defmodule Vitrine.Server.VarsKeeper do
 
   @table __MODULE__
 
-  # What a server that does not come back leaves is forgotten after this time, in milliseconds.
-  @patience 60_000
+  # How long the variables of a server are kept that is not started again, in milliseconds.
+  @keep 60_000
 
   @type key :: term()
 
-  @doc "Creates the table, which belongs to the process that does."
+  @doc "Creates the table, which belongs to the calling process."
+  @spec create() :: :ets.table()
   def create, do: :ets.new(@table, [:named_table, :public])
 
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
   @doc """
-  Claims a key for the calling server. If the last one of this key left a plugin, that is given, and
-  held until `hold/2`: a server that cannot take over its variables leaves it as it was.
+  Claims a key for the calling server. If the last server of this key left a plugin, the answer is that plugin. It is held
+  until `hold/2`, so that a server that cannot take over the variables leaves them as they were.
   """
   @spec claim(key(), reference()) :: {:ok, reference() | nil} | {:error, :taken}
   def claim(key, plugin), do: GenServer.call(__MODULE__, {:claim, key, plugin}, :infinity)
@@ -35,7 +36,7 @@ defmodule Vitrine.Server.VarsKeeper do
 
   @impl true
   def init(_) do
-    # It may have been restarted: then the servers that died meanwhile are heard of now.
+    # If this process was restarted, it hears now of the servers that died meanwhile.
     for {key, _plugin, holder} <- :ets.tab2list(@table) do
       if is_pid(holder), do: Process.monitor(holder), else: leave(key)
     end
@@ -73,14 +74,14 @@ defmodule Vitrine.Server.VarsKeeper do
   end
 
   def handle_info({:forget, key, timer}, state) do
-    # Unless it was claimed meanwhile.
+    # A plugin that was claimed meanwhile stays.
     with [{_, _, ^timer}] <- :ets.lookup(@table, key), do: :ets.delete(@table, key)
     {:noreply, state}
   end
 
   def handle_info(_message, state), do: {:noreply, state}
 
-  # Who has the key: a server, or nobody any more, or nobody yet.
+  # The holder of a key: a server, the reference of a timer, or `nil` if there is none.
   defp holder(key) do
     case :ets.lookup(@table, key) do
       [{_, _, server}] when is_pid(server) ->
@@ -94,7 +95,7 @@ defmodule Vitrine.Server.VarsKeeper do
     end
   end
 
-  # A server that was restarted may be here before the news of the last one's end.
+  # A server that was restarted may ask before the message of its predecessor's end has arrived.
   defp await(key, server) do
     receive do
       {:DOWN, _, :process, ^server, reason} -> down(key, reason)
@@ -103,11 +104,11 @@ defmodule Vitrine.Server.VarsKeeper do
     holder(key)
   end
 
-  # A server that was stopped in good order wants nothing kept.
+  # The variables of a server that was stopped in good order are not kept.
   defp down(key, :normal), do: :ets.delete(@table, key)
 
   defp down(key, _reason) do
-    # If it was killed in the middle of a call, that must not go on changing them.
+    # If the server was killed in the middle of a call, that call must not change them any more.
     Native.plugin_close(plugin(key))
     leave(key)
   end
@@ -115,7 +116,7 @@ defmodule Vitrine.Server.VarsKeeper do
   defp leave(key) do
     timer = make_ref()
     :ets.update_element(@table, key, {3, timer})
-    Process.send_after(self(), {:forget, key, timer}, @patience)
+    Process.send_after(self(), {:forget, key, timer}, @keep)
   end
 
   defp plugin(key), do: :ets.lookup_element(@table, key, 2)

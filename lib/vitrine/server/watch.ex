@@ -4,49 +4,54 @@ defmodule Vitrine.Server.Watch do
 
   require Logger
 
+  alias Vitrine.Error
   alias Vitrine.Loader.Source
-  alias Vitrine.Server
   alias Vitrine.Text.Printable
 
-  @typedoc "What is seen of files: another one when they change."
+  @typedoc "What is seen of files. Stamps that differ mean that the files have changed."
   @type stamps :: list()
 
-  @doc """
-  Watches for the calling server, every `interval` milliseconds, as long as that lives. `loaded` are
-  the stamps of what the server has loaded.
-  """
-  @spec start_link(Vitrine.source(), pos_integer(), String.t(), stamps()) :: pid()
-  def start_link(source, interval, plugin, loaded) do
+  @typedoc "What is watched, how often in milliseconds, what logs call the plugin, and how to upgrade the server."
+  @type watched :: %{
+          source: Source.t(),
+          interval: pos_integer(),
+          plugin: String.t(),
+          upgrade: (Source.t() -> :ok | {:error, Error.t()})
+        }
+
+  @doc "Watches for the calling server, as long as that lives. `loaded` are the stamps of what the server has loaded."
+  @spec start_link(watched(), stamps()) :: pid()
+  def start_link(watched, loaded) do
     server = self()
 
     spawn_link(fn ->
       Process.monitor(server)
-      watch({server, source, interval, plugin}, loaded)
+      watch(watched, loaded)
     end)
   end
 
-  defp watch({_, source, interval, _} = what, loaded) do
-    pause(interval)
-    stamps = stamps(source)
-    if stamps == loaded, do: watch(what, loaded), else: settled(what, stamps)
+  defp watch(watched, loaded) do
+    pause(watched.interval)
+    stamps = stamps(watched.source)
+    if stamps == loaded, do: watch(watched, loaded), else: settle(watched, stamps)
   end
 
-  # A file that is being written is still changing.
-  defp settled({_, source, interval, _} = what, stamps) do
-    pause(interval)
+  # Waits until the files stay as they are: a file that is being written still changes.
+  defp settle(watched, stamps) do
+    pause(watched.interval)
 
-    case stamps(source) do
+    case stamps(watched.source) do
       ^stamps ->
-        reload(what)
-        watch(what, stamps)
+        reload(watched)
+        watch(watched, stamps)
 
       changing ->
-        settled(what, changing)
+        settle(watched, changing)
     end
   end
 
-  defp reload({server, source, _interval, plugin}) do
-    case Server.upgrade(server, source) do
+  defp reload(%{source: source, plugin: plugin, upgrade: upgrade}) do
+    case upgrade.(source) do
       :ok ->
         Logger.info(
           "plugin #{Printable.quoted(plugin)} was reloaded, because its files have changed"
@@ -62,15 +67,15 @@ defmodule Vitrine.Server.Watch do
 
   defp pause(interval) do
     receive do
-      # The link alone says nothing of a server that ends normally.
+      # A link does not end this process when the server ends normally.
       {:DOWN, _monitor, :process, _server, _reason} -> exit(:normal)
     after
       interval -> :ok
     end
   end
 
-  @doc "The files of a source as they are now. One that is missing has a stamp, too."
-  @spec stamps(Vitrine.source()) :: stamps()
+  @doc "The stamps of a source's files as they are now. A file that is missing has one, too."
+  @spec stamps(Source.t()) :: stamps()
   def stamps(source) do
     for file <- Source.files(source) do
       with {:ok, stat} <- File.stat(file, time: :posix),

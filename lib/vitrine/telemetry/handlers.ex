@@ -1,21 +1,21 @@
 defmodule Vitrine.Telemetry.Handlers do
   @moduledoc false
-  # Who takes events: the main handler, which is the one of `attach/1`, the configured one or `:telemetry`, and any
-  # number beside it. All of it is persistent terms, so that an event without handlers costs some nanoseconds.
+  # The handlers of events: the main one, which is that of `attach/1`, the configured one or `:telemetry`, and any number
+  # of others. They are persistent terms, so that an event without handlers costs some nanoseconds.
 
   require Logger
 
   alias Vitrine.Telemetry
 
-  # What takes events, `false` if there is nothing, and without a term it is to be found: a list of
-  # `{id, handler, failed}`.
-  @key Telemetry
+  # The term has a list of `{id, handler, failed}`, or `false` if there are no handlers. If there is no term, the handlers
+  # have to be looked for.
+  @key __MODULE__
 
-  # What was attached: `{main, others}`. Main is `nil` if nothing was, and `false` after it failed.
-  @attached {Telemetry, :attached}
+  # What was attached: `{main, others}`. Main is `nil` if nothing was attached, and `false` after it failed.
+  @attached {__MODULE__, :attached}
 
   @typep id :: {:main} | {:other, term()}
-  # An atomic that is 1 once the handler failed. Of all the processes in which it fails at the same time one detaches it.
+  # An atomic that becomes 1 when the handler fails. It may fail in many processes at the same time; one of them detaches it.
   @typep failed :: :atomics.atomics_ref()
   @type t :: [{id(), Telemetry.handler() | :telemetry, failed()}, ...]
 

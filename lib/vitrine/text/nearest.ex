@@ -1,15 +1,15 @@
 defmodule Vitrine.Text.Nearest do
   @moduledoc false
-  # The name that is meant by one that is not known.
+  # Finds the known name that a mistyped one probably stands for.
 
-  # How like two names must be, by Jaro's measure.
+  # How similar two names must be, by Jaro's measure.
   @alike 0.8
 
-  # Longer ones are compared as far as this: the time for two is their product.
+  # Names are compared up to this length: the time that a comparison takes is the product of the two lengths.
   @longest 64
 
   @doc """
-  The known name that is most like another, which must be quite like it, or `nil`. Names are atoms or strings.
+  The known name that is most similar to `name`, or `nil` if none is similar enough. Names are atoms or strings.
 
       iex> Vitrine.Text.Nearest.find(:max_page, [:max_pages, :max_var_bytes])
       :max_pages
@@ -29,7 +29,7 @@ defmodule Vitrine.Text.Nearest do
   def find(_other, _known), do: nil
 
   @doc """
-  What a message adds for it.
+  The question that a message ends with, or nothing.
 
       iex> Vitrine.Text.Nearest.advice(:drity, [:auto, :dirty])
       "; did you mean :dirty?"
@@ -42,7 +42,7 @@ defmodule Vitrine.Text.Nearest do
     end
   end
 
-  # Also as it is written in other languages: max-pages, maxPages.
+  # Names are also recognised as other languages write them: max-pages, maxPages.
   defp text(name) do
     name
     |> to_string()

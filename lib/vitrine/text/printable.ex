@@ -1,25 +1,25 @@
 defmodule Vitrine.Text.Printable do
   @moduledoc false
-  # Text that a guest or a server chose, for people to read: in messages of errors, in logs, as names. It is
-  # shown and never obeyed: what would begin a line, move a cursor, turn the direction of text or be seen by
-  # nobody is written as an escape, what is not UTF-8 becomes U+FFFD. One walk over the bytes, whatever is in
-  # them. The core's `text::shown` does the same.
+  # Makes text that a guest or a server chose safe for people to read, in error messages, in logs and as names.
+  # Such text is shown and never obeyed: a character that would begin a line, move a cursor, turn the direction of
+  # text or be invisible is written as an escape, and bytes that are not UTF-8 become U+FFFD. This takes one walk
+  # over the bytes, whatever they are. The core's `text::shown` does the same.
   #
-  # Text that was shown already is not changed by being shown again.
+  # Text that was shown already does not change when it is shown again.
 
-  # Bytes of a message, and of a name: of a function, a file, an import. The core cuts at these, and says how
-  # much is left: what comes from there is not to be cut again.
+  # The most bytes of a message, and of a name (of a function, a file or an import). The core cuts at these and says
+  # how much is left, so text that comes from there must not be cut again.
   @message 66 * 1024
   @name 300
 
-  # Controls, the soft hyphen, and what has no width, separates lines or turns the direction of text.
+  # Control characters, the soft hyphen, and characters that have no width, separate lines or turn the direction of text.
   defguardp is_hidden(char)
             when char <= 0x1F or char in 0x7F..0x9F or char in [0xAD, 0x61C, 0x180E, 0xFEFF] or
                    char in 0x200B..0x200F or char in 0x2028..0x202E or char in 0x2060..0x206F or
                    char in 0xFFF9..0xFFFB or char in 0xE0000..0xE0FFF
 
   @doc """
-  A text in one line, of which `most` bytes are shown. Line feeds in it are `\\n`.
+  Text in one line, of which at most `most` bytes are shown. Line feeds become `\\n`.
 
       iex> Vitrine.Text.Printable.text("one\\n\\e[2Jtwo \\u202Eeerht\\xFF")
       ~S(one\\n\\e[2Jtwo \\u{202E}eerht) <> "\\uFFFD"
@@ -31,8 +31,8 @@ defmodule Vitrine.Text.Printable do
     do: text |> cut(most) |> escaped(:plain)
 
   @doc """
-  A text that may have lines of its own, such as the message of an exception: each but the first begins with the
-  margin, so that none can be taken for another's.
+  Text that may have several lines, such as the message of an exception. Each line but the first begins with the
+  margin, so that none can be mistaken for a line of somebody else.
 
       iex> Vitrine.Text.Printable.block("not found\\n[error] the disk is full", "\\n  | ")
       "not found\\n  | [error] the disk is full"
@@ -57,18 +57,30 @@ defmodule Vitrine.Text.Printable do
   def quoted(name, most \\ @name) when is_binary(name),
     do: ~s("#{name |> cut(most) |> escaped(:quoted)}")
 
-  @doc "A name without quotes, cut as one."
+  @doc "A name without quotes, cut like a name."
   @spec name(binary()) :: String.t()
   def name(name) when is_binary(name), do: text(name, @name)
 
-  @doc "Whose words these are: a plugin's, in this function of its own if that is known, as a prefix."
+  @doc "A prefix that says whose words follow: a plugin's, and in which of its functions if that is known."
   @spec origin(String.t() | nil, String.t() | nil) :: String.t()
   def origin(nil, nil), do: ""
   def origin(nil, function), do: "function #{quoted(function)}: "
   def origin(plugin, nil), do: "plugin #{quoted(plugin)}: "
   def origin(plugin, function), do: "plugin #{quoted(plugin)}, function #{quoted(function)}: "
 
-  # Not through a character.
+  @doc """
+  An Elixir term for a message, shortened.
+
+      iex> Vitrine.Text.Printable.term(%{"memory" => 1..9 |> Enum.to_list()})
+      ~S(%{"memory" => [1, 2, 3, 4, ...]})
+  """
+  @spec term(term()) :: String.t()
+  def term(value) do
+    text = value |> inspect(limit: 5, printable_limit: 80) |> text()
+    if String.length(text) > 300, do: String.slice(text, 0, 300) <> "...", else: text
+  end
+
+  # Never cuts through a character.
   defp cut(text, most) when byte_size(text) <= most, do: text
 
   defp cut(text, most) do
@@ -76,7 +88,7 @@ defmodule Vitrine.Text.Printable do
     "#{binary_part(text, 0, whole)}… (#{byte_size(text) - whole} bytes more)"
   end
 
-  # Where the last character before `most` ends: it has at most three bytes after its first.
+  # Where the last character before `most` ends. A character has at most three bytes after its first.
   defp whole(text, at, most) when at > 0 and at > most - 4 do
     case :binary.at(text, at - 1) do
       byte when byte in 0x80..0xBF ->
@@ -92,7 +104,7 @@ defmodule Vitrine.Text.Printable do
 
   defp whole(_text, _at, most), do: most
 
-  # Whether this is the beginning of a character, and not all of it.
+  # Whether these bytes begin a character and do not complete it.
   defp begun?(<<byte, rest::binary>>) do
     size = if byte < 0xE0, do: 2, else: if(byte < 0xF0, do: 3, else: 4)
     byte_size(rest) + 1 < size and broken(<<byte, rest::binary>>) == byte_size(rest) + 1
@@ -100,7 +112,7 @@ defmodule Vitrine.Text.Printable do
 
   defp escaped(text, how), do: IO.iodata_to_binary(escape(text, text, 0, 0, how))
 
-  # `size` bytes from `from` on are shown as they are.
+  # The `size` bytes from `from` on are shown unchanged.
   defp escape(<<>>, text, from, size, _how), do: binary_part(text, from, size)
 
   defp escape(<<char, rest::binary>>, text, from, size, :quoted) when char in [?", ?\\],
@@ -134,7 +146,7 @@ defmodule Vitrine.Text.Printable do
   defp code(?\e), do: "\\e"
   defp code(char), do: ["\\u{", Integer.to_string(char, 16), ?}]
 
-  # How many bytes become one U+FFFD: the beginning of a character as far as it goes, or one byte.
+  # How many bytes become one U+FFFD: as many as begin a character, or one.
   defp broken(<<a, b, c, _::binary>>)
        when (a == 0xF0 and b in 0x90..0xBF and c in 0x80..0xBF) or
               (a in 0xF1..0xF3 and b in 0x80..0xBF and c in 0x80..0xBF) or

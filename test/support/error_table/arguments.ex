@@ -4,7 +4,7 @@ defmodule Vitrine.ErrorTable.Arguments do
   import ExUnit.Callbacks
   import Vitrine.ErrorTable.Making, only: [file: 2]
 
-  alias Vitrine.{Codec, HTML, HostFunction, Manifest, Pool, Server}
+  alias Vitrine.{Codec, HostFunction, HTML, Manifest, Pool, Server}
 
   @module ~S|(module (func (export "run")))|
 
@@ -281,6 +281,13 @@ defmodule Vitrine.ErrorTable.Arguments do
       {"a pool that is asked for variables",
        "expected a plugin or a server for :vars, got: the pool #PID<…>, whose instances each have a state of their own",
        fn -> Vitrine.vars(start_supervised!({Pool, source: @module, size: 1})) end},
+      {"a server that is asked as a pool", "expected a pool, got: #PID<…>, which is a server",
+       fn -> Pool.info(start_supervised!({Server, source: @module})) end},
+      {"a pool that is asked as a server", "expected a server, got: #PID<…>, which is a pool",
+       fn -> Server.info(start_supervised!({Pool, source: @module, size: 1})) end},
+      {"another process that is asked as a pool",
+       "expected a pool, got: #PID<…>, which is a process that runs anonymous fn/0 in …",
+       fn -> Pool.info(start_supervised!({Agent, fn -> nil end})) end},
       {"a server without a source", "the option :source is missing",
        fn -> Server.start_link([]) end},
       {"a server that is to do what it cannot on a trap",

@@ -282,7 +282,7 @@ defmodule Vitrine.ErrorTable.Modules do
 
     [
       {"a snapshot of a plugin of two modules", :snapshot,
-       "no snapshot can be taken of the plugin: it has 2 modules, and that is possible for one only",
+       "no snapshot can be taken of the plugin: it has 2 modules, and a snapshot needs a plugin of one module",
        fn ->
          Vitrine.compile(%{wasm: [%{name: "lib", data: "(module)"}, %{data: "(module)"}]},
            snapshot: true

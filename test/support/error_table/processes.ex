@@ -97,12 +97,6 @@ defmodule Vitrine.ErrorTable.Processes do
          Pool.stop(pool)
          Vitrine.call(pool, "echo")
        end},
-      {"a server that is asked as a pool", :closed,
-       "the pool #PID<…> is not running: the process is not a pool, but a server",
-       fn -> Pool.info(server!()) end},
-      {"another process that is asked as a pool", :closed,
-       "the pool #PID<…> is not running: the process is not a pool, but a process that runs anonymous fn/0 in …",
-       fn -> Pool.info(start_supervised!({Agent, fn -> nil end})) end},
       {"a pool whose queue is full", :pool_full,
        "no instance of the pool is free, and its queue is full; the limit is 0 waiting calls (max_queue: 0)",
        fn ->

@@ -199,7 +199,7 @@ defmodule Vitrine.Pool.InstanceTest do
       monitor = Process.monitor(helper)
       send(helper, :go_on)
       assert_receive {:DOWN, ^monitor, _, _, _}
-      slots = Pool.Directory.find(pool)
+      slots = Pool.Slots.find(pool)
       slot = Pool.Slots.lease_any(slots, self())
       Pool.Slots.drop(slots, slot)
       Pool.Slots.release(slots, slot)

@@ -51,7 +51,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       GenServer.cast(pool, :hello)
 
       assert_raise ArgumentError, ~r/expected a plugin or a server for {}/, fn ->
-        Vitrine.Server.ask(pool, {})
+        Vitrine.Process.Client.ask(pool, {})
       end
 
       assert Vitrine.call(pool, "echo", "hi") == {:ok, "hi"}
@@ -117,7 +117,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       assert reason(Task.await(queued, 60_000)) == :closed
       assert release(holder) == {:ok, "holder"}
       assert reason(Vitrine.call(pool, "echo", "x")) == :closed
-      eventually(fn -> Pool.Directory.find(pool) == nil end)
+      eventually(fn -> Pool.Slots.find(pool) == nil end)
     end
   end
 end

@@ -14,7 +14,7 @@ defmodule Vitrine.Pool.SlotsTest do
 
   describe "take_back/3" do
     test "frees a slot whose owner is dead" do
-      slots = Pool.Directory.find(pool!(size: 1))
+      slots = Pool.Slots.find(pool!(size: 1))
       owner = dead()
       assert Slots.lease(slots, 1, owner)
       assert Slots.take_back(slots, 1, owner) == :ok
@@ -23,7 +23,7 @@ defmodule Vitrine.Pool.SlotsTest do
 
     test "leaves it to another who has it meanwhile, as the dead one had given it back" do
       pool = pool!(size: 1, host_functions: holding())
-      slots = Pool.Directory.find(pool)
+      slots = Pool.Slots.find(pool)
       holder = held!(pool, "holder")
       assert Slots.take_back(slots, 1, dead()) == :ok
       assert Slots.owner(slots, 1) == holder.pid
@@ -34,7 +34,7 @@ defmodule Vitrine.Pool.SlotsTest do
 
   describe "lease/3" do
     test "is had by one process only" do
-      slots = Pool.Directory.find(pool!(size: 1))
+      slots = Pool.Slots.find(pool!(size: 1))
       test = self()
       race = fn _ -> spawn_link(fn -> send(test, Slots.lease(slots, 1, self())) end) end
       pids = Enum.map(1..50, race)
@@ -53,7 +53,7 @@ defmodule Vitrine.Pool.SlotsTest do
 
   describe "lease_any/2" do
     test "finds every slot, overflow last, whatever the partition" do
-      slots = Pool.Directory.find(pool!(size: 7, overflow: 2, partitions: 3))
+      slots = Pool.Slots.find(pool!(size: 7, overflow: 2, partitions: 3))
       found = for _ <- 1..9, do: Slots.lease_any(slots, self())
       assert Enum.sort(Enum.take(found, 7)) == Enum.to_list(1..7)
       assert Enum.drop(found, 7) == [8, 9]

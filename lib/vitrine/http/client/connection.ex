@@ -4,7 +4,8 @@ defmodule Vitrine.HTTP.Client.Connection do
   # a message, and it closes when the process ends.
 
   alias __MODULE__
-  alias Vitrine.HTTP.{Deadline, Resolver, TLSFailure, URL}
+  alias Vitrine.HTTP.{Resolver, TLSFailure, URL}
+  alias Vitrine.Time.Deadline
 
   @enforce_keys [:transport, :socket, :tcp, :deadline, :cancelled?]
   defstruct @enforce_keys ++ [buffer: ""]
@@ -28,8 +29,8 @@ defmodule Vitrine.HTTP.Client.Connection do
   @doc "Connects to the server of a URL."
   @spec open(URL.t(), map()) :: {:ok, t()} | {:error, term()}
   def open(url, options) do
-    deadline = Deadline.in_time(options[:timeout] || :infinity)
-    connected = Deadline.earlier(deadline, Deadline.in_time(options.connect_timeout))
+    deadline = Deadline.at(options[:timeout] || :infinity)
+    connected = Deadline.earlier(deadline, Deadline.at(options.connect_timeout))
 
     with {:ok, tls} <- tls(url, options.ssl),
          {:ok, addresses} <- Resolver.addresses(url, options[:private] == true, connected),

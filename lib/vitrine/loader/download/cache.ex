@@ -1,30 +1,12 @@
 defmodule Vitrine.Loader.Download.Cache do
   @moduledoc false
-  # Files on disk, each named by the sha256 of its content. What is read is compared with its name,
-  # so the directory need not be trusted; what cannot be written is not kept.
+  # Downloads on disk. Each file is named by the sha256 of its content, and what is read is compared with its name, so the
+  # directory need not be trusted. What cannot be written is not kept.
 
-  @type directory :: Path.t() | nil
-
-  @doc "The directory to use, from the option or the application's environment; `nil` for none."
-  @spec directory(Path.t() | false | nil) :: directory()
-  def directory(nil), do: directory(Application.get_env(:vitrine, :cache_dir, :default))
-  def directory(false), do: nil
-  def directory(:default), do: default()
-  def directory(path) when is_binary(path), do: Path.expand(path)
-
-  def directory(other) do
-    raise ArgumentError, "expected :cache_dir to be a path or false, got: #{inspect(other)}"
-  end
-
-  defp default do
-    :filename.basedir(:user_cache, "vitrine")
-  rescue
-    # Of a user without a home.
-    _ -> nil
-  end
+  alias Vitrine.Loader.CacheDirectory
 
   @doc "The content with this hash, which must have no more than `max` bytes."
-  @spec get(directory(), String.t(), non_neg_integer()) :: {:ok, binary()} | :error
+  @spec get(CacheDirectory.t(), String.t(), non_neg_integer()) :: {:ok, binary()} | :error
   def get(nil, _hash, _max), do: :error
 
   def get(directory, hash, max) do
@@ -45,12 +27,12 @@ defmodule Vitrine.Loader.Download.Cache do
   end
 
   @doc "Keeps content under its hash, if that can be done."
-  @spec put(directory(), String.t(), binary()) :: :ok
+  @spec put(CacheDirectory.t(), String.t(), binary()) :: :ok
   def put(nil, _hash, _bytes), do: :ok
 
   def put(directory, hash, bytes) do
     path = Path.join(directory, hash)
-    # Whoever reads meanwhile, in this system or another, finds all of it or nothing.
+    # A process that reads meanwhile, in this system or another, finds the whole file or none.
     part = "#{path}.#{System.pid()}-#{System.unique_integer([:positive])}"
 
     with :ok <- File.mkdir_p(directory),

@@ -1,9 +1,9 @@
 defmodule Vitrine.Process.Directory.Stranger do
   @moduledoc false
-  # What a process is that is not in the directory: a server or a pool all the same, or something else, which must
+  # What a process is that is not in the directory. It may be a server or a pool all the same, or something else, which must
   # not be sent a call.
 
-  @doc "What a process of this node is, as far as it tells by itself."
+  @doc "The kind of a process of this node, by the function that it began with."
   @spec kind(pid() | atom()) :: :server | :pool | :gone | {:stranger, String.t()}
   def kind(name) when is_atom(name) do
     case Process.whereis(name) do
@@ -19,13 +19,15 @@ defmodule Vitrine.Process.Directory.Stranger do
     end
   end
 
-  defp by({Vitrine.Server, :init, 1}, _initial), do: :server
-  defp by({Vitrine.Pool.Server, :init, 1}, _initial), do: :pool
-
   defp by({:supervisor, module, _}, _initial) when is_atom(module),
     do: {:stranger, "a supervisor, #{inspect(module)}"}
 
-  defp by({module, :init, 1}, _initial), do: {:stranger, "a process of #{inspect(module)}"}
+  # Servers and pools say what they are.
+  defp by({module, :init, 1}, _initial) do
+    if function_exported?(module, :__vitrine__, 0),
+      do: module.__vitrine__(),
+      else: {:stranger, "a process of #{inspect(module)}"}
+  end
 
   defp by({module, function, arity}, _initial),
     do: {:stranger, "a process that runs #{Exception.format_mfa(module, function, arity)}"}

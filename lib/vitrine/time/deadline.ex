@@ -1,13 +1,13 @@
-defmodule Vitrine.HTTP.Deadline do
+defmodule Vitrine.Time.Deadline do
   @moduledoc false
   # Points in time, from timeouts in milliseconds.
 
   @type t :: integer() | :infinity
 
-  @doc "The end of a timeout that begins now."
-  @spec in_time(timeout()) :: t()
-  def in_time(:infinity), do: :infinity
-  def in_time(timeout), do: System.monotonic_time(:millisecond) + timeout
+  @doc "When a timeout ends that begins now."
+  @spec at(timeout()) :: t()
+  def at(:infinity), do: :infinity
+  def at(timeout), do: System.monotonic_time(:millisecond) + timeout
 
   @doc "The time that is left."
   @spec left(t()) :: timeout()
