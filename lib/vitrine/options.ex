@@ -37,10 +37,10 @@ defmodule Vitrine.Options do
   def plugin!(options, manifest) do
     timeout_from = Timeout.whose(options, manifest)
 
-    known_now = [
+    known_now = %{
       timeout: manifest.timeout_ms || Plugin.timeout(),
-      fuse: Application.get_env(:vitrine, :fuse, true)
-    ]
+      fuse: Validation.value!(Plugin.schema(), :fuse, Application.get_env(:vitrine, :fuse, true))
+    }
 
     options = Validation.validate!(options, Plugin.schema(), defaults: known_now)
     memory = memory!(options.memory, manifest.memory)

@@ -20,9 +20,8 @@ defmodule Vitrine.Test do
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
 
   alias Vitrine.{Codec, Error, HostFunction, Manifest}
-  alias Vitrine.Options.Names
   alias Vitrine.HostFunction.Types
-  alias Vitrine.Options.Argument
+  alias Vitrine.Options.{Argument, Docs, Names, Tables, Validation}
   alias __MODULE__.Text
 
   @typedoc """
@@ -40,7 +39,7 @@ defmodule Vitrine.Test do
   @namespace Text.namespace()
   @failures Text.failures() |> Enum.with_index(1) |> Map.new()
 
-  @doc ~S"""
+  @doc """
   Makes a plugin whose functions are written in Elixir. It is a source for `Vitrine.new/2`, `Vitrine.compile/2`,
   `Vitrine.Server`, `Vitrine.Pool` and their upgrades.
 
@@ -60,11 +59,7 @@ defmodule Vitrine.Test do
 
   ## Options
 
-    * `:as` - the codec of inputs and outputs, or one for each, like that of `Vitrine.call/4`. It applies to all
-      functions that have no codec of their own. By default inputs and outputs are bytes
-    * `:name` - the plugin's name in errors and log lines, unless it gets another `:name` when it is loaded. `"stub"`
-      by default
-
+  #{Docs.markdown(Tables.Test.stub())}
   Raises `ArgumentError` if `functions` is not such a map.
 
       iex> functions = %{
@@ -92,11 +87,11 @@ defmodule Vitrine.Test do
   """
   @spec stub(%{String.t() => answerer() | {answerer(), as: codec()}}, keyword()) :: Manifest.t()
   def stub(functions, options \\ []) do
-    options = Names.validate!(options, as: :raw, name: "stub")
+    options = Validation.validate!(options, Tables.Test.stub())
     functions = Argument.pairs!(functions, "a map from names to a stub's functions")
-    host_functions = for pair <- functions, do: host_function(pair, options[:as])
+    host_functions = for pair <- functions, do: host_function(pair, options.as)
     text = functions |> Enum.map(&elem(&1, 0)) |> Text.stub()
-    %{Manifest.from_data(text, name: options[:name]) | host_functions: host_functions}
+    %{Manifest.from_data(text, name: options.name) | host_functions: host_functions}
   end
 
   defp host_function({name, {function, options}}, _as) when is_list(options),
@@ -140,7 +135,7 @@ defmodule Vitrine.Test do
     end
   end
 
-  @doc ~S"""
+  @doc """
   Calls one of an application's host functions as a plugin does. It makes a plugin that imports the function and passes
   `args` to it.
 
@@ -155,11 +150,7 @@ defmodule Vitrine.Test do
 
   ## Options
 
-    * `:context`, `:timeout` - those of `Vitrine.call/4`
-    * `:namespace` - the function's namespace, by default `"extism:host/user"`
-    * `:results` - how many results the plugin expects of a function without declared types. They are bytes. 1 by
-      default; 0 for a function whose value is not used
-
+  #{Docs.markdown(Tables.Test.host_function())}
   Arguments that do not fit the declared types raise `ArgumentError`.
 
       iex> functions = %{"greet" => fn name, context -> [context.greeting, " ", name] end}
@@ -176,17 +167,17 @@ defmodule Vitrine.Test do
   @spec call_host_function(map() | list(), String.t(), [term()], keyword()) ::
           {:ok, term()} | {:error, Error.t()}
   def call_host_function(functions, name, args, options \\ []) do
-    known = [:context, :timeout, namespace: "extism:host/user", results: 1]
-    {own, options} = options |> Names.validate!(known) |> Keyword.split([:namespace, :results])
-    check!(name, args, own[:results])
+    own = Validation.validate!(options, Tables.Test.host_function())
+    call = Keyword.take(options, [:context, :timeout])
+    check!(name, args)
     functions = HostFunction.normalize(functions)
-    import = {own[:namespace], name}
-    {params, results} = types(functions, import, args, own[:results])
+    import = {own.namespace, name}
+    {params, results} = types(functions, import, args, own.results)
     text = Text.caller(import, params, results)
     functions = [passing(args, params) | functions]
 
     with {:ok, plugin} <- Vitrine.new(text, name: "test", host_functions: functions) do
-      case Vitrine.trace(plugin, "call", "", options) do
+      case Vitrine.trace(plugin, "call", "", call) do
         {{:ok, _}, [_passed, %{reply: {:ok, values}}, _]} -> {:ok, decode(results, values)}
         {_failed, [%{reply: :failed}, _]} -> wrong_arguments!(name, params, args)
         {error, _events} -> error
@@ -194,11 +185,10 @@ defmodule Vitrine.Test do
     end
   end
 
-  defp check!(name, args, results) do
-    unless text?(name) and proper_list?(args) and is_integer(results) and results >= 0 do
+  defp check!(name, args) do
+    unless text?(name) and proper_list?(args) do
       raise ArgumentError,
-            "expected the name of a host function, a list of arguments and a number of :results, got: " <>
-              inspect({name, args, results})
+            "expected the name of a host function and a list of arguments, got: #{inspect({name, args})}"
     end
   end
 

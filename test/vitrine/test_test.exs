@@ -291,14 +291,15 @@ defmodule Vitrine.TestTest do
         end
       end
 
-      for {name, args, options} <- [
-            {:f, [""], []},
-            {"f", "", []},
-            {"f", [""], [results: nil]},
-            {"f", [""], [results: -1]}
-          ] do
-        assert_raise ArgumentError, ~r/expected the name of a host function, a list of/, fn ->
-          call_host_function(%{"f" => & &1}, name, args, options)
+      for {name, args} <- [{:f, [""]}, {"f", ""}] do
+        assert_raise ArgumentError, ~r/expected the name of a host function and a list of/, fn ->
+          call_host_function(%{"f" => & &1}, name, args)
+        end
+      end
+
+      for results <- [nil, -1] do
+        assert_raise ArgumentError, ~r/expected :results to be an integer from 0 on/, fn ->
+          call_host_function(%{"f" => & &1}, "f", [""], results: results)
         end
       end
 

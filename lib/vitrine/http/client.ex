@@ -63,7 +63,7 @@ defmodule Vitrine.HTTP.Client do
 
   @impl true
   def request(%Request{} = request, options) do
-    options = Map.new(Keyword.merge(HTTPClient.schema().defaults, options))
+    options = Map.merge(HTTPClient.schema().defaults, Map.new(options))
 
     with {:ok, url} <- URL.parse(request.url),
          {:ok, connection} <- Connection.open(url, options) do

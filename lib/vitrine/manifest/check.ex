@@ -26,7 +26,7 @@ defmodule Vitrine.Manifest.Check do
   @typep checked(value) :: {:ok, value} | {:error, Fault.t()}
 
   @doc "The limits of a manifest that has none."
-  def default_memory, do: Map.new(Inside.memory().defaults)
+  def default_memory, do: Inside.memory().defaults
 
   @doc "The fields of the struct, from a map with string or atom keys."
   @spec fields(term()) :: checked(map())

@@ -31,21 +31,35 @@ defmodule Vitrine.Options.Schema do
           }
   end
 
-  @enforce_keys [:options, :defaults]
+  # Besides the rows in their order: the same by their names, all names, those of needed options, and the defaults as
+  # validation gives them.
+  @enforce_keys [:options, :rows, :names, :required, :defaults]
   defstruct @enforce_keys
 
-  @type t :: %__MODULE__{options: [Option.t()], defaults: keyword()}
+  @type t :: %__MODULE__{
+          options: [Option.t()],
+          rows: %{atom() => Option.t()},
+          names: [atom()],
+          required: [atom()],
+          defaults: map()
+        }
 
   @doc """
-  A schema of groups. A group is a title, which is a heading in the docs, and rows by their names; a title of `nil` has no
-  heading.
+  A schema of groups. A group is a title, which is a heading in the docs, and rows by their names. A group whose title is
+  `nil` has no heading.
   """
   @spec new([{String.t() | nil, [{atom(), keyword()}]}]) :: t()
   def new(groups) do
     options =
       for {group, rows} <- groups, {name, row} <- rows, do: option!(name, [group: group] ++ row)
 
-    %__MODULE__{options: options, defaults: Enum.map(options, &{&1.name, &1.default})}
+    %__MODULE__{
+      options: options,
+      rows: Map.new(options, &{&1.name, &1}),
+      names: Enum.map(options, & &1.name),
+      required: for(%{required: true, name: name} <- options, do: name),
+      defaults: Map.new(options, &{&1.name, default_of(&1)})
+    }
   end
 
   defp option!(name, row) do
@@ -59,16 +73,20 @@ defmodule Vitrine.Options.Schema do
     option
   end
 
+  defp default_of(%{type: :options, default: default, keys: keys}) when default != nil,
+    do: keys.defaults
+
+  defp default_of(option), do: option.default
+
   @doc "The names of the options, in the order of the table."
   @spec names(t()) :: [atom()]
-  def names(%__MODULE__{defaults: defaults}), do: Keyword.keys(defaults)
+  def names(%__MODULE__{names: names}), do: names
 
   @doc "The default of an option."
   @spec default(t(), atom()) :: term()
-  def default(%__MODULE__{defaults: defaults}, name), do: Keyword.fetch!(defaults, name)
+  def default(%__MODULE__{defaults: defaults}, name), do: Map.fetch!(defaults, name)
 
   @doc "The row of an option."
   @spec fetch!(t(), atom()) :: Option.t()
-  def fetch!(%__MODULE__{options: options}, name),
-    do: Enum.find(options, &(&1.name == name)) || raise(KeyError, key: name, term: options)
+  def fetch!(%__MODULE__{rows: rows}, name), do: Map.fetch!(rows, name)
 end

@@ -9,68 +9,57 @@ defmodule Vitrine.Options.Validation do
   The options with the defaults of the schema, as a map. `settings` are
 
     * `:of` - the option that these are inside of
-    * `:defaults` - defaults that are known only now, instead of those of the schema
+    * `:defaults` - a map of defaults that are known only now, instead of those of the schema
   """
-  @spec validate!(term(), Schema.t(), of: atom(), defaults: keyword()) :: map()
+  @spec validate!(term(), Schema.t(), of: atom(), defaults: map()) :: map()
   def validate!(options, schema, settings \\ []) do
-    {options, []} = split!(options, schema, [], settings)
-    options
+    of = settings[:of]
+    options |> Names.validate!(schema.names, of) |> checked!(schema, settings[:defaults], of)
   end
 
   @doc "The same beside other options, which are only named here and are answered as they are."
-  @spec split!(term(), Schema.t(), [atom()], keyword()) :: {map(), keyword()}
-  def split!(options, schema, others, settings \\ []) do
-    of = settings[:of]
-    defaults = defaults(schema, settings[:defaults])
-    given = Names.validate!(options, defaults ++ others, of)
-    {others, own} = Keyword.split(given, others)
-    own = Map.new(own)
-    defaults = Map.new(defaults)
+  @spec split!(term(), Schema.t(), [atom()]) :: {map(), keyword()}
+  def split!(options, schema, others) do
+    {others, own} = options |> Names.validate!(schema.names ++ others) |> Keyword.split(others)
 
-    checked =
-      for %{name: name} = option <- schema.options, into: %{} do
-        {name, check!(option, Map.fetch!(own, name), Map.fetch!(defaults, name), options, of)}
-      end
-
-    {checked, others}
+    {checked!(own, schema, nil, nil), others}
   end
 
-  defp defaults(schema, nil), do: schema.defaults
-  defp defaults(schema, known_now), do: Keyword.merge(schema.defaults, known_now)
+  # A default is not checked: only what was given is.
+  defp checked!(given, schema, known_now, of) do
+    defaults = if known_now, do: Map.merge(schema.defaults, known_now), else: schema.defaults
 
-  defp check!(%{required: true} = option, nil, _default, given, of),
-    do: missing!(option, given, of)
+    checked =
+      Enum.reduce(given, defaults, fn {name, value}, checked ->
+        %{checked | name => check!(schema.rows[name], value, defaults[name], of)}
+      end)
 
-  defp check!(%{type: :options} = option, value, default, _given, _of)
-       when value != nil or default != nil,
-       do: validate!(value, option.keys, of: option.name)
+    for name <- schema.required, checked[name] == nil, do: missing!(schema.rows[name], of)
+    checked
+  end
 
-  # A default need not be of the type: `nil` stands for an option that is not given.
-  defp check!(_option, default, default, _given, _of), do: default
+  # The default need not be of the type: `nil` stands for an option that is not given.
+  defp check!(%{required: false}, default, default, _of), do: default
+
+  defp check!(%{type: :options} = option, value, _default, _of),
+    do: validate!(value, option.keys, of: option.name)
 
   # What stands in other terms may be a secret.
-  defp check!(%{type: :keyword} = option, value, _default, _given, of),
+  defp check!(%{type: :keyword} = option, value, _default, of),
     do: Argument.keyword!(value, place(option, of))
 
-  defp check!(option, value, _default, _given, of) do
+  defp check!(option, value, _default, of) do
     if Type.valid?(option.type, value), do: value, else: wrong_value!(option, value, of)
   end
 
   @doc "A value of one option, checked."
   @spec value!(Schema.t(), atom(), term()) :: term()
-  def value!(schema, name, value) do
-    option = Schema.fetch!(schema, name)
-    check!(option, value, option.default, [{name, value}], nil)
-  end
+  def value!(schema, name, value),
+    do: schema |> Schema.fetch!(name) |> check!(value, Schema.default(schema, name), nil)
 
-  defp missing!(option, given, of) do
-    expected = Type.expected(option.type)
-
-    cond do
-      expected == nil -> raise ArgumentError, "the option #{place(option, of)} is missing"
-      Keyword.has_key?(given, option.name) -> wrong_value!(option, nil, of)
-      true -> raise ArgumentError, "the option #{place(option, of)} is missing: give #{expected}"
-    end
+  defp missing!(option, of) do
+    give = if expected = Type.expected(option.type), do: ": give #{expected}", else: ""
+    raise ArgumentError, "the option #{place(option, of)} is missing#{give}"
   end
 
   @doc "Raises for a value that is not what its option should be, and says what that is."

@@ -21,6 +21,8 @@ defmodule Vitrine.Options.SchemaTest do
   defp owner(:live_view), do: {Tables.LiveView.schema(), &live_view/1, plugin: :game}
   defp owner(:html), do: {Tables.HTML.schema(), &HTML.Options.policy!/1, namespace: "game"}
   defp owner(:http_client), do: {Tables.HTTPClient.schema(), &HTTP.Client.init/1, []}
+  defp owner(:stub), do: {Tables.Test.stub(), &Vitrine.Test.stub(%{"f" => fn -> "" end}, &1), []}
+  defp owner(:host_function), do: {Tables.Test.host_function(), &call_host_function/1, []}
   defp owner(:read), do: {Tables.Plug.read(), &plug(read: &1), []}
   defp owner(:body), do: {Tables.Plug.body(), &plug(read: [body: &1]), max_bytes: 1}
   defp owner(:change), do: {Tables.Plug.change(), &plug(change: &1), []}
@@ -29,11 +31,16 @@ defmodule Vitrine.Options.SchemaTest do
   defp inside(option), do: Schema.fetch!(Tables.Plugin.schema(), option).keys
 
   defp plugin(options), do: Options.plugin!(options, %Manifest{})
+
+  defp call_host_function(options),
+    do: Vitrine.Test.call_host_function(%{"f" => fn -> "" end}, "f", [], options)
+
   defp call(options), do: Vitrine.call(Vitrine.new!(@module), "run", "", options)
   defp plug(options), do: Vitrine.Plug.init([plugin: :filter] ++ options)
   defp live_view(options), do: LiveView.Options.check!(:board, options)
 
   @tables [:plugin, :call, :pool, :server, :plug, :live_view, :html, :http_client] ++
+            [:stub, :host_function] ++
             [:read, :body, :change, :memory, :limits, :requires, :wasi, :ceiling]
 
   # Where they are documented.
@@ -46,6 +53,8 @@ defmodule Vitrine.Options.SchemaTest do
     live_view: {LiveView, :attach},
     html: HTML,
     http_client: HTTP.Client,
+    stub: {Vitrine.Test, :stub},
+    host_function: {Vitrine.Test, :call_host_function},
     read: Vitrine.Plug,
     body: Vitrine.Plug,
     change: Vitrine.Plug,
@@ -129,7 +138,7 @@ defmodule Vitrine.Options.SchemaTest do
 
   defp named(_processes, :plugin_name), do: ":name"
   defp named(:pool, :vars), do: "variables"
-  defp named(:call, :as), do: "codec"
+  defp named(_calls, :as), do: "codec"
   defp named(_table, name), do: Atom.to_string(name)
 
   defp misspelt(name), do: :"#{name}x"
@@ -156,7 +165,7 @@ defmodule Vitrine.Options.SchemaTest do
     test "is that of a plugin: the manifest's, or else a number" do
       settings = plugin([])
       assert {settings.timeout, settings.compile.fuse} == {5_000, true}
-      assert settings.memory == Map.new(Inside.memory().defaults)
+      assert settings.memory == Inside.memory().defaults
       assert settings.memory == Check.default_memory()
       assert Options.plugin!([], %Manifest{timeout_ms: 7}).timeout == 7
       assert plugin(fuel: 5).fuel == {5, 5}

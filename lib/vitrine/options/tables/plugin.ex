@@ -186,6 +186,7 @@ defmodule Vitrine.Options.Tables.Plugin do
     ],
     fuse: [
       type: :boolean,
+      default: true,
       default_doc: "`config :vitrine, :fuse`, or `true`",
       doc: """
       Whether the plugin's calls that move single bytes and words become code of its own. `false` is slower and should make
