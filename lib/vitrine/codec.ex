@@ -91,7 +91,7 @@ defmodule Vitrine.Codec do
   @structured [json: JSON, msgpack: MessagePack]
   @plain [raw: Raw, string: Text, base64: Base64, empty: Empty]
 
-  # Bytes of an error that are worth keeping.
+  # The most bytes that an error keeps.
   @small 64 * 1024
 
   @doc """
@@ -168,7 +168,7 @@ defmodule Vitrine.Codec do
             "of these with its options, got: #{inspect(shown)}#{Nearest.advice(name(shown), names)}"
   end
 
-  # What is often given as the name of a codec of another one.
+  # Names that are often used for a codec of another name.
   defp name({codec, options}) when is_list(options), do: name(codec)
   defp name(text) when text in [:text, :utf8, "string"], do: :string
   defp name(bytes) when bytes in [:binary, :bytes, :bin], do: :raw
@@ -177,7 +177,7 @@ defmodule Vitrine.Codec do
   defp name(other), do: other
 
   @doc false
-  # `what` is what the term is, for the error.
+  # `what` names the term in the error.
   @spec write(resolved(), term(), String.t()) :: {:ok, binary()} | {:error, Error.t()}
   def write({module, options, shown}, term, what) do
     case module.encode(term, options) do

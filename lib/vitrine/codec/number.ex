@@ -1,18 +1,18 @@
 defmodule Vitrine.Codec.Number do
   @moduledoc false
-  # Values of a fixed size, the lowest byte first. The type stands where others have options.
-  # Erlang has no infinities and no NaN: those are atoms.
+  # Values of a fixed size, the lowest byte first. The type stands in the place of options.
+  # Erlang has no infinities and no NaN, so they are atoms.
 
   @behaviour Vitrine.Codec
 
-  # The largest float that 32 bits hold.
+  # The largest float of 32 bits.
   @max_f32 3.4028234663852886e38
 
   @impl true
   def encode(value, type) do
     {:ok, bytes(type, value)}
   rescue
-    # No clause for it, or too large an integer for a float.
+    # The value has no clause, or the integer is too large for a float.
     _ in [FunctionClauseError, ArgumentError] ->
       {:error, "expected #{describe(type)}, got: #{inspect(value, limit: 5)}"}
   end

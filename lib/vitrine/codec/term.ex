@@ -1,21 +1,21 @@
 defmodule Vitrine.Codec.Term do
   @moduledoc false
-  # What the codecs for whole terms have in common: on which scheduler they work, how much they
-  # read, which structs they write, and how they say what they cannot.
+  # The common parts of the codecs for terms: the scheduler on which they work, how much they read, which structs they
+  # write, and their error messages.
 
   alias Vitrine.Options.Names
   alias Vitrine.Native.Permit
 
-  # Text that is read on a normal scheduler, in bytes.
+  # The longest text that is read on a normal scheduler, in bytes.
   @short 4 * 1024
 
-  # A text can become terms of tens of times its size, and whoever wrote the plugin chooses it.
+  # A text can become terms of tens of times its size, and the plugin's author chooses the text.
   @max_bytes 16 * 1024 * 1024
 
-  # How much of the way to a fault is told.
+  # How many steps of the path to a fault are shown.
   @max_steps 12
 
-  @doc "The options, checked."
+  @doc "Checks the options."
   @spec options!(keyword()) :: keyword()
   def options!([]), do: []
 
@@ -35,7 +35,7 @@ defmodule Vitrine.Codec.Term do
     end
   end
 
-  @doc "Reads, with the NIF for normal schedulers or the one for dirty ones."
+  @doc "Decodes bytes, with the NIF for normal schedulers or the one for dirty schedulers."
   def decode(bytes, options, normal, dirty) do
     max = Keyword.get(options, :max_bytes, @max_bytes)
 
@@ -53,8 +53,8 @@ defmodule Vitrine.Codec.Term do
   end
 
   @doc """
-  Writes, with the NIF for normal schedulers, or with the one for dirty ones if it is much. `hint`
-  is for bytes that are no text.
+  Encodes a term, with the NIF for normal schedulers, or with the one for dirty schedulers if the term is large.
+  `hint` is added to the error for bytes that are not text.
   """
   def encode(term, normal, dirty, hint \\ "") do
     case write(term, normal, dirty) do
@@ -81,7 +81,7 @@ defmodule Vitrine.Codec.Term do
       if(Enum.drop(path, @max_steps) == [], do: "", else: "...")
   end
 
-  # Dates and times are written as texts. It is done only for terms that have some struct in them.
+  # Dates and times are written as texts. This is done only for terms that contain a struct.
   defp expand(%module{} = time) when module in [Date, Time, NaiveDateTime, DateTime],
     do: module.to_iso8601(time)
 

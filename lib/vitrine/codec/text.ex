@@ -10,7 +10,7 @@ defmodule Vitrine.Codec.Text do
   @impl true
   def decode(bytes, _options), do: check(bytes)
 
-  # By characters, which lets others run meanwhile: a BIF copies all that is valid in one piece.
+  # It goes by characters, so that other processes can run meanwhile. A BIF would copy all valid text at once.
   defp check(text) when is_binary(text) do
     if String.valid?(text),
       do: {:ok, text},

@@ -1,6 +1,6 @@
 defmodule Vitrine.HostFunction.Types do
   @moduledoc false
-  # The types of host functions: which there are, and which Elixir values fit them.
+  # The types of host functions, and the Elixir values that fit them.
 
   import Bitwise
 
@@ -8,17 +8,17 @@ defmodule Vitrine.HostFunction.Types do
 
   @types [:i32, :i64, :f32, :f64, :binary]
   @special_floats [:nan, :infinity, :neg_infinity]
-  # The largest float that 32 bits hold.
+  # The largest float of 32 bits.
   @max_f32 3.4028234663852886e38
 
-  @doc "Types with their codecs resolved; raises `ArgumentError` for what is neither."
+  @doc "Resolves the codecs among types. Raises `ArgumentError` for a value that is neither a type nor a codec."
   def resolve!(name, types) do
     for type <- types do
       if type in @types, do: type, else: codec!(name, type)
     end
   end
 
-  # What is often written, and what it is called here.
+  # Names that are often used for a type, and its name here.
   defp codec!(name, type) when type in [:externref, :funcref, :anyref, :v128] do
     raise ArgumentError,
           "host function #{inspect(name)}: #{inspect(type)} cannot be declared: numbers and bytes can be passed to the " <>
@@ -34,17 +34,17 @@ defmodule Vitrine.HostFunction.Types do
               String.replace_prefix(error.message, "expected ", "")
   end
 
-  @doc "The type of the import that a type is for: what codecs make are bytes."
+  @doc "Returns the type of the import that a type is for. Codecs are for bytes."
   def wasm(type) when type in @types, do: type
   def wasm(_codec), do: :binary
 
-  @doc "What a guest passed, decoded if its type is a codec."
+  @doc "Returns the value that a guest passed, decoded if its type is a codec."
   def decode(_name, type, value, _position) when type in @types, do: {:ok, value}
 
   def decode(name, codec, bytes, position),
     do: Codec.read(codec, bytes, "parameter #{position} of the host function #{inspect(name)}")
 
-  @doc "A `{type, value}` pair for the NIF; raises `ArgumentError` if the value does not fit."
+  @doc "Returns a `{type, value}` pair for the NIF. Raises `ArgumentError` if the value does not fit."
   def encode!(name, type, value) when type in @types do
     case encode(type, value) do
       {:ok, encoded} ->
@@ -90,7 +90,7 @@ defmodule Vitrine.HostFunction.Types do
 
   defp encode(_type, _value), do: :error
 
-  # Guests have no signs: what is above the signed range is the same bits below zero.
+  # Integers of guests have no sign: a value above the signed range has the same bits as one below zero.
   defp integer(value, bits) when is_integer(value) do
     half = 1 <<< (bits - 1)
 

@@ -1,6 +1,6 @@
 defmodule Vitrine.HTML.Names do
   @moduledoc false
-  # The way back from names in a page to those of a plugin; the core goes the other way.
+  # Converts names in a page back to those of a plugin. The core does the opposite.
 
   @doc "See `Vitrine.HTML.event/2`."
   @spec event(String.t(), String.t()) :: {:ok, String.t()} | :error

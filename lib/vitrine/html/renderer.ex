@@ -1,25 +1,25 @@
 defmodule Vitrine.HTML.Renderer do
   @moduledoc false
-  # A tree as Phoenix LiveView's structs, which are made without knowing LiveView when this is compiled.
+  # Converts a tree to Phoenix LiveView's structs. LiveView need not be available when this is compiled.
   #
-  # LiveView asks a Rendered for its dynamic parts with `true` if the browser has a Rendered of the same
-  # fingerprint in this place. What equals the tree that was rendered there before is then `nil`, which
-  # is not sent. Otherwise it asks with `false`, and gets everything.
+  # LiveView asks a Rendered for its dynamic parts with `true` if the browser has a Rendered of the same fingerprint
+  # in this place. Parts that equal the tree that was rendered there before are then `nil`, and are not sent.
+  # Otherwise LiveView asks with `false`, and gets everything.
   #
-  # Siblings are a Rendered of one gap for each, whose fingerprint is their number: a change of
-  # one is found by its place, in the fewest bytes. Many siblings are a Comprehension with keys where
-  # LiveView has these (since 1.1), so that one more does not send all again. A browser leaves alone those
-  # that are roots and have nothing new in them; the core says which are roots.
+  # Siblings are a Rendered with one gap for each, whose fingerprint is their number. A change of one sibling is then
+  # found by its place, in the fewest bytes. Many siblings are a Comprehension with keys, if LiveView has them (since
+  # 1.1), so that an additional sibling does not send all of them again. A browser skips siblings that are roots and
+  # have no changes. The core says which siblings are roots.
 
   alias Vitrine.HTML.Tree
 
   @typedoc "An empty `Phoenix.LiveView.Rendered`, and a `Comprehension` if it can have keys."
   @type structs :: {rendered :: struct(), comprehension :: struct() | nil}
 
-  # Of comprehensions, whose text is always the same. Siblings are at least two.
+  # The fingerprint of comprehensions, whose text is always the same. There are at least two siblings.
   @keyed_fingerprint 0
 
-  @doc "The structs of the LiveView that is there, if any."
+  @doc "Returns the structs of the installed LiveView, if there is one."
   @spec structs() :: structs() | nil
   def structs do
     if Code.ensure_loaded?(Phoenix.LiveView.Rendered) do
@@ -29,7 +29,7 @@ defmodule Vitrine.HTML.Renderer do
     end
   end
 
-  @doc "A tree where the previous one was, or nothing."
+  @doc "Renders a tree in a place where the previous tree was, or nothing."
   @spec render(Tree.t(), Tree.t() | nil, structs()) :: struct()
   def render(%Tree{root: root, shapes: shapes}, previous, {rendered, comprehension}),
     do: part(root, previous && previous.root, false, {rendered, comprehension, shapes})
@@ -41,7 +41,7 @@ defmodule Vitrine.HTML.Renderer do
         _other -> nil
       end
 
-    # An item is one element, so that it can be a root. A document need not be.
+    # An item is one element, so it can be a root. A document need not be one element.
     %{
       rendered(:binary.decode_unsigned(fingerprint), shapes[fingerprint], how)
       | root: root?,
@@ -52,7 +52,7 @@ defmodule Vitrine.HTML.Renderer do
   defp rendered(fingerprint, statics, {rendered, _, _}),
     do: %{rendered | static: statics, fingerprint: fingerprint, root: false}
 
-  # `roots?` is whether parts among them are roots.
+  # `roots?` says whether parts among them are roots.
   defp gaps(dynamics, nil, roots?, how), do: Enum.map(dynamics, &gap(&1, nil, roots?, how))
   defp gaps([], [], _roots?, _how), do: []
 
@@ -93,7 +93,7 @@ defmodule Vitrine.HTML.Renderer do
     }
   end
 
-  # LiveView itself remembers the variables of entries, and tells what a map was before it changed.
+  # LiveView itself remembers the variables of entries, and says what a map was before it changed.
   defp entry(key, item, roots?, how) do
     render = fn
       changed, true when not is_map_key(changed, :item) -> [nil]

@@ -1,20 +1,20 @@
 defmodule Vitrine.HTTP.Address do
   @moduledoc false
-  # Which addresses are anybody's to reach, after IANA's registries of special-purpose addresses. An IPv6
-  # address that has one of IPv4 in it leads there.
+  # Which addresses are public, after IANA's registries of special-purpose addresses. An IPv6 address that contains an
+  # IPv4 address leads to that address.
 
   import Bitwise
 
   @type kind :: String.t()
 
-  # The first and most specific counts.
+  # The first match counts, so more specific ranges stand first.
   @ipv4 [
     {{0, 0, 0, 0}, 32, "unspecified"},
     {{0, 0, 0, 0}, 8, "reserved"},
     {{10, 0, 0, 0}, 8, "private"},
     {{100, 64, 0, 0}, 10, "shared (RFC 6598)"},
     {{127, 0, 0, 0}, 8, "loopback"},
-    # Azure's agents and metadata.
+    # The address of Azure's agents and metadata.
     {{168, 63, 129, 16}, 32, "cloud service"},
     {{169, 254, 0, 0}, 16, "link-local"},
     {{172, 16, 0, 0}, 12, "private"},
@@ -30,7 +30,7 @@ defmodule Vitrine.HTTP.Address do
     {{240, 0, 0, 0}, 4, "reserved"}
   ]
 
-  # Of IPv6 only 2000::/3 is anybody's, with these exceptions.
+  # Only 2000::/3 of IPv6 is public, with these exceptions.
   @ipv6 [
     {{0, 0, 0, 0, 0, 0, 0, 0}, 128, "unspecified"},
     {{0, 0, 0, 0, 0, 0, 0, 1}, 128, "loopback"},
@@ -45,7 +45,7 @@ defmodule Vitrine.HTTP.Address do
     {{0xFF00, 0, 0, 0, 0, 0, 0, 0}, 8, "multicast"}
   ]
 
-  @doc "What kind of address it is that is not anybody's to reach; `nil` for one of the public internet."
+  @doc "Returns the kind of an address that is not public, or `nil` for an address of the public internet."
   @spec special(:inet.ip_address()) :: kind() | nil
   def special({_, _, _, _} = address), do: find(@ipv4, number(address), 32)
 
@@ -71,7 +71,7 @@ defmodule Vitrine.HTTP.Address do
   defp unallocated({first, _, _, _, _, _, _, _}) when first in 0x2000..0x3FFF, do: nil
   defp unallocated(_address), do: "reserved"
 
-  # Mapped, translated, and behind NAT64, 6to4 and ISATAP.
+  # Addresses that are mapped, translated, or behind NAT64, 6to4 and ISATAP.
   defp embedded({0, 0, 0, 0, 0, 0xFFFF, high, low}), do: ipv4(high, low)
   defp embedded({0, 0, 0, 0, 0xFFFF, 0, high, low}), do: ipv4(high, low)
   defp embedded({0x64, 0xFF9B, 0, 0, 0, 0, high, low}), do: ipv4(high, low)

@@ -1,11 +1,11 @@
 defmodule Vitrine.HTTP.Hosts do
   @moduledoc false
-  # The hosts that a plugin may reach: names, or patterns with `*` (anything), `?` (any one
-  # character) and `[a-z]` or `[!a-z]` (one of these, none of these). Plugins choose the text that
-  # is matched, so that takes time in proportion to its length whatever the pattern.
+  # The hosts that a plugin may reach: names, or patterns with `*` (any characters), `?` (one character) and `[a-z]`
+  # or `[!a-z]` (one of these, none of these). Plugins choose the text that is matched, so matching takes time in
+  # proportion to its length, whatever the pattern is.
   #
-  # A host is allowed in one of two ways. `:public` is what a pattern gives: the host may be reached where
-  # it has an address of the public internet. `:private` is what is listed as such: any address.
+  # A host is allowed in one of two ways. A pattern gives `:public`: the host may be reached at an address of the public
+  # internet. A host that is listed as private is `:private`: it may be reached at any address.
 
   alias Vitrine.HTTP.{Address, URL}
 
@@ -14,32 +14,32 @@ defmodule Vitrine.HTTP.Hosts do
   @typep token :: :any | :one | {:set, boolean(), [{byte(), byte()}]} | byte()
   @typep kind :: :private | :addresses | :public
 
-  # How many of them a refusal names.
+  # How many of the allowed hosts a refusal names.
   @most_named 5
 
-  # Bytes of a pattern: some for each of the 255 that a name can have.
+  # Bytes of a pattern: a few for each of the 255 bytes of a name.
   @max_pattern 1_024
 
-  @doc "How long a pattern may be, in bytes."
+  @doc "Returns how long a pattern may be, in bytes."
   def max_pattern, do: @max_pattern
 
-  # How texts write {:private, name}. No host has a colon, so elsewhere it allows nothing.
+  # The form of {:private, name} in texts. No host has a colon, so elsewhere such a text allows nothing.
   @private "private:"
 
-  @doc "A pattern as a text: `{:private, name}` is written with a prefix."
+  @doc "Returns a pattern as a text. `{:private, name}` is written with a prefix."
   @spec text(String.t() | {:private, String.t()}) :: String.t()
   def text({:private, pattern}), do: @private <> pattern
   def text(pattern), do: pattern
 
-  @doc "Patterns, ready to be matched."
+  @doc "Compiles patterns for matching."
   @spec compile([String.t()]) :: t()
   def compile(patterns), do: Enum.map(patterns, &(&1 |> String.downcase() |> entry()))
 
   defp entry(@private <> pattern), do: put_elem(entry(pattern), 2, :private)
   defp entry("localhost"), do: {"localhost", nil, :private}
 
-  # An address that is written down is meant, and so is a pattern of the addresses of one network, such as
-  # 10.* or 192.168.0.[0-9].
+  # A listed address is allowed as it is. So is a pattern of the addresses of one network, such as 10.* or
+  # 192.168.0.[0-9].
   defp entry(pattern) do
     case URL.ipv6_host(pattern) do
       {:ok, host} ->
@@ -52,7 +52,7 @@ defmodule Vitrine.HTTP.Hosts do
 
   defp network?(pattern), do: pattern =~ ~r/\A[0-9]{1,3}\.[0-9.*?\[\]!-]*\z/
 
-  @doc "Whether a host says of itself that it is not of the public internet."
+  @doc "Tells whether a host's name or address shows that it is not of the public internet."
   @spec private_by_name?(URL.t()) :: boolean()
   def private_by_name?(%URL{host: "localhost"}), do: true
 
@@ -61,7 +61,7 @@ defmodule Vitrine.HTTP.Hosts do
     is_tuple(address) and Address.special(address) != nil
   end
 
-  @doc "Why a pattern can never be that of a host, or `nil`."
+  @doc "Returns why a pattern can never match a host, or `nil`."
   @spec fault(String.t()) :: String.t() | nil
   def fault(@private <> pattern), do: fault(pattern)
 
@@ -79,7 +79,7 @@ defmodule Vitrine.HTTP.Hosts do
       pattern =~ "/" ->
         "has a path"
 
-      # In brackets there are addresses of IPv6, and sets of characters.
+      # IPv6 addresses and sets of characters stand in brackets.
       String.replace(pattern, ~r/\[[^\]]*+\]/, "") =~ ":" ->
         "has a port"
 
@@ -88,7 +88,7 @@ defmodule Vitrine.HTTP.Hosts do
     end
   end
 
-  @doc "How the host of a URL is allowed."
+  @doc "Returns how the host of a URL is allowed."
   @spec permission(t(), URL.t()) :: permission()
   def permission(:all, _url), do: :private
 
@@ -98,7 +98,7 @@ defmodule Vitrine.HTTP.Hosts do
     cond do
       kinds == [] -> :none
       :private in kinds -> :private
-      # 10.* is also a pattern of 10.example.com, which may be anywhere.
+      # 10.* also matches 10.example.com, which may have any address.
       :addresses in kinds and is_tuple(URL.address(url)) -> :private
       true -> :public
     end
@@ -106,7 +106,7 @@ defmodule Vitrine.HTTP.Hosts do
 
   defp fits?(literal, tokens, host), do: literal == host or match(tokens, host) == :yes
 
-  @doc "What the refusal of another host says of these."
+  @doc "Returns the text about the allowed hosts for a refusal."
   @spec told(t()) :: String.t()
   def told([]), do: "no host is allowed (allowed_hosts: [])"
 
@@ -129,7 +129,7 @@ defmodule Vitrine.HTTP.Hosts do
   defp tokens("[" <> rest, tokens), do: set(rest, false, [], tokens)
   defp tokens(<<byte, rest::binary>>, tokens), do: tokens(rest, [byte | tokens])
 
-  # A bracket that is never closed makes no pattern.
+  # A bracket that is never closed is not a pattern.
   defp set("", _negated, _ranges, _tokens), do: nil
 
   defp set("]" <> rest, negated, [_ | _] = ranges, tokens),
@@ -141,7 +141,7 @@ defmodule Vitrine.HTTP.Hosts do
   defp set(<<byte, rest::binary>>, negated, ranges, tokens),
     do: set(rest, negated, [{byte, byte} | ranges], tokens)
 
-  # Where a `*` has tried everything up to the end, no earlier one can do better: `:never`.
+  # If a `*` has tried everything up to the end, no earlier `*` can match: `:never`.
   defp match(nil, _host), do: :no
   defp match([], ""), do: :yes
   defp match([], _host), do: :no

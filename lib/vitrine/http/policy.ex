@@ -1,6 +1,6 @@
 defmodule Vitrine.HTTP.Policy do
   @moduledoc false
-  # What a plugin may request, and by which client.
+  # The requests that a plugin may make, and the client that makes them.
 
   alias Vitrine.HTTP.Hosts
   alias Vitrine.Options.Argument
@@ -12,7 +12,7 @@ defmodule Vitrine.HTTP.Policy do
     :client,
     :hosts,
     :max_response_bytes,
-    # Whose request it is: what errors say of options is about those of plugins.
+    # Who makes the request: errors name the options of plugins only for requests of plugins.
     for: :plugin,
     response_headers?: false,
     max_redirects: @max_redirects
@@ -27,7 +27,7 @@ defmodule Vitrine.HTTP.Policy do
           max_redirects: non_neg_integer()
         }
 
-  @doc "The option `:allowed_hosts`, checked and ready to be matched; without it, what the manifest has."
+  @doc "Checks and compiles the option `:allowed_hosts`. Without the option, the manifest's hosts are used."
   @spec hosts!(term(), [String.t()]) :: Hosts.t()
   def hosts!(nil, hosts), do: Hosts.compile(hosts)
 
@@ -52,7 +52,7 @@ defmodule Vitrine.HTTP.Policy do
   defp pattern?({:private, pattern}), do: Argument.text?(pattern)
   defp pattern?(pattern), do: Argument.text?(pattern)
 
-  @doc "The option `:http`, a client or `false`."
+  @doc "Checks the option `:http`, a client or `false`."
   @spec client!(term()) :: {module(), keyword()} | nil
   def client!(false), do: nil
 

@@ -1,11 +1,11 @@
 defmodule Vitrine.HTTP.Redirect do
   @moduledoc false
-  # What a redirect makes of a request: the rules of browsers.
+  # The next request after a redirect, by the rules of browsers.
 
   alias Vitrine.HTTP.{Headers, URL}
   alias Vitrine.Text.Printable
 
-  @typedoc "A request with its URL read."
+  @typedoc "A request with a parsed URL."
   @type request :: %{
           method: String.t(),
           url: URL.t(),
@@ -13,13 +13,13 @@ defmodule Vitrine.HTTP.Redirect do
           body: binary() | nil
         }
 
-  @doc "Whether a response is one that leads elsewhere."
+  @doc "Tells whether a response is a redirect."
   @spec redirect?(non_neg_integer(), Headers.t()) :: boolean()
   def redirect?(status, headers) do
     status in [301, 302, 303, 307, 308] and Headers.get(headers, "location") != nil
   end
 
-  @doc "The request to make next."
+  @doc "Returns the request to make next."
   @spec follow(request(), non_neg_integer(), location :: binary()) ::
           {:ok, request()} | {:error, String.t()}
   def follow(%{url: from} = request, status, location) do

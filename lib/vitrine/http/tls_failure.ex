@@ -1,8 +1,8 @@
 defmodule Vitrine.HTTP.TLSFailure do
   @moduledoc false
-  # OTP's alerts in words. What it found wrong with a certificate stands in their text, or nowhere.
+  # OTP's alerts in words. The fault of a certificate stands only in the alert's text, if at all.
 
-  # The beginning of the text, in which it is.
+  # How many bytes of the text are examined. The fault stands at its beginning.
   @looked_at 1_000
 
   @certificates [
@@ -24,12 +24,13 @@ defmodule Vitrine.HTTP.TLSFailure do
     unrecognized_name: "the server does not know this host's name"
   }
 
-  # What would be right is known for these.
+  # The advice for faults that concern authorities.
   @advice "the certificates of other authorities are given by ssl: [cacertfile: path]"
 
   @doc """
-  The function `:verify_fun` of TLS, which decides as OTP does without one. Of some certificates OTP's alert
-  says only that they are bad; a reason that it does not know goes into its text.
+  The function `:verify_fun` of TLS. It decides as OTP does without one. For some certificates OTP's alert would only
+  say that they are bad. The function returns a reason that OTP does not know, because OTP puts such a reason into the
+  text of the alert.
   """
   @spec verify(term(), term(), term()) :: {:fail | :valid | :unknown, term()}
   def verify(_certificate, {:bad_cert, reason}, _state)
@@ -40,7 +41,7 @@ defmodule Vitrine.HTTP.TLSFailure do
   def verify(_certificate, {:extension, _}, state), do: {:unknown, state}
   def verify(_certificate, _valid, state), do: {:valid, state}
 
-  @doc "What went wrong, in a line."
+  @doc "Describes the failure in one line."
   @spec describe({:tls_alert, {atom(), term()}}) :: String.t()
   def describe({:tls_alert, {name, text}}) do
     text = to_text(text)

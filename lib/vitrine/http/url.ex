@@ -1,15 +1,15 @@
 defmodule Vitrine.HTTP.URL do
   @moduledoc false
-  # URLs of requests, read so that what is checked is what is connected to: the host is a name or
-  # an address and nothing that another parser could see another host in, and what a client gets
-  # is written anew from the parts.
+  # URLs of requests, parsed so that the host that is checked is the host that is connected to. The host is a name or
+  # an address, and nothing in which another parser could see another host. The URL for a client is written anew from
+  # the parts.
 
   alias __MODULE__
 
   @enforce_keys [:scheme, :host, :port, :target]
   defstruct [:scheme, :host, :port, :target, :userinfo]
 
-  @typedoc "`host` as URLs have it, IPv6 in brackets; `target` is the path with the query."
+  @typedoc "A parsed URL. `host` is in the form of URLs, with IPv6 in brackets. `target` is the path with the query."
   @type t :: %URL{
           scheme: String.t(),
           host: String.t(),
@@ -24,7 +24,7 @@ defmodule Vitrine.HTTP.URL do
 
   @ports %{"http" => 80, "https" => 443}
 
-  @doc "Reads an absolute URL; the error says why it is none that can be requested."
+  @doc "Parses an absolute URL. The error says why it cannot be requested."
   @spec parse(String.t()) :: {:ok, t()} | {:error, String.t()}
   def parse(text) when byte_size(text) > @max_bytes, do: too_long(text)
 
@@ -51,7 +51,7 @@ defmodule Vitrine.HTTP.URL do
   defp too_long(text),
     do: {:error, "the URL has #{byte_size(text)} bytes; the limit is #{@max_bytes} bytes"}
 
-  @doc "The URL that `location`, absolute or relative, is from here."
+  @doc "Returns the URL that `location`, absolute or relative, means from this URL."
   @spec merge(t(), String.t()) :: {:ok, t()} | {:error, String.t()}
   def merge(_url, location) when byte_size(location) > @max_bytes, do: too_long(location)
 
@@ -76,17 +76,17 @@ defmodule Vitrine.HTTP.URL do
 
   defp beside(url, target), do: parse("#{url.scheme}://#{authority(url)}#{target}")
 
-  @doc "Whether two URLs are of one server: what was said to the one may be said to the other."
+  @doc "Tells whether two URLs belong to one server, so that headers for one may be sent to the other."
   @spec same_origin?(t(), t()) :: boolean()
   def same_origin?(a, b), do: {a.scheme, a.host, a.port} == {b.scheme, b.host, b.port}
 
-  @doc "The host with its port, unless that is the scheme's own."
+  @doc "Returns the host with its port, unless the port is the scheme's default."
   @spec authority(t()) :: String.t()
   def authority(%URL{scheme: scheme, host: host, port: port}) do
     if @ports[scheme] == port, do: host, else: "#{host}:#{port}"
   end
 
-  @doc "The host as sockets want it: an address, or a name."
+  @doc "Returns the host in the form for sockets: an address, or a name."
   @spec address(t()) :: :inet.ip_address() | charlist()
   def address(%URL{host: host}) do
     name = host |> String.trim_leading("[") |> String.trim_trailing("]") |> String.to_charlist()
@@ -97,7 +97,7 @@ defmodule Vitrine.HTTP.URL do
     end
   end
 
-  @doc "A part of a URL with its escapes resolved; what is no escape stays."
+  @doc "Resolves the escapes in a part of a URL. Other characters stay as they are."
   @spec decode(String.t()) :: binary()
   def decode(text), do: decode(text, [])
 
@@ -174,7 +174,7 @@ defmodule Vitrine.HTTP.URL do
     end
   end
 
-  @doc "An address of IPv6 in brackets, as `t:t/0` has it."
+  @doc "Returns an IPv6 address in brackets, in the form of `t:t/0`."
   @spec ipv6_host(String.t()) :: {:ok, String.t()} | :error
   def ipv6_host(host) when byte_size(host) <= @max_name do
     with "[" <> rest <- host,

@@ -1,16 +1,16 @@
 defmodule Vitrine.LiveView.Calls do
   @moduledoc false
-  # Calls of a plugin for its viewers, in processes of their own: no socket waits for a plugin, and
-  # an event that has begun ends as it does whoever leaves the page meanwhile.
+  # Calls of a plugin for its viewers, in separate processes. No socket waits for a plugin, and an event that has
+  # begun ends in the same way even if its viewer leaves the page.
 
   require Logger
 
   alias Vitrine.{Codec, Error, HTML}
 
-  # An answer is a few values for the host, not a page.
+  # An answer consists of a few values for the host, and is not a page.
   @max_answer_bytes 1_048_576
 
-  @doc "Starts `work` in a process that the calling one monitors."
+  @doc "Starts `work` in a process that the calling process monitors."
   @spec start((() -> term())) :: {pid(), reference()}
   def start(work) do
     callers = [self() | Process.get(:"$callers", [])]
@@ -21,7 +21,7 @@ defmodule Vitrine.LiveView.Calls do
     end)
   end
 
-  @doc "Renders for a class of viewers: calls the plugin, and makes a tree of its HTML."
+  @doc "Renders for a class of viewers: calls the plugin, and parses its HTML into a tree."
   @spec render(term(), map()) :: {:ok, term()} | {:error, Error.t()}
   def render(plugin, class) do
     options = [as: {:json, :raw}] ++ timeout(class.timeout)
@@ -31,7 +31,7 @@ defmodule Vitrine.LiveView.Calls do
   end
 
   @doc """
-  Tells the plugin of an event. The answer is a JSON object; no output at all is an empty one.
+  Sends the plugin an event. The answer is a JSON object. No output means an empty object.
   """
   @spec event(term(), String.t(), map(), timeout() | nil) :: {:ok, map()} | {:error, Error.t()}
   def event(plugin, function, input, timeout) do
@@ -63,7 +63,7 @@ defmodule Vitrine.LiveView.Calls do
   defp timeout(nil), do: []
   defp timeout(timeout), do: [timeout: timeout]
 
-  @doc "The error that a process of `start/1` makes that ended before its work."
+  @doc "Returns the error for a process of `start/1` that ended before its work."
   @spec failure(term()) :: Error.t()
   def failure(reason) do
     Logger.error("a call for a view ended early: " <> Exception.format_exit(reason))

@@ -96,7 +96,7 @@ defmodule Vitrine.LiveView.Component do
     {:ok, socket |> Phoenix.Component.assign(:element, element) |> look(session)}
   end
 
-  # Options that are about this end of it are taken over as they are.
+  # Options that concern only this side are used as they are.
   defp look(socket, session) do
     before = private(socket)[:session]
 
@@ -112,7 +112,7 @@ defmodule Vitrine.LiveView.Component do
     end
   end
 
-  # What was shown there before is not to be seen while something else is waited for.
+  # The earlier content must not be visible while the component waits for other content.
   defp place(session), do: {session.key, session.options.namespace}
 
   defp begin(socket) do
@@ -123,7 +123,7 @@ defmodule Vitrine.LiveView.Component do
       {joined, session} = ComponentProcess.look(process, session)
       socket |> put(session: session, process: process) |> joined(session, joined)
     else
-      # The page is sent once.
+      # The page is sent only once.
       {joined, session} = Session.join(session)
       joined = if Session.await(joined, session), do: :ready, else: joined
       Session.leave(session)
@@ -160,10 +160,10 @@ defmodule Vitrine.LiveView.Component do
     namespace = private(socket).session.options.namespace
 
     case HTML.event(namespace, event) do
-      # A form that has no event.
+      # A form without an event.
       {:ok, ""} -> {:noreply, socket}
       {:ok, name} -> {:noreply, take(socket, name, HTML.params(namespace, value))}
-      # Not of this plugin.
+      # The event is not for this plugin.
       :error -> {:noreply, socket}
     end
   end
@@ -180,7 +180,7 @@ defmodule Vitrine.LiveView.Component do
     end
   end
 
-  # An id may be anything.
+  # An id can be any text.
   defp namespace(id) do
     if Options.namespace?(id),
       do: id,

@@ -1,11 +1,11 @@
 defmodule Vitrine.LiveView.ComponentProcess do
   @moduledoc false
-  # The mailbox that a live component does not have: a process for each component in a connected page,
-  # which looks on in its place, tells the plugin of its events, and brings it the news as updates.
+  # The process of a live component in a connected page. A component has no mailbox, so this process is the plugin's
+  # viewer in its place, sends the plugin its events, and passes the news to the component as updates.
   #
-  # A component is not told when it is taken out of its page. So it says that it has heard of
-  # something, and is asked from time to time; if nothing comes back, this process ends. If that was a
-  # mistake, because the page was busy, the component finds out and starts another one.
+  # A component is not told when it is removed from its page. It therefore confirms each update, and is asked from
+  # time to time. If it does not answer, this process ends. If it was only slow, because the page was busy, the
+  # component notices this and starts another process.
 
   use GenServer, restart: :temporary
 
@@ -18,8 +18,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
   @ask 30_000
 
   @typedoc """
-  What a component is told: of a render in this table, of a delay, of an event's end, or only that
-  it is to answer.
+  News for a component: a render in this table, a delay, the end of an event, or only the question whether it is there.
   """
   @type news ::
           {:rendered, :ets.tid()}
@@ -27,7 +26,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
           | {:answered, {:ok, map()} | {:error, Error.t()}}
           | :there?
 
-  @doc "For a component of the calling process."
+  @doc "Starts a process for a component of the calling process."
   @spec start(struct(), keyword()) :: pid()
   def start(cid, options \\ []) do
     child = {__MODULE__, {self(), cid, options[:ask] || @ask}}
@@ -36,13 +35,13 @@ defmodule Vitrine.LiveView.ComponentProcess do
   end
 
   @doc """
-  Looks on as this session says, in the place of what was before. Answers with the session, and
-  whether there is something to show, after `:patience` at most.
+  Becomes a viewer as this session says, and ends the session before. Returns the session, and whether there is
+  something to show, after `:patience` at most.
   """
   @spec look(pid(), Session.t()) :: {RenderCache.joined(), Session.t()}
   def look(process, session), do: GenServer.call(process, {:look, session}, :infinity)
 
-  @doc "Tells the plugin of an event, unless it is too large or too many wait."
+  @doc "Sends the plugin an event, unless it is too large or too many events wait."
   @spec event(pid(), String.t(), term()) :: :ok | {:error, Error.t()}
   def event(process, name, value) do
     GenServer.call(process, {:event, name, value}, :infinity)
@@ -51,7 +50,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
       {:error, %Error{reason: :closed, message: "the component's process has ended"}}
   end
 
-  @doc "The component has heard; whether this process is there to tell it more."
+  @doc "Confirms an update of the component. Returns whether this process still exists."
   @spec heard(pid()) :: boolean()
   def heard(process) do
     GenServer.cast(process, :heard)
@@ -118,7 +117,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
   def handle_info({:DOWN, monitor, :process, _, _}, %{monitor: monitor} = state),
     do: {:stop, :normal, state}
 
-  # The hub is lost.
+  # The hub has ended.
   def handle_info({:DOWN, monitor, _, _, _}, %{session: %{monitor: monitor}} = state) do
     {joined, session} = Session.join(state.session)
     state = %{state | session: session}

@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Display do
   @moduledoc false
-  # What a socket shows of a plugin, whether it is that of a view or of a component: the assign with
-  # the session's name, and what people are told when something fails.
+  # What the socket of a view or a component shows of a plugin: the assign with the session's name, and messages about
+  # failures.
 
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}
 
@@ -9,13 +9,13 @@ defmodule Vitrine.LiveView.Display do
 
   alias Vitrine.LiveView.{Messages, Session, View}
 
-  @doc "Nothing yet, of this plugin."
+  @doc "Begins to show a plugin, with nothing to show yet."
   def begin(socket, %Session{name: name, options: options}) do
     view = %View{name: name, namespace: options.namespace}
     Phoenix.Component.assign(socket, name, view)
   end
 
-  @doc "There may be a new render."
+  @doc "Shows a new render, if there is one."
   def rendered(socket, session) do
     case Session.result(session) do
       nil -> socket
@@ -23,13 +23,13 @@ defmodule Vitrine.LiveView.Display do
     end
   end
 
-  @doc "A render's result."
+  @doc "Shows a render's result."
   def show(socket, session, result) do
     before = socket.assigns[session.name]
     socket = update(socket, session, &shown(View.rendered(&1, result), session))
 
     case socket.assigns[session.name] do
-      # Once, however many renders of one version fail.
+      # The error is shown once, however many renders of one version fail.
       %{status: :failed, error: error} when before.status != :failed ->
         failed(socket, session, error)
 
@@ -43,10 +43,10 @@ defmodule Vitrine.LiveView.Display do
 
   defp shown(view, _session), do: view
 
-  @doc "The plugin takes longer than usual."
+  @doc "Shows that the plugin takes longer than usual."
   def busy(socket, session), do: update(socket, session, &%{&1 | busy: true})
 
-  @doc "The plugin was told of an event."
+  @doc "Shows the plugin's answer to an event."
   def answered(socket, %{options: options} = session, {:ok, answer}) do
     socket =
       socket
@@ -64,7 +64,7 @@ defmodule Vitrine.LiveView.Display do
     |> failed(session, error)
   end
 
-  @doc "Tells whoever looks on of an error."
+  @doc "Shows the viewer an error."
   def failed(socket, %{options: %{on_error: nil}} = session, error) do
     # A refusal is the plugin's normal answer.
     level = if error.reason == :guest_error, do: :debug, else: :warning
@@ -74,11 +74,11 @@ defmodule Vitrine.LiveView.Display do
 
   def failed(socket, %{options: %{on_error: on_error}}, error), do: on_error.(socket, error)
 
-  # The page, and which of its plugins.
+  # The page, and the namespace of the plugin in it.
   defp place(socket, %{options: %{namespace: namespace}}),
     do: "#{inspect(socket.view)}, #{inspect(namespace)}: "
 
-  # A component has no mailbox, a view has.
+  # A component has no mailbox, but a view has one.
   defp hide(%{assigns: %{myself: myself}}, _session, id, time) when myself != nil,
     do: Phoenix.LiveView.send_update_after(self(), myself, [__vitrine__: {:hide, id}], time)
 

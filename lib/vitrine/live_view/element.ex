@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Element do
   @moduledoc false
-  # The element that a plugin's page is in, as Phoenix.Component's templates are compiled to it:
-  # written by hand, because Phoenix is not there when this is compiled.
+  # The element that contains a plugin's page. It is written by hand in the form to which Phoenix.Component compiles
+  # templates, because Phoenix is not available when this is compiled.
 
   @compile {:no_warn_undefined, Phoenix.HTML}
 
@@ -11,7 +11,7 @@ defmodule Vitrine.LiveView.Element do
   @static ["<div", ">", "</div>"]
   @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
-  # What is not an attribute of the element.
+  # Assigns that are not attributes of the element.
   @own [:__changed__, :view, :pending, :failed, :inner_block, :class, :style]
 
   @doc "`Vitrine.LiveView.plugin/1`"
@@ -31,9 +31,9 @@ defmodule Vitrine.LiveView.Element do
     )
   end
 
-  # The view that the client has, or nil if that is not known. LiveView keeps the value that an assign
-  # had when the page was rendered last, however often it has changed since. If what is in the page is
-  # another template, the dynamic parts are asked for as if nothing were there.
+  # The view that the client has, or nil if that is not known. LiveView keeps the value that an assign had when the
+  # page was last rendered, however often it has changed since. If the page contains another template, LiveView asks
+  # for the dynamic parts as if the page were empty.
   defp previous(%{view: %View{namespace: namespace} = view} = assigns) do
     case assigns[:__changed__] do
       %{view: %View{namespace: ^namespace} = old} -> old

@@ -1,26 +1,25 @@
 defmodule Vitrine.LiveView.Hub do
   @moduledoc false
-  # Between a plugin and its viewers on this node: one process, which knows who looks on and what
-  # is rendered for whom, and hears of every change in one order. It never waits for the plugin.
+  # The process between a plugin and its viewers on this node. It knows the viewers and their renders, and gets all
+  # changes in one order. It never waits for the plugin.
   #
-  # It starts with the first viewer and ends when the last one has been gone for a while. If it is
-  # lost, viewers start another one.
+  # It starts with the first viewer, and ends when the last one has been gone for a while. If it ends otherwise,
+  # viewers start another one.
 
   use GenServer, restart: :temporary
 
   alias Vitrine.LiveView.{Calls, RenderCache}
 
-  # What viewers of one plugin agree in.
+  # What viewers of one plugin have in common.
   @type key :: {plugin :: term(), pubsub :: atom(), topic :: String.t() | nil}
 
-  # How long what nobody looks at is kept, and how often to look for a plugin that is gone, in
-  # milliseconds.
+  # How long renders without viewers are kept, and how often to look for a plugin that is gone, in milliseconds.
   @linger 2_000
   @absence 100
 
   @doc """
-  Makes the calling process a viewer. It gets `{Vitrine.LiveView, tag, :rendered}` whenever there is a
-  new result in the table, and `{Vitrine.LiveView, tag, :slow}` if that takes long.
+  Makes the calling process a viewer. It gets `{Vitrine.LiveView, tag, :rendered}` whenever there is a new result in the
+  table, and `{Vitrine.LiveView, tag, :slow}` if a render takes long.
   """
   @spec join(key(), RenderCache.class(), reference()) ::
           {RenderCache.joined(), hub :: pid(), :ets.tid()}
@@ -29,18 +28,18 @@ defmodule Vitrine.LiveView.Hub do
     {state, table} = GenServer.call(hub, {:join, class, tag})
     {state, hub, table}
   catch
-    # It ended just now, as the last viewer had left.
+    # The hub ended just now, because the last viewer had left.
     :exit, {reason, {GenServer, :call, _}} when reason in [:noproc, :normal] and tries > 0 ->
       join(key, class, tag, tries - 1)
   end
 
-  @doc "Ends what `join/3` began."
+  @doc "Reverses `join/3`."
   @spec leave(pid(), reference()) :: :ok
   def leave(hub, tag), do: GenServer.cast(hub, {:leave, tag})
 
   @doc """
-  Tells all viewers, on all nodes, that the plugin is another one than at the version before. If that was a viewer's
-  doing, it is rendered for the class of that one first: somebody waits for it.
+  Tells all viewers, on all nodes, that the plugin has changed since the version before. If a viewer caused the
+  change, the plugin is rendered for that viewer's class first, because the viewer waits for it.
   """
   @spec changed(key(), version :: term(), RenderCache.class() | nil) :: :ok
   def changed(key, version, by \\ nil)
@@ -57,7 +56,7 @@ defmodule Vitrine.LiveView.Hub do
 
   defp find(key) do
     case Registry.lookup(Vitrine.LiveView.Registry, key) do
-      # One that has just ended may still be there.
+      # A hub that has just ended may still be registered.
       [{hub, _}] -> if Process.alive?(hub), do: hub
       [] -> nil
     end
@@ -83,7 +82,7 @@ defmodule Vitrine.LiveView.Hub do
 
   @impl true
   def init({plugin, pubsub, topic}) do
-    # Before the first render, so that no change is missed.
+    # The hub subscribes before the first render, so that no change is missed.
     if pubsub, do: :ok = apply(Phoenix.PubSub, :subscribe, [pubsub, topic])
 
     state = %{
@@ -135,7 +134,7 @@ defmodule Vitrine.LiveView.Hub do
     end
   end
 
-  # The server has ended. If it comes back, it may be in another state and count anew.
+  # The server has ended. When it comes back, its state and its versions may differ.
   def handle_info({:DOWN, monitor, :process, _, _}, %{server: monitor} = state),
     do: {:noreply, look_later(%{state | server: nil, version: nil})}
 
@@ -215,7 +214,7 @@ defmodule Vitrine.LiveView.Hub do
     end
   end
 
-  # A pid does not come back.
+  # A pid never comes back.
   defp look_later(%{plugin: plugin} = state) when is_pid(plugin), do: state
 
   defp look_later(state) do

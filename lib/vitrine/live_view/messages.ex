@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Messages do
   @moduledoc false
-  # What people who look on are told of an error: a flash message that Vitrine put itself, and takes away itself,
-  # with the viewer's next event, the next answer, or after some time. Those of the host are never touched.
+  # Messages to viewers about errors. Vitrine puts them as flash messages, and removes them with the viewer's next
+  # event, with the next answer, or after some time. Messages of the host are never touched.
 
   @compile {:no_warn_undefined, [Phoenix.HTML, Phoenix.LiveView]}
 
@@ -10,10 +10,12 @@ defmodule Vitrine.LiveView.Messages do
 
   @key :vitrine_messages
 
-  # Of a plugin's own text.
+  # The longest text of a plugin, in characters.
   @longest_text 200
 
-  @doc "Puts the message of an error. A refusal goes away by itself, `hide` is called for that with a reference."
+  @doc """
+  Puts the message of an error. A refusal disappears after some time: `hide` is called for that, with a reference.
+  """
   @spec put(struct(), Session.t(), Error.t(), (reference(), timeout() -> term())) :: struct()
   def put(socket, %Session{name: name, options: options}, error, hide) do
     text = text(error)
@@ -27,13 +29,13 @@ defmodule Vitrine.LiveView.Messages do
     |> keep(Map.put(kept(socket), name, {id, text}))
   end
 
-  @doc "Takes the message of this session away, if it is still there; with a reference, only if it is that one."
+  @doc "Removes the message of this session, if it is still there. With a reference, it removes only that message."
   @spec clear(struct(), Session.t(), reference() | nil) :: struct()
   def clear(socket, %Session{name: name}, id \\ nil) do
     case kept(socket) do
       %{^name => {own, text}} = kept when id in [nil, own] ->
         socket = keep(socket, Map.delete(kept, name))
-        # The host, or another plugin of the page, may have put another one since.
+        # The host, or another plugin of the page, may have put another message since.
         if socket.assigns.flash["error"] == text,
           do: Phoenix.LiveView.clear_flash(socket, :error),
           else: socket
@@ -46,7 +48,7 @@ defmodule Vitrine.LiveView.Messages do
   defp kept(socket), do: Map.get(socket.private, @key, %{})
   defp keep(socket, kept), do: Phoenix.LiveView.put_private(socket, @key, kept)
 
-  # For people who use the page. Only what the plugin meant for them is its own text.
+  # The text is for people who use the page. It is the plugin's own text only if the plugin meant it for them.
   defp text(%Error{reason: :guest_error, message: message}),
     do: String.slice(message, 0, @longest_text)
 
@@ -56,8 +58,8 @@ defmodule Vitrine.LiveView.Messages do
   defp text(%Error{}), do: "That did not work."
 
   @doc """
-  The messages of a flash as buttons that take them away: those of a component, whose events go to `target`, or of a
-  view that has no layout to show them.
+  Renders the messages of a flash as buttons that remove them. It is for a component, whose events go to `target`, and
+  for a view without a layout that would show them.
   """
   @spec to_html(map(), term()) :: iodata()
   def to_html(flash, target \\ nil) do

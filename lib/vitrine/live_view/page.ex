@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Page do
   @moduledoc false
-  # What `use Vitrine.LiveView` makes of a module: a view that shows a plugin and nothing else, so that it must say
-  # itself that there is nothing to show yet, or any more, and what went wrong.
+  # The view that `use Vitrine.LiveView` makes of a module. It shows a plugin and nothing else. It must therefore say
+  # itself that there is nothing to show yet, or nothing any more, and what failed.
 
   @compile {:no_warn_undefined, [Phoenix.Component]}
 
@@ -16,7 +16,7 @@ defmodule Vitrine.LiveView.Page do
 
   @texts %{pending: "Loading …", failed: "This cannot be shown at the moment."}
 
-  @doc "What `plugin/3` answered, taken over into the socket. `flash?`: whether the view shows its messages itself."
+  @doc "Applies the answer of `plugin/3` to the socket. `flash?` says whether the view shows its messages itself."
   @spec mount({:ok, keyword()} | {:error, struct()}, struct(), boolean()) :: struct()
   def mount({:error, socket}, _socket, _flash?), do: socket
 
@@ -29,7 +29,7 @@ defmodule Vitrine.LiveView.Page do
     |> Socket.attach(:vitrine, options)
   end
 
-  @doc "The page."
+  @doc "Renders the page."
   @spec render(map()) :: struct()
   def render(assigns) do
     dynamic = fn track? ->
@@ -56,7 +56,7 @@ defmodule Vitrine.LiveView.Page do
               not is_map_key(changed, :vitrine_element),
        do: nil
 
-  # Where plugin/3 redirects there is none.
+  # If plugin/3 redirects, there is no view.
   defp element(assigns, changed) do
     old =
       case changed do

@@ -1,25 +1,25 @@
 defmodule Vitrine.LiveView.RenderCache do
   @moduledoc false
-  # What a plugin looks like to each class of viewers, rendered once for all of them.
+  # The renders of a plugin for each class of viewers. Each is rendered once for all viewers of the class.
   #
-  # A class is all that a render depends on beside the plugin's state. A generation is that state:
-  # each change begins another one. At most one render of a class is under way; if the plugin has
-  # changed meanwhile, one more follows, and what lay between was never asked for.
+  # A class is everything that a render depends on besides the plugin's state. A generation stands for that state, and
+  # each change begins a new generation. At most one render of a class is in progress. If the plugin has changed
+  # meanwhile, one more render follows, and states in between are not rendered.
   #
-  # The trees are in a table which viewers read, so that only the news goes from process to process.
+  # The trees are in a table that viewers read, so that only notices are sent between processes.
 
   alias __MODULE__
 
   defstruct [:table, generation: 0, classes: %{}]
 
   @type class :: map()
-  @typedoc "What a viewer finds: a current result, or a render under way, perhaps a slow one."
+  @typedoc "What a viewer finds: a current result, a render in progress, or a slow one in progress."
   @type joined :: :ready | :rendering | :slow
   @type result :: {:ok, term()} | {:error, Vitrine.Error.t()}
   @type t :: %RenderCache{
           table: :ets.tid(),
           generation: non_neg_integer(),
-          # The viewers of each class by their tags, and the render that is under way.
+          # The viewers of each class by their tags, and the render in progress.
           classes: %{
             optional(class()) => %{
               viewers: %{optional(reference()) => pid()},
@@ -29,11 +29,11 @@ defmodule Vitrine.LiveView.RenderCache do
           }
         }
 
-  @doc "With a table that belongs to the calling process."
+  @doc "Makes a cache with a table that belongs to the calling process."
   @spec new() :: t()
   def new, do: %RenderCache{table: :ets.new(__MODULE__, [:public, read_concurrency: true])}
 
-  @doc "What is known of a class: the last result, of whatever generation."
+  @doc "Returns the last result of a class, of any generation."
   @spec fetch(:ets.tid(), class()) :: result() | nil
   def fetch(table, class) do
     case :ets.lookup(table, class) do
@@ -41,11 +41,11 @@ defmodule Vitrine.LiveView.RenderCache do
       [] -> nil
     end
   rescue
-    # The hub is gone, and its table with it.
+    # The table ended together with the hub.
     ArgumentError -> nil
   end
 
-  @doc "Puts a result, in the process that made it."
+  @doc "Puts a result into the table. It is called in the process that rendered it."
   @spec put(:ets.tid(), class(), non_neg_integer(), result()) :: boolean()
   def put(table, class, generation, result) do
     :ets.insert(table, {class, generation, result})
@@ -53,7 +53,7 @@ defmodule Vitrine.LiveView.RenderCache do
     ArgumentError -> false
   end
 
-  @doc "Adds a viewer; whether what it is to see is there."
+  @doc "Adds a viewer, and tells whether there is a result for it."
   @spec join(t(), class(), reference(), pid()) :: {joined(), t()}
   def join(renders, class, tag, pid) do
     renders = update(renders, class, &put_in(&1.viewers[tag], pid))
@@ -64,22 +64,25 @@ defmodule Vitrine.LiveView.RenderCache do
      renders}
   end
 
-  @doc "Removes a viewer. The last of a class leaves its render behind: a browser that reconnects finds it."
+  @doc "Removes a viewer. The last viewer of a class leaves its render behind, for a browser that reconnects."
   @spec leave(t(), class(), reference()) :: t()
   def leave(renders, class, tag),
     do: update(renders, class, &%{&1 | viewers: Map.delete(&1.viewers, tag)})
 
-  @doc "The plugin has changed: nothing that was rendered holds any more."
+  @doc "Notes that the plugin has changed, so that all renders are outdated."
   @spec change(t()) :: t()
   def change(renders) do
     {seen, unseen} = Enum.split_with(renders.classes, fn {_, class} -> class.viewers != %{} end)
-    # A render that is under way for nobody may end, and put a row that the next change removes.
+    # A render without viewers may still end, and put a row that the next change removes.
     for {class, _} <- unseen, do: :ets.delete(renders.table, class)
     running = for {class, %{running: {_, _}} = entry} <- unseen, do: {class, entry}
     %{renders | generation: renders.generation + 1, classes: Map.new(seen ++ running)}
   end
 
-  @doc "The classes that have viewers, no current render, and none under way; `first` before the others."
+  @doc """
+  Returns the classes that have viewers, but no render that is current or in progress. `first` stands before the
+  others.
+  """
   @spec wanted(t(), class() | nil) :: [class()]
   def wanted(renders, first \\ nil) do
     wanted =
@@ -90,12 +93,12 @@ defmodule Vitrine.LiveView.RenderCache do
     Enum.sort_by(wanted, &(&1 != first))
   end
 
-  @doc "A render of the present generation begins."
+  @doc "Notes that a render of the present generation begins."
   @spec begin(t(), class(), reference()) :: t()
   def begin(renders, class, reference),
     do: update(renders, class, &%{&1 | running: {reference, renders.generation}, slow: false})
 
-  @doc "A render has ended: its class and generation, if it is known."
+  @doc "Notes that a render has ended. Returns its class and generation, if it is known."
   @spec finish(t(), reference()) :: {class(), non_neg_integer(), t()} | nil
   def finish(renders, reference) do
     Enum.find_value(renders.classes, fn
@@ -107,7 +110,7 @@ defmodule Vitrine.LiveView.RenderCache do
     end)
   end
 
-  @doc "A render takes long; its class, if it is still under way."
+  @doc "Notes that a render takes long. Returns its class, if it is still in progress."
   @spec slow(t(), reference()) :: {class(), t()} | nil
   def slow(renders, reference) do
     Enum.find_value(renders.classes, fn {class, entry} ->
@@ -116,11 +119,11 @@ defmodule Vitrine.LiveView.RenderCache do
     end)
   end
 
-  @doc "The viewers of a class: their tags and processes."
+  @doc "Returns the viewers of a class, as tags and processes."
   @spec viewers(t(), class()) :: %{optional(reference()) => pid()}
   def viewers(renders, class), do: Map.get(renders.classes, class, %{viewers: %{}}).viewers
 
-  @doc "Forgets a class that nobody has come back to."
+  @doc "Forgets a class to which no viewer has come back."
   @spec forget(t(), class()) :: t()
   def forget(renders, class) do
     case renders.classes do
@@ -133,7 +136,7 @@ defmodule Vitrine.LiveView.RenderCache do
     end
   end
 
-  # Only the generation: a lookup would copy the tree.
+  # Only the generation is read, because a lookup would copy the tree.
   defp current?(%{table: table, generation: generation}, class),
     do: :ets.member(table, class) and :ets.lookup_element(table, class, 2) == generation
 

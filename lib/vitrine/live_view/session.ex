@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Session do
   @moduledoc false
-  # What a socket knows of one of its plugins and no template sees: its hub, and the events that the
-  # plugin has yet to be told of, one at a time and in order.
+  # The private state of a socket for one of its plugins: its hub, and the events that the plugin has yet to get, one
+  # at a time and in order.
 
   alias Vitrine.Error
   alias Vitrine.LiveView.{Calls, Hub, Options, RenderCache}
@@ -30,13 +30,13 @@ defmodule Vitrine.LiveView.Session do
           hub: pid() | nil,
           monitor: reference() | nil,
           table: :ets.tid() | nil,
-          # The process that tells the plugin of an event.
+          # The process that sends the plugin an event.
           running: {pid(), reference()} | nil,
-          # Those that wait, the last one first.
+          # The waiting events, the last one first.
           events: [{String.t(), term()}]
         }
 
-  @doc "For a view with this name, whose events have this target, if they are a component's."
+  @doc "Makes a session for a view with this name. `target` is the target of its events, if it is a component."
   @spec new(atom(), Options.t(), String.t() | nil) :: t()
   def new(name, %Options{} = options, target \\ nil) do
     of_elements = [namespace: options.namespace] ++ if target, do: [target: target], else: []
@@ -54,7 +54,7 @@ defmodule Vitrine.LiveView.Session do
     %Session{name: name, options: options, key: key, class: class}
   end
 
-  @doc "Makes the calling process a viewer; again, if the hub was lost."
+  @doc "Makes the calling process a viewer, or makes it one again if the hub was lost."
   @spec join(t()) :: {RenderCache.joined(), t()}
   def join(%Session{} = session) do
     tag = make_ref()
@@ -75,35 +75,35 @@ defmodule Vitrine.LiveView.Session do
     end
   end
 
-  @doc "The last render, if there is one."
+  @doc "Returns the last render, if there is one."
   @spec result(t()) :: RenderCache.result() | nil
   def result(session), do: RenderCache.fetch(session.table, session.class)
 
-  @doc "Ends being a viewer. An event that is under way goes on."
+  @doc "Stops being a viewer. An event in progress goes on."
   @spec leave(t()) :: :ok
   def leave(session) do
     with {_, monitor} <- session.running, do: Process.demonitor(monitor, [:flush])
     part(session)
   end
 
-  # What matters only where answers and errors are shown.
+  # Options that matter only where answers and errors are shown.
   @shown [:on_answer, :on_error, :take, :temporary, :fade_after]
 
-  @doc "Whether two sessions look on at the same, and tell of events in the same way."
+  @doc "Tells whether two sessions view the same plugin in the same way, and send events in the same way."
   @spec same?(t(), t()) :: boolean()
   def same?(%Session{} = one, %Session{} = other) do
     {one.class, one.key} == {other.class, other.key} and
       Map.drop(one.options, @shown) == Map.drop(other.options, @shown)
   end
 
-  @doc "Becomes a viewer of something else. The events of before are not lost by that."
+  @doc "Becomes a viewer of another plugin or class. The earlier events are not lost."
   @spec change(t(), t()) :: {RenderCache.joined(), t()}
   def change(session, %Session{} = wanted) do
     part(session)
     join(%{wanted | running: session.running, events: session.events})
   end
 
-  # What was on its way is not for who comes after.
+  # Messages on their way are not for the next session.
   defp part(%{hub: hub, tag: tag, monitor: monitor}) do
     Process.demonitor(monitor, [:flush])
     Hub.leave(hub, tag)
@@ -118,7 +118,7 @@ defmodule Vitrine.LiveView.Session do
     end
   end
 
-  @doc "Takes an event for the plugin, unless it is too large or too many wait."
+  @doc "Takes an event for the plugin, unless it is too large or too many events wait."
   @spec event(t(), String.t(), term()) :: {:ok, t()} | {:error, Error.t()}
   def event(%Session{options: options} = session, name, value) do
     cond do
@@ -133,7 +133,7 @@ defmodule Vitrine.LiveView.Session do
     end
   end
 
-  @doc "The event that the plugin was told of is over."
+  @doc "Notes that the event that was sent to the plugin is over."
   @spec over(t()) :: t()
   def over(%Session{running: {_, monitor}} = session) do
     Process.demonitor(monitor, [:flush])
@@ -142,7 +142,7 @@ defmodule Vitrine.LiveView.Session do
 
   def over(session), do: session
 
-  @doc "Whether it is the event under way that takes long: one before may have been quick."
+  @doc "Tells whether the slow event is the one in progress. An earlier one may have ended in time."
   @spec late?(t(), reference()) :: boolean()
   def late?(session, monitor), do: match?({_, ^monitor}, session.running)
 
@@ -168,11 +168,11 @@ defmodule Vitrine.LiveView.Session do
     end)
   end
 
-  # Also if the viewer is gone by now.
+  # The change is announced even if the viewer is gone by now.
   defp tell(session, {:ok, answer}), do: changed(session, answer["version"])
   # The plugin refused the event.
   defp tell(_session, {:error, %Error{reason: :guest_error}}), do: :ok
-  # It may have changed before it failed.
+  # The plugin may have changed before it failed.
   defp tell(session, {:error, _error}), do: changed(session, nil)
 
   defp changed(session, version), do: Hub.changed(session.key, version, session.class)

@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Socket do
   @moduledoc false
-  # Where views meet Phoenix: in a socket's assigns is what templates see, in its private part what
-  # they do not, and hooks take the events and messages that are for a plugin.
+  # The connection between views and Phoenix. A socket's assigns have what templates see, its private part has the
+  # rest, and hooks take the events and messages for a plugin.
 
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}
 
@@ -27,12 +27,12 @@ defmodule Vitrine.LiveView.Socket do
         result -> Display.show(socket, session, result)
       end
 
-    # A page without a socket is sent once. The process that sends it may go on with other requests.
+    # A page without a socket is sent once, and its process may continue with other requests.
     unless Phoenix.LiveView.connected?(socket), do: Session.leave(session)
     socket
   end
 
-  # Events are told apart by it.
+  # Events are distinguished by it.
   defp own_namespace!(socket, name, namespace) do
     for {other, %{options: %{namespace: ^namespace}}} <- sessions(socket) do
       raise ArgumentError,
@@ -74,7 +74,7 @@ defmodule Vitrine.LiveView.Socket do
     end
   end
 
-  # Events of plugins never reach the host's handle_event, also not those of one that is gone.
+  # Events of plugins never reach the host's handle_event, not even those of a plugin that is gone.
   defp on_event(@prefix <> _ = event, value, socket) do
     found =
       Enum.find_value(sessions(socket), fn {_name, session} ->
@@ -84,7 +84,7 @@ defmodule Vitrine.LiveView.Socket do
       end)
 
     case found do
-      # A form that has no event.
+      # A form without an event.
       {_session, ""} ->
         {:halt, socket}
 

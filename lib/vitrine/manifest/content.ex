@@ -1,15 +1,15 @@
 defmodule Vitrine.Manifest.Content do
   @moduledoc false
-  # What bytes are that should be a WebAssembly module, by how they begin. Nothing of them is shown: they may be a
-  # file that whoever reads the message must not see.
+  # Finds out what bytes are that should be a WebAssembly module, by their beginning. None of them are shown, because
+  # they may be a file that the reader of the message must not see.
 
   @typedoc """
-  What they are, as what follows a subject: `"is a zip archive"`. And what would be right, for a developer and for
-  whoever uploaded them.
+  What the bytes are, as a predicate: `"is a zip archive"`. Also advice for a developer, and for the person who
+  uploaded them.
   """
   @type finding :: {predicate :: String.t(), developer :: String.t(), uploader :: String.t()}
 
-  # Bytes that are looked at for what they are.
+  # How many bytes are examined.
   @head 4_096
 
   @choose "choose the .wasm file that the build has made"
@@ -61,7 +61,7 @@ defmodule Vitrine.Manifest.Content do
     {"#!", "is a script", "compile it to WebAssembly first", @choose}
   ]
 
-  @doc "Whether these are a module, in binary or text."
+  @doc "Checks whether bytes are a module, as binary or text."
   @spec check(binary()) :: :ok | {:error, finding()}
   def check(bytes) do
     cond do
@@ -86,17 +86,17 @@ defmodule Vitrine.Manifest.Content do
 
   defp header(_text), do: :ok
 
-  @doc "Whether bytes look like a module, in binary or text."
+  @doc "Tells whether bytes look like a module, as binary or text."
   @spec module?(binary()) :: boolean()
   def module?(<<0, "asm", _::binary>>), do: true
   def module?(bytes), do: text?(bytes, "module")
 
-  @doc "Whether bytes look like a component, in binary or text: newer toolchains build them by default."
+  @doc "Tells whether bytes look like a component, as binary or text. Newer toolchains build components by default."
   @spec component?(binary()) :: boolean()
   def component?(<<0, "asm", _version::16, 1, 0, _::binary>>), do: true
   def component?(bytes), do: text?(bytes, "component")
 
-  @doc "What bytes are that are not a module."
+  @doc "Finds out what bytes are that are not a module."
   @spec find(binary()) :: finding()
   def find(""), do: {"is empty", "", @choose}
 
@@ -107,7 +107,7 @@ defmodule Vitrine.Manifest.Content do
       other(head)
   end
 
-  @doc "Whether they are a page for a browser, which servers answer with in the place of a file."
+  @doc "Tells whether they are a page for a browser, which servers send in the place of a file."
   @spec page?(binary()) :: boolean()
   def page?(bytes), do: bytes != "" and elem(find(bytes), 0) == @page
 
@@ -124,7 +124,7 @@ defmodule Vitrine.Manifest.Content do
     end)
   end
 
-  # Its mark stands behind the name of the first file.
+  # The mark of the format stands behind the name of the first file.
   defp archived(<<_::binary-size(257), "ustar", _::binary>>),
     do: {"is a tar archive", @unpack, @unpack}
 
@@ -188,7 +188,7 @@ defmodule Vitrine.Manifest.Content do
       else: {"is XML", "", @choose}
   end
 
-  # The first that is not a comment of TOML or YAML.
+  # The first line that is not a comment of TOML or YAML.
   defp content_line(text) do
     text
     |> String.split("\n", parts: 50)
@@ -202,14 +202,14 @@ defmodule Vitrine.Manifest.Content do
   end
 
   defp other(head) do
-    # The end may be in the middle of a character.
+    # The examined bytes may end in the middle of a character.
     if String.printable?(head) or
          match?({:incomplete, _, _}, :unicode.characters_to_binary(head)),
        do: {"is a text of another kind", @text, @choose},
        else: {"does not begin with the bytes 00 61 73 6D", "", @choose}
   end
 
-  # Whether a text is one of WebAssembly: blanks and comments, then a bracket with this word.
+  # Whether a text is WebAssembly's text format: blanks and comments, then a bracket with this word.
   defp text?(<<blank, rest::binary>>, word) when blank in ' \t\r\n', do: text?(rest, word)
 
   defp text?(<<";;", rest::binary>>, word), do: after_line(rest, word)

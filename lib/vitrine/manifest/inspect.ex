@@ -1,5 +1,5 @@
 defimpl Inspect, for: Vitrine.Manifest do
-  # Manifests end up in logs: without the bytes of modules, and without the values of the
+  # Manifests may appear in logs. They are shown without the bytes of modules, and without the values of the
   # configuration and of headers, which may be secrets.
 
   import Inspect.Algebra

@@ -1,6 +1,6 @@
 defmodule Vitrine.Manifest.Text do
   @moduledoc false
-  # What a text, or a file's bytes, may be: a module, or a manifest as JSON or TOML.
+  # Finds out whether a text, or a file's bytes, is a module, or a manifest as JSON or TOML.
 
   alias Vitrine.Codec.JSON
   alias Vitrine.Manifest.Content
@@ -23,22 +23,23 @@ defmodule Vitrine.Manifest.Text do
     end
   end
 
-  # No manifest is a list, but JSON it is, unless it looks like the header of one of TOML's tables.
+  # A list is not a manifest, but it is JSON, unless it looks like the header of a table of TOML.
   defp json?(<<blank, rest::binary>>) when blank in @blanks, do: json?(rest)
   defp json?("{" <> _), do: true
   defp json?("[[" <> rest), do: not closed?(rest, false)
   defp json?("[" <> rest), do: not closed?(rest, false)
   defp json?(_bytes), do: false
 
-  # Whether a bracket with something in it closes in its line.
+  # Whether a bracket that is not empty closes in its line.
   defp closed?("]" <> _, inside?), do: inside?
   defp closed?(<<char, rest::binary>>, _) when char not in ~c"[],\n", do: closed?(rest, true)
   defp closed?(_rest, _inside?), do: false
 
-  # By bytes: a regular expression begins anew in each line, and holds its scheduler as long as all of them take.
+  # It goes by bytes, because a regular expression starts anew in each line, and would hold its scheduler for all of
+  # them.
   defp toml?(bytes), do: line?(bytes) and String.valid?(bytes)
 
-  # At the beginning of a line, and behind its first character.
+  # The states: at the beginning of a line, and behind its first character.
   defp line?(<<blank, rest::binary>>) when blank in @blanks, do: line?(rest)
   defp line?("[" <> _), do: true
   defp line?("=" <> rest), do: next_line?(rest)
@@ -54,15 +55,15 @@ defmodule Vitrine.Manifest.Text do
   defp next_line?(<<_, rest::binary>>), do: next_line?(rest)
   defp next_line?(""), do: false
 
-  @doc "Whether a text, even of one line, is a manifest and no file's name."
+  @doc "Tells whether a text, even of one line, is a manifest and not a file's name."
   @spec manifest?(String.t()) :: boolean()
   def manifest?(text), do: text =~ ~r/\A\s*([\{\[]|["']?(#{@keys})["']?\s*=)/
 
-  @doc "A format as people call it."
+  @doc "Returns the name of a format for people."
   @spec name(:json | :toml) :: String.t()
   def name(format), do: format |> Atom.to_string() |> String.upcase()
 
-  @doc "What a text says, as maps with string keys."
+  @doc "Parses a text into maps with string keys."
   @spec decode(:json | :toml, binary()) :: {:ok, term()} | {:error, String.t()}
   def decode(:json, text), do: JSON.decode(text, max_bytes: :infinity)
 
@@ -70,7 +71,7 @@ defmodule Vitrine.Manifest.Text do
     with {:ok, table} <- Native.await(&Native.decode_toml(text, &1)), do: {:ok, maps(table)}
   end
 
-  # A table comes as `{pairs}`: the thread that parses it is not a scheduler, and cannot make a large map.
+  # A table is passed as `{pairs}`, because the thread that parses it is not a scheduler and cannot make a large map.
   defp maps({pairs}), do: Map.new(pairs, fn {key, value} -> {key, maps(value)} end)
   defp maps(list) when is_list(list), do: Enum.map(list, &maps/1)
   defp maps(value), do: value

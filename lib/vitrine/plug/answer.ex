@@ -1,6 +1,6 @@
 defmodule Vitrine.Plug.Answer do
   @moduledoc false
-  # What a plugin answers, checked against what it may: all of it is taken, or nothing.
+  # Checks a plugin's answer against its grants. The answer is accepted or refused as a whole.
 
   alias Vitrine.HTTP.Headers
   alias Vitrine.Plug.Options
@@ -42,14 +42,14 @@ defmodule Vitrine.Plug.Answer do
     {"respond", :response} => ~w(status headers body body_base64)
   }
 
-  # What servers take of a path and of a query, in bytes.
+  # The longest path and query that servers accept, in bytes.
   @max_target 16_384
 
-  # A body in these would be taken for the next response.
+  # Responses with these statuses have no body. A body would be taken for the next response.
 
   @no_content [204, 205, 304]
 
-  @doc "Reads what was decoded. The error says what is wrong, for the plugin's author."
+  @doc "Checks a decoded answer. The error says what is wrong, for the plugin's author."
   @spec read(term(), phase(), Options.change()) :: {:ok, t()} | {:error, String.t()}
   def read(%{"action" => action} = answer, phase, change)
       when is_map_key(@fields, {action, phase}) do
@@ -149,7 +149,7 @@ defmodule Vitrine.Plug.Answer do
   end
 
   defp field("query", query, _change) when is_binary(query) do
-    # What is printed in ASCII, but for spaces, quotes, # and angle brackets.
+    # Printable ASCII, except for spaces, quotes, # and angle brackets.
     if query =~ ~r/\A[!$-;=?-~]*\z/,
       do: {:ok, :query, query},
       else: {:error, "#{shown(query)} is not a query"}
@@ -221,7 +221,7 @@ defmodule Vitrine.Plug.Answer do
     end
   end
 
-  # Well-formed, and nothing that a server further on might resolve to another path.
+  # The path is well-formed, and no later server can resolve it to another path.
   defp path?("/" <> rest = path), do: characters?(rest) and not dots?(path)
   defp path?(_path), do: false
 
@@ -244,7 +244,7 @@ defmodule Vitrine.Plug.Answer do
     |> Enum.any?(&(byte_size(&1) in 1..6 and dots(&1) in [1, 2]))
   end
 
-  # How many, of a segment that has nothing else.
+  # The number of dots in a segment that has nothing else.
   defp dots(""), do: 0
   defp dots("." <> rest), do: one_more(dots(rest))
   defp dots(<<"%2", e, rest::binary>>) when e in ~c"eE", do: one_more(dots(rest))

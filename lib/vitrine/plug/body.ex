@@ -1,19 +1,22 @@
 defmodule Vitrine.Plug.Body do
   @moduledoc false
-  # The body of a request, which can be read once: what was read of it for a plugin is kept in the conn, and read
-  # from there again.
+  # The body of a request, which can only be read once. The part that was read for a plugin is kept in the conn, and
+  # later readers get it from there.
 
   @compile {:no_warn_undefined, Plug.Conn}
 
-  # What Plug.Conn.read_body/2 reads if nobody says otherwise.
+  # The default length of Plug.Conn.read_body/2.
   @length 8_000_000
 
-  # In conn.private: {bytes, :whole}, or {bytes, :rest} if the connection has more.
+  # The key in conn.private. Its value is {bytes, :whole}, or {bytes, :rest} if the connection has more.
   @kept :vitrine_plug_body
 
   @type body :: nil | {:body, binary()} | {:skipped, String.t()}
 
-  @doc "The body for a plugin, by the grant `read: [body: …]`, or the answer to a request that has none that can be given."
+  @doc """
+  Returns the body for a plugin, by the grant `read: [body: …]`, or the response to a request whose body cannot be
+  passed.
+  """
   @spec take(conn, nil | map()) ::
           {:ok, body(), conn} | {:refuse, status :: pos_integer(), text :: String.t(), conn}
         when conn: Vitrine.Plug.conn()
@@ -33,7 +36,7 @@ defmodule Vitrine.Plug.Body do
   end
 
   defp take(conn, grant, taken) do
-    # One more, so that a body of just the limit is told from a longer one.
+    # One byte more than the limit is read, to distinguish a body of that length from a longer one.
     length = grant.max_bytes + 1 - byte_size(taken)
 
     case read(conn, length: length, read_timeout: grant.read_timeout) do
@@ -75,7 +78,7 @@ defmodule Vitrine.Plug.Body do
     end)
   end
 
-  # What the client says that will come. It is counted all the same.
+  # The length that the client announces. The bytes are counted nevertheless.
   defp announced(conn) do
     with {_, value} <- List.keyfind(conn.req_headers, "content-length", 0),
          {length, ""} <- Integer.parse(value) do
@@ -85,7 +88,7 @@ defmodule Vitrine.Plug.Body do
     end
   end
 
-  @doc "`Plug.Conn.read_body/2`, with what was taken before first."
+  @doc "Like `Plug.Conn.read_body/2`, but begins with the bytes that were read before."
   def read(conn, options \\ []) do
     length = Keyword.get(options, :length, @length)
 

@@ -1,12 +1,12 @@
 defmodule Vitrine.Plug.Changes do
   @moduledoc false
-  # What an answer, which was checked, makes of a conn.
+  # Applies a checked answer to a conn.
 
   @compile {:no_warn_undefined, Plug.Conn}
 
   alias Vitrine.Plug.Answer
 
-  @doc "Goes on with a request, or answers it."
+  @doc "Continues with a request, or answers it."
   @spec to_request(conn, Answer.t(), Vitrine.Plug.Options.t()) :: conn
         when conn: Vitrine.Plug.conn()
   def to_request(conn, %{action: :respond} = answer, _options),
@@ -35,12 +35,12 @@ defmodule Vitrine.Plug.Changes do
 
   def to_response(conn, answer), do: replace(conn, answer.status, answer.headers, answer.body)
 
-  @doc "Puts another response in the place of one that is about to be sent: nothing of that is left."
+  @doc "Replaces a response that is about to be sent completely."
   def replace(conn, status, headers, body) do
     %{conn | status: status, resp_body: body, resp_headers: own(headers), resp_cookies: %{}}
   end
 
-  # A plugin that may answer may not for that reason run scripts in the application's origin.
+  # A plugin that may answer requests must not be able to run scripts in the application's origin.
   defp own(headers) do
     [{"content-type", "text/plain; charset=utf-8"}, {"x-content-type-options", "nosniff"}]
     |> headers(headers, [])
@@ -51,7 +51,7 @@ defmodule Vitrine.Plug.Changes do
     Map.update!(conn, :resp_headers, change)
   end
 
-  # A header that is set has no other value beside: of several that a client sent, none stays.
+  # A header that is set replaces all values that the client sent.
   defp headers(headers, set, remove) do
     gone = remove ++ for({name, _} <- set, name != "set-cookie", do: name)
     Enum.reject(headers, fn {name, _} -> name in gone end) ++ set
@@ -60,7 +60,7 @@ defmodule Vitrine.Plug.Changes do
   defp put_query(conn, nil), do: conn
   defp put_query(conn, query), do: %{conn | query_string: query}
 
-  # The answer was checked to stay below where this is mounted.
+  # The check of the answer has ensured that the path stays below where this plug is mounted.
   defp put_path(conn, nil), do: conn
 
   defp put_path(conn, path) do

@@ -1,12 +1,13 @@
 defmodule Vitrine.Plug.Document do
   @moduledoc false
-  # What a plugin is told of a request and its response, as terms for the codec: only what was granted.
+  # The documents about a request and its response for a plugin, as terms for the codec. They contain only what was
+  # granted.
 
   alias Vitrine.Codec.MessagePack.Bin
 
   @version 1
 
-  @doc "A request without its body."
+  @doc "Makes the document of a request without its body."
   @spec request(Vitrine.Plug.conn(), Vitrine.Plug.Options.t()) :: map()
   def request(conn, %{read: read, format: format}) do
     %{"version" => @version, "scheme" => to_string(conn.scheme), "port" => conn.port}
@@ -20,7 +21,7 @@ defmodule Vitrine.Plug.Document do
     |> granted(read.assigns != [], &Map.put(&1, "assigns", assigns(conn, read.assigns)))
   end
 
-  @doc "The same with the body, as it was taken."
+  @doc "Adds the body to a document."
   @spec with_body(map(), Vitrine.Plug.Body.body(), :json | :msgpack) :: map()
   def with_body(document, nil, _format), do: document
   def with_body(document, {:skipped, why}, _format), do: Map.put(document, "body_skipped", why)
@@ -30,7 +31,7 @@ defmodule Vitrine.Plug.Document do
 
   def with_body(document, {:body, body}, :json), do: text(document, "body", body, :json)
 
-  @doc "A response that is about to be sent, with its request."
+  @doc "Makes the document of a response that is about to be sent, with its request."
   @spec response(Vitrine.Plug.conn(), map(), Vitrine.Plug.Options.t()) :: map()
   def response(conn, request, %{read: read, format: format}) do
     %{"version" => @version, "request" => request, "status" => conn.status}
@@ -53,7 +54,7 @@ defmodule Vitrine.Plug.Document do
   defp granted(document, true, put), do: put.(document)
   defp granted(document, false, _put), do: document
 
-  # JSON's strings are texts, so bytes that are none have a field of another name.
+  # JSON's strings are texts, so other bytes have a field of another name.
   defp text(document, name, text, format) do
     cond do
       String.valid?(text) -> Map.put(document, name, text)
@@ -93,7 +94,7 @@ defmodule Vitrine.Plug.Document do
   defp assigns(conn, keys),
     do: conn.assigns |> Map.take(keys) |> Map.new(fn {key, value} -> {to_string(key), value} end)
 
-  # An address of another kind, as that of a Unix socket, is no address of a peer.
+  # An address of another kind, such as a Unix socket, is not a peer's address.
   defp address(ip) do
     case :inet.ntoa(ip) do
       {:error, :einval} -> nil

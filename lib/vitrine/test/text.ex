@@ -1,6 +1,6 @@
 defmodule Vitrine.Test.Text do
   @moduledoc false
-  # The plugins of Vitrine.Test, as WebAssembly's text.
+  # The plugins of Vitrine.Test, in WebAssembly's text format.
 
   alias Vitrine.HostFunction
   alias Vitrine.HostFunction.Types
@@ -10,17 +10,19 @@ defmodule Vitrine.Test.Text do
 
   @failures [:trap, :timeout, :out_of_memory]
 
-  @doc "Where these plugins import from what is not the application's."
+  @doc "Returns the namespace of imports that do not belong to the application."
   @spec namespace() :: String.t()
   def namespace, do: @namespace
 
-  @doc "How a stub can fail, as its host functions tell it: from 1 on, 0 is not at all."
+  @doc """
+  Returns the ways in which a stub can fail. Its host functions return their numbers, from 1 on; 0 means success.
+  """
   @spec failures() :: [atom()]
   def failures, do: @failures
 
   @doc """
-  A plugin with functions of these names. Each gives its input to the host function of its name, and answers, or
-  fails, as that says.
+  Returns a plugin with functions of these names. Each passes its input to the host function of the same name, and
+  returns or fails as that says.
   """
   @spec stub([String.t()]) :: String.t()
   def stub(names) do
@@ -56,7 +58,10 @@ defmodule Vitrine.Test.Text do
   defp fail(:timeout), do: "(loop (br 0))"
   defp fail(:out_of_memory), do: "(drop (memory.grow (i32.const 65536)))"
 
-  @doc "A plugin whose function `call` calls a host function, with what another one, `arguments`, gives it."
+  @doc """
+  Returns a plugin whose function `call` calls a host function with the values that the host function `arguments`
+  returns.
+  """
   @spec caller(Surface.import(), [HostFunction.type()], [HostFunction.type()]) :: String.t()
   def caller(import, params, results) do
     """
@@ -80,7 +85,7 @@ defmodule Vitrine.Test.Text do
     end
   end
 
-  # Byte by byte: whatever stands in it.
+  # Every byte is escaped, so the text can contain anything.
   defp quoted(name) do
     bytes = for <<byte <- name>>, do: ["\\", Base.encode16(<<byte>>)]
     IO.iodata_to_binary([?", bytes, ?"])

@@ -14,8 +14,8 @@ defmodule Vitrine.HTTP.Client.Body do
   @cut_off "the server closed the connection in the middle of the body"
 
   @doc """
-  Reads a body of at most `max_response_bytes`, decoded if that is wanted: the headers that remain
-  true, and the bytes.
+  Reads a body of at most `max_response_bytes`, and decodes it if `decode?` is true. Returns the headers that still
+  apply, and the bytes.
   """
   @spec read(Connection.t(), {String.t(), 100..999, Headers.t()}, map(), boolean()) ::
           {:ok, Headers.t(), binary()} | {:error, term()}

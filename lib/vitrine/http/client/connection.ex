@@ -1,7 +1,7 @@
 defmodule Vitrine.HTTP.Client.Connection do
   @moduledoc false
-  # A socket of the calling process, plain or TLS, with a deadline. It is passive: nothing comes as
-  # a message, and it closes when the process ends.
+  # A socket of the calling process, plain or TLS, with a deadline. The socket is passive: it sends no messages, and
+  # closes when the process ends.
 
   alias __MODULE__
   alias Vitrine.HTTP.{Resolver, TLSFailure, URL}
@@ -10,7 +10,7 @@ defmodule Vitrine.HTTP.Client.Connection do
   @enforce_keys [:transport, :socket, :tcp, :deadline, :cancelled?]
   defstruct @enforce_keys ++ [buffer: ""]
 
-  @typedoc "`tcp` is the socket below TLS, or the same; `buffer` has been received, but not used."
+  @typedoc "A connection. `tcp` is the socket below TLS, or the same socket. `buffer` was received, but not used yet."
   @type t :: %Connection{
           transport: :gen_tcp | :ssl,
           socket: :gen_tcp.socket() | :ssl.sslsocket(),
@@ -20,10 +20,10 @@ defmodule Vitrine.HTTP.Client.Connection do
           buffer: binary()
         }
 
-  # How often to look whether the request is still wanted, in milliseconds.
+  # How often to check whether the request was cancelled, in milliseconds.
   @glance 50
 
-  # What one packet may take.
+  # The size of one packet.
   @packet 65_536
 
   @doc "Connects to the server of a URL."
@@ -47,7 +47,7 @@ defmodule Vitrine.HTTP.Client.Connection do
     end
   end
 
-  # To the addresses themselves: the name may have others by now.
+  # It connects to the addresses themselves, because the name may have other addresses by now.
   defp connect([address | others], port, deadline) do
     case connect_to(address, port, deadline) do
       {:error, reason} when others != [] and reason != :timeout -> connect(others, port, deadline)
@@ -64,7 +64,7 @@ defmodule Vitrine.HTTP.Client.Connection do
       active: false,
       nodelay: true,
       buffer: @packet,
-      # What a server does not take must not keep open a socket that nobody wants any more.
+      # Data that a server does not accept must not keep a socket open that is no longer needed.
       linger: {true, 0},
       send_timeout: Deadline.left(deadline),
       send_timeout_close: true
@@ -94,7 +94,7 @@ defmodule Vitrine.HTTP.Client.Connection do
         verify: :verify_peer,
         verify_fun: {&TLSFailure.verify/3, nil},
         customize_hostname_check: [match_fun: :public_key.pkix_verify_hostname_match_fun(:https)],
-        # What fails is answered; there is no need to log it as well.
+        # Failures are returned, so they need not be logged as well.
         log_level: :none
       ]
 
@@ -105,7 +105,7 @@ defmodule Vitrine.HTTP.Client.Connection do
     end
   end
 
-  # Without a name the certificate must be for the address that was connected to.
+  # Without a name, the certificate must be for the address of the connection.
   defp server_name(address) when is_tuple(address), do: []
   defp server_name(name), do: [server_name_indication: name]
 
@@ -119,14 +119,14 @@ defmodule Vitrine.HTTP.Client.Connection do
       {:error, "the system has no certificates of authorities: give ssl: [cacertfile: path]"}
   end
 
-  @doc "Sends all of it."
+  @doc "Sends all of the data."
   @spec send(t(), iodata()) :: :ok | {:error, term()}
   def send(connection, data) do
     with :ok <- :inet.setopts(connection.tcp, send_timeout: Deadline.left(connection.deadline)),
          do: connection.transport.send(connection.socket, data)
   end
 
-  @doc "Puts more of what the server says into the buffer."
+  @doc "Reads more data of the server into the buffer."
   @spec read(t()) :: {:ok, t()} | {:error, term()}
   def read(connection) do
     case {Deadline.left(connection.deadline), connection.cancelled?.()} do
@@ -145,10 +145,10 @@ defmodule Vitrine.HTTP.Client.Connection do
     end
   end
 
-  @doc "Ends a connection that has done its work, at once."
+  @doc "Closes a connection that is no longer needed, at once."
   @spec close(t()) :: :ok
   def close(%{transport: transport, socket: socket, tcp: tcp} = connection) do
-    # What is still to be sent would be waited for.
+    # Closing would wait for data that is still to be sent.
     with {:ok, [send_pend: 0]} <- :inet.getstat(tcp, [:send_pend]),
          :ok <- :inet.setopts(tcp, linger: {false, 0}) do
       _ = transport.close(socket)
@@ -158,7 +158,7 @@ defmodule Vitrine.HTTP.Client.Connection do
     end
   end
 
-  @doc "Cuts a connection off. To say goodbye may take seconds where nobody listens."
+  @doc "Aborts a connection. An orderly close may take seconds if the server does not answer."
   @spec abort(t()) :: :ok
   def abort(%{transport: transport, socket: socket, tcp: tcp}) do
     _ = :gen_tcp.close(tcp)

@@ -6,8 +6,7 @@ defmodule Vitrine.HTTP.Client.Head do
   alias Vitrine.HTTP.Headers
 
   @doc """
-  Reads a response up to its body. All of it, and all interim responses before it, may have
-  `budget` bytes.
+  Reads a response up to its body. The head and all interim responses before it may have `budget` bytes together.
   """
   @spec read(Connection.t(), pos_integer()) ::
           {:ok, 100..999, Headers.t(), Connection.t()} | {:error, term()}
@@ -27,7 +26,7 @@ defmodule Vitrine.HTTP.Client.Head do
     end
   end
 
-  @doc "Reads headers, or what comes after a body in chunks."
+  @doc "Reads headers, or the trailers after a body in chunks."
   @spec headers(Connection.t(), non_neg_integer(), Headers.t()) ::
           {:ok, Headers.t(), Connection.t(), non_neg_integer()} | {:error, term()}
   def headers(connection, budget, headers) do

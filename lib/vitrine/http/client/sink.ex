@@ -1,7 +1,7 @@
 defmodule Vitrine.HTTP.Client.Sink do
   @moduledoc false
-  # Where a body goes: a binary of limited size, through gzip if it is compressed. What counts
-  # against the limit is what comes out of that, so that a few bytes cannot become gigabytes.
+  # The destination of a body: a binary of limited size. A compressed body is unpacked with gzip. The limit applies to
+  # the unpacked bytes, so that a few bytes cannot become gigabytes.
 
   alias __MODULE__
 
@@ -15,24 +15,24 @@ defmodule Vitrine.HTTP.Client.Sink do
           received: non_neg_integer()
         }
 
-  # For zlib: expect gzip, with a window of any size.
+  # Tells zlib to expect gzip, with a window of any size.
   @gzip 31
 
-  # What gzip can add to bytes that it cannot compress, and more.
+  # More than gzip can add to bytes that it cannot compress.
   @overhead 65_536
 
-  @doc "An empty sink. It must be closed."
+  @doc "Opens an empty sink. It must be closed."
   @spec open(non_neg_integer() | :infinity, boolean()) :: t()
   def open(max, gzip?), do: %Sink{max: max, zlib: if(gzip?, do: zlib())}
 
   defp zlib do
     zlib = :zlib.open()
-    # Several compressed files in a row are one.
+    # Several compressed files in a row count as one.
     :ok = :zlib.inflateInit(zlib, @gzip, :reset)
     zlib
   end
 
-  @doc "Whether so many bytes more may come."
+  @doc "Checks whether this many more bytes may come."
   @spec room(t(), non_neg_integer()) :: :ok | {:error, :response_too_large}
   def room(%Sink{max: :infinity}, _length), do: :ok
 
@@ -45,7 +45,7 @@ defmodule Vitrine.HTTP.Client.Sink do
   defp fits(true), do: :ok
   defp fits(false), do: {:error, :response_too_large}
 
-  @doc "Takes bytes as they came."
+  @doc "Takes bytes as they were received."
   @spec put(t(), binary()) :: {:ok, t()} | {:error, term()}
   def put(sink, ""), do: {:ok, sink}
 
@@ -56,7 +56,7 @@ defmodule Vitrine.HTTP.Client.Sink do
     end
   end
 
-  # A binary and not a list, which a body of single bytes would make fifty times as large.
+  # The body is a binary, because a list would be fifty times as large for a body of single bytes.
   defp append(%Sink{body: body, max: max} = sink, bytes) do
     with :ok <- fits(byte_size(body) + byte_size(bytes) <= max),
          do: {:ok, %{sink | body: body <> bytes}}
@@ -78,7 +78,7 @@ defmodule Vitrine.HTTP.Client.Sink do
     ErlangError -> bad_gzip()
   end
 
-  @doc "The body, which is whole."
+  @doc "Returns the complete body."
   @spec finish(t()) :: {:ok, binary()} | {:error, term()}
   def finish(%Sink{zlib: nil, body: body}), do: {:ok, body}
   def finish(%Sink{received: 0}), do: {:ok, ""}
@@ -92,7 +92,7 @@ defmodule Vitrine.HTTP.Client.Sink do
 
   defp bad_gzip, do: {:error, "the response is not compressed with gzip as it says"}
 
-  @doc "Releases what the sink holds."
+  @doc "Releases the sink's resources."
   @spec close(t()) :: :ok
   def close(%Sink{zlib: nil}), do: :ok
   def close(%Sink{zlib: zlib}), do: :zlib.close(zlib)
