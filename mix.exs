@@ -64,7 +64,7 @@ defmodule Vitrine.MixProject do
   # In the order in which they are read.
   defp guides do
     for {group, names} <- [
-          Learn: ~w(first-plugin host-functions codecs testing),
+          Learn: ~w(first-plugin writing-plugins host-functions codecs testing),
           Production: ~w(
             security-model pools supervision upgrades multi-tenant checking-plugins observability
             compiling fresh-instances snapshots many-instances native-code-cache building
