@@ -38,6 +38,7 @@ defmodule Vitrine.Options do
     timeout_from = Timeout.whose(options, manifest)
 
     known_now = %{
+      http: Vitrine.HTTP.Client,
       timeout: manifest.timeout_ms || Plugin.timeout(),
       fuse: Validation.value!(Plugin.schema(), :fuse, Application.get_env(:vitrine, :fuse, true))
     }

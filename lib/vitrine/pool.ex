@@ -74,7 +74,7 @@ defmodule Vitrine.Pool do
 
   @doc "A child specification; the options are those of `start_link/1`."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
-  def child_spec(options), do: Options.child_spec(options)
+  def child_spec(options), do: Options.child_spec(__MODULE__, options)
 
   @doc false
   # Vitrine.call/4 for a pool, which has these slots.

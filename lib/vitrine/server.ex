@@ -89,7 +89,7 @@ defmodule Vitrine.Server do
 
   @doc "A child specification; the options are those of `start_link/1`."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
-  def child_spec(options), do: Options.child_spec(options)
+  def child_spec(options), do: Options.child_spec(__MODULE__, options)
 
   @doc """
   Returns what a server is and does now, see `t:info/0`.

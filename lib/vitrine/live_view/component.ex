@@ -37,10 +37,19 @@ defmodule Vitrine.LiveView.Component do
 
   # This module is what `use Phoenix.LiveComponent` would make, but Phoenix is not available when it is compiled.
 
-  @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView, Phoenix.HTML]}
+  @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{ComponentProcess, Display, Element, Messages, Options, Session}
+
+  alias Vitrine.LiveView.{
+    ComponentProcess,
+    Display,
+    Element,
+    Messages,
+    Options,
+    Session,
+    Template
+  }
 
   @static [
     "<div",
@@ -48,7 +57,6 @@ defmodule Vitrine.LiveView.Component do
     "</div>",
     "</div>"
   ]
-  @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
   # The assigns of a component that are not given to it.
   @own [:id, :myself, :flash, :inner_block, :__changed__]
@@ -197,43 +205,26 @@ defmodule Vitrine.LiveView.Component do
 
   @doc false
   def render(assigns) do
-    dynamic = fn track? ->
+    Template.render(__MODULE__, @static, fn track? ->
       changed = if track?, do: assigns.__changed__
-      [attributes(assigns, changed), messages(assigns, changed), content(assigns, changed)]
-    end
 
-    struct!(Phoenix.LiveView.Rendered,
-      static: @static,
-      dynamic: dynamic,
-      fingerprint: @fingerprint,
-      root: true
-    )
+      [
+        Template.gap(changed, [:element], fn -> attributes(assigns) end),
+        Template.gap(changed, [:flash], fn -> Messages.to_html(assigns.flash, assigns.myself) end),
+        Template.gap(changed, [:view, :element], fn -> content(assigns, changed) end)
+      ]
+    end)
   end
 
-  defp attributes(_assigns, changed) when changed != nil and not is_map_key(changed, :element),
-    do: nil
-
-  defp attributes(%{element: element}, _changed),
-    do: element |> Map.drop([:pending, :failed]) |> Map.to_list() |> escape()
-
-  defp messages(_assigns, changed) when changed != nil and not is_map_key(changed, :flash),
-    do: nil
-
-  defp messages(%{flash: flash, myself: myself}, _changed), do: Messages.to_html(flash, myself)
+  defp attributes(%{element: element}),
+    do: element |> Map.drop([:pending, :failed]) |> Map.to_list() |> Template.attributes()
 
   defp content(assigns, changed) do
-    unless changed != nil and not is_map_key(changed, :view) and not is_map_key(changed, :element) do
-      Element.render(%{
-        view: assigns.view,
-        pending: assigns.element[:pending],
-        failed: assigns.element[:failed],
-        __changed__: changed && Map.take(changed, [:view])
-      })
-    end
-  end
-
-  defp escape(attributes) do
-    {:safe, text} = Phoenix.HTML.attributes_escape(attributes)
-    IO.iodata_to_binary(text)
+    Element.render(%{
+      view: assigns.view,
+      pending: assigns.element[:pending],
+      failed: assigns.element[:failed],
+      __changed__: changed && Map.take(changed, [:view])
+    })
   end
 end

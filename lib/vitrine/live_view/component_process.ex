@@ -94,15 +94,15 @@ defmodule Vitrine.LiveView.ComponentProcess do
   def handle_cast(:heard, state), do: {:noreply, %{state | heard?: true}}
 
   @impl true
-  def handle_info({Vitrine.LiveView, _tag, {:answered, result}}, state),
+  def handle_info({:vitrine_live_view, _tag, {:answered, result}}, state),
     do: {:noreply, answered(state, result)}
 
-  def handle_info({Vitrine.LiveView, _tag, {:late, event}}, state) do
+  def handle_info({:vitrine_live_view, _tag, {:late, event}}, state) do
     if Session.late?(state.session, event), do: tell(state, :busy)
     {:noreply, state}
   end
 
-  def handle_info({Vitrine.LiveView, tag, news}, %{session: %{tag: tag}} = state) do
+  def handle_info({:vitrine_live_view, tag, news}, %{session: %{tag: tag}} = state) do
     hear(state, news)
     {:noreply, state}
   end

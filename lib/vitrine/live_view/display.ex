@@ -83,7 +83,7 @@ defmodule Vitrine.LiveView.Display do
     do: Phoenix.LiveView.send_update_after(self(), myself, [__vitrine__: {:hide, id}], time)
 
   defp hide(_socket, %{tag: tag}, id, time),
-    do: Process.send_after(self(), {Vitrine.LiveView, tag, {:hide, id}}, time)
+    do: Process.send_after(self(), {:vitrine_live_view, tag, {:hide, id}}, time)
 
   defp update(socket, session, change) do
     view = Map.fetch!(socket.assigns, session.name)

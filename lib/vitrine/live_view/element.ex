@@ -1,34 +1,24 @@
 defmodule Vitrine.LiveView.Element do
   @moduledoc false
-  # The element that contains a plugin's page. It is written by hand in the form to which Phoenix.Component compiles
-  # templates, because Phoenix is not available when this is compiled.
-
-  @compile {:no_warn_undefined, Phoenix.HTML}
+  # The element that contains a plugin's page.
 
   alias Vitrine.HTML
-  alias Vitrine.LiveView.{RenderCache, View}
+  alias Vitrine.LiveView.{RenderCache, Template, View}
 
   @static ["<div", ">", "</div>"]
-  @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
   # Assigns that are not attributes of the element.
   @own [:__changed__, :view, :pending, :failed, :inner_block, :class, :style]
 
   @doc "`Vitrine.LiveView.plugin/1`"
+  @spec render(map()) :: struct()
   def render(%{view: view} = assigns) do
     previous = previous(assigns)
 
-    dynamic = fn changed? ->
-      previous = if changed?, do: previous
+    Template.render(__MODULE__, @static, fn track? ->
+      previous = if track?, do: previous
       [attributes(assigns, previous), content(assigns, view, previous)]
-    end
-
-    struct!(Phoenix.LiveView.Rendered,
-      static: @static,
-      dynamic: dynamic,
-      fingerprint: @fingerprint,
-      root: true
-    )
+    end)
   end
 
   # The view that the client has, or nil if that is not known. LiveView keeps the value that an assign had when the
@@ -59,8 +49,7 @@ defmodule Vitrine.LiveView.Element do
     given = assigns |> Map.drop(@own) |> Map.to_list()
     style = Enum.join([HTML.containment() | List.wrap(assigns[:style])], "; ")
     attributes = [class: ["vitrine", assigns[:class]], style: style] ++ state(view) ++ given
-    {:safe, text} = Phoenix.HTML.attributes_escape(attributes)
-    IO.iodata_to_binary(text)
+    Template.attributes(attributes)
   end
 
   defp state(nil), do: []
@@ -92,11 +81,6 @@ defmodule Vitrine.LiveView.Element do
   defp to_live({:safe, iodata}), do: iodata
   defp to_live(rendered), do: rendered
 
-  defp text(assigns, %View{status: :failed}), do: escaped(assigns[:failed] || "")
-  defp text(assigns, _view), do: escaped(assigns[:pending] || "")
-
-  defp escaped(text) do
-    {:safe, safe} = Phoenix.HTML.html_escape(text)
-    safe
-  end
+  defp text(assigns, %View{status: :failed}), do: Template.text(assigns[:failed] || "")
+  defp text(assigns, _view), do: Template.text(assigns[:pending] || "")
 end

@@ -18,8 +18,8 @@ defmodule Vitrine.LiveView.Hub do
   @absence 100
 
   @doc """
-  Makes the calling process a viewer. It gets `{Vitrine.LiveView, tag, :rendered}` whenever there is a new result in the
-  table, and `{Vitrine.LiveView, tag, :slow}` if a render takes long.
+  Makes the calling process a viewer. It gets `{:vitrine_live_view, tag, :rendered}` whenever there is a new result in the
+  table, and `{:vitrine_live_view, tag, :slow}` if a render takes long.
   """
   @spec join(key(), RenderCache.class(), reference()) ::
           {RenderCache.joined(), hub :: pid(), :ets.tid()}
@@ -45,12 +45,13 @@ defmodule Vitrine.LiveView.Hub do
   def changed(key, version, by \\ nil)
 
   def changed({_plugin, nil, _topic} = key, version, by) do
-    if hub = find(key), do: send(hub, {Vitrine.LiveView, :changed, version, by})
+    if hub = find(key), do: send(hub, {:vitrine_live_view, :changed, version, by})
     :ok
   end
 
   def changed({_plugin, pubsub, topic}, version, by) do
-    apply(Phoenix.PubSub, :broadcast, [pubsub, topic, {Vitrine.LiveView, :changed, version, by}])
+    apply(Phoenix.PubSub, :broadcast, [pubsub, topic, {:vitrine_live_view, :changed, version, by}])
+
     :ok
   end
 
@@ -117,7 +118,7 @@ defmodule Vitrine.LiveView.Hub do
   end
 
   @impl true
-  def handle_info({Vitrine.LiveView, :changed, version, by}, state) do
+  def handle_info({:vitrine_live_view, :changed, version, by}, state) do
     if version != nil and version == state.version,
       do: {:noreply, state},
       else: {:noreply, changed_to(state, version, by)}
@@ -186,7 +187,7 @@ defmodule Vitrine.LiveView.Hub do
 
   defp tell(state, class, news) do
     for {tag, pid} <- RenderCache.viewers(state.renders, class),
-        do: send(pid, {Vitrine.LiveView, tag, news})
+        do: send(pid, {:vitrine_live_view, tag, news})
   end
 
   defp left(state, monitor) do

@@ -3,10 +3,10 @@ defmodule Vitrine.LiveView.Messages do
   # Messages to viewers about errors. Vitrine puts them as flash messages, and removes them with the viewer's next
   # event, with the next answer, or after some time. Messages of the host are never touched.
 
-  @compile {:no_warn_undefined, [Phoenix.HTML, Phoenix.LiveView]}
+  @compile {:no_warn_undefined, Phoenix.LiveView}
 
   alias Vitrine.Error
-  alias Vitrine.LiveView.Session
+  alias Vitrine.LiveView.{Session, Template}
 
   @key :vitrine_messages
 
@@ -73,9 +73,7 @@ defmodule Vitrine.LiveView.Messages do
         "phx-target": target
       ]
 
-      {:safe, text} = Phoenix.HTML.html_escape(text)
-      {:safe, attributes} = Phoenix.HTML.attributes_escape(attributes)
-      "<button#{IO.iodata_to_binary(attributes)}>#{text}</button>"
+      "<button#{Template.attributes(attributes)}>#{Template.text(text)}</button>"
     end
   end
 end

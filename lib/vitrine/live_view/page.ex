@@ -5,14 +5,13 @@ defmodule Vitrine.LiveView.Page do
 
   @compile {:no_warn_undefined, [Phoenix.Component]}
 
-  alias Vitrine.LiveView.{Element, Messages, Options, Socket}
+  alias Vitrine.LiveView.{Element, Messages, Options, Socket, Template}
 
   @static [
     "<div class=\"vitrine-view\"><div class=\"vitrine-messages\" aria-live=\"polite\">",
     "</div>",
     "</div>"
   ]
-  @fingerprint :erlang.phash2({__MODULE__, @static}, 4_294_967_296)
 
   @texts %{pending: "Loading …", failed: "This cannot be shown at the moment."}
 
@@ -32,29 +31,18 @@ defmodule Vitrine.LiveView.Page do
   @doc "Renders the page."
   @spec render(map()) :: struct()
   def render(assigns) do
-    dynamic = fn track? ->
+    Template.render(__MODULE__, @static, fn track? ->
       changed = if track?, do: assigns[:__changed__]
-      [messages(assigns, changed), element(assigns, changed)]
-    end
 
-    struct!(Phoenix.LiveView.Rendered,
-      static: @static,
-      dynamic: dynamic,
-      fingerprint: @fingerprint,
-      root: true
-    )
+      [
+        Template.gap(changed, [:flash], fn -> messages(assigns) end),
+        Template.gap(changed, [:vitrine, :vitrine_element], fn -> element(assigns, changed) end)
+      ]
+    end)
   end
 
-  defp messages(_assigns, changed) when changed != nil and not is_map_key(changed, :flash),
-    do: nil
-
-  defp messages(%{vitrine_flash?: true, flash: flash}, _changed), do: Messages.to_html(flash)
-  defp messages(_assigns, _changed), do: ""
-
-  defp element(_assigns, changed)
-       when changed != nil and not is_map_key(changed, :vitrine) and
-              not is_map_key(changed, :vitrine_element),
-       do: nil
+  defp messages(%{vitrine_flash?: true, flash: flash}), do: Messages.to_html(flash)
+  defp messages(_assigns), do: ""
 
   # If plugin/3 redirects, there is no view.
   defp element(assigns, changed) do

@@ -69,7 +69,7 @@ defmodule Vitrine.LiveView.Session do
 
   def await(:rendering, %{tag: tag} = session) do
     receive do
-      {Vitrine.LiveView, ^tag, :rendered} -> result(session)
+      {:vitrine_live_view, ^tag, :rendered} -> result(session)
     after
       session.options.patience -> nil
     end
@@ -112,7 +112,7 @@ defmodule Vitrine.LiveView.Session do
 
   defp forget(tag) do
     receive do
-      {Vitrine.LiveView, ^tag, news} when news in [:rendered, :slow] -> forget(tag)
+      {:vitrine_live_view, ^tag, news} when news in [:rendered, :slow] -> forget(tag)
     after
       0 -> :ok
     end
@@ -149,7 +149,7 @@ defmodule Vitrine.LiveView.Session do
   defp next(%{running: nil, events: [_ | _] = events} = session) do
     {waiting, [event]} = Enum.split(events, -1)
     {_pid, monitor} = running = start(session, event)
-    late = {Vitrine.LiveView, session.tag, {:late, monitor}}
+    late = {:vitrine_live_view, session.tag, {:late, monitor}}
     Process.send_after(self(), late, session.options.slow_after)
     %{session | events: waiting, running: running}
   end
@@ -164,7 +164,7 @@ defmodule Vitrine.LiveView.Session do
     Calls.start(fn ->
       result = Calls.event(options.plugin, options.handle_event, input, options.timeout)
       tell(session, result)
-      send(viewer, {Vitrine.LiveView, tag, {:answered, result}})
+      send(viewer, {:vitrine_live_view, tag, {:answered, result}})
     end)
   end
 

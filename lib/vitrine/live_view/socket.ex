@@ -98,7 +98,7 @@ defmodule Vitrine.LiveView.Socket do
 
   defp on_event(_event, _value, socket), do: {:cont, socket}
 
-  defp on_info({Vitrine.LiveView, tag, news}, socket) do
+  defp on_info({:vitrine_live_view, tag, news}, socket) do
     case find(socket, &(&1.tag == tag)) do
       nil -> {:halt, socket}
       session -> {:halt, hear(socket, session, news)}

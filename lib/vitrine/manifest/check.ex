@@ -54,31 +54,6 @@ defmodule Vitrine.Manifest.Check do
   @spec config(term()) :: checked(%{String.t() => String.t()})
   def config(config), do: texts(config, ["config"])
 
-  @doc "A map of texts to texts at some place."
-  @spec texts(term(), Fault.path()) :: checked(%{String.t() => String.t()})
-  def texts(map, path) do
-    with {:ok, map} <- string_keys(map, path),
-         {:ok, _} <- each(map, &pair(&1, path)) do
-      {:ok, map}
-    end
-  end
-
-  defp pair({key, value}, path) do
-    cond do
-      not text?(key) ->
-        {:error, {path, "must have strings as keys, got: #{Printable.term(key)}"}}
-
-      text?(value) ->
-        {:ok, value}
-
-      is_binary(value) ->
-        {:error, {path ++ [key], "must be a string, got: bytes that are not UTF-8"}}
-
-      true ->
-        expected(path ++ [key], "a string", value)
-    end
-  end
-
   @doc "Limits; what is not said is taken from `base`."
   @spec memory(term(), map()) :: checked(map())
   def memory(memory, base) do

@@ -1,10 +1,12 @@
 defmodule Vitrine.Manifest.Fault do
   @moduledoc false
-  # What is wrong with a manifest: where, what stands there, and what would be right.
+  # Says what is wrong with a manifest: where, what is there, and what was expected. The checks that all parts of a manifest
+  # have in common are here, too.
 
+  alias Vitrine.Options.Argument
   alias Vitrine.Text.{Nearest, Printable}
 
-  # Bytes of a key that is shown as it is.
+  # The most bytes of a key that is shown unquoted.
   @max_step 100
 
   @typedoc "The keys and indices that lead to the fault, from the outermost, and what to say of it."
@@ -12,7 +14,7 @@ defmodule Vitrine.Manifest.Fault do
 
   @type path :: [String.t() | non_neg_integer()]
 
-  @doc "A value that is none of those allowed."
+  @doc "The fault of a value that is not allowed."
   @spec expected(path(), String.t(), term()) :: {:error, t()}
   def expected(path, expected, got),
     do: {:error, {path, "must be #{expected}, got: #{Printable.term(got)}"}}
@@ -23,7 +25,7 @@ defmodule Vitrine.Manifest.Fault do
   def message({[], text}), do: "the manifest #{text}"
   def message({path, text}), do: "the manifest's #{path(path)} #{text}"
 
-  @doc "A path as one writes it: `wasm[1].headers`."
+  @doc "A path as people write it, such as `wasm[1].headers`."
   @spec path(path()) :: String.t()
   def path([first | rest]), do: Enum.join([first | Enum.map(rest, &step/1)])
 
@@ -35,7 +37,7 @@ defmodule Vitrine.Manifest.Fault do
       else: "[#{Printable.term(key)}]"
   end
 
-  @doc "A map with string keys, made from one with strings or atoms, each of them allowed."
+  @doc "A map with string keys, all of them allowed, made from one with strings or atoms as keys."
   @spec keys(term(), [String.t()], path()) :: {:ok, map()} | {:error, t()}
   def keys(map, allowed, path) do
     with {:ok, map} <- string_keys(map, path) do
@@ -52,7 +54,7 @@ defmodule Vitrine.Manifest.Fault do
     end
   end
 
-  @doc "A map with string keys, made from one with strings or atoms."
+  @doc "A map with string keys, made from one with strings or atoms as keys."
   @spec string_keys(term(), path()) :: {:ok, map()} | {:error, t()}
   def string_keys(map, path) when is_map(map) and not is_struct(map) do
     keyed = Map.new(map, fn {key, value} -> {string_key(key), value} end)
@@ -72,7 +74,7 @@ defmodule Vitrine.Manifest.Fault do
   defp string_key(key) when is_atom(key), do: Atom.to_string(key)
   defp string_key(key), do: key
 
-  @doc "The results of checking each element in turn, or the first fault."
+  @doc "The results of a check of each element, or the first fault."
   @spec each(Enumerable.t(), (term() -> {:ok, term()} | {:error, t()})) ::
           {:ok, [term()]} | {:error, t()}
   def each(elements, check) do
@@ -85,5 +87,30 @@ defmodule Vitrine.Manifest.Fault do
       end)
 
     if is_list(checked), do: {:ok, Enum.reverse(checked)}, else: checked
+  end
+
+  @doc "A map of texts to texts, made from one with strings or atoms as keys."
+  @spec texts(term(), path()) :: {:ok, %{String.t() => String.t()}} | {:error, t()}
+  def texts(map, path) do
+    with {:ok, map} <- string_keys(map, path),
+         {:ok, _} <- each(map, &text_pair(&1, path)) do
+      {:ok, map}
+    end
+  end
+
+  defp text_pair({key, value}, path) do
+    cond do
+      not Argument.text?(key) ->
+        {:error, {path, "must have strings as keys, got: #{Printable.term(key)}"}}
+
+      Argument.text?(value) ->
+        {:ok, value}
+
+      is_binary(value) ->
+        {:error, {path ++ [key], "must be a string, got: bytes that are not UTF-8"}}
+
+      true ->
+        expected(path ++ [key], "a string", value)
+    end
   end
 end

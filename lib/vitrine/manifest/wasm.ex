@@ -6,7 +6,7 @@ defmodule Vitrine.Manifest.Wasm do
   import Vitrine.Manifest.Fault
 
   alias Vitrine.HTTP.Headers
-  alias Vitrine.Manifest.{Check, Fault}
+  alias Vitrine.Manifest.Fault
   alias Vitrine.Manifest.Content
   alias Vitrine.Text.Printable
 
@@ -180,7 +180,7 @@ defmodule Vitrine.Manifest.Wasm do
   end
 
   defp headers(headers, at) do
-    with {:ok, headers} <- Check.texts(headers, at),
+    with {:ok, headers} <- texts(headers, at),
          :ok <- few(headers, at),
          {:ok, _} <- each(headers, &header(&1, at)) do
       {:ok, headers}

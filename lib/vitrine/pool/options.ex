@@ -53,14 +53,14 @@ defmodule Vitrine.Pool.Options do
   end
 
   @doc "The child specification of a pool."
-  @spec child_spec(keyword()) :: Supervisor.child_spec()
-  def child_spec(options) do
+  @spec child_spec(module(), keyword()) :: Supervisor.child_spec()
+  def child_spec(module, options) do
     options = Argument.keyword!(options)
     shutdown = Keyword.get(options, :shutdown, Schema.default(Table.schema(), :shutdown))
 
     %{
-      id: options[:id] || options[:name] || Vitrine.Pool,
-      start: {Vitrine.Pool, :start_link, [options]},
+      id: options[:id] || options[:name] || module,
+      start: {module, :start_link, [options]},
       restart: Validation.value!(Table.schema(), :restart, options[:restart]) || :permanent,
       shutdown: Table.schema() |> Validation.value!(:shutdown, shutdown) |> patience()
     }

@@ -50,14 +50,14 @@ defmodule Vitrine.Server.Options do
   def upgrade!(options), do: Names.validate!(options, Options.plugin_options())
 
   @doc "The child specification of a server."
-  @spec child_spec(keyword()) :: Supervisor.child_spec()
-  def child_spec(options) do
+  @spec child_spec(module(), keyword()) :: Supervisor.child_spec()
+  def child_spec(module, options) do
     options = Argument.keyword!(options)
     shutdown = Keyword.get(options, :shutdown, Schema.default(Table.schema(), :shutdown))
 
     %{
-      id: options[:id] || options[:name] || Vitrine.Server,
-      start: {Vitrine.Server, :start_link, [options]},
+      id: options[:id] || options[:name] || module,
+      start: {module, :start_link, [options]},
       restart: Validation.value!(Table.schema(), :restart, options[:restart]) || :permanent,
       shutdown: Validation.value!(Table.schema(), :shutdown, shutdown)
     }

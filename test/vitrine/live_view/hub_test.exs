@@ -41,10 +41,10 @@ defmodule Vitrine.LiveView.HubTest do
 
   defp look(test, tag, table, class) do
     receive do
-      {Vitrine.LiveView, ^tag, :rendered} ->
+      {:vitrine_live_view, ^tag, :rendered} ->
         send(test, {:seen, self(), RenderCache.fetch(table, class)})
 
-      {Vitrine.LiveView, ^tag, :slow} ->
+      {:vitrine_live_view, ^tag, :slow} ->
         send(test, {:slow, self()})
 
       :leave ->

@@ -22,7 +22,7 @@ defmodule Vitrine.LiveView.SessionTest do
 
   defp answer!(session) do
     tag = session.tag
-    assert_receive {Vitrine.LiveView, ^tag, {:answered, result}}
+    assert_receive {:vitrine_live_view, ^tag, {:answered, result}}
     {result, Session.over(session)}
   end
 
@@ -45,12 +45,12 @@ defmodule Vitrine.LiveView.SessionTest do
       old = session.tag
       {_joined, session} = Session.change(session, wanted)
       send(first, {:answer, %{"n" => 1}})
-      assert_receive {Vitrine.LiveView, ^old, {:answered, {:ok, %{"n" => 1}}}}
+      assert_receive {:vitrine_live_view, ^old, {:answered, {:ok, %{"n" => 1}}}}
       session = Session.over(session)
       assert_receive {:event, second, %{"player_id" => "bob", "event_name" => "second"}}
       send(second, {:answer, %{}})
       {{:ok, _}, _session} = answer!(session)
-      refute_received {Vitrine.LiveView, ^old, :rendered}
+      refute_received {:vitrine_live_view, ^old, :rendered}
     end
 
     test "is not for what only says where answers go" do
@@ -64,7 +64,7 @@ defmodule Vitrine.LiveView.SessionTest do
     test "is true of the event under way, and of none before" do
       session = blocking() |> session!(slow_after: 10) |> event!("first") |> event!("second")
       tag = session.tag
-      assert_receive {Vitrine.LiveView, ^tag, {:late, first}}
+      assert_receive {:vitrine_live_view, ^tag, {:late, first}}
       assert Session.late?(session, first)
       assert_receive {:event, call, _}
       send(call, {:answer, %{}})
@@ -144,7 +144,7 @@ defmodule Vitrine.LiveView.SessionTest do
     test "goes on when the viewer is gone, and others hear of it" do
       plugin = blocking()
       %{tag: tag} = session!(plugin)
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}
+      assert_receive {:vitrine_live_view, ^tag, :rendered}
 
       viewer = spawn(fn -> plugin |> session!() |> event!("move") end)
       monitor = Process.monitor(viewer)
@@ -152,7 +152,7 @@ defmodule Vitrine.LiveView.SessionTest do
       assert_receive {:DOWN, ^monitor, :process, _, _}
       send(call, {:answer, %{"version" => 1}})
 
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}
+      assert_receive {:vitrine_live_view, ^tag, :rendered}
       assert Vitrine.Server.info(plugin).errors == 0
     end
   end
@@ -209,12 +209,12 @@ defmodule Vitrine.LiveView.SessionTest do
 
       session = session!(plugin)
       tag = session.tag
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}
+      assert_receive {:vitrine_live_view, ^tag, :rendered}
       {{:error, error}, session} = session |> event!("refuse") |> answer!()
       assert {error.reason, error.message} == {:guest_error, "it is not your turn"}
       {{:error, %{reason: :host_function}}, _} = session |> event!("fail") |> answer!()
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}
-      refute_receive {Vitrine.LiveView, ^tag, :rendered}, 50
+      assert_receive {:vitrine_live_view, ^tag, :rendered}
+      refute_receive {:vitrine_live_view, ^tag, :rendered}, 50
     end
   end
 
@@ -249,7 +249,7 @@ defmodule Vitrine.LiveView.SessionTest do
       assert_receive {:rendering, call}
       send(call, :go)
       tag = session.tag
-      assert_receive {Vitrine.LiveView, ^tag, :rendered}
+      assert_receive {:vitrine_live_view, ^tag, :rendered}
       eventually(fn -> match?({:ok, _}, Session.result(session)) end)
     end
   end

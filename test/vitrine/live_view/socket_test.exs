@@ -86,7 +86,7 @@ defmodule Vitrine.LiveView.SocketTest do
     test "fades, unless another one has taken its place" do
       socket = :board |> attach(fade_after: 1) |> answered(refusal("one"))
       tag = session(socket, :board).tag
-      assert_receive {Vitrine.LiveView, ^tag, {:hide, first}}
+      assert_receive {:vitrine_live_view, ^tag, {:hide, first}}
       assert Messages.clear(socket, session(socket, :board), first).assigns.flash == %{}
 
       socket = answered(socket, refusal("two"))
@@ -100,7 +100,7 @@ defmodule Vitrine.LiveView.SocketTest do
       socket = attach(:board, fade_after: 1)
       socket = answered(socket, {:error, %Error{reason: :trap, message: "unreachable"}})
       assert socket.assigns.flash == %{"error" => "That did not work."}
-      refute_receive {Vitrine.LiveView, _tag, {:hide, _message}}, 50
+      refute_receive {:vitrine_live_view, _tag, {:hide, _message}}, 50
     end
   end
 

@@ -346,6 +346,6 @@ defmodule GameBoxWeb.ComponentTest do
     assert Phoenix.ConnTest.html_response(conn, 200) =~ "ann sees"
     [{hub, _}] = Registry.lookup(Vitrine.LiveView.Registry, {plugin, nil, nil})
     eventually(fn -> :sys.get_state(hub).viewers == %{} end)
-    refute_received {Vitrine.LiveView, _, _}
+    refute_received {:vitrine_live_view, _, _}
   end
 end

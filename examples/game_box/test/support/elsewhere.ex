@@ -57,7 +57,7 @@ defmodule GameBox.Elsewhere do
 
   defp seen(%{tag: tag} = session, to) do
     receive do
-      {Vitrine.LiveView, ^tag, :rendered} ->
+      {:vitrine_live_view, ^tag, :rendered} ->
         with {:ok, tree} <- Session.result(session),
              do: send(to, {:seen, IO.iodata_to_binary(Vitrine.HTML.to_iodata(tree))})
 

@@ -61,7 +61,7 @@ defmodule Vitrine.Options.Tables.Plugin do
         {:checked,
          "a module with the behaviour Vitrine.HTTP, such a module with its options, or false"},
       type_doc: "a module, `{module, options}` or `false`",
-      default: Vitrine.HTTP.Client,
+      default_doc: "`Vitrine.HTTP.Client`",
       doc: """
       The client that sends the plugin's requests and downloads modules: a module with the behaviour `Vitrine.HTTP`.
       `false` is no client, and then each request fails.
