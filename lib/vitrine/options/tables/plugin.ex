@@ -198,7 +198,7 @@ defmodule Vitrine.Options.Tables.Plugin do
       default: :fast,
       doc: """
       How memories lie in the address space. `:dense` is for more than some thousand instances at the same time. See
-      [Very many instances](many-instances.md).
+      [Running many instances](many-instances.md).
       """
     ]
   ]
