@@ -71,7 +71,7 @@ defmodule Vitrine.HostFunction do
         }
 
   @enforce_keys [:name, :namespace, :function]
-  # `types` are those declared, with their codecs resolved.
+  # `types` are the declared types, with their codecs resolved.
   defstruct [:name, :namespace, :params, :results, :function, :types]
 
   @default_namespace "extism:host/user"
@@ -127,8 +127,8 @@ defmodule Vitrine.HostFunction do
   end
 
   @doc false
-  # The option `host_functions`, and the plugin's `own`, as a list of structs. In the same order for the
-  # same names, however they were given; of two with the same name the first counts.
+  # Returns the option `host_functions`, and the plugin's `own` functions, as a list of structs. The order depends
+  # only on the names. Of two functions with the same name the first counts.
   def normalize(functions, own \\ []) do
     (own ++ structs(functions))
     |> Enum.uniq_by(&{&1.namespace, &1.name})
@@ -166,7 +166,7 @@ defmodule Vitrine.HostFunction do
   end
 
   @typedoc false
-  # How many parameters a plugin's imports have.
+  # Returns how many parameters a plugin's imports have.
   @type wanted :: %{
           required(:arities) => [
             {{namespace :: String.t(), name :: String.t()}, non_neg_integer()}
@@ -175,8 +175,8 @@ defmodule Vitrine.HostFunction do
         }
 
   @doc false
-  # Whether each of a plugin's imports has a function of its arity, or of one more for the context. Functions with declared
-  # types are known to fit.
+  # Whether each of a plugin's imports has a function of its arity, or of one more for the context. Functions with
+  # declared types are known to fit.
   @spec check([t()], wanted(), String.t()) :: :ok | {:error, Error.t()}
   def check(functions, wanted, plugin) do
     case faults(functions, wanted) do
@@ -186,7 +186,7 @@ defmodule Vitrine.HostFunction do
   end
 
   @doc false
-  # Why functions cannot be called for the imports that they are for.
+  # Returns why functions cannot be called for their imports.
   @spec faults([t()], wanted()) :: [String.t()]
   def faults(functions, wanted) do
     untyped = for %{types: nil} = f <- functions, into: %{}, do: {{f.namespace, f.name}, f}
@@ -209,8 +209,8 @@ defmodule Vitrine.HostFunction do
   defp parameters(count), do: "#{count} parameters"
 
   @doc false
-  # Runs the function for an import with so many results: the reply for the guest, and what the
-  # error is to carry if it failed.
+  # Runs the function for an import with this number of results. Returns the reply for the guest, and the fields of the
+  # error if the function failed.
   def run(%__MODULE__{} = host_function, args, results, context) do
     case arguments(host_function, args) do
       {:ok, args} ->
@@ -230,7 +230,7 @@ defmodule Vitrine.HostFunction do
       {:failed, [kind: kind, exception: reason, stacktrace: __STACKTRACE__]}
   end
 
-  # What a function does with a context that nobody gave, told as that.
+  # A function that failed because it got no context. The error says so.
   defp no_context(%{function: function} = host_function, args, nil, exception)
        when not is_function(function, length(args)) do
     if of_nil?(exception, function) do
@@ -290,7 +290,7 @@ defmodule Vitrine.HostFunction do
     end
   end
 
-  # To guests, no text is no error.
+  # For guests, an empty text means that there is no error.
   defp reply(name, _types, {:error, ""}),
     do: {:error, "the host function #{inspect(name)} failed"}
 

@@ -148,7 +148,7 @@ defmodule Vitrine.Plug do
     end)
   end
 
-  # What may be changed now: a response that is sent in chunks or from a file cannot be replaced.
+  # The grants that apply now: a response that is sent in chunks or from a file cannot be replaced.
   defp change(conn, %{change: change}) do
     %{
       change

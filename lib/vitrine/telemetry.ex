@@ -130,7 +130,7 @@ defmodule Vitrine.Telemetry do
     [:vitrine, :plug, :stop]
   ]
 
-  # Bytes of a tag.
+  # The most bytes of a tag.
   @tag 100
 
   @typedoc "The name of an event, see `events/0`."
@@ -260,7 +260,7 @@ defmodule Vitrine.Telemetry do
   end
 
   @doc false
-  # Runs a call, with the events of one.
+  # Runs a call, and emits its events.
   def call(handler, metadata, work),
     do: span(handler, [:vitrine, :call], %{}, metadata, &outcome/1, work)
 
@@ -276,7 +276,7 @@ defmodule Vitrine.Telemetry do
   def tag(name), do: Printable.text(name, @tag)
 
   @doc false
-  # The metadata that a result makes.
+  # Returns the metadata of a result.
   def outcome({:error, %Error{} = error}),
     do: %{result: :error, error: error, reason: error.reason}
 

@@ -136,7 +136,7 @@ defmodule Vitrine.Wasi do
   @levels [:debug, :info, :warning, :error]
 
   @doc false
-  # The option as the NIF takes it, with the levels that lines are logged at.
+  # The option in the form for the NIF, and the levels at which lines are logged.
   def options!(false, _paths), do: {nil, @default_levels}
   def options!(true, paths), do: options!([], paths)
 
@@ -163,7 +163,7 @@ defmodule Vitrine.Wasi do
   end
 
   @doc false
-  # Directories for a plugin that has no WASI are a mistake: of the option, which raises, or of the manifest.
+  # Directories for a plugin without WASI are a mistake: in the option, which raises, or in the manifest.
   @spec check(map(), keyword()) :: :ok | {:error, Error.t()}
   def check(%{wasi: nil, allowed_paths: paths} = settings, options) when paths != %{} do
     if Enum.any?(options[:allowed_paths] || %{}, fn {_host, guest} -> guest != nil end) do
@@ -184,8 +184,8 @@ defmodule Vitrine.Wasi do
   def check(_settings, _options), do: :ok
 
   @doc false
-  # Where plugins find their directories, in the order of the descriptors that they have there: by
-  # these names, so that it is the same whatever the host's are.
+  # The paths at which plugins find their directories, in the order of their descriptors. The order depends only on
+  # these paths, so it is the same for any directories of the host.
   def guest_paths(native), do: Enum.map(native.directories, &guest_path/1)
 
   defp guest_path({_host, guest, _read_only, _limits}), do: guest

@@ -1,7 +1,7 @@
 defmodule Vitrine.HTTP.Exchange do
   @moduledoc false
-  # A request from a guest's wish to the response: what may be requested is decided here, for the
-  # first URL and for each that a redirect leads to, and so is what comes back.
+  # Makes a request of a guest, from the check to the response. This module decides whether a URL may be requested,
+  # for the first URL and for each redirect, and what part of the response is returned.
 
   alias Vitrine.HTTP.{Headers, Hosts, Policy, Redirect, Request, Resolver, Response, URL}
   alias Vitrine.Time.Deadline
@@ -11,10 +11,10 @@ defmodule Vitrine.HTTP.Exchange do
 
   @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS TRACE)
 
-  # What messages show of a URL.
+  # The most bytes of a URL that messages show.
   @shown 500
 
-  @typedoc "What is wanted, unchecked."
+  @typedoc "The request of a guest, unchecked."
   @type wish :: {
           method :: String.t(),
           url :: String.t(),
@@ -25,10 +25,10 @@ defmodule Vitrine.HTTP.Exchange do
   @typedoc "A response with headers as pairs, the names in lower case, and its body a binary."
   @type response :: {status :: 100..999, [{String.t(), binary()}], binary()}
 
-  @typedoc "What went wrong, and what fields of a `Vitrine.Error` that has."
+  @typedoc "The message of a failure, and its fields of a `Vitrine.Error`."
   @type failure :: {:error, message :: String.t(), keyword()}
 
-  @doc "Makes a request within `timeout`; what fails when that is over is `:timeout`."
+  @doc "Makes a request within `timeout`. A failure after that time is `:timeout`."
   @spec run(Policy.t(), wish(), timeout(), (() -> boolean())) ::
           {:ok, response()} | failure() | :timeout
   def run(policy, wish, timeout, cancelled? \\ fn -> false end)
@@ -61,7 +61,7 @@ defmodule Vitrine.HTTP.Exchange do
          do: error("HTTP request to #{shown(url)} is not allowed: #{why}")
   end
 
-  # Whether its host is one that may have a private address.
+  # Returns whether the URL's host may have a private address.
   defp allowed(policy, url, how) do
     case Hosts.permission(policy.hosts, url) do
       :none -> refused(url, how, Hosts.told(policy.hosts))
@@ -101,7 +101,7 @@ defmodule Vitrine.HTTP.Exchange do
          do: error("HTTP request to #{shown(url)} is not possible: #{why}")
   end
 
-  # User and password in a URL are meant as this header.
+  # User and password in a URL mean this header.
   defp authorized(headers, %{userinfo: userinfo}) do
     if userinfo == nil or Headers.get(headers, "authorization") != nil,
       do: headers,
@@ -130,7 +130,7 @@ defmodule Vitrine.HTTP.Exchange do
     end
   end
 
-  # Headers that the plugin does not see need not be carried to it.
+  # Headers that the plugin does not see are not passed to it.
   defp finish(%{max_response_bytes: max} = policy, {status, headers, body})
        when byte_size(body) <= max,
        do: {:ok, {status, if(policy.response_headers?, do: headers, else: []), body}}
@@ -172,7 +172,7 @@ defmodule Vitrine.HTTP.Exchange do
 
   defp not_allowed(policy, url, why), do: refused(url, "", why <> advice(policy, url))
 
-  # A response in our own form, from those that the clients around have.
+  # Converts the response of a client to our own form.
   defp normal(%Response{status: status, headers: headers, body: body}) when status in 100..999 do
     headers =
       for {name, values} <- headers, value <- List.wrap(values) do
@@ -213,10 +213,10 @@ defmodule Vitrine.HTTP.Exchange do
 
   defp describe(reason), do: inspect(reason, limit: 20, printable_limit: 200)
 
-  # What a client says may have words of the server's.
+  # A client's message may contain text of the server.
   defp error(message, details \\ []), do: {:error, Printable.text(message), details}
 
-  @doc "A URL as messages have it: one line, of reasonable length, without a password."
+  @doc "Returns a URL for messages: in one line, of reasonable length, and without a password."
   @spec shown(String.t() | URL.t()) :: String.t()
   def shown(url) when is_binary(url) do
     case URL.parse(url) do

@@ -1,12 +1,12 @@
 defmodule Vitrine.HTTP.Resolver do
   @moduledoc false
-  # From a host to the addresses that may be connected to. A name is whatever its owner says it is, and
-  # another thing the next time: what is connected to is an address that was looked at.
+  # Finds the addresses of a host that may be connected to. The owner of a name decides its address, and can change it
+  # at any time. Connections are therefore made to the addresses that were checked.
 
   alias Vitrine.HTTP.{Address, URL}
   alias Vitrine.Time.Deadline
 
-  @doc "The addresses of a URL's host; with `private?` those of every kind."
+  @doc "Returns the addresses of a URL's host, with `private?` those of every kind."
   @spec addresses(URL.t(), boolean(), Deadline.t()) ::
           {:ok, [:inet.ip_address(), ...]} | {:error, term()}
   def addresses(url, private?, deadline) do
@@ -16,7 +16,7 @@ defmodule Vitrine.HTTP.Resolver do
     end
   end
 
-  @doc "Whether a host may be connected to, as far as that is known without a name server."
+  @doc "Checks whether a host may be connected to, as far as that is known without a name server."
   @spec check(URL.t(), boolean()) :: :ok | {:error, term()}
   def check(url, private?) do
     address = URL.address(url)
@@ -29,7 +29,7 @@ defmodule Vitrine.HTTP.Resolver do
     end
   end
 
-  # Where a name has no address of the usual family it may have one of the other.
+  # A name without an address of the usual family may have one of the other family.
   defp lookup(name, deadline) do
     with {:error, :nxdomain} <- lookup(name, :inet, deadline),
          do: lookup(name, :inet6, deadline)

@@ -1,6 +1,6 @@
 defmodule Vitrine.Manifest.Check do
   @moduledoc false
-  # The parts of a manifest but for its modules, checked and put into the form of the struct.
+  # Checks the parts of a manifest except its modules, and converts them to the form of the struct.
 
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
@@ -20,15 +20,15 @@ defmodule Vitrine.Manifest.Check do
   ]
   @limit_keys Enum.map(@limits, &elem(&1, 0))
 
-  # The longest that a process can wait in `receive`.
+  # The longest time that a process can wait in `receive`.
   @max_timeout 0xFFFF_FFFF
 
   @typep checked(value) :: {:ok, value} | {:error, Fault.t()}
 
-  @doc "The limits of a manifest that has none."
+  @doc "Returns the limits of a manifest that sets none."
   def default_memory, do: Inside.memory().defaults
 
-  @doc "The fields of the struct, from a map with string or atom keys."
+  @doc "Returns the fields of the struct, from a map with string or atom keys."
   @spec fields(term()) :: checked(map())
   def fields(map) do
     with {:ok, map} <- keys(map, @keys, []),
@@ -50,11 +50,11 @@ defmodule Vitrine.Manifest.Check do
     end
   end
 
-  @doc "A map of texts to texts. Values are never shown: they may be secrets."
+  @doc "Checks a map of texts to texts. Values are never shown, because they may be secrets."
   @spec config(term()) :: checked(%{String.t() => String.t()})
   def config(config), do: texts(config, ["config"])
 
-  @doc "Limits; what is not said is taken from `base`."
+  @doc "Checks limits. Missing limits are taken from `base`."
   @spec memory(term(), map()) :: checked(map())
   def memory(memory, base) do
     with {:ok, memory} <- keys(memory, @limit_keys, ["memory"]),
@@ -74,7 +74,7 @@ defmodule Vitrine.Manifest.Check do
   defp unit("max_pages"), do: "pages of 64 KiB,"
   defp unit(_bytes), do: "bytes,"
 
-  @doc "Patterns of hosts."
+  @doc "Checks patterns of hosts."
   @spec allowed_hosts(term()) :: checked([String.t()])
   def allowed_hosts(nil), do: {:ok, []}
 
@@ -83,7 +83,7 @@ defmodule Vitrine.Manifest.Check do
       not proper_list?(hosts) ->
         expected(["allowed_hosts"], "a list of strings", hosts)
 
-      # Each is compared with each of a ceiling.
+      # Each host is compared with each host of a ceiling.
       length(hosts) > @max_hosts ->
         {:error, {["allowed_hosts"], "has #{length(hosts)} hosts; the limit is #{@max_hosts}"}}
 
@@ -92,7 +92,7 @@ defmodule Vitrine.Manifest.Check do
     end
   end
 
-  # As a text, so that a manifest in JSON or TOML can say it, too.
+  # The host is kept as a text, so that a manifest in JSON or TOML can contain it.
   defp host({{:private, host}, index}) when is_binary(host) do
     with {:ok, host} <- host({host, index}), do: {:ok, Hosts.text({:private, host})}
   end
@@ -118,7 +118,7 @@ defmodule Vitrine.Manifest.Check do
   defp no_host(host, index),
     do: expected(["allowed_hosts", index], "a string such as \"*.example.com\"", host)
 
-  @doc "Directories of the host, by the names they have in the guest."
+  @doc "Checks directories of the host, and their names in the guest."
   @spec allowed_paths(term()) :: checked(%{String.t() => String.t()})
   def allowed_paths(nil), do: {:ok, %{}}
 
@@ -138,13 +138,13 @@ defmodule Vitrine.Manifest.Check do
     end
   end
 
-  @doc "Two directories of the host that the guest would find at one path."
+  @doc "Returns two directories of the host that the guest would find at one path."
   @spec same_guest_path(%{String.t() => String.t()}) ::
           {String.t(), String.t(), String.t()} | nil
   def same_guest_path(paths) do
     paths
     |> Enum.sort()
-    # As a guest's libc compares them: a slash or a dot before and after is nothing.
+    # The paths are compared as by a guest's libc: a slash or a dot before or after them does not count.
     |> Enum.group_by(fn {_, guest} -> Path.expand("/" <> guest) end)
     |> Enum.find_value(fn
       {_, [{one, guest}, {other, _} | _]} -> {one, other, guest}
@@ -164,7 +164,7 @@ defmodule Vitrine.Manifest.Check do
 
   defp nul?(path), do: String.contains?(path, <<0>>)
 
-  @doc "Milliseconds."
+  @doc "Checks a number of milliseconds."
   @spec timeout(term()) :: checked(non_neg_integer() | nil)
   def timeout(nil), do: {:ok, nil}
   def timeout(ms) when is_integer(ms) and ms in 0..@max_timeout, do: {:ok, ms}

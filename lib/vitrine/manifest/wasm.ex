@@ -1,6 +1,6 @@
 defmodule Vitrine.Manifest.Wasm do
   @moduledoc false
-  # The modules of a manifest: where each comes from, and what it is called when they are linked.
+  # The modules of a manifest: the source of each, and its name for linking.
 
   import Vitrine.Options.Argument, only: [proper_list?: 1, text?: 1]
   import Vitrine.Manifest.Fault
@@ -16,13 +16,13 @@ defmodule Vitrine.Manifest.Wasm do
   @max_url 16_384
   @methods ~w(GET HEAD POST PUT PATCH DELETE OPTIONS)
 
-  # The module that is called, and the one that Vitrine itself is.
+  # The names of the module that is called, and of Vitrine's own.
   @main "main"
   @env "extism:host/env"
 
   @typep checked(value) :: {:ok, value} | {:error, Fault.t()}
 
-  @doc "The sources of a manifest, whose names do not clash."
+  @doc "Checks the sources of a manifest. Their names must not clash."
   @spec sources(term()) :: checked([map()])
   def sources([]), do: expected(["wasm"], "a list of at least one source", [])
 
@@ -134,7 +134,7 @@ defmodule Vitrine.Manifest.Wasm do
 
   defp origin("data", data, at), do: expected(at, "base64, or the bytes of a module", data)
 
-  # Lines may be broken.
+  # The base64 may contain line breaks.
   defp module_in_base64(data) do
     with {:ok, bytes} <- Base.decode64(data, ignore: :whitespace),
          true <- module?(bytes) do
@@ -144,7 +144,7 @@ defmodule Vitrine.Manifest.Wasm do
     end
   end
 
-  # That a component cannot be run is said where it is loaded.
+  # A component cannot be run, but that error is reported when it is loaded.
   defp module?(bytes), do: Content.module?(bytes) or Content.component?(bytes)
 
   defp url(source, path) do
@@ -155,7 +155,7 @@ defmodule Vitrine.Manifest.Wasm do
     end
   end
 
-  # The client would refuse it later.
+  # The client would refuse such a URL later.
   defp address(url, at) when is_binary(url) and byte_size(url) > @max_url,
     do: {:error, {at, "has #{byte_size(url)} bytes; the limit is #{@max_url} bytes"}}
 

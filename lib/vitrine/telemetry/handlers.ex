@@ -1,25 +1,26 @@
 defmodule Vitrine.Telemetry.Handlers do
   @moduledoc false
-  # The handlers of events: the main one, which is that of `attach/1`, the configured one or `:telemetry`, and any number
-  # of others. They are persistent terms, so that an event without handlers costs some nanoseconds.
+  # The handlers of events: the main one, which is that of `attach/1`, the configured one or `:telemetry`, and any
+  # number of others. They are persistent terms, so that an event without handlers costs some nanoseconds.
 
   require Logger
 
   alias Vitrine.Telemetry
 
-  # The term has a list of `{id, handler, failed}`, or `false` if there are no handlers. If there is no term, the handlers
-  # have to be looked for.
+  # The term has a list of `{id, handler, failed}`, or `false` if there are no handlers. If there is no term, the
+  # handlers have to be looked for.
   @key __MODULE__
 
   # What was attached: `{main, others}`. Main is `nil` if nothing was attached, and `false` after it failed.
   @attached {__MODULE__, :attached}
 
   @typep id :: {:main} | {:other, term()}
-  # An atomic that becomes 1 when the handler fails. It may fail in many processes at the same time; one of them detaches it.
+  # An atomic that becomes 1 when the handler fails. It may fail in many processes at the same time; one of them
+  # detaches it.
   @typep failed :: :atomics.atomics_ref()
   @type t :: [{id(), Telemetry.handler() | :telemetry, failed()}, ...]
 
-  @doc "What takes events, or false."
+  @doc "Returns the handlers of events, or false."
   @spec current() :: t() | false
   def current do
     case :persistent_term.get(@key, nil) do
@@ -28,11 +29,11 @@ defmodule Vitrine.Telemetry.Handlers do
     end
   end
 
-  @doc "Puts a handler in the place of the main one; `nil` for the one there is without."
+  @doc "Replaces the main handler. `nil` stands for the default handler."
   @spec put_main(Telemetry.handler() | nil) :: :ok
   def put_main(handler), do: change(fn {_main, others} -> {:ok, {handler, others}} end)
 
-  @doc "Adds a handler beside the others."
+  @doc "Adds a handler to the others."
   @spec add(term(), Telemetry.handler()) :: :ok | {:error, :already_exists}
   def add(id, handler) do
     handler!(handler)
@@ -44,7 +45,7 @@ defmodule Vitrine.Telemetry.Handlers do
     end)
   end
 
-  @doc "Removes one of these."
+  @doc "Removes a handler that was added."
   @spec remove(term()) :: :ok | {:error, :not_found}
   def remove(id) do
     change(fn {main, others} ->
@@ -54,7 +55,7 @@ defmodule Vitrine.Telemetry.Handlers do
     end)
   end
 
-  # One after the other: a term is read and written.
+  # Changes are made one after the other, because each reads and writes a term.
   defp change(how) do
     :global.trans(
       {@attached, self()},
@@ -71,10 +72,10 @@ defmodule Vitrine.Telemetry.Handlers do
 
   defp attached, do: :persistent_term.get(@attached, {nil, []})
 
-  @doc "Gives an event to all of them."
+  @doc "Passes an event to all handlers."
   @spec run(t(), Telemetry.event(), map(), map()) :: :ok
   def run([{_id, :telemetry, _failed} | rest], event, measurements, metadata) do
-    # Not a call that the compiler would miss the module of.
+    # With `apply` the compiler does not miss the module.
     apply(:telemetry, :execute, [event, measurements, metadata])
     run(rest, event, measurements, metadata)
   end
@@ -87,7 +88,7 @@ defmodule Vitrine.Telemetry.Handlers do
   def run([], _event, _measurements, _metadata), do: :ok
 
   defp run_own({id, handler, failed}, event, measurements, metadata) do
-    # It may have failed, or another one been attached, since the work began.
+    # Since the work began, the handler may have failed, or another one may have been attached.
     if there?(id, handler, failed) do
       case handler do
         {module, function} -> apply(module, function, [event, measurements, metadata])
@@ -96,7 +97,7 @@ defmodule Vitrine.Telemetry.Handlers do
     end
   catch
     kind, reason ->
-      # The lock is not for thousands of processes at once.
+      # Only one process takes the lock, because thousands may fail at once.
       if :atomics.exchange(failed, 1, 1) == 0 do
         drop(id, handler)
 
@@ -120,10 +121,10 @@ defmodule Vitrine.Telemetry.Handlers do
       end
   end
 
-  # No other handler that was attached meanwhile.
+  # Detaches only this handler, and not one that was attached meanwhile.
   defp drop({:main}, handler) do
     change(fn {main, others} ->
-      # The configured one is not attached.
+      # The configured handler is not among the attached ones.
       if main in [nil, handler], do: {:ok, {false, others}}, else: {:ok, {main, others}}
     end)
   end
@@ -139,11 +140,11 @@ defmodule Vitrine.Telemetry.Handlers do
   def check_configured! do
     handler = Application.get_env(:vitrine, :telemetry_handler)
     unless handler in [nil, false], do: handler!(handler)
-    # It may be another one than when the application ran before.
+    # The handler may differ from that of an earlier run of the application.
     change(&{:ok, &1})
   end
 
-  # Looked up once, unless :telemetry is there and has not been started yet.
+  # The handlers are looked up once, unless :telemetry is installed but has not been started yet.
   defp find do
     {main, others} = attached()
     others = for {id, handler, failed} <- others, do: {{:other, id}, handler, failed}
@@ -175,7 +176,7 @@ defmodule Vitrine.Telemetry.Handlers do
     handlers
   end
 
-  @doc "Checks what is to be a handler."
+  @doc "Checks whether a term can be a handler."
   @spec handler!(term()) :: Telemetry.handler()
   def handler!(handler) when is_function(handler, 3), do: handler
 
