@@ -1,5 +1,5 @@
 defmodule Vitrine.Wasi do
-  alias Vitrine.Options.{Argument, Docs, Names, Validation}
+  alias Vitrine.Options.{Argument, Docs, Names, Schema, Type, Validation}
   alias Vitrine.Options.Tables.Inside
 
   @moduledoc """
@@ -87,12 +87,7 @@ defmodule Vitrine.Wasi do
 
   With `:directory_limits` a plugin can add only a limited amount to a directory and everything below it:
 
-    * `:max_bytes` - the bytes by which files grow, as their sizes say: bytes that are written beyond the end of a
-      file, including holes. Overwriting existing bytes counts nothing. Bytes are given back when a file is truncated,
-      deleted or replaced. If a file has several names, they are given back when the last name is deleted; if it is
-      open, when it is closed
-    * `:max_files` - the files, directories and links that are made. They are given back when they are deleted
-
+  #{Docs.markdown(Inside.directory_limit())}
   An operation that would exceed a limit is not done, and is the error `EDQUOT` (19 of WASI) to the guest.
 
   The count covers what this plugin has done since it was made, in all its instances. The directory itself is not
@@ -127,8 +122,6 @@ defmodule Vitrine.Wasi do
   alias Vitrine.Text.{Nearest, Printable}
 
   @default_levels %{stdout: :info, stderr: :warning}
-  # The largest number that the core takes.
-  @max_limit 0xFFFF_FFFF_FFFF_FFFF
 
   # Programs get arguments and variables as C strings.
   @nul "which ends a string for programs"
@@ -221,13 +214,16 @@ defmodule Vitrine.Wasi do
 
   defp limits!(guest, limits) do
     limits = if is_map(limits) and not is_struct(limits), do: Map.to_list(limits), else: limits
-    limits = Names.validate!(limits, [max_bytes: nil, max_files: nil], :directory_limits)
+    schema = Inside.directory_limit()
+    limits = Names.validate!(limits, Schema.names(schema), :directory_limits)
 
     for {name, limit} <- limits,
-        limit != nil and not (is_integer(limit) and limit in 0..@max_limit) do
+        limit != nil,
+        %{type: type} = Schema.fetch!(schema, name),
+        not Type.valid?(type, limit) do
       raise ArgumentError,
-            "expected #{inspect(name)} of #{show(guest)} in :directory_limits to be a number from 0 to " <>
-              "#{@max_limit}, got: #{Printable.term(limit)}"
+            "expected #{inspect(name)} of #{show(guest)} in :directory_limits to be " <>
+              "#{Type.expected(type)}, got: #{Printable.term(limit)}"
     end
 
     {limits[:max_bytes], limits[:max_files]}

@@ -651,7 +651,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
             {%{"/b" => []},
              ~s(guest's paths of directories as keys, got: "/b"; those granted are "/a")},
             {%{"/a" => [max_bytes: -1]},
-             ~s(expected :max_bytes of "/a" in :directory_limits to be a number)},
+             ~s(expected :max_bytes of "/a" in :directory_limits to be bytes, from 0 to)},
             {%{"/a" => [max_file: 1]}, "did you mean :max_files?"},
             {[max_bytes: 1], ":directory_limits of :wasi to be a map"}
           ] do

@@ -26,6 +26,7 @@ defmodule Vitrine.Options.SchemaTest do
   defp owner(:read), do: {Tables.Plug.read(), &plug(read: &1), []}
   defp owner(:body), do: {Tables.Plug.body(), &plug(read: [body: &1]), max_bytes: 1}
   defp owner(:change), do: {Tables.Plug.change(), &plug(change: &1), []}
+  defp owner(:directory_limit), do: {Inside.directory_limit(), &directory_limit/1, []}
   defp owner(inside), do: {inside(inside), &plugin([{inside, &1}]), []}
 
   defp inside(option), do: Schema.fetch!(Tables.Plugin.schema(), option).keys
@@ -36,12 +37,27 @@ defmodule Vitrine.Options.SchemaTest do
     do: Vitrine.Test.call_host_function(%{"f" => fn -> "" end}, "f", [], options)
 
   defp call(options), do: Vitrine.call(Vitrine.new!(@module), "run", "", options)
+
+  defp directory_limit(options) do
+    plugin(wasi: [directory_limits: %{"/a" => options}], allowed_paths: %{"/tmp" => "/a"})
+  end
+
   defp plug(options), do: Vitrine.Plug.init([plugin: :filter] ++ options)
   defp live_view(options), do: LiveView.Options.check!(:board, options)
 
   @tables [:plugin, :call, :pool, :server, :plug, :live_view, :html, :http_client] ++
             [:stub, :host_function] ++
-            [:read, :body, :change, :memory, :limits, :requires, :wasi, :ceiling]
+            [
+              :read,
+              :body,
+              :change,
+              :memory,
+              :limits,
+              :requires,
+              :wasi,
+              :ceiling,
+              :directory_limit
+            ]
 
   # Where they are documented.
   @docs %{
@@ -62,7 +78,8 @@ defmodule Vitrine.Options.SchemaTest do
     limits: {Vitrine, :new},
     requires: {Vitrine, :new},
     wasi: Vitrine.Wasi,
-    ceiling: Manifest
+    ceiling: Manifest,
+    directory_limit: Vitrine.Wasi
   }
 
   # What everything is good for, what OTP checks, and the source, which is looked at when it is loaded.

@@ -17,8 +17,8 @@ defmodule Vitrine.Options.Tables.Inside do
                  default: 8_192,
                  default_doc: "`8192` (512 MiB)",
                  doc: """
-                 The most that the plugin's memories may begin with, and grow by. A memory does not grow beyond it, and the
-                 error is `:out_of_memory`.
+                 The most that the memories of an instance may begin with together, and the most that they may then grow by
+                 together. A plugin that asks for more is stopped, and the error is `:out_of_memory`.
                  """
                ],
                max_http_response_bytes: [
@@ -30,8 +30,9 @@ defmodule Vitrine.Options.Tables.Inside do
                  type: {:integer, 0, to: 0xFFFF_FFFF_FFFF, unit: "bytes"},
                  default: 1_048_576,
                  doc: """
-                 The most that the plugin's variables may have together, with 48 bytes counted for each. A variable that does
-                 not fit is not set, and the plugin is told. `0` is no variables.
+                 The most that the plugin's variables may have together, with 48 bytes counted for each. A call that sets a
+                 variable which does not fit ends with the error `:trap`, and `Vitrine.put_vars/2` returns the error `:vars`.
+                 `0` allows no variables.
                  """
                ]
              ]}
@@ -44,16 +45,17 @@ defmodule Vitrine.Options.Tables.Inside do
                  type: {:integer, 0, to: @max, unit: "bytes"},
                  default: 134_217_728,
                  doc: """
-                 The longest output of a call, and the most that the arguments of one call of a host function may have
-                 together. A longer output is the error `:output_too_large`.
+                 The longest output of a call. A longer one is the error `:output_too_large`. The arguments of one call of a
+                 host function may have as much together, and more is the error `:trap`. The body of an HTTP request may have
+                 as much, too.
                  """
                ],
                table_elements: [
                  type: {:integer, 0, to: @max, unit: "elements"},
                  default: 1_000_000,
                  doc: """
-                 The most elements of all tables of an instance. A table does not grow beyond it, and a module whose tables
-                 begin with more is the error `:out_of_memory`.
+                 The most that the tables of an instance may begin with together, and the most that they may then grow by
+                 together. To begin with more is the error `:out_of_memory`. To grow by more fails in the guest, which goes on.
                  """
                ]
              ]}
@@ -83,6 +85,29 @@ defmodule Vitrine.Options.Tables.Inside do
                  ]
                ]}
             ])
+
+  @directory_limit Schema.new([
+                     {nil,
+                      [
+                        max_bytes: [
+                          type: {:integer, 0, to: @max, unit: "bytes"},
+                          default_doc: "no limit",
+                          doc: """
+                          The bytes by which files grow, as their sizes say: bytes that are written beyond the end of a file,
+                          including holes. Overwriting existing bytes counts nothing. Bytes are given back when a file is
+                          truncated, deleted or replaced. If a file has several names, they are given back when the last name
+                          is deleted; if it is open, when it is closed.
+                          """
+                        ],
+                        max_files: [
+                          type: {:integer, 0, to: @max, unit: "files, directories and links"},
+                          default_doc: "no limit",
+                          doc: """
+                          The files, directories and links that are made. They are given back when they are deleted.
+                          """
+                        ]
+                      ]}
+                   ])
 
   @wasi Schema.new([
           {nil,
@@ -186,6 +211,10 @@ defmodule Vitrine.Options.Tables.Inside do
   @doc "Of the option `:wasi`."
   @spec wasi() :: Schema.t()
   def wasi, do: @wasi
+
+  @doc "Of a directory in `:directory_limits` of the option `:wasi`."
+  @spec directory_limit() :: Schema.t()
+  def directory_limit, do: @directory_limit
 
   @doc "Of the option `:ceiling`."
   @spec ceiling() :: Schema.t()

@@ -44,7 +44,8 @@ defmodule Vitrine.Options.Tables.Plug do
              response_body: [
                type: @bytes,
                default_doc: "the body is not shown",
-               doc: "The body of the response, if it has at most so many bytes."
+               doc:
+                 "The body of the response: the most bytes of it. For a longer one the plugin finds a field `body_skipped`."
              ]
            ]}
         ])
