@@ -10,7 +10,7 @@ unexport MAKEFLAGS
 
 CARGO_FLAGS := --release --locked --workspace
 
-.PHONY: help demo test rust-linters format-test rust-test kernel-test elixir-test bench bench-extism guests kernel clean setup
+.PHONY: help demo check test rust-linters format-test rust-lint rust-test kernel-test elixir-test dialyzer bench bench-extism guests kernel clean setup
 .NOTPARALLEL:
 
 help: ## list the commands
@@ -19,7 +19,11 @@ help: ## list the commands
 demo: setup ## build everything and run the demonstration
 	MIX_ENV=dev mix run examples/demo/demo.exs
 
-test: setup format-test rust-test kernel-test elixir-test ## check formats, lint, and run all tests
+check: setup format-test rust-lint ## check formats, lint, and run the tests that are fast
+	MIX_ENV=test mix compile --warnings-as-errors
+	MIX_ENV=test mix test --warnings-as-errors --exclude slow
+
+test: setup format-test rust-lint rust-test kernel-test elixir-test dialyzer ## check formats, lint, and run all tests
 
 # Rust's smallest installation has neither.
 rust-linters: setup
@@ -29,10 +33,12 @@ format-test: setup rust-linters
 	mix format --check-formatted
 	cargo fmt --all --check
 
-rust-test: setup rust-linters ## the Rust part of the tests
+rust-lint: setup rust-linters
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+
+rust-test: setup ## the Rust part of the tests
 	cargo test $(CARGO_FLAGS)
 	VITRINE_FUSE=off cargo test $(CARGO_FLAGS) --test calls --test density --test linking --test reuse --test snapshot
-	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 
 # Exit status 3: this machine has no Rust for WebAssembly.
 kernel-test: setup
@@ -43,7 +49,12 @@ elixir-test: setup ## the Elixir part of the tests
 	# Seven files are in circles: the codecs implement the behaviour of the module that names them.
 	MIX_ENV=test mix xref graph --format cycles --fail-above 7
 	MIX_ENV=test mix test --warnings-as-errors
-	VITRINE_FUSE=off MIX_ENV=test mix test --warnings-as-errors --exclude mix_build
+	VITRINE_FUSE=off MIX_ENV=test mix test --warnings-as-errors --only fusing
+
+# The modules of lib/ as the tests have them.
+dialyzer: setup ## check types
+	MIX_ENV=test mix compile --warnings-as-errors
+	elixir tools/dialyzer.exs _build/test/lib/vitrine/ebin
 
 bench: setup ## measure, beside what it replaces
 	MIX_ENV=dev mix run bench/report.exs

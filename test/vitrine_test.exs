@@ -2,6 +2,8 @@ defmodule VitrineTest do
   use ExUnit.Case, async: true
   doctest Vitrine
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   @languages ~w(rust c zig assemblyscript)
@@ -336,6 +338,7 @@ defmodule VitrineTest do
       end
     end
 
+    @tag :slow
     test "passes a hundred megabytes in and out" do
       bytes = :binary.copy("0123456789", 10_000_000)
       assert {:ok, out} = Vitrine.call(new!(echo()), "echo", bytes)

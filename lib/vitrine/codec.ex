@@ -138,7 +138,7 @@ defmodule Vitrine.Codec do
 
   def resolve!(codec), do: resolve!(codec, [], codec)
 
-  defp resolve!(name, [], _) when name in @numbers, do: {Number, name, name}
+  defp resolve!(name, [], _) when name in @numbers, do: {Number, [type: name], name}
 
   for {name, module} <- @plain do
     defp resolve!(unquote(name), [], _), do: {unquote(module), [], unquote(name)}

@@ -1,6 +1,8 @@
 defmodule Vitrine.Conformance.DebuggingTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   describe "backtraces" do

@@ -2,6 +2,8 @@ defmodule Vitrine.DoubleFreeTest do
   # Some PDKs free what they gave to the host, although it was the host's to free.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   alias Vitrine.EchoServer

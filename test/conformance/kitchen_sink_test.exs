@@ -4,6 +4,8 @@ defmodule Vitrine.KitchenSinkTest do
   # Not async: Logger's level is everybody's.
   use ExUnit.Case, async: false
 
+  @moduletag :fusing
+
   import ExUnit.CaptureLog
   import Vitrine.Guests
 

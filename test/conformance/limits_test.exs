@@ -2,6 +2,8 @@ defmodule Vitrine.Conformance.LimitsTest do
   # Fuel, memory, tables, output: what a plugin may use.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   describe "fuel" do

@@ -2,6 +2,8 @@ defmodule Vitrine.Conformance.LinkingTest do
   # Plugins of several modules, as manifests make them.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   @doc "A manifest of a main module and libraries, by the names they are imported by."

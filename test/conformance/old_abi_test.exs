@@ -2,6 +2,8 @@ defmodule Vitrine.Conformance.OldAbiTest do
   # Plugins built before version 1.0 of the ABI: the same functions under other names.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import ExUnit.CaptureLog
   import Vitrine.Guests
 

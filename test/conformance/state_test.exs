@@ -2,6 +2,8 @@ defmodule Vitrine.Conformance.StateTest do
   # Variables and configuration, seen from Elixir.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   describe "vars/1 and put_vars/2" do

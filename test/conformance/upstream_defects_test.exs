@@ -3,6 +3,8 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
   # ten thousand times and modules with both start functions are among the tests of linking.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   test "a timeout or a cancel of one instance leaves its siblings alone" do

@@ -3,6 +3,8 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
   # Those with a test file of their own: linking, WASI, fuel and memory, HTTP, manifests.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import ExUnit.CaptureLog
   import Vitrine.Guests
 

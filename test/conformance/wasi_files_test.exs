@@ -342,6 +342,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
     defp entries(""), do: []
 
     @tag timeout: :timer.minutes(5)
+    @tag :slow
     test "is read in small pieces without reading all of it for each", %{directory: directory} do
       names = for n <- 1..2_000, do: "file-number-#{n}"
       for name <- names, do: File.touch!(Path.join(directory, name))
@@ -395,6 +396,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       :gen_tcp.close(socket)
     end
 
+    @tag :slow
     test "can be emptied while it is read", %{directory: directory} do
       for n <- 1..500, do: File.touch!(Path.join(directory, "file-#{n}"))
 

@@ -226,7 +226,7 @@ defmodule Vitrine.Conformance.WasiTest do
             (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
       |
       plugin = new!(source, wasi: [stdout: {:log, :debug}], log_level: :off)
-      {{:ok, ""}, events} = Vitrine.trace(plugin, "lines", "", max_events: 2_000)
+      {{:ok, ""}, events} = Vitrine.trace(plugin, "lines", "", max_events: 2_000, timeout: 60_000)
       printed = for %{kind: :print, text: text} <- events, do: byte_size(text)
       assert printed == List.duplicate(64, 1_000)
 

@@ -2,7 +2,8 @@ defmodule Vitrine.Mix.ConsumerTest do
   # Vitrine as other projects meet it: a dependency that compiles its library, or copies it.
   use ExUnit.Case, async: true
 
-  @moduletag :mix_build
+  @moduletag :slow
+
   @moduletag :tmp_dir
   @moduletag timeout: :timer.minutes(30)
 

@@ -27,8 +27,15 @@ defmodule Vitrine.EchoServer do
   @impl true
   def handle_call(:port, _from, {_listener, port} = state), do: {:reply, port, state}
 
+  # Until the server has ended, and its listener with it.
   defp accept(listener) do
-    {:ok, socket} = :gen_tcp.accept(listener)
+    with {:ok, socket} <- :gen_tcp.accept(listener) do
+      answer(socket)
+      accept(listener)
+    end
+  end
+
+  defp answer(socket) do
     {:ok, {:http_request, method, {:abs_path, "/" <> status}, _version}} = recv(socket)
     headers = headers(socket, %{})
     :ok = :inet.setopts(socket, packet: :raw)
@@ -42,7 +49,6 @@ defmodule Vitrine.EchoServer do
     ])
 
     :gen_tcp.close(socket)
-    accept(listener)
   end
 
   defp headers(socket, headers) do

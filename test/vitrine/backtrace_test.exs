@@ -1,6 +1,8 @@
 defmodule Vitrine.BacktraceTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   defp frames(error), do: Enum.map(error.backtrace, &{&1.function, &1.repeated})
@@ -91,6 +93,7 @@ defmodule Vitrine.BacktraceTest do
       assert error!(Vitrine.call(plugin, "run")).message =~ "std::panic::set_hook can log it"
     end
 
+    @tag :slow
     test "of a plugin in Go is in the error" do
       error = error!(Vitrine.call(guest!("go", wasi: [stderr: :drop]), "panic"))
       assert error.message =~ "the plugin said last: panic: at the plugin's request"

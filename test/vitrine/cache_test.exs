@@ -2,6 +2,8 @@ defmodule Vitrine.CacheTest do
   # Not async: the application's environment is everybody's.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import ExUnit.CaptureLog
   import Vitrine.Guests
 

@@ -3,6 +3,8 @@ defmodule Vitrine.ChaosTest do
   # VITRINE_CHAOS_SECONDS=60 mix test test/vitrine/chaos_test.exs
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import Vitrine.Guests
 
   alias Vitrine.{Chaos, Pool, Server, Usage}

@@ -29,6 +29,7 @@ defmodule Vitrine.CodecPropertyTest do
     end
   end
 
+  @tag :slow
   test "any term is encoded or refused" do
     forall(fn -> anything(4) end, 3_000, fn term ->
       for codec <- @codecs do

@@ -1,6 +1,8 @@
 defmodule Vitrine.CompiledTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   alias Vitrine.HostFunction
@@ -253,6 +255,7 @@ defmodule Vitrine.CompiledTest do
   end
 
   describe "compiling" do
+    @tag :slow
     test "a hundred modules at once leaves the schedulers alone" do
       # Each is different, and none in use: all of them are compiled.
       functions = for n <- 1..200, do: "(func (export \"f#{n}\") (result i32) (i32.const #{n}))"

@@ -127,6 +127,7 @@ defmodule Vitrine.DeadlineTest do
   end
 
   describe "of a server" do
+    @tag :slow
     test "it says what of the time passed in the queue, and that it was all of it" do
       {:ok, server} = Server.start_link([source: @asks, timeout: 60_000] ++ holds())
       {first, holder} = held(server, [])
@@ -158,6 +159,7 @@ defmodule Vitrine.DeadlineTest do
   end
 
   describe "of a pool" do
+    @tag :slow
     test "it says what of the time passed in the queue, that it was all of it, and whether that is the pool's option" do
       {:ok, pool} = Pool.start_link([source: @asks, size: 1, timeout: 60_000] ++ holds())
       {first, holder} = held(pool, [])

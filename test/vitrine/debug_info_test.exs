@@ -2,6 +2,8 @@ defmodule Vitrine.DebugInfoTest do
   # Debug information is a guest's own, and could end the VM: so another one reads it.
   use ExUnit.Case, async: true
 
+  @moduletag :slow
+
   import Vitrine.{Dwarf, Guests}
 
   alias Vitrine.Nodes

@@ -169,6 +169,7 @@ defmodule Vitrine.DownloadTest do
       end
     end
 
+    @tag :slow
     test "is one for several", %{server: server} do
       # Each has time enough, together they have not.
       late = fn name -> %{url: Server.url(server, "/late_module"), name: name} end

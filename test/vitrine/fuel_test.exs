@@ -1,6 +1,8 @@
 defmodule Vitrine.FuelTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   # Eight units in a turn.

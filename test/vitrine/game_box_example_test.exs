@@ -31,6 +31,7 @@ defmodule Vitrine.GameBoxExampleTest do
   end
 
   describe "an upload" do
+    @tag :slow
     test "that fails when it is tried is refused, and does not run for long" do
       module = fn init ->
         ~s|(module (func (export "init_game") #{init}) (func (export "render")) (func (export "handle_event")))|

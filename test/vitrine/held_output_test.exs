@@ -1,6 +1,8 @@
 defmodule Vitrine.HeldOutputTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   # `$byte` makes a block of one byte. Blocks that are freed are handed out again at once, unless they are read later.

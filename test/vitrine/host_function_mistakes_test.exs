@@ -2,6 +2,8 @@ defmodule Vitrine.HostFunctionMistakesTest do
   # What is often wrong with a host function, told so that one knows what would be right.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   alias Vitrine.HostFunction

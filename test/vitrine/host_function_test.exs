@@ -2,6 +2,8 @@ defmodule Vitrine.HostFunctionTest do
   use ExUnit.Case, async: true
   doctest Vitrine.HostFunction
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   alias Vitrine.HostFunction
@@ -96,6 +98,7 @@ defmodule Vitrine.HostFunctionTest do
 
     # Seconds, but much longer on a machine that has other things to do.
     @tag timeout: 300_000
+    @tag :slow
     test "can be called over and over by one call" do
       tick = HostFunction.new("tick", [:i64], :i64, &tick/1)
       plugin = guest!("c", host_functions: [tick, {"greet", & &1}])

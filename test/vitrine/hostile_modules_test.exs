@@ -2,6 +2,8 @@ defmodule Vitrine.HostileModulesTest do
   # Small modules that ask for much more than their size tells before they run: refused, with what was counted.
   use ExUnit.Case, async: true
 
+  @moduletag :slow
+
   import Vitrine.Guests
 
   @null "(ref.null extern) "

@@ -2,6 +2,8 @@ defmodule Vitrine.HostileSizesTest do
   # What a guest makes large and the host has to show, copy or parse: all of it has a bound.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   defp module(body, memory \\ "") do

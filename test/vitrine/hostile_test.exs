@@ -2,6 +2,8 @@ defmodule Vitrine.HostileTest do
   # Plugins that want to do harm, and bytes that are no plugins: each is an error value.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   describe "every trap is an error, and the next call works:" do

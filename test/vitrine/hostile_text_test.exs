@@ -3,6 +3,8 @@ defmodule Vitrine.HostileTextTest do
   # Vitrine.Pieces.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import Vitrine.Guests
   import Vitrine.HTTPGuest
 

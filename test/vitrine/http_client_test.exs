@@ -3,6 +3,8 @@ defmodule Vitrine.HTTPClientTest do
   # memory.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import Vitrine.Guests
   import Vitrine.HTTPGuest
 

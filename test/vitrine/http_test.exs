@@ -2,6 +2,8 @@ defmodule Vitrine.HTTPTest do
   # What plugins can do with HTTP, as they see it.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
   import Vitrine.HTTPGuest
 

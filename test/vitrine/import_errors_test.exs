@@ -2,6 +2,8 @@ defmodule Vitrine.ImportErrorsTest do
   # What is said of imports that toolchains leave to a host of their own, and of names that are nearly right.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   alias Vitrine.HostFunction

@@ -1,6 +1,8 @@
 defmodule Vitrine.InspectPluginTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   @options [

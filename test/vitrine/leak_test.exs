@@ -2,6 +2,8 @@ defmodule Vitrine.LeakTest do
   # It looks at what the whole operating system process has: no other test runs meanwhile.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import Vitrine.Guests
 
   describe "a hundred thousand traps in a row" do

@@ -1,6 +1,8 @@
 defmodule Vitrine.LifecycleTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   describe "initialising" do

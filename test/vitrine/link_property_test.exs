@@ -3,6 +3,8 @@ defmodule Vitrine.LinkPropertyTest do
   # there as something else, and what is not.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
   import Vitrine.Property
 

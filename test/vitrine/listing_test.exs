@@ -1,6 +1,5 @@
 defmodule Vitrine.ListingTest do
-  # Not async: other tests' plugins come and go.
-  use ExUnit.Case, async: false
+  use ExUnit.Case, async: true
 
   import Vitrine.Guests
 
@@ -45,6 +44,8 @@ defmodule Vitrine.ListingTest do
     Vitrine.cancel(plugin)
     Task.await(call, 60_000)
     assert [%{state: :idle}] = listed(name)
+    # Held to here.
+    assert plugin.name == name
   end
 
   test "one that is closed, or that nobody holds any more, is not there" do
@@ -64,7 +65,7 @@ defmodule Vitrine.ListingTest do
     assert [%{kind: :compiled, instances: instances, owner: owner, hash: hash}] = listed(name)
     assert owner == self()
     assert hash == compiled.hash
-    run = Task.async(fn -> Vitrine.run(compiled, "spin", "", timeout: 2_000) end)
+    run = Task.async(fn -> Vitrine.run(compiled, "spin", "", timeout: :infinity) end)
 
     eventually(fn ->
       found = listed(name)

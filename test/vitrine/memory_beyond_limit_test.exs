@@ -2,6 +2,8 @@ defmodule Vitrine.MemoryBeyondLimitTest do
   # Not async: the memory of the whole system process is measured.
   use ExUnit.Case, async: false
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   @plugin """

@@ -2,6 +2,10 @@ defmodule Vitrine.MemoryLayoutTest do
   # Not async: it looks at the memory of the whole system process.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   @moduletag skip: :os.type() != {:unix, :linux} && "what it reads is Linux's"

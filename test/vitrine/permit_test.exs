@@ -2,6 +2,8 @@ defmodule Vitrine.PermitTest do
   # What stands in the BEAM's queue for dirty schedulers, which everything else in this system shares.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import Vitrine.Guests
 
   alias Vitrine.Native

@@ -1,6 +1,8 @@
 defmodule Vitrine.RunTest do
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   @guest ~S"""
@@ -151,6 +153,7 @@ defmodule Vitrine.RunTest do
       assert {:ok, "x"} = Vitrine.run(compiled, "echo", "x")
     end
 
+    @tag :slow
     test "starts every language's guest" do
       for name <- ~w(rust c cpp zig assemblyscript go javascript) do
         options = [host_functions: host_functions(), wasi: [stdout: :drop, stderr: :drop]]

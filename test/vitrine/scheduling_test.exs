@@ -3,6 +3,8 @@ defmodule Vitrine.SchedulingTest do
   # all, with a wide margin, is tested here. Not async: it loads the machine.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
+
   import Vitrine.Guests
 
   # Microseconds that no ordinary process may wait; a scheduler that is blocked waits for longer.

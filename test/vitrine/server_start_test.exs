@@ -124,6 +124,7 @@ defmodule Vitrine.ServerStartTest do
   end
 
   describe "info/1" do
+    @tag :slow
     test "tells what a server is and does" do
       server = start!(plugin_name: "demo")
       hash = Base.encode16(:crypto.hash(:sha256, File.read!(wasm("rust"))), case: :lower)

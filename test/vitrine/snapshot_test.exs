@@ -2,6 +2,8 @@ defmodule Vitrine.SnapshotTest do
   # Not async: Logger's level and telemetry's handler are everybody's.
   use ExUnit.Case, async: false
 
+  @moduletag :fusing
+
   import ExUnit.CaptureLog
   import Vitrine.Guests
 
@@ -436,6 +438,7 @@ defmodule Vitrine.SnapshotTest do
   describe "the runtime of a language" do
     @describetag timeout: 300_000
 
+    @tag :slow
     test "JavaScript: QuickJS and the plugin's globals are there" do
       options = [host_functions: host_functions(), snapshot: "counter"]
       compiled = compile!(wasm("javascript"), options)

@@ -2,6 +2,8 @@ defmodule Vitrine.UnsupportedTest do
   # Modules that need what Vitrine does not support are told how to be built without.
   use ExUnit.Case, async: true
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   for {what, text, flag} <- [

@@ -2,6 +2,8 @@ defmodule Vitrine.VarsTest do
   # Not async: hundreds of megabytes go around here.
   use ExUnit.Case, async: false
 
+  @moduletag :fusing
+
   import Vitrine.Guests
 
   # One variable, "v".

@@ -3,6 +3,8 @@ defmodule Vitrine.WorkerAnswersTest do
   # there. OTP ends the VM if such a thread makes a large map, so all of this runs on another node.
   use ExUnit.Case, async: true
 
+  @moduletag :slow
+
   import Vitrine.Guests
 
   alias Vitrine.Nodes

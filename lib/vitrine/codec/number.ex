@@ -9,7 +9,7 @@ defmodule Vitrine.Codec.Number do
   @max_f32 3.4028234663852886e38
 
   @impl true
-  def encode(value, type) do
+  def encode(value, type: type) do
     {:ok, bytes(type, value)}
   rescue
     # The value has no clause, or the integer is too large for a float.
@@ -36,7 +36,7 @@ defmodule Vitrine.Codec.Number do
   defp bytes(:f64, v) when is_number(v), do: <<v::little-float-64>>
 
   @impl true
-  def decode(bytes, type) do
+  def decode(bytes, type: type) do
     if byte_size(bytes) == size(type) do
       {:ok, value(type, bytes)}
     else

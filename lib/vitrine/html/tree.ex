@@ -7,19 +7,23 @@ defmodule Vitrine.HTML.Tree do
   @enforce_keys [:root, :shapes]
   defstruct [:root, :shapes]
 
-  @typedoc "A document that was parsed and made safe."
-  @opaque t :: %__MODULE__{root: part(), shapes: %{fingerprint() => statics()}}
+  @typedoc "A document that was parsed and made safe. Its fields are private."
+  @type t :: %__MODULE__{root: part(), shapes: %{fingerprint() => statics()}}
 
-  @typep fingerprint :: <<_::256>>
+  @typedoc false
+  @type fingerprint :: <<_::256>>
 
   # Text with gaps: one more piece of text than there are gaps, and the sha256 of these pieces. Parts have only the
   # sha256, because a term that is copied to another process shares nothing within itself.
-  @typep statics :: [String.t()]
-  @typep part :: {fingerprint(), dynamics :: [slot()]}
+  @typedoc false
+  @type statics :: [String.t()]
+  @typedoc false
+  @type part :: {fingerprint(), dynamics :: [slot()]}
 
   # An escaped text, a part, or siblings. Siblings have keys if there are many, and say whether the browser is told
   # of each sibling without changes.
-  @typep slot :: String.t() | part() | {[slot()], [String.t()] | nil, roots :: boolean()}
+  @typedoc false
+  @type slot :: String.t() | part() | {[slot()], [String.t()] | nil, roots :: boolean()}
 
   @doc false
   @spec to_iodata(t()) :: iodata()

@@ -10,7 +10,8 @@ defmodule Vitrine.HTTP.Redirect do
           method: String.t(),
           url: URL.t(),
           headers: Headers.t(),
-          body: binary() | nil
+          body: binary() | nil,
+          private?: boolean()
         }
 
   @doc "Tells whether a response is a redirect."

@@ -33,7 +33,7 @@ defmodule Vitrine.Loader.Ceiling do
 
   defp sources!(sources) do
     known? = fn
-      {:url, hosts} -> Policy.hosts!(hosts, []) && true
+      {:url, hosts} -> is_list(Policy.hosts!(hosts, []))
       kind -> kind in [:data, :path, :url]
     end
 

@@ -34,6 +34,7 @@ defmodule Vitrine.Options.Argument do
 
   def bytes!(other, what), do: not_bytes!(other, what)
 
+  @spec not_bytes!(term(), String.t()) :: no_return()
   defp not_bytes!(other, what) do
     advice = if match?({:ok, _}, other), do: ": match on {:ok, bytes} first", else: ""
     wrong!("#{what} to be a binary or iodata", Printable.term(other) <> advice)

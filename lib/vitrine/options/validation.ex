@@ -63,6 +63,7 @@ defmodule Vitrine.Options.Validation do
   end
 
   @doc "Raises for a value that is not what its option should be, and says what that is."
+  @spec wrong!(Schema.t(), atom(), term()) :: no_return()
   @spec wrong!(Schema.t(), atom(), term(), atom()) :: no_return()
   def wrong!(%Schema{} = schema, name, value, of \\ nil),
     do: schema |> Schema.fetch!(name) |> wrong_value!(value, of)

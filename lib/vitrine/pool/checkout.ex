@@ -44,13 +44,18 @@ defmodule Vitrine.Pool.Checkout do
   # Slots are mostly taken by callers that lost their scheduler in the middle of a short call. Letting these end is cheaper
   # than waiting for a slot in the queue, which makes all other callers queue, too.
   defp lease(slots, timeout) do
-    slot = free(slots) || (:erlang.yield() && free(slots))
+    slot = free(slots) || free_after_yield(slots)
     if slot, do: {:ok, slot, timeout}, else: wait(slots, timeout)
   end
 
   # No caller overtakes those that wait.
   defp free(slots) do
     if Slots.waiting(slots) == 0, do: Slots.lease_any(slots, self())
+  end
+
+  defp free_after_yield(slots) do
+    :erlang.yield()
+    free(slots)
   end
 
   defp wait(%{pid: pool} = slots, timeout) do

@@ -33,8 +33,12 @@ defmodule Vitrine.Pool.Version do
   def instantiate(version, within, owner \\ self()) do
     with {:ok, plugin} <- Instance.make(version.compiled, within, owner) do
       case put_vars(plugin, version.vars) do
-        :ok -> {:ok, plugin}
-        error -> Plugin.close(plugin) && error
+        :ok ->
+          {:ok, plugin}
+
+        error ->
+          Plugin.close(plugin)
+          error
       end
     end
   end

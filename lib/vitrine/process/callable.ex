@@ -53,6 +53,7 @@ defmodule Vitrine.Process.Callable do
 
   def local!(_source, _process), do: :ok
 
+  @spec elsewhere!(Compiled.t(), node()) :: no_return()
   defp elsewhere!(compiled, node) do
     Argument.wrong!(
       "a source that can be sent to #{node}: a path there, bytes or a manifest",

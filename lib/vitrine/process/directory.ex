@@ -35,10 +35,11 @@ defmodule Vitrine.Process.Directory do
 
   @typedoc "Pools put their slots in, which have at least these fields."
   @type pool :: %{
-          __struct__: module(),
-          label: String.t(),
-          starter: pid() | nil,
-          since: integer()
+          :__struct__ => module(),
+          :label => String.t(),
+          :starter => pid() | nil,
+          :since => integer(),
+          optional(atom()) => term()
         }
 
   @type entry :: pool() | server()

@@ -119,7 +119,8 @@ defmodule Vitrine.Text.Printable do
     do: [
       binary_part(text, from, size),
       ?\\,
-      char | escape(rest, text, from + size + 1, 0, :quoted)
+      char,
+      escape(rest, text, from + size + 1, 0, :quoted)
     ]
 
   defp escape(<<char, rest::binary>>, text, from, size, how) when char in 0x20..0x7E,
@@ -128,7 +129,7 @@ defmodule Vitrine.Text.Printable do
   defp escape(<<char::utf8, rest::binary>>, text, from, size, how)
        when is_hidden(char) do
     next = from + size + byte_size(<<char::utf8>>)
-    [binary_part(text, from, size), code(char) | escape(rest, text, next, 0, how)]
+    [binary_part(text, from, size), code(char), escape(rest, text, next, 0, how)]
   end
 
   defp escape(<<char::utf8, rest::binary>>, text, from, size, how),
@@ -137,7 +138,7 @@ defmodule Vitrine.Text.Printable do
   defp escape(bytes, text, from, size, how) do
     length = broken(bytes)
     <<_::binary-size(length), rest::binary>> = bytes
-    [binary_part(text, from, size), "\uFFFD" | escape(rest, text, from + size + length, 0, how)]
+    [binary_part(text, from, size), "\uFFFD", escape(rest, text, from + size + length, 0, how)]
   end
 
   defp code(?\n), do: "\\n"

@@ -168,6 +168,7 @@ defmodule Vitrine.LiveView.HubTest do
       assert renders() == %{"b" => 1}
     end
 
+    @tag :slow
     test "who is the last one to leave ends the hub, after a while" do
       plugin = stage!()
       viewer = viewer(plugin, [])

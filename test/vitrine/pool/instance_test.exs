@@ -72,6 +72,7 @@ defmodule Vitrine.Pool.InstanceTest do
       assert :sys.get_state(pool).timer == nil
     end
 
+    @tag :slow
     test "not while it is used again and again" do
       pool = pool!(size: 1, idle_timeout: 400)
 
@@ -124,6 +125,7 @@ defmodule Vitrine.Pool.InstanceTest do
       assert Vitrine.call(pool, "run") == {:ok, ""}
     end
 
+    @tag :slow
     test "is not tried for ever when it is to be ready ahead", context do
       pool = pool!([size: 1, min_idle: 1] ++ context.options)
       eventually(fn -> Pool.info(pool).idle == 1 end)

@@ -136,6 +136,7 @@ defmodule Vitrine.Pool.QueueTest do
   end
 
   describe "queue_timeout" do
+    @tag :slow
     test "ends the wait, but not the call" do
       pool = pool!(size: 1, queue_timeout: 2_000, host_functions: holding())
       holder = held!(pool, "holder")
