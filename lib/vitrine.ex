@@ -17,28 +17,34 @@ defmodule Vitrine do
   alias Vitrine.Process.{Callable, Client, Directory, Listing, Request}
 
   @typedoc """
-  A plugin's bytes, its text, a path, a manifest (see `Vitrine.Manifest`), or what `compile/2` gave. What a stranger
-  gave is `{:module, bytes}`: that is a module, in binary or text, and never anything else.
+  The source of a plugin: a module's bytes or text, a path, a manifest (see `Vitrine.Manifest`), or the result of
+  `compile/2`. Pass a source from a stranger as `{:module, bytes}`. This form accepts a module, in binary or text, and
+  nothing else.
   """
   @type source :: Source.t() | Compiled.t()
 
-  @typedoc "Something that can be called: a plugin, a `Vitrine.Server`, or a `Vitrine.Pool`."
+  @typedoc "A plugin, a `Vitrine.Server`, or a `Vitrine.Pool`."
   @type callable :: Plugin.t() | GenServer.server()
 
   @doc """
   Loads a plugin: compiles its module, links it and runs its initialisers.
 
-  `source` is the bytes of a module, WebAssembly text, a manifest as a map, JSON or TOML text or
-  `Vitrine.Manifest` struct, or the path of a file with any of these. A module that is in use
-  somewhere is not compiled again, nor one whose native code is on disk from before. A
-  `Vitrine.Compiled` is a source, too; it has options, over which those here are merged.
+  `source` is one of these:
 
-  > #### What users upload {: .warning}
+    * the bytes of a module, or its WebAssembly text
+    * a manifest: a map, JSON or TOML text, or a `Vitrine.Manifest` struct
+    * the path of a file with any of these
+    * `{:module, bytes}`, which must be a module
+    * a `Vitrine.Compiled`. The options given here are merged over its own
+
+  A module that is in use somewhere is not compiled again. Neither is a module whose native code is on disk.
+
+  > #### Uploads {: .warning}
   >
-  > Bytes, texts and paths are told apart by how they begin, and a manifest reads files and asks for directories and
-  > hosts. So give what you did not write yourself as `{:module, bytes}`: a module, in binary or text. Anything
-  > else is an error then, of which nothing is read, downloaded or shown. For a manifest that somebody else wrote there is
-  > the option `:ceiling`.
+  > Bytes, texts and paths are distinguished by how they begin. A manifest reads files, and asks for directories and
+  > hosts. Pass a source that you did not write as `{:module, bytes}`: a module, in binary or text. Anything else is
+  > then an error, and nothing of it is read, downloaded or shown. For a manifest that somebody else wrote, use the
+  > option `:ceiling`.
 
       iex> upload = ~S|{"wasm": [{"path": "/etc/passwd"}]}|
       iex> {:error, error} = Vitrine.new({:module, upload})
@@ -50,9 +56,10 @@ defmodule Vitrine do
   #{Docs.markdown(Tables.Plugin.schema())}
   ## Errors
 
-  `:file`, `:manifest`, `:compile`, `:contract`, `:link`, `:snapshot`, and what a start function or initialiser may come to: `:trap`,
-  `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:codec`, `:http`. The function of a `:snapshot` may
-  also be missing, `:function_not_found`, or end with `:guest_error`. Wrong options raise `ArgumentError`.
+  The reasons are `:file`, `:manifest`, `:compile`, `:contract`, `:link` and `:snapshot`. A start function or an
+  initialiser can end with `:trap`, `:timeout`, `:exit`, `:out_of_memory`, `:fuel`, `:host_function`, `:codec` or
+  `:http`. The function of a `:snapshot` can also be missing (`:function_not_found`), or end with `:guest_error`. Wrong
+  options raise `ArgumentError`.
 
       iex> {:error, error} = Vitrine.new("(module (import \\"app\\" \\"missing\\" (func)))")
       iex> error.reason
@@ -62,7 +69,7 @@ defmodule Vitrine do
   def new(source, options \\ []), do: Pipeline.load(source, Argument.keyword!(options))
 
   @doc """
-  Like `new/2`, but gives the plugin itself and raises a `Vitrine.Error`.
+  Like `new/2`, but returns the plugin itself, and raises a `Vitrine.Error` on failure.
 
       iex> plugin = Vitrine.new!(~S|(module (func (export "run")))|)
       iex> Vitrine.call(plugin, "run")
@@ -72,25 +79,25 @@ defmodule Vitrine do
   def new!(source, options \\ []), do: source |> new(options) |> value!()
 
   @doc """
-  Compiles a plugin and links it, and runs nothing of it, but for a snapshot: what `new/2` and `run/4`
-  make instances of, in any process and any number.
+  Compiles and links a plugin, so that `new/2` and `run/4` can make any number of instances of it, in any process.
+  Nothing of the plugin runs, except for a snapshot.
 
-  Takes the sources and options of `new/2`. Options given to `new/2` later are merged over those
-  given here; what changes the code or the imports must stay as it is then, or `ArgumentError` is
-  raised: whether `:fuel` and `:coredump` are given, `:debug_info`, `:profiler`, `:memory_layout`,
-  `:fuse`, whether there is `:wasi`, the names and types of `:host_functions`, and `:snapshot`. The
-  functions themselves may be others.
+  It takes the sources and options of `new/2`. If `source` is a compiled plugin, the options are merged over its own.
 
-  A compiled plugin as `source` gets the options on top of its own.
+  Options that are later given to `new/2` are merged over those given here. An option that changes the code or the
+  imports must then stay the same; otherwise `ArgumentError` is raised. These are whether `:fuel` and `:coredump` are
+  given, `:debug_info`, `:profiler`, `:memory_layout`, `:fuse`, whether there is `:wasi`, the names and types of
+  `:host_functions`, and `:snapshot`. The functions themselves may differ.
 
   ## Snapshots
 
-  With the option `:snapshot` the plugin is initialised here, once: in a call in this process, within
-  `:timeout` and with all that the options grant. Instances begin with the memory, globals and
-  variables that this left, in a fraction of a millisecond, and no initialiser runs in them. `true` is for the
-  plugin's own initialisers; with the name of a plugin function that is called after them, without an
-  input, and its output is dropped. See [Snapshots](snapshots.md) for what is kept, and
-  what that means for random numbers and secrets.
+  With the option `:snapshot` the plugin is initialised here, once. This is a call in this process, within `:timeout`
+  and with all that the options grant. Instances then begin with the memory, globals and variables after that call, in
+  a fraction of a millisecond. No initialiser runs in them.
+
+  `snapshot: true` runs the plugin's own initialisers. With the name of a plugin function, that function is called
+  after them, without an input, and its output is dropped. [Snapshots](snapshots.md) describes what is kept, and the
+  consequences for random numbers and secrets.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|
       ...>   (module
@@ -104,8 +111,8 @@ defmodule Vitrine do
 
   ## Errors
 
-  `:file`, `:manifest`, `:compile`, `:contract` and `:link`. For a snapshot also `:snapshot`, if the plugin has
-  state that it would lose, and those of a call.
+  The reasons are `:file`, `:manifest`, `:compile`, `:contract` and `:link`. A snapshot can also fail with
+  `:snapshot`, if the plugin has state that it would lose, and with the reasons of a call.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "empty")
       iex> compiled.name
@@ -127,7 +134,7 @@ defmodule Vitrine do
   end
 
   @doc """
-  Like `compile/2`, but gives the compiled plugin itself and raises a `Vitrine.Error`.
+  Like `compile/2`, but returns the compiled plugin itself, and raises a `Vitrine.Error` on failure.
 
       iex> Vitrine.compile!(~S|(module (func (export "run")))|, name: "empty").name
       "empty"
@@ -136,18 +143,18 @@ defmodule Vitrine do
   def compile!(source, options \\ []), do: source |> compile(options) |> value!()
 
   @doc """
-  Calls a function of a compiled plugin in an instance of its own: makes that, initialises it, calls
-  the function and drops it, all within the one timeout.
+  Calls a function of a compiled plugin in a fresh instance. It makes the instance, initialises it, calls the function
+  and drops the instance, all within one timeout.
 
-  No call can leave anything to another: memory, globals and variables are those of a plugin that is
-  new.
+  Memory, globals and variables are those of a new plugin, so no call leaves anything to another.
 
-  What was uploaded can be run as it is, `{:module, bytes}`: it is compiled first, unless it is in use somewhere or on
-  disk, and the options of `compile/2` stand beside those of the call. For more than a few calls compile it once.
+  An upload can be run as it is, as `{:module, bytes}`. It is compiled first, unless it is in use somewhere or on
+  disk. The options of `compile/2` are then given together with those of the call. For more than a few calls, compile
+  it once.
 
-  Takes the options of `call/4`, and has its errors, except `:busy` and `:closed`. What it prints with
-  `stdout: :capture`, which nobody can take later, the option `:trace` gets as events `:captured`, and
-  `trace/4` gives beside the result.
+  Options and errors are those of `call/4`, except for the errors `:busy` and `:closed`. Prints that are captured with
+  `stdout: :capture` cannot be taken later. They are events `:captured` for the option `:trace`, and in the result of
+  `trace/4`.
 
       iex> {:ok, compiled} = Vitrine.compile(~S|
       ...>   (module
@@ -173,7 +180,7 @@ defmodule Vitrine do
   end
 
   @doc """
-  Like `run/4`, but gives the output itself and raises a `Vitrine.Error`.
+  Like `run/4`, but returns the output itself, and raises a `Vitrine.Error` on failure.
 
       iex> compiled = Vitrine.compile!(~S|(module (func (export "run")))|)
       iex> Vitrine.run!(compiled, "run")
@@ -202,13 +209,12 @@ defmodule Vitrine do
   end
 
   @doc """
-  What a module says of itself, without compiling it and without running any of it: for what users
-  upload.
+  Inspects a module without compiling it or running any of it. Use it for uploads.
 
-  `bytes` is a module in binary or text, or `{:module, bytes}`. The module is validated. A file that is something else is
-  an error with the reason `:compile`, in words for whoever uploaded it.
+  `bytes` is a module in binary or text, or `{:module, bytes}`. The module is validated. If the bytes are something
+  else, the error is `:compile`, in words for the person who uploaded them.
 
-  `options` are those of `new/2`: the field `refused` says why the plugin would be refused with them. See
+  `options` are those of `new/2`. The field `refused` says why the plugin would be refused with them. See
   `Vitrine.Inspection` for the other fields.
 
       iex> {:ok, found} = Vitrine.inspect_plugin(~S|
@@ -229,20 +235,23 @@ defmodule Vitrine do
     do: Vitrine.Loader.Inspection.inspect_plugin(bytes, Argument.keyword!(options))
 
   @doc """
-  Calls a function of a plugin with an input, and answers with its output.
+  Calls a function of a plugin with an input, and returns its output.
 
-  The plugin runs in the calling process, as its host functions do. `input` is a binary or iodata, and the
-  output a binary; with a codec, the option `:as`, they are terms that it has a form for.
+  The plugin runs in the calling process, and so do its host functions. `input` is a binary or iodata, and the output
+  is a binary. With a codec, the option `:as`, they are terms that the codec can encode.
 
   ## Options
 
   #{Docs.markdown(Tables.Call.schema())}
   ## Errors
 
-  Of the plugin: `:guest_error`, `:trap`, `:exit`, `:timeout`, `:cancelled`, `:out_of_memory`, `:fuel`,
-  `:output_too_large` and `:function_not_found`. Of what it asked of the host: `:host_function`, `:codec` and
-  `:http`. Of what was called: `:busy`, `:pool_full` and `:closed`, and where it makes an instance first, such as
-  a pool, those of `new/2`. See `t:Vitrine.Error.reason/0`.
+    * Errors of the plugin: `:guest_error`, `:trap`, `:exit`, `:timeout`, `:cancelled`, `:out_of_memory`, `:fuel`,
+      `:output_too_large` and `:function_not_found`
+    * Errors of what the plugin asked of the host: `:host_function`, `:codec` and `:http`
+    * Errors of the server, the pool or the plugin that was called: `:busy`, `:pool_full`, `:queue_full` and
+      `:closed`. If an instance is made first, as in a pool, also those of `new/2`
+
+  See `t:Vitrine.Error.reason/0`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run") unreachable))|, name: "p")
       iex> {:error, error} = Vitrine.call(plugin, "run")
@@ -292,7 +301,7 @@ defmodule Vitrine do
     end
   end
 
-  # Encodes and decodes in the process that calls, also when a server runs the call.
+  # Encodes and decodes in the calling process, even if a server runs the call.
   defp encoded(callable, function, input, options, call) do
     Argument.function!(function)
 
@@ -318,10 +327,9 @@ defmodule Vitrine do
   defp name(_server), do: nil
 
   @doc """
-  Like `call/4`, but answers with the output itself and raises a `Vitrine.Error`.
+  Like `call/4`, but returns the output itself, and raises a `Vitrine.Error` on failure.
 
-  Where a host function raised, the stack trace begins with that function's own lines, and those of the caller
-  come after.
+  If a host function raised, the stack trace begins with the lines of that function, followed by those of the caller.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.call!(plugin, "run")
@@ -335,13 +343,13 @@ defmodule Vitrine do
   defp value!({:error, error}), do: Error.raise!(error)
 
   @doc """
-  Like `call/4`, and tells what happened meanwhile: the host functions that the plugin called, with
-  arguments, results and times, and what it logged and printed, whatever Logger's level. See
-  `Vitrine.Trace` for the events. For a compiled plugin it is like `run/4`.
+  Like `call/4`, but also returns the events of the call: the host functions that the plugin called, with arguments,
+  results and times, and what it logged and printed, whatever Logger's level is. See `Vitrine.Trace` for the events.
+  For a compiled plugin it is like `run/4`.
 
-  Options are those of `call/4`, and `:max_events`, the number of events that are kept, 1000 by default;
-  if there were more, the last event says how many. To have events while the call runs, give a
-  function as the option `:trace` of `call/4`.
+  Options are those of `call/4`, and `:max_events`, the number of events that are kept, 1000 by default. If there were
+  more, the last event says how many. To get events while the call runs, pass a function as the option `:trace` of
+  `call/4`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|
       ...>   (module
@@ -371,22 +379,22 @@ defmodule Vitrine do
   end
 
   @typedoc """
-  What a plugin has done since it was loaded, see `stats/1`. Times are in microseconds.
+  The counters of a plugin since it was loaded, see `stats/1`. Times are in microseconds.
 
-    * `calls` - calls that were asked for, also those that were refused
-    * `errors` - how many of them failed, by the reason in the core: a host function's failure is
-      `:host_function` there also where the caller is told `:codec` or `:http`
-    * `abandoned` - calls that ended with the process that made them
-    * `instances` - instances that were made: the first, and one after each trap
+    * `calls` - how many calls were requested, including calls that were refused
+    * `errors` - how many of them failed, by the core's reason. A failure of a host function is `:host_function`
+      there, even if the caller gets `:codec` or `:http`
+    * `abandoned` - how many calls ended with the process that made them
+    * `instances` - how many instances were made: the first, and one after each trap
     * `slices` - how often guest code was run
-    * `guest_us` - the time it ran: by a clock that ticks each half millisecond, so that a short
-      call counts as nothing or as a tick, and many calls right on average
-    * `host_calls`, `host_us` - host functions that were called, and the time that the plugin waited
-      for them, for HTTP and for Logger
+    * `guest_us` - how long guest code ran. The clock ticks each half millisecond, so a short call counts as nothing
+      or as one tick, and the sum of many calls is right on average
+    * `host_calls`, `host_us` - how many host functions were called, and how long the plugin waited for them, for HTTP
+      and for Logger
     * `fuel` - units of fuel, with the option `:fuel`
-    * `memory_bytes`, `peak_memory_bytes` - linear memory that the instance has, the kernel's
-      included, and the most it had; what was replaced counts until it is released
-    * `vars_bytes` - variables, as they count against their limit
+    * `memory_bytes`, `peak_memory_bytes` - the linear memory of the instance, including the kernel's, and the most
+      that it had. The memory of a replaced instance counts until it is freed
+    * `vars_bytes` - the size of the variables, as it counts against their limit
   """
   @type stats :: %{
           calls: non_neg_integer(),
@@ -404,12 +412,12 @@ defmodule Vitrine do
         }
 
   @doc """
-  What the plugin has done and uses, see `t:stats/0`. Cheap, and always possible, also while a call
-  runs. For a server these are of the version that it has now.
+  Returns the counters of a plugin, see `t:stats/0`. This is cheap, and always possible, even while a call runs. For a
+  server they are those of the present version.
 
-  For a pool they are the sums over all instances that it has and had, of all versions, but
-  `peak_memory_bytes` is that of the largest one. Calls are those that got an instance; what a call did
-  whose process was killed is added a moment later.
+  For a pool they are the sums over all instances that it has and had, of all versions. Only `peak_memory_bytes` is
+  that of the largest instance. Calls are those that got an instance. The counters of a call whose process was killed
+  are added a moment later.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (memory 1) (func (export "run")))|)
       iex> Vitrine.call(plugin, "run")
@@ -423,23 +431,23 @@ defmodule Vitrine do
   def stats(server), do: ask(server, :stats)
 
   @typedoc """
-  Something that `list/0` found.
+  An entry of `list/0`.
 
     * `kind` - `:plugin`, `:server`, `:pool` or `:compiled`
-    * `name` - what errors and log lines call the plugin
+    * `name` - the plugin's name in errors and log lines
     * `hash` - the sha256 of its main module, in lower-case hexadecimal digits
-    * `process` - of a server or a pool its process, otherwise `nil`
-    * `label` - of a server or a pool the name that it was started with, otherwise `nil`: a text, as events have
-      it as `pool`
-    * `owner` - the process that has it, alive or not: that made the plugin or compiled it, or the server or pool
-      that the plugin is an instance of. Of a server or a pool the process that started it, or `nil`
+    * `process` - the process of a server or a pool, otherwise `nil`
+    * `label` - the name that a server or a pool was started with, otherwise `nil`. It is a text, like `pool` in
+      events
+    * `owner` - the process that has it, alive or not: the process that made or compiled the plugin, or the server or
+      pool that the plugin is an instance of. For a server or a pool it is the process that started it, or `nil`
     * `since` - when it was made, in UTC
     * `state` - `:busy` while a call runs, otherwise `:idle`
-    * `instances` - how many plugins it is about: 1 for a plugin, for a server or a pool those that it has, for what is
-      compiled those of that module
-    * `calls` - calls that were asked for since then; of a pool those that have ended
-    * `memory_bytes` - linear memory that its instances have now, as in `t:stats/0`
-    * `fuel` - units of fuel that its calls have used, 0 without the option `:fuel`
+    * `instances` - how many plugins the entry stands for: 1 for a plugin, the instances of a server or a pool, and
+      for a compiled plugin those of its module
+    * `calls` - how many calls were requested since then; for a pool, how many have ended
+    * `memory_bytes` - the linear memory of its instances now, as in `t:stats/0`
+    * `fuel` - the units of fuel that its calls have used, 0 without the option `:fuel`
   """
   @type listed :: %{
           kind: :plugin | :server | :pool | :compiled,
@@ -457,15 +465,15 @@ defmodule Vitrine do
         }
 
   @doc """
-  What there is of Vitrine on this node: plugins that are not closed, servers, pools, and what `compile/2` gave, in no
-  particular order. What nobody holds any more is listed until the process that held it collects its garbage.
+  Lists the plugins that are not closed, the servers, the pools and the compiled plugins of this node, in no particular
+  order. An entry that is no longer referenced is listed until the process that held it collects its garbage.
 
-  The plugins of servers and pools are listed, too, with the server or pool as `owner`: to add up all memory, take those
-  of the kind `:plugin`. Calls, memory and fuel of servers and pools are of all that they have and had, those of what
-  is compiled of the plugins that are there.
+  The plugins of servers and pools are also listed, with the server or pool as `owner`. To add up all memory, count
+  the entries of the kind `:plugin`. Calls, memory and fuel of a server or a pool include all plugins that it has and
+  had. Those of a compiled plugin include the plugins that exist now.
 
-  No plugin and no process is asked, so this can be called at any time: 50 000 plugins take some tenths of a second, in
-  the process that asks.
+  No plugin and no process is asked, so this function can be called at any time. 50 000 plugins take some tenths of a
+  second, in the calling process.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (memory 1) (func (export "run")))|, name: "listed")
       iex> Vitrine.call(plugin, "run")
@@ -482,8 +490,7 @@ defmodule Vitrine do
   def list, do: Listing.all(&Pool.Slots.past/1)
 
   @doc """
-  Whether the plugin has a function of this name: an export without parameters, and with no
-  result or one `i32`.
+  Tells whether the plugin has a function of this name: an export without parameters, and with no result or one `i32`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> {Vitrine.function_exists?(plugin, "run"), Vitrine.function_exists?(plugin, "walk")}
@@ -500,8 +507,8 @@ defmodule Vitrine do
     do: ask(server, {:function_exists?, Argument.function!(name)}) == true
 
   @doc """
-  The names of the plugin's functions, those that `call/4` can call, in alphabetical order. For a server
-  or a pool these are of the version that it has now; `:closed` if it is not running.
+  Returns the names of the functions that `call/4` can call, in alphabetical order. For a server or a pool they are
+  those of the present version. If it is not running, the error is `:closed`.
 
       iex> {:ok, plugin} =
       ...>   Vitrine.new(~S|
@@ -520,11 +527,10 @@ defmodule Vitrine do
   def functions(server), do: ask(server, :functions)
 
   @doc """
-  Stops the call that the plugin is in the middle of: its caller gets `:cancelled`. Without one
-  nothing happens.
+  Stops the plugin's running call, whose caller gets `:cancelled`. Without a running call, nothing happens.
 
-  A call that is in a host function ends when the host function returns; one that waits for an
-  HTTP response ends, with Vitrine's own client, at once.
+  A call that is in a host function ends when the host function returns. A call that waits for an HTTP response of
+  Vitrine's own client ends at once.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "spin") (loop (br 0))))|)
       iex> call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
@@ -544,10 +550,10 @@ defmodule Vitrine do
   end
 
   @doc """
-  Drops the plugin's instance, so that the next call begins with a fresh one: memory and globals
-  as they were at first. Variables are kept.
+  Drops the plugin's instance. The next call begins with a fresh one, whose memory and globals have their initial
+  values. Variables are kept.
 
-  `:busy` while a call runs, `:closed` after `close/1`.
+  The error is `:busy` while a call runs, and `:closed` after `close/1`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.reset(plugin)
@@ -558,10 +564,10 @@ defmodule Vitrine do
   def reset(server), do: ask(server, :reset)
 
   @doc """
-  The plugin's variables, a map from strings to binaries: what it keeps by its `var_set`.
+  Returns the plugin's variables, which it sets by `var_set`, as a map from strings to binaries.
 
-  With `put_vars/2` a plugin's state can be saved and restored: variables outlive the instance,
-  but not the plugin.
+  Together with `put_vars/2`, this saves and restores a plugin's state. Variables outlive the instance, but not the
+  plugin.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.put_vars(plugin, %{"count" => <<1, 0, 0, 0>>})
@@ -574,10 +580,10 @@ defmodule Vitrine do
   def vars(server), do: ask(server, :vars)
 
   @doc """
-  Puts these variables in the place of all that the plugin has.
+  Replaces all variables of the plugin.
 
-  Answers `:vars` if they are larger than the manifest's `memory.max_var_bytes`; then nothing is
-  changed. `:closed` after `close/1`. A call that is under way sees the new ones.
+  If they are larger than the manifest's `memory.max_var_bytes`, the error is `:vars`, and nothing is changed. After
+  `close/1` the error is `:closed`. A call in progress sees the new variables.
   """
   @spec put_vars(callable(), %{optional(String.t()) => binary()}) :: :ok | {:error, Error.t()}
   def put_vars(%Plugin{} = plugin, vars),
@@ -587,8 +593,8 @@ defmodule Vitrine do
     do: ask(server, {:put_vars, Map.new(Options.vars!(vars))})
 
   @doc """
-  Changes the plugin's configuration: merges a map of strings into it, where `nil` deletes a key.
-  The plugin finds the new values from its next `config_get` on. `:closed` after `close/1`.
+  Changes the plugin's configuration. Merges a map of strings into it, in which `nil` deletes a key. The plugin gets
+  the new values from its next `config_get` on. After `close/1` the error is `:closed`.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, config: %{"a" => "1"})
       iex> Vitrine.put_config(plugin, %{"a" => nil, "b" => "2"})
@@ -603,19 +609,19 @@ defmodule Vitrine do
     do: ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
 
   @doc """
-  What the plugin printed since it was last taken, where the option `:wasi` says `:capture`: at
-  most 1 MiB of each stream, what came later is lost. See `Vitrine.Wasi` for an example.
+  Returns what the plugin printed since the last call of this function, if the option `:wasi` has `:capture`. It has
+  at most 1 MiB of each stream; later prints are lost. See `Vitrine.Wasi` for an example.
 
-  Of a call of a pool or of `run/4`, whose instance is nobody's afterwards, `trace/4` tells it.
+  For a call of a pool or of `run/4`, whose instance is not available afterwards, use `trace/4`.
   """
   @spec take_printed(callable()) :: %{stdout: binary(), stderr: binary()} | {:error, Error.t()}
   def take_printed(%Plugin{} = plugin), do: Plugin.take_printed(plugin)
   def take_printed(server), do: ask(server, :take_printed)
 
   @doc """
-  The fuel that the plugin's last call used, or its initialisation if it was not called yet; 0 if
-  it has no option `:fuel`. Of a call that was stopped within an instruction, or from outside, it is an upper
-  bound, which is at most 100 000 units too high.
+  Returns the fuel that the plugin's last call used, or its initialisation if it was not called yet. Without the option
+  `:fuel` it is 0. For a call that was stopped within an instruction, or from outside, it is an upper bound, which is at
+  most 100 000 units too high.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|, fuel: 1000)
       iex> Vitrine.call(plugin, "run")
@@ -628,10 +634,11 @@ defmodule Vitrine do
   def fuel_used(server), do: ask(server, :fuel_used)
 
   @doc """
-  Closes a plugin: stops the call that it is in the middle of and releases its memory. Later calls
-  are told `:closed`; its variables and statistics can still be asked for. A server is stopped in the
-  same way. A pool is stopped as by `Vitrine.Pool.stop/1`: calls that are in it may go on for as long
-  as its option `:shutdown` says, and this waits for them.
+  Closes a plugin: stops its running call and frees its memory. Later calls get `:closed`. Its variables and statistics
+  remain available.
+
+  A server is stopped in the same way. A pool is stopped as by `Vitrine.Pool.stop/1`: its running calls may go on for
+  the time of the option `:shutdown`, and this function waits for them.
 
       iex> {:ok, plugin} = Vitrine.new(~S|(module (func (export "run")))|)
       iex> Vitrine.close(plugin)

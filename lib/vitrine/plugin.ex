@@ -1,17 +1,16 @@
 defmodule Vitrine.Plugin do
   @moduledoc """
-  A loaded plugin: what `Vitrine.new/2` returns and `Vitrine.call/4` takes.
+  A loaded plugin, as returned by `Vitrine.new/2`. `Vitrine.call/4` calls it.
 
-  It has one instance and serves one call at a time; a call while another one runs is told `:busy`.
-  It can be given to other processes. Its memory is released when no process holds it any more, or
-  by `Vitrine.close/1`.
+  It has one instance and serves one call at a time. A call while another one runs gets `:busy`. A plugin can be sent to
+  other processes. Its memory is freed when no process refers to it any more, or by `Vitrine.close/1`.
   """
 
   alias Vitrine.{Error, Native}
   alias Vitrine.Call.Failure
   alias __MODULE__
 
-  @typedoc "A loaded plugin. Its fields are private, but for `name`."
+  @typedoc "A loaded plugin. All fields except `name` are private."
   @type t :: %Plugin{
           name: String.t(),
           # The sha256 of the main module.
