@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use vitrine_memory::{Images, SharedImage};
 use vitrine_rewrite::{DataImage, Flags, ModuleType, Plan, Stage, compile_cost, features};
 use vitrine_rewrite::{rewrite, shared_data};
 use wasmtime::Module;
@@ -23,7 +24,6 @@ use crate::error::{Error, Reason};
 use crate::exports::Exports;
 use crate::lines::Lines;
 use crate::link::Needs;
-use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
 use crate::snapshot::refused;
 use crate::text;
@@ -189,7 +189,7 @@ fn kept(key: Key, bytes: &[u8], cache: Option<&Cache>) -> Result<Option<Arc<Comp
         module,
         interface: ModuleType::read(&wasm).map_err(invalid)?,
         flags,
-        image: data.map(image).transpose()?,
+        images: images(data)?,
     };
     finished(platform, key, bytes, built).map(Some)
 }
@@ -230,7 +230,7 @@ struct Built {
     module: Module,
     interface: ModuleType,
     flags: Flags,
-    image: Option<Arc<MemoryImage>>,
+    images: Images,
 }
 
 fn finished(
@@ -259,7 +259,7 @@ fn finished(
         long_steps: built.flags.uninterruptible,
         command: built.flags.command,
         fused: built.flags.fused,
-        image: built.image,
+        images: built.images,
         backlog: Arc::default(),
         initialised: stage == Some(Stage::Snapshot),
         source: (stage == Some(Stage::Draft)).then(|| bytes.to_vec()),
@@ -274,6 +274,7 @@ fn load(platform: &Platform, cache: &Cache, key: &cache::Key) -> Option<(Module,
     // checksum that `Cache::put` wrote with such bytes, from a directory and a memory that nobody
     // else can change; who can write there as this user could as well run code without a cache.
     // What another version or engine wrote has another key, and Wasmtime checks that itself.
+    #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize(&platform.engine, entry.code()) };
     match module {
         Ok(module) => Some((module, entry.flags)),
@@ -303,7 +304,7 @@ fn build_module(
         module,
         interface,
         flags: rewritten.flags,
-        image: rewritten.data.map(image).transpose()?,
+        images: images(rewritten.data)?,
     }))
 }
 
@@ -325,8 +326,13 @@ fn plan(options: CompileOptions) -> Plan {
     }
 }
 
-fn image(data: DataImage) -> Result<Arc<MemoryImage>, Error> {
-    MemoryImage::new(&data).map(Arc::new).map_err(|e| {
+/// The images of a module's memories. Data becomes an image only if it is of the one memory that the module defines.
+fn images(data: Option<DataImage>) -> Result<Images, Error> {
+    let Some(data) = data else {
+        return Ok(Images::default());
+    };
+    let image = SharedImage::new(data.memory, data.start, &data.bytes);
+    image.map(|image| Images::new([(0, image)])).map_err(|e| {
         Error::new(
             Reason::OutOfMemory,
             format!("the module's data cannot be shared: {e}"),

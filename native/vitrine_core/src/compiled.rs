@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use vitrine_memory::{Images, mappings};
 use vitrine_rewrite::ModuleType;
 use wasmtime::{ImportType, Module};
 
 use crate::exports::{ExportKind, Exports};
 use crate::lines::Lines;
 use crate::link::Needs;
-use crate::mappings;
-use crate::memory_image::MemoryImage;
 use crate::platform::Platform;
 use crate::reaper::Backlog;
 
@@ -34,8 +33,8 @@ pub struct Compiled {
     pub(crate) fused: bool,
     /// Where its code comes from, if that is wanted.
     pub(crate) lines: Option<Lines>,
-    /// What the memory of an instance begins with, besides what is in the code.
-    pub(crate) image: Option<Arc<MemoryImage>>,
+    /// What the memories of an instance begin with, besides what is in the code.
+    pub(crate) images: Images,
     /// Its instances that wait to be dropped.
     pub(crate) backlog: Arc<Backlog>,
 }
@@ -79,13 +78,12 @@ impl Compiled {
         self.module.text().len()
     }
 
-    /// The mappings that the memories of an instance take at most.
+    /// The most mappings that the memories of an instance take.
     pub(crate) fn mappings(&self) -> u64 {
         if self.platform.dense {
             return 0;
         }
         let memories = u64::from(self.module.resources_required().num_memories);
-        // What is used around its data, and that.
-        mappings::of_memories(memories) + if self.image.is_some() { 2 } else { 0 }
+        mappings::of_memories(memories) + mappings::of_images(self.images.count() as u64)
     }
 }

@@ -1,6 +1,7 @@
 //! The engines: plugins of the same [`Settings`] are compiled by one and run on it. Nearly always
 //! there is just one.
 
+use vitrine_memory::Layout;
 use wasmtime::{Collector, Config, Engine, OptLevel, ProfilingStrategy, WasmBacktraceDetails};
 
 /// What guest code may use of its fiber's stack.
@@ -39,10 +40,16 @@ pub enum Profiler {
 }
 
 impl Settings {
-    /// Whether instances share a module's data until they write to it. Dense ones do not: an image is a
-    /// mapping of its own in each. What is debugged is left as it is.
+    /// Whether instances share a module's data until they write to it. A module that is debugged is left as it is.
     pub(crate) fn shares_data(self) -> bool {
-        cfg!(target_os = "linux") && !self.dense && !self.debug
+        self.layout().shares_images() && !self.debug
+    }
+
+    fn layout(self) -> Layout {
+        match self.dense {
+            true => Layout::Dense,
+            false => Layout::Reserved,
+        }
     }
 }
 
@@ -69,34 +76,13 @@ pub fn config(settings: Settings) -> Config {
         .wasm_function_references(true)
         .wasm_gc(true)
         .collector(Collector::DeferredReferenceCounting)
-        // Which is what an image of a memory relies on.
-        .gc_heap_initial_size(0)
         .wasm_exceptions(true)
         .consume_fuel(settings.fuel)
         .debug_info(settings.native_debug)
         .coredump_on_trap(settings.coredump)
         // Wasmtime's symboliser recurses as deep as a guest's debug information is nested. See `lines`.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
-    if settings.dense {
-        config
-            .memory_reservation(0)
-            .memory_reservation_for_growth(0)
-            .memory_guard_size(0)
-            .guard_before_linear_memory(false)
-            .memory_init_cow(false);
-    }
-    #[cfg(target_os = "linux")]
-    {
-        use std::sync::Arc;
-        config
-            // Of memories that it does not map itself Wasmtime makes no images.
-            .memory_init_cow(false)
-            .with_host_stack(Arc::new(crate::stacks::Stacks));
-        match settings.dense {
-            true => config.with_host_memory(Arc::new(crate::dense_memory::Memories)),
-            false => config.with_host_memory(Arc::new(crate::reserved_memory::Memories)),
-        };
-    }
+    vitrine_memory::configure(&mut config, settings.layout());
     if let Some(profiler) = settings.profiler {
         config.profiler(match profiler {
             Profiler::PerfMap => ProfilingStrategy::PerfMap,

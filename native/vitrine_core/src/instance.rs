@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vitrine_memory::mappings::Promised;
 use wasmtime::{Instance as WasmInstance, Store, TypedFunc};
 
+use crate::admission::take_mappings;
 use crate::clock;
 use crate::coredump;
 use crate::error::Error;
@@ -14,7 +16,6 @@ use crate::fuel::Metered;
 use crate::initialise::initialise;
 use crate::kernel_memory as memory;
 use crate::making;
-use crate::mappings::{self, Promised};
 use crate::outcome;
 use crate::plugin::Shared;
 use crate::reaper::Reaped;
@@ -74,7 +75,7 @@ pub(crate) async fn instantiate(shared: Arc<Shared>) -> Result<Box<Instance>, Er
     // It may wait for a file system, with nothing in its hands that others wait for.
     let wasi = wasi::begin(&shared).await?;
     making::turn(&shared).await;
-    let promised = mappings::take(&shared.control, shared.links.mappings()).await?;
+    let promised = take_mappings(&shared.control, shared.links.mappings()).await?;
     let begin = clock::now();
     let mut store = new_store(&shared, wasi);
     shared.counters.instance();

@@ -6,11 +6,11 @@ use std::ops::Range;
 
 use vitrine_kernel::layout::{HEAP_START, PAGE_SIZE};
 use vitrine_kernel::{Kernel, SliceMemory};
+use vitrine_memory::decommit;
 use wasmtime::{AsContext, AsContextMut, Caller, Memory, Result};
 
 use crate::control::LARGE;
 use crate::error::Stop;
-use crate::release::give_back;
 use crate::state::HostState;
 use crate::text;
 
@@ -242,7 +242,7 @@ pub(crate) fn trim(context: &mut impl AsContextMut<Data = HostState>, pages: u32
         let end = at(pages).min(bytes.len());
         if let Some(unused) = bytes.get_mut(at(left)..end) {
             // The kernel takes nothing from its heap that was not written since the last reset.
-            give_back(unused);
+            decommit(unused);
         }
     });
     if left > KEPT { left } else { 0 }

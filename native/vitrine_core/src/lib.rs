@@ -5,11 +5,11 @@
 //! makes a [`Call`], which the embedder drives by [`Call::resume`]: each time it comes back with
 //! a [`Step`] that says what it needs next. Nothing here blocks, and nothing knows a term.
 
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod abi;
-#[cfg(target_os = "linux")]
-mod arena;
+mod admission;
 mod backtrace;
 mod cache;
 mod call;
@@ -20,8 +20,6 @@ mod compile;
 mod compiled;
 mod control;
 mod coredump;
-#[cfg(target_os = "linux")]
-mod dense_memory;
 mod engine;
 mod error;
 mod exports;
@@ -31,37 +29,22 @@ mod host_import;
 mod initialise;
 mod inspection;
 mod instance;
-#[cfg(target_os = "linux")]
-mod kept_regions;
 mod kernel_memory;
 mod last_words;
 mod limits;
 mod lines;
 mod link;
 mod making;
-mod mappings;
-#[cfg_attr(not(target_os = "linux"), path = "no_memory_image.rs")]
-mod memory_image;
-#[cfg(target_os = "linux")]
-mod moved;
 mod nearest;
 mod outcome;
 mod overruns;
 mod platform;
 mod plugin;
 mod reaper;
-#[cfg(target_os = "linux")]
-mod region;
-#[cfg_attr(not(target_os = "linux"), path = "no_release.rs")]
-mod release;
-#[cfg(target_os = "linux")]
-mod reserved_memory;
 mod run_queue;
 mod slice;
 mod snapshot;
 mod spent;
-#[cfg(target_os = "linux")]
-mod stacks;
 mod state;
 mod stats;
 mod text;
@@ -69,11 +52,7 @@ mod ticker;
 mod trim;
 mod value;
 mod wake;
-#[cfg(target_os = "linux")]
-mod warm;
 mod wasi;
-#[cfg(target_os = "linux")]
-mod wipe;
 mod workers;
 mod world;
 

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use vitrine_memory::lacks_memory;
 use wasmtime::{FrameInfo, GcHeapOutOfMemory, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -175,21 +176,6 @@ fn full_heap(error: &wasmtime::Error) -> Option<String> {
     let full = error.downcast_ref::<GcHeapOutOfMemory<()>>()?.to_string();
     let what = full.split_once(": ").map_or(&*full, |(_, what)| what);
     Some(what.into())
-}
-
-/// How an error begins that Wasmtime makes of a text.
-pub(crate) const NO_SPACE: &str = "no address space";
-
-/// Whether the system refused memory.
-pub(crate) fn lacks_memory(error: &wasmtime::Error) -> bool {
-    let cause = error.root_cause();
-    #[cfg(unix)]
-    if let Some(errno) = cause.downcast_ref::<rustix::io::Errno>() {
-        return *errno == rustix::io::Errno::NOMEM;
-    }
-    let io = cause.downcast_ref::<std::io::Error>();
-    io.is_some_and(|e| e.kind() == std::io::ErrorKind::OutOfMemory)
-        || cause.to_string().starts_with(NO_SPACE)
 }
 
 fn frames(links: &Links, error: &wasmtime::Error) -> Vec<Frame> {

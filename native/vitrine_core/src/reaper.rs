@@ -122,6 +122,7 @@ impl<T: Send + 'static> Reaped<T> {
 impl<T: Send + 'static> Drop for Reaped<T> {
     fn drop(&mut self) {
         // SAFETY: this is the drop of its owner, so the value is not used again.
+        #[allow(unsafe_code)]
         let value = unsafe { ManuallyDrop::take(&mut self.value) };
         reap(value, self.backlog.take());
     }

@@ -1,14 +1,14 @@
 //! The instances of a plugin's modules in one store, and what their imports become there.
 
 use vitrine_kernel::layout::HEAP_PAGE;
+use vitrine_memory::{lacks_memory, with_images};
 use wasmtime::{AsContextMut, Caller, Extern, Instance, Memory, MemoryType, Ref, Store};
 
+use crate::admission::take_mappings;
 use crate::command::CommandInstance;
 use crate::error::Error;
 use crate::initialise::run_initialize;
 use crate::link::{LinkedModule, Links, Source, unlinkable};
-use crate::mappings;
-use crate::memory_image::with_image;
 use crate::plugin::Shared;
 use crate::state::HostState;
 use crate::text;
@@ -99,7 +99,7 @@ pub(crate) async fn instantiate(
             }
         }
     };
-    let made = with_image(compiled.image.clone(), make).await;
+    let made = with_images(&compiled.images, make).await;
     made.map_err(|e| {
         if ran(&e) {
             e
@@ -138,7 +138,7 @@ fn ran(error: &wasmtime::Error) -> bool {
         || error.is::<wasmtime::WasmBacktrace>()
         || error.is::<crate::error::Stop>()
         || error.is::<wasmtime_wasi::I32Exit>()
-        || crate::outcome::lacks_memory(error)
+        || lacks_memory(error)
 }
 
 fn mismatch(error: &wasmtime::Error, module: &LinkedModule) -> Error {
@@ -204,6 +204,6 @@ pub(crate) async fn instantiate_command(
     let Some(linked) = shared.links.modules.get(module) else {
         wasmtime::bail!("there is no module {module}");
     };
-    mappings::take(&shared.control, linked.compiled.mappings()).await?;
+    take_mappings(&shared.control, linked.compiled.mappings()).await?;
     instantiate(&mut *caller, &shared.links, linked).await
 }

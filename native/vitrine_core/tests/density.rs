@@ -145,6 +145,33 @@ fn a_dense_instance_takes_little_memory_and_no_mapping_but_perhaps_its_stacks() 
 }
 
 #[test]
+fn an_instance_takes_no_more_mappings_than_are_counted_for_it() {
+    let _alone = alone();
+    // As many as there may be with the kernel's.
+    let own = 15;
+    let (much, memories) = ("x".repeat(150_000), "(memory 4)".repeat(own));
+    // Instances that are dropped would give mappings back.
+    let mut all = Vec::new();
+    for (text, least) in [
+        (format!("(module {memories} (table 1 externref))"), 2 * own),
+        (
+            format!(r#"(module (memory 4) (data (i32.const 5000) "{much}"))"#),
+            3,
+        ),
+        ("(module)".into(), 1),
+    ] {
+        let links = links_of(&text, false);
+        let before = mappings();
+        all.extend((0..100).map(|_| plugin(&links)));
+        // Other threads map memory, too.
+        let each = mappings().saturating_sub(before) / 100;
+        assert!(each >= least, "{each}");
+        let counted = links.mappings();
+        assert!(each as u64 <= counted, "{each} of {counted}");
+    }
+}
+
+#[test]
 fn dense_memory_is_new_for_each_instance() {
     let _alone = alone();
     let plugin = plugin(&links(true));

@@ -16,6 +16,7 @@ mod wording;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use vitrine_memory::mappings;
 use vitrine_rewrite::state_exports;
 use vitrine_rewrite::{Export, ModuleType};
 use wasmtime::{FuncType, InstancePre, Linker, ModuleExport};
@@ -35,7 +36,6 @@ use crate::compiled::Compiled;
 use crate::error::{Error, Reason};
 use crate::host_function::HostFunction;
 use crate::making::Making;
-use crate::mappings;
 use crate::platform::Platform;
 use crate::state::HostState;
 
@@ -100,8 +100,8 @@ impl Links {
         })
     }
 
-    /// The mappings that the memories of an instance take at most, but for those of commands.
-    pub(crate) fn mappings(&self) -> u64 {
+    /// The most mappings that the memories of an instance take, without those of commands.
+    pub fn mappings(&self) -> u64 {
         if self.platform.dense {
             return 0;
         }

@@ -1,7 +1,7 @@
-//! The stacks of fibers, in slots: Wasmtime keeps the last one of each store.
+//! The stacks of fibers, in slots. Wasmtime keeps the last stack of each store.
 //!
-//! Below each is a page that cannot be touched. Since Linux 6.13 there are guard regions for that,
-//! which take no mapping; before, the page is a mapping, and the stack another one.
+//! Below each stack is a guard page, which cannot be read or written to. Since Linux 6.13 the system has guard
+//! regions, which take no mapping. On older systems the guard is a mapping of its own, and the stack another one.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -10,31 +10,32 @@ use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 use rustix::param::page_size;
 use wasmtime::{Result, StackCreator, StackMemory, format_err};
 
-use crate::arena::{Arena, Space};
+use super::reuse::slots::{Slot, SlotPool};
 
 /// Bytes for a guard and a stack.
 const SLOT: usize = 1 << 20;
-/// Bytes at the top of a stack whose memory stays when it is used again: what most guests need.
+/// Bytes at the top of a stack that stay resident: as many as most guests need.
 const TOP: usize = 16 << 10;
 
-/// Of Linux, not yet in libc.
+/// The advice of Linux that libc does not have yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-static SLOTS: Arena = Arena::new(SLOT, leave_top);
+static SLOTS: SlotPool = SlotPool::new(SLOT, leave_top);
 /// Whether the system has guard regions.
 static REGIONS: OnceLock<bool> = OnceLock::new();
 
-pub(crate) struct Stacks;
+pub(super) struct Stacks;
 
-struct Stack(Space);
+struct Stack(Slot);
 
-/// The mappings that a stack takes at most.
+/// The most mappings that a stack takes.
+#[inline]
 pub(crate) fn mappings() -> u64 {
     if REGIONS.get() == Some(&true) { 0 } else { 2 }
 }
 
-// SAFETY: a stack is page-aligned, has at least the size that is asked for, and the page below it
-// cannot be touched.
+// SAFETY: a stack is page-aligned, has at least the size that is asked for, and the page below it can neither be
+// read nor written to.
 unsafe impl StackCreator for Stacks {
     fn new_stack(&self, size: usize, zeroed: bool) -> Result<Box<dyn StackMemory>> {
         if zeroed || size > SLOT - page_size() {
@@ -43,11 +44,11 @@ unsafe impl StackCreator for Stacks {
             ));
         }
         let stack = Stack(SLOTS.take()?);
-        // That of a slot that was used before is still there.
+        // A slot that was used before still has its guard.
         if stack.0.is_new()
             && let Err(error) = guard(stack.guard_range().start)
         {
-            // Nor is it used again.
+            // A slot without a guard is never used again.
             std::mem::forget(stack);
             return Err(error);
         }
@@ -55,15 +56,15 @@ unsafe impl StackCreator for Stacks {
     }
 }
 
-/// Gives back the memory of a stack but that at its top. What is in that is not seen by the next guest: a
-/// frame is written before it is read.
+/// Decommits all of a stack but its top. The next guest does not see the bytes there: a frame is written before it
+/// is read.
 unsafe fn leave_top(base: *mut u8, _used: usize) -> Option<usize> {
-    // SAFETY: private anonymous memory of a slot that nobody uses. Its guard stays.
+    // SAFETY: the slot is private anonymous memory that nobody uses. Its guard stays.
     let left = unsafe { madvise(base.cast(), SLOT - TOP, Advice::LinuxDontNeed) };
     left.ok().map(|()| TOP / page_size())
 }
 
-/// Makes the page at `at`, the one below a stack, untouchable, for good.
+/// Makes the page at `at` a guard, for good.
 fn guard(at: *mut u8) -> Result<()> {
     if *REGIONS.get_or_init(|| install(at)) && install(at) {
         return Ok(());
@@ -72,17 +73,17 @@ fn guard(at: *mut u8) -> Result<()> {
 }
 
 fn protect(at: *mut u8) -> Result<()> {
-    // SAFETY: a page of a slot that belongs to the stack, and that the stack does not use.
+    // SAFETY: the page belongs to the stack's slot, and the stack does not use it.
     unsafe { mprotect(at.cast(), page_size(), MprotectFlags::empty()) }?;
     Ok(())
 }
 
 fn install(at: *mut u8) -> bool {
-    // SAFETY: as in `protect`.
+    // SAFETY: the page belongs to the stack's slot, and the stack does not use it.
     unsafe { libc::madvise(at.cast(), page_size(), MADV_GUARD_INSTALL) == 0 }
 }
 
-// SAFETY: the ranges are in the slot, whose end is the stack's.
+// SAFETY: the ranges are in the slot, and the slot's end is the stack's top.
 unsafe impl StackMemory for Stack {
     fn top(&self) -> *mut u8 {
         self.0.base().wrapping_add(self.0.size())
@@ -100,19 +101,11 @@ unsafe impl StackMemory for Stack {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
-
     use super::*;
-
-    /// Whether a byte can be read: the system says so without a signal.
-    fn readable(at: *mut u8) -> bool {
-        let (_reader, writer) = std::io::pipe().unwrap();
-        // SAFETY: the system checks the address, and fails with EFAULT.
-        unsafe { libc::write(writer.as_raw_fd(), at.cast(), 1) == 1 }
-    }
+    use crate::system::readable::readable;
 
     #[test]
-    fn the_page_below_a_stack_cannot_be_touched_and_the_stack_can() {
+    fn a_stack_is_readable_and_its_guard_is_not() {
         for _ in 0..3 {
             let stacks: Vec<_> = (0..4)
                 .map(|_| Stacks.new_stack(768 << 10, false).unwrap())
@@ -128,16 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_stays_whether_the_memory_is_kept_or_not() {
+    fn the_guard_stays_whether_the_stack_stays_resident_or_not() {
         for _ in 0..2 {
-            // More than are kept with memory.
+            // More stacks than stay resident.
             let stacks: Vec<_> = (0..200)
                 .map(|_| Stacks.new_stack(768 << 10, false).unwrap())
                 .collect();
             for stack in &stacks {
                 assert!(!readable(stack.guard_range().start));
                 assert!(!readable(stack.guard_range().end.wrapping_sub(1)));
-                // SAFETY: a byte of a stack that nothing runs on.
+                // SAFETY: the byte is of a stack that nothing runs on.
                 unsafe { stack.top().sub(1).write(1) };
                 assert!(readable(stack.range().start as *mut u8));
             }
@@ -145,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn where_there_are_no_guard_regions_a_page_is_protected() {
-        static OTHERS: Arena = Arena::new(SLOT, |_, _| None);
-        let space = OTHERS.take().unwrap();
-        assert!(readable(space.base()));
-        protect(space.base()).unwrap();
-        assert!(!readable(space.base()));
-        assert!(readable(space.base().wrapping_add(page_size())));
+    fn a_guard_is_a_protected_page_where_there_are_no_guard_regions() {
+        static OTHERS: SlotPool = SlotPool::new(SLOT, |_, _| None);
+        let slot = OTHERS.take().unwrap();
+        assert!(readable(slot.base()));
+        protect(slot.base()).unwrap();
+        assert!(!readable(slot.base()));
+        assert!(readable(slot.base().wrapping_add(page_size())));
     }
 }

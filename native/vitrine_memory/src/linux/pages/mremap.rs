@@ -1,4 +1,4 @@
-//! A memory's pages moved to another mapping.
+//! Moves the pages of a memory to another mapping, or copies them where the system cannot move them.
 
 use std::io;
 use std::ptr::null_mut;
@@ -7,19 +7,18 @@ use std::sync::LazyLock;
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap_fixed, munmap};
 use rustix::param::page_size;
 
-/// Whether the system moves pages and leaves their addresses mapped. Linux does since 5.7, some sandboxes
-/// do not.
+/// Whether the system moves pages and leaves their addresses mapped. Linux does since 5.7, some sandboxes do not.
 static MOVES: LazyLock<bool> = LazyLock::new(moves);
 
-/// Gives what `make` made, with the `len` bytes from `from` on where it has made room for them. Those at
-/// `from` read as zeros after that, or as before. Pages are moved and not copied if they are `whole`: if
-/// all of them belong to one mapping.
+/// Moves the `len` bytes from `from` on to a new mapping, which `make` makes, and returns that. Afterwards the bytes
+/// at `from` read as zeros, or as before. Pages are moved only if the range is `whole`, that is, if all of it belongs
+/// to one mapping. Otherwise they are copied.
 ///
 /// # Safety
 ///
-/// Both ranges begin a page and can be read and written to; what `make` makes is new and all zero, and
-/// goes with its mapping when it is dropped.
-pub(crate) unsafe fn moved<T>(
+/// `from` begins a page, and `len` bytes from there on can be read and written to. So can as many bytes of what
+/// `make` makes, which begins a page, is new, all zero, and is unmapped when it is dropped.
+pub(crate) unsafe fn move_or_copy<T>(
     from: *mut u8,
     len: usize,
     whole: bool,
@@ -27,42 +26,44 @@ pub(crate) unsafe fn moved<T>(
 ) -> io::Result<T> {
     let (mut larger, mut to) = make()?;
     if whole && len > 0 && *MOVES {
-        // SAFETY: the caller's ranges.
+        // SAFETY: both ranges are as the caller promises.
         if unsafe { move_pages(from, len, to) }.is_ok() {
             return Ok(larger);
         }
-        // The system is short of mappings. It may have unmapped the other range, where somebody else may
-        // have mapped something by now, and which is therefore left alone.
+        // The system is short of mappings. It may have unmapped the range at `to`, and another thread may have
+        // mapped something there since. So that range is left alone.
         std::mem::forget(larger);
         (larger, to) = make()?;
     }
-    // SAFETY: the caller's ranges, which do not overlap, because one of them is new. Nothing was moved.
+    // SAFETY: both ranges are as the caller promises. They do not overlap, because one of them is new, and nothing
+    // was moved out of the first.
     unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
     Ok(larger)
 }
 
-/// The pages move; the first range stays mapped, and reads as zeros.
+/// Moves pages. The first range stays mapped and reads as zeros.
 ///
 /// # Safety
 ///
-/// Those of [`moved`]. If it fails, the other range may not be mapped any more.
+/// The requirements of [`move_or_copy`]. If this fails, the other range may not be mapped any more.
 unsafe fn move_pages(from: *mut u8, len: usize, to: *mut u8) -> rustix::io::Result<()> {
     let flags = MremapFlags::MAYMOVE | MremapFlags::DONTUNMAP;
-    // SAFETY: the caller's.
+    // SAFETY: both ranges are as the caller promises.
     unsafe { mremap_fixed(from.cast(), len, len, flags, to.cast()) }.map(drop)
 }
 
+/// Tries whether the system moves pages.
 fn moves() -> bool {
     let (page, access) = (page_size(), ProtFlags::READ | ProtFlags::WRITE);
-    // SAFETY: a new mapping, at an address that the system chooses.
+    // SAFETY: the mapping is new, at an address that the system chooses.
     let Ok(from) = (unsafe { mmap_anonymous(null_mut(), 2 * page, access, MapFlags::PRIVATE) })
     else {
         return false;
     };
     let from = from.cast::<u8>();
     let to = from.wrapping_add(page);
-    // SAFETY: the first page of the mapping goes to its second, which is not used if that fails; the
-    // mapping is unmapped when nobody has a reference to it.
+    // SAFETY: the first page of the mapping goes to its second, which is not used if that fails. The mapping is
+    // unmapped when nobody has a reference to it.
     unsafe {
         from.write_volatile(1);
         let moved = move_pages(from, page, to).is_ok();
@@ -82,17 +83,17 @@ mod tests {
     struct Mapping<'a>(*mut u8, &'a Cell<i32>);
 
     impl<'a> Mapping<'a> {
-        /// Counted in `count` as long as it is there.
+        /// A mapping that `count` counts as long as it exists.
         fn new(count: &'a Cell<i32>) -> Mapping<'a> {
             let access = ProtFlags::READ | ProtFlags::WRITE;
-            // SAFETY: a new mapping.
+            // SAFETY: the mapping is new.
             let base = unsafe { mmap_anonymous(null_mut(), LEN, access, MapFlags::PRIVATE) };
             count.set(count.get() + 1);
             Mapping(base.unwrap().cast(), count)
         }
 
         fn bytes(&mut self) -> &mut [u8] {
-            // SAFETY: mapped in this length, and borrowed with the mapping.
+            // SAFETY: the bytes are mapped in this length, and borrowed with the mapping.
             unsafe { std::slice::from_raw_parts_mut(self.0, LEN) }
         }
     }
@@ -100,12 +101,13 @@ mod tests {
     impl Drop for Mapping<'_> {
         fn drop(&mut self) {
             self.1.set(self.1.get() - 1);
-            // SAFETY: mapped by `new`, and not used any more.
+            // SAFETY: `new` mapped it, and nobody uses it any more.
             unsafe { munmap(self.0.cast(), LEN) }.unwrap();
         }
     }
 
-    /// Moves bytes from somewhere in a mapping to another: what is at both then, and how many were made.
+    /// Moves bytes from somewhere in a mapping to another one. Returns the contents of both, and how many mappings
+    /// were made.
     fn after(start: usize, len: usize, whole: bool) -> (Vec<u8>, Vec<u8>, i32) {
         let (first, made) = (Cell::new(0), Cell::new(0));
         let mut from = Mapping::new(&first);
@@ -115,15 +117,15 @@ mod tests {
             let to = mapping.0;
             Ok((mapping, to))
         };
-        // SAFETY: both are mapped in that length; what begins no page is copied.
-        let mut moved = unsafe { moved(from.0.add(start), len, whole, make) }.unwrap();
+        // SAFETY: both are mapped in that length. A range that does not begin a page is copied.
+        let mut moved = unsafe { move_or_copy(from.0.add(start), len, whole, make) }.unwrap();
         assert!(moved.bytes()[..len].iter().all(|b| *b == 7));
         assert!(moved.bytes()[len..].iter().all(|b| *b == 0));
         (from.bytes().to_vec(), moved.bytes().to_vec(), made.get())
     }
 
     #[test]
-    fn the_system_moves_pages() {
+    fn pages_of_one_mapping_are_moved_where_the_system_can() {
         let (from, _, made) = after(0, LEN / 2, true);
         assert_eq!(made, 1);
         match *MOVES {
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_copied_and_nothing_is_left_over() {
+    fn pages_of_several_mappings_are_copied_and_no_mapping_is_left_over() {
         for (len, whole) in [(LEN / 2, false), (0, true), (0, false)] {
             let (from, _, made) = after(0, len, whole);
             assert_eq!(made, 1, "{len} {whole}");
@@ -143,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_cannot_move_is_copied_to_a_place_of_its_own() {
-        // Nothing is moved that begins no page.
+    fn pages_that_the_system_fails_to_move_are_copied_to_another_new_mapping() {
+        // The system moves no range that does not begin a page.
         let (from, _, made) = after(1, LEN / 2, true);
         assert_eq!(made, if *MOVES { 2 } else { 1 });
         assert!(from.iter().all(|b| *b == 7));
