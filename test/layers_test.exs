@@ -1,6 +1,6 @@
 defmodule Vitrine.LayersTest do
-  # The folders of lib/vitrine/ are layers. The code of a file refers to its own folder and to layers below it. Types and
-  # documentation may refer to anything, because they need nothing at run time.
+  # The folders of lib/vitrine/ are layers. The code of a file refers to its own folder and to layers below it. Types
+  # and documentation may refer to anything, because they need nothing at run time.
   use ExUnit.Case, async: true
 
   # From the bottom to the top. The folders of one line do not refer to each other, except where they are one string.

@@ -88,8 +88,7 @@ defmodule Vitrine.Codec do
   @type resolved :: {module(), options :: term(), shown :: t()}
 
   @numbers [:bool, :i32, :u32, :i64, :u64, :f32, :f64]
-  @structured [json: JSON, msgpack: MessagePack]
-  @plain [raw: Raw, string: Text, base64: Base64, empty: Empty]
+  @names [:raw, :string, :base64, :empty, :json, :msgpack] ++ @numbers
 
   # The most bytes that an error keeps.
   @small 64 * 1024
@@ -140,14 +139,12 @@ defmodule Vitrine.Codec do
 
   defp resolve!(name, [], _) when name in @numbers, do: {Number, [type: name], name}
 
-  for {name, module} <- @plain do
-    defp resolve!(unquote(name), [], _), do: {unquote(module), [], unquote(name)}
-  end
-
-  for {name, module} <- @structured do
-    defp resolve!(unquote(name), options, _),
-      do: {unquote(module), unquote(module).options!(options), unquote(name)}
-  end
+  defp resolve!(:raw, [], _), do: {Raw, [], :raw}
+  defp resolve!(:string, [], _), do: {Text, [], :string}
+  defp resolve!(:base64, [], _), do: {Base64, [], :base64}
+  defp resolve!(:empty, [], _), do: {Empty, [], :empty}
+  defp resolve!(:json, options, _), do: {JSON, JSON.options!(options), :json}
+  defp resolve!(:msgpack, options, _), do: {MessagePack, MessagePack.options!(options), :msgpack}
 
   defp resolve!(module, options, shown) when is_atom(module) do
     if Code.ensure_loaded?(module) and function_exported?(module, :encode, 2) and
@@ -161,11 +158,9 @@ defmodule Vitrine.Codec do
   defp resolve!(_codec, _options, shown), do: invalid(shown)
 
   defp invalid(shown) do
-    names = Keyword.keys(@plain ++ @structured) ++ @numbers
-
     raise ArgumentError,
-          "expected a codec: one of #{Enum.map_join(names, ", ", &inspect/1)}, a module with the behaviour Vitrine.Codec, or one " <>
-            "of these with its options, got: #{inspect(shown)}#{Nearest.advice(name(shown), names)}"
+          "expected a codec: one of #{Enum.map_join(@names, ", ", &inspect/1)}, a module with the behaviour Vitrine.Codec, or one " <>
+            "of these with its options, got: #{inspect(shown)}#{Nearest.advice(name(shown), @names)}"
   end
 
   # Names that are often used for a codec of another name.

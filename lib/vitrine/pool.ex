@@ -96,8 +96,8 @@ defmodule Vitrine.Pool do
   end
 
   @doc false
-  # The same for a pool that this node's directory does not have: it is still starting, or the application was stopped and is
-  # back.
+  # The same for a pool that this node's directory does not have: it is still starting, or the application was stopped
+  # and is back.
   @spec introduce_and_call(GenServer.server(), pid(), Request.t()) ::
           {:ok, binary()} | {:error, Error.t()}
   def introduce_and_call(pool, pid, %Request{function: function, timeout: timeout} = request) do

@@ -5,14 +5,16 @@ defmodule Vitrine.Call.Failure do
   alias Vitrine.Call.TimeSpent
   alias Vitrine.Error
 
-  @typedoc "What the NIF says of a failure. The message of a call that ran out of time comes with what the time went into."
+  @typedoc """
+  What the NIF says of a failure. The message of a call that ran out of time comes with what the time went into.
+  """
   @type details ::
           {Error.reason(), String.t() | {String.t(), TimeSpent.t()}, integer() | nil,
            trap :: String.t() | nil, backtrace :: [tuple()]}
 
   @doc """
-  The error, with what else is known: the plugin's name and function and its `:host_functions`, which the message may
-  name.
+  Returns the error, with what else is known: the plugin's name and function and its `:host_functions`, which the
+  message may name.
 
   What is known of the failure of a host function (its reason, its message) does not apply to a call that ended for
   another reason before that failure could end it.
@@ -37,7 +39,7 @@ defmodule Vitrine.Call.Failure do
     struct!(error, known)
   end
 
-  @doc "The answer of a NIF with its failure as an error."
+  @doc "Returns the answer of a NIF with its failure as an error."
   @spec result(result | {:error, details()}, keyword()) :: result | {:error, Error.t()}
         when result: :ok | {:ok, term()}
   def result({:error, details}, known), do: {:error, error(details, known)}

@@ -22,7 +22,7 @@ defmodule Vitrine.Call.Frame do
           scheduler: :auto | :prefer_dirty | :dirty
         }
 
-  @doc "The frame of a call, which runs where its plugin's calls run."
+  @doc "Returns the frame of a call, which runs where its plugin's calls run."
   @spec new(Plugin.t(), String.t() | nil, term(), Trace.t() | nil, binary() | nil) :: t()
   def new(plugin, function, context \\ nil, trace \\ nil, stdin \\ nil) do
     %Frame{
@@ -35,7 +35,9 @@ defmodule Vitrine.Call.Frame do
     }
   end
 
-  @doc "Whether the plugin can read the standard input that the call has. If not, what to tell the caller."
+  @doc """
+  Tells whether the plugin can read the standard input that the call has. If it cannot, this is an error for the caller.
+  """
   @spec check(t()) :: :ok | {:argument_error, String.t()}
   def check(%Frame{stdin: nil}), do: :ok
   def check(%Frame{plugin: %Plugin{wasi?: true}}), do: :ok
@@ -46,7 +48,9 @@ defmodule Vitrine.Call.Frame do
        "by which plugins read it; give it wasi: true"}
   end
 
-  @doc "The same frame. Raises `ArgumentError` if `check/1` has something to tell, for use in the caller's process."
+  @doc """
+  Returns the same frame. Raises `ArgumentError` if `check/1` has something to tell, for use in the caller's process.
+  """
   @spec check!(t()) :: t()
   def check!(frame) do
     case check(frame) do

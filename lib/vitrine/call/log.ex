@@ -18,12 +18,13 @@ defmodule Vitrine.Call.Log do
   # Logger's levels for those of the ABI, from trace on: Logger has no trace.
   @levels {:debug, :debug, :info, :warning, :error}
 
-  @doc "All levels, the lowest first."
+  @doc "Returns all levels, the lowest first."
   @spec levels() :: [level()]
   def levels, do: @numbers |> Enum.sort_by(&elem(&1, 1)) |> Keyword.keys()
 
   @doc """
-  The lowest level that the plugin may log at and that Logger would accept from this process now, as the ABI's number.
+  Returns the lowest level that the plugin may log at and that Logger would accept from this process now, as the ABI's
+  number.
   """
   @spec level(Frame.t()) :: integer()
   def level(%{plugin: %{logs?: false}}), do: @off
@@ -62,7 +63,7 @@ defmodule Vitrine.Call.Log do
     defp process_allows?(_level), do: true
   end
 
-  @doc "The level of the ABI's number."
+  @doc "Returns the level of the ABI's number."
   @spec name(0..4) :: level()
   def name(number), do: elem({:trace, :debug, :info, :warning, :error}, number)
 

@@ -68,8 +68,8 @@ defmodule Vitrine.Call.Loop do
     )
   end
 
-  # Making an instance takes tens of microseconds that cannot be interrupted, and often many are to be made. If more than
-  # one process waits for each normal scheduler, dirty schedulers make them, if they have time for it.
+  # Making an instance takes tens of microseconds that cannot be interrupted, and often many are to be made. If more
+  # than one process waits for each normal scheduler, dirty schedulers make them, if they have time for it.
   defp prefer_dirty(%Frame{scheduler: :auto} = frame),
     do: if(crowded?(), do: %{frame | scheduler: :prefer_dirty}, else: frame)
 
@@ -133,7 +133,7 @@ defmodule Vitrine.Call.Loop do
   def start(%Frame{plugin: %{ref: ref}, function: function}, input, timeout, log_level),
     do: Native.call_start(ref, function, input, timeout, log_level)
 
-  @doc "Whether `start/4` would keep its scheduler no longer than about a millisecond."
+  @doc "Tells whether `start/4` would keep its scheduler no longer than about a millisecond."
   @spec short_start?(Frame.t(), binary()) :: boolean()
   def short_start?(%Frame{scheduler: scheduler, stdin: stdin}, input),
     do: scheduler == :auto and stdin == nil and not is_large(input)

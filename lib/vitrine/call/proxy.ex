@@ -1,16 +1,16 @@
 defmodule Vitrine.Call.Proxy do
   @moduledoc false
-  # Makes a call for a client on another node, to which the NIF's references mean nothing. A second process watches the one
-  # that makes the call, so that the client gets an answer even if that one dies, for example because a host function linked
-  # it to something.
+  # Makes a call for a client on another node, to which the NIF's references mean nothing. A second process watches the
+  # one that makes the call, so that the client gets an answer even if that one dies, for example because a host
+  # function linked it to something.
 
   alias Vitrine.Error
 
   @type result :: {:ok, binary()} | {:error, Error.t()}
 
   @doc """
-  Runs `work` in a process of its own, runs `ended` with its result, and then answers `from` with it. If the client dies,
-  the work is killed. Gives the process that works, and the one that watches it, which lives until all is done.
+  Runs `work` in a process of its own, runs `ended` with its result, and then answers `from` with it. If the client
+  dies, the work is killed. Gives the process that works, and the one that watches it, which lives until all is done.
   """
   @spec start(GenServer.from(), (() -> result()), (result() -> term())) ::
           {worker :: pid(), watcher :: pid()}

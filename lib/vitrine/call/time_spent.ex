@@ -12,7 +12,7 @@ defmodule Vitrine.Call.TimeSpent do
   @typedoc "What the time went into, in nanoseconds."
   @type t :: [{what :: term(), nanoseconds :: non_neg_integer()}]
 
-  @doc "The message with the parts that took longest. `host_functions` are the plugin's."
+  @doc "Returns the message with the parts that took longest. `host_functions` are the plugin's."
   @spec message(String.t(), t(), tuple()) :: String.t()
   def message(message, spent, host_functions) do
     parts =

@@ -6,8 +6,8 @@ defmodule Vitrine.Call.Timeout do
   alias Vitrine.Error
 
   @typedoc """
-  Where a timeout comes from: the call's option, the plugin's option, the manifest, the manifest within a ceiling, or the
-  default. The time to wait for a pool may also come from the pool.
+  Where a timeout comes from: the call's option, the plugin's option, the manifest, the manifest within a ceiling, or
+  the default. The time to wait for a pool may also come from the pool.
   """
   @type whose :: :call | :option | :manifest | :ceiling | :default | :queue
 
@@ -22,14 +22,17 @@ defmodule Vitrine.Call.Timeout do
     end
   end
 
-  @doc "The timeout of a call that asked for this one, or for none, and where it comes from. Takes a plugin or its settings."
+  @doc """
+  Returns the timeout of a call that asked for this one, or for none, and where it comes from. Takes a plugin or its
+  settings.
+  """
   @spec of(timeout() | nil, map()) :: {timeout(), whose()}
   def of(nil, %{timeout: timeout, timeout_from: whose}), do: {timeout, whose}
   def of(timeout, _plugin), do: {timeout, :call}
 
   @doc """
-  Adds to the error of a call that ran out of time how much time it had. `queue` says where some of that passed before the
-  call began.
+  Adds to the error of a call that ran out of time how much time it had. `queue` says where some of that passed before
+  the call began.
   """
   @spec explain(result, timeout(), whose(), {String.t(), milliseconds :: integer()} | nil) ::
           result
@@ -45,7 +48,7 @@ defmodule Vitrine.Call.Timeout do
 
   def explain(error, _timeout, _whose, _queue), do: error
 
-  @doc "How much time was allowed, and who allowed it."
+  @doc "Returns how much time was allowed, and who allowed it."
   @spec allowed(timeout(), whose()) :: String.t()
   def allowed(timeout, whose), do: "#{timeout} ms were allowed (#{source(whose, timeout)})"
 

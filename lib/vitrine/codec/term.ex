@@ -58,8 +58,8 @@ defmodule Vitrine.Codec.Term do
   """
   def encode(term, normal, dirty, hint \\ "") do
     case write(term, normal, dirty) do
-      {:error, {:structure, _, _}} -> term |> expand() |> write(normal, dirty) |> told(hint)
-      result -> told(result, hint)
+      {:error, {:structure, _, _}} -> term |> expand() |> write(normal, dirty) |> explain(hint)
+      result -> explain(result, hint)
     end
   end
 
@@ -67,9 +67,9 @@ defmodule Vitrine.Codec.Term do
     with :large <- normal.(term), do: Permit.run(fn -> dirty.(term) end)
   end
 
-  defp told({:ok, _bytes} = ok, _hint), do: ok
+  defp explain({:ok, _bytes} = ok, _hint), do: ok
 
-  defp told({:error, {problem, term, path}}, hint) do
+  defp explain({:error, {problem, term, path}}, hint) do
     {:error,
      "#{place(Enum.reverse(path))} #{describe(problem, term)}#{if problem == :utf8, do: hint}"}
   end

@@ -15,7 +15,7 @@ defmodule Vitrine.HTTP.Exchange do
   @shown 500
 
   @typedoc "The request of a guest, unchecked."
-  @type wish :: {
+  @type asked :: {
           method :: String.t(),
           url :: String.t(),
           headers :: Enumerable.t(),
@@ -29,9 +29,9 @@ defmodule Vitrine.HTTP.Exchange do
   @type failure :: {:error, message :: String.t(), keyword()}
 
   @doc "Makes a request within `timeout`. A failure after that time is `:timeout`."
-  @spec run(Policy.t(), wish(), timeout(), (() -> boolean())) ::
+  @spec run(Policy.t(), asked(), timeout(), (() -> boolean())) ::
           {:ok, response()} | failure() | :timeout
-  def run(policy, wish, timeout, cancelled? \\ fn -> false end)
+  def run(policy, asked, timeout, cancelled? \\ fn -> false end)
 
   def run(%Policy{client: nil}, {_, url, _, _}, _timeout, _cancelled?),
     do: error("HTTP request to #{shown(url)} is not allowed: HTTP is not enabled (http: false)")
@@ -64,7 +64,7 @@ defmodule Vitrine.HTTP.Exchange do
   # Returns whether the URL's host may have a private address.
   defp allowed(policy, url, how) do
     case Hosts.permission(policy.hosts, url) do
-      :none -> refused(url, how, Hosts.told(policy.hosts))
+      :none -> refused(url, how, Hosts.describe(policy.hosts))
       permission -> reachable(policy, url, how, permission == :private)
     end
   end

@@ -107,10 +107,10 @@ defmodule Vitrine.HTTP.Hosts do
   defp fits?(literal, tokens, host), do: literal == host or match(tokens, host) == :yes
 
   @doc "Returns the text about the allowed hosts for a refusal."
-  @spec told(t()) :: String.t()
-  def told([]), do: "no host is allowed (allowed_hosts: [])"
+  @spec describe(t()) :: String.t()
+  def describe([]), do: "no host is allowed (allowed_hosts: [])"
 
-  def told(hosts) do
+  def describe(hosts) do
     {named, more} = Enum.split(hosts, @most_named)
     more = if more == [], do: "", else: " and #{length(more)} more"
     "its host is not one of allowed_hosts: #{Enum.map_join(named, ", ", &shown/1)}#{more}"

@@ -18,8 +18,8 @@ defmodule Vitrine.LiveView.Hub do
   @absence 100
 
   @doc """
-  Makes the calling process a viewer. It gets `{:vitrine_live_view, tag, :rendered}` whenever there is a new result in the
-  table, and `{:vitrine_live_view, tag, :slow}` if a render takes long.
+  Makes the calling process a viewer. It gets `{:vitrine_live_view, tag, :rendered}` whenever there is a new result in
+  the table, and `{:vitrine_live_view, tag, :slow}` if a render takes long.
   """
   @spec join(key(), RenderCache.class(), reference()) ::
           {RenderCache.joined(), hub :: pid(), :ets.tid()}

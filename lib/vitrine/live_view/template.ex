@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Template do
   @moduledoc false
-  # What `~H` makes of a template: static text with gaps, of which LiveView sends only the changed ones. It is made by hand,
-  # because Phoenix is not there when Vitrine is compiled.
+  # What `~H` makes of a template: static text with gaps, of which LiveView sends only the changed ones. It is made by
+  # hand, because Phoenix is not there when Vitrine is compiled.
 
   @compile {:no_warn_undefined, Phoenix.HTML}
 
@@ -21,7 +21,9 @@ defmodule Vitrine.LiveView.Template do
     )
   end
 
-  @doc "The content of a gap, or `nil` if none of these assigns is among the changed ones. `nil` for `changed` means all."
+  @doc """
+  The content of a gap, or `nil` if none of these assigns is among the changed ones. `nil` for `changed` means all.
+  """
   @spec gap(map() | nil, [atom()], (() -> content)) :: content | nil when content: term()
   def gap(nil, _assigns, content), do: content.()
 

@@ -4,7 +4,9 @@ defmodule Vitrine.Loader.CacheDirectory do
 
   @type t :: Path.t() | nil
 
-  @doc "The directory by the option `:cache_dir` or the application's environment, or `nil` if nothing is to be kept."
+  @doc """
+  Returns the directory by the option `:cache_dir` or the application's environment, or `nil` if nothing is to be kept.
+  """
   @spec find!(Path.t() | false | nil) :: t()
   def find!(nil), do: find!(Application.get_env(:vitrine, :cache_dir, :default))
   def find!(false), do: nil

@@ -1,7 +1,8 @@
 defmodule Vitrine.Loader.Ceiling do
   @moduledoc false
-  # The option `:ceiling`: the most that a manifest may ask for. What it asks for beyond that is refused, and what it
-  # leaves out is at most that. Options beside it are of whoever loads the plugin, and are not bound by it.
+  # The option `:ceiling` says the most that a manifest may ask for. A manifest that asks for more is refused, and what
+  # it leaves out is limited to that. Other options come from whoever loads the plugin, and the ceiling does not limit
+  # them.
 
   alias Vitrine.{Error, Manifest}
   alias Vitrine.HTTP.{Exchange, Policy, URL}
@@ -20,7 +21,7 @@ defmodule Vitrine.Loader.Ceiling do
           sources: [:data | :path | :url | {:url, [host()]}]
         }
 
-  @doc "The option, checked."
+  @doc "Returns the checked option."
   @spec options!(term()) :: t() | nil
   def options!(nil), do: nil
 
@@ -51,8 +52,8 @@ defmodule Vitrine.Loader.Ceiling do
   end
 
   @doc """
-  The hosts that modules may be downloaded from: `:all` without a ceiling, otherwise patterns. A manifest of somebody
-  else reaches no private network because any URL will do.
+  Returns the hosts that modules may be downloaded from: `:all` without a ceiling, otherwise patterns. A manifest of
+  somebody else reaches no private network because any URL will do.
   """
   @spec download_hosts(term()) :: :all | [host()]
   def download_hosts(nil), do: :all
@@ -63,7 +64,7 @@ defmodule Vitrine.Loader.Ceiling do
     any ++ for({:url, hosts} <- sources, host <- hosts, do: host)
   end
 
-  @doc "A manifest that asks for no more than the option allows, with what it leaves out within that."
+  @doc "Returns the manifest, if it asks for no more than the option allows, with what it leaves out limited to that."
   @spec narrow(Manifest.t(), term()) :: {:ok, Manifest.t()} | {:error, Error.t()}
   def narrow(manifest, nil), do: {:ok, manifest}
 
@@ -84,7 +85,7 @@ defmodule Vitrine.Loader.Ceiling do
     end
   end
 
-  @doc "Whether a source may be the path of a file instead of a manifest."
+  @doc "Tells whether a source may be the path of a file instead of a manifest."
   @spec file(Path.t(), term()) :: :ok | {:error, Error.t()}
   def file(path, options) do
     if :path in options!(options).sources do
@@ -110,7 +111,7 @@ defmodule Vitrine.Loader.Ceiling do
       do: refused("wasm[#{index}]", "a path, #{Printable.term(path)}", :sources, sources)
   end
 
-  # It is in the manifest itself, or is all that was given.
+  # The bytes are in the manifest itself, or are all that was given.
   defp source({%{data: _}, _index}, _sources), do: nil
 
   defp url?(:url, _url), do: true
@@ -135,13 +136,14 @@ defmodule Vitrine.Loader.Ceiling do
       do: refused("allowed_paths", Printable.term(host), :allowed_paths, most)
   end
 
-  # Those that are listed, and not what is below: what a plugin can write to may come to have links in it.
+  # Only listed directories are allowed, and not those below: a plugin may put links into a directory that it can write
+  # to.
   defp directory("ro:" <> path), do: {:read, Path.expand(path)}
   defp directory(path), do: {:write, Path.expand(path)}
 
   defp limit({key, asked}, most) do
     limit = Map.fetch!(most, key)
-    # One that is left out has the default.
+    # A limit that the manifest leaves out has the default.
     unless asked <= limit or asked == Check.default_memory()[key],
       do: refused("memory.#{key}", asked, :memory, [{key, limit}])
   end
@@ -160,7 +162,7 @@ defmodule Vitrine.Loader.Ceiling do
   end
 
   @doc """
-  Whether all that a pattern of a host allows is allowed by these. What leads into the own network, such as an
+  Tells whether these patterns allow all that another pattern allows. What leads into the own network, such as an
   address, is where it is listed itself: a pattern of names does not allow it.
   """
   @spec within?(String.t(), [host()]) :: boolean()
@@ -169,7 +171,7 @@ defmodule Vitrine.Loader.Ceiling do
     Enum.any?(hosts, &(&1 |> text() |> String.downcase() |> covers?(host)))
   end
 
-  # As manifests write it.
+  # Hosts are written as in manifests.
   defp text({:private, host}), do: "private:" <> host
   defp text(host), do: host
 
@@ -178,14 +180,14 @@ defmodule Vitrine.Loader.Ceiling do
   defp covers?("private:" <> allowed, host), do: allowed == host or pattern?(allowed, host)
   defp covers?(allowed, host), do: public?(host) and pattern?(allowed, host)
 
-  # Of addresses there are patterns, too.
+  # Patterns may also be of addresses.
   defp public?(host) do
     not String.contains?(host, ":") and host != "localhost" and not (host =~ ~r/\A[^a-z]*\z/) and
       not match?({:ok, _}, host |> String.to_charlist() |> :inet.parse_address())
   end
 
-  # Only a `*` stands for what may be a `*` itself, or a set of characters. What stands within a set is one
-  # character, so the part between two stars is not looked for there.
+  # Only `*` covers a pattern that has a `*` or a set of characters itself. A set is one character, so a part between
+  # two stars is not looked for within it.
   defp pattern?(allowed, host) do
     [_first | parts] = String.split(allowed, "*")
     between? = parts |> Enum.drop(-1) |> Enum.any?(&(&1 != ""))
@@ -194,7 +196,7 @@ defmodule Vitrine.Loader.Ceiling do
       not (between? and String.contains?(host, "[")) and fits?(String.split(allowed, "*"), host)
   end
 
-  # The parts between stars, each found as early as it can be.
+  # Finds the parts between stars, each as early as possible.
   defp fits?([first | rest], host) do
     case host do
       <<^first::binary-size(byte_size(first)), host::binary>> -> rest?(rest, host)

@@ -1,6 +1,6 @@
 defmodule Vitrine.Loader.Contract do
   @moduledoc false
-  # What a plugin must export and may import, the option `:requires`.
+  # The option `:requires` says what a plugin must export and may import.
 
   alias Vitrine.Error
   alias Vitrine.Loader.Surface
@@ -12,11 +12,11 @@ defmodule Vitrine.Loader.Contract do
           abi: 0 | 1 | nil
         }
 
-  # More are counted, not named: a hostile module may have a million.
+  # More faults than these are counted and not named, because a hostile module may have a million.
   @most_named 20
   @most_compared 1_000
 
-  @doc "Whether a plugin keeps the contract, with WASI granted or not."
+  @doc "Tells whether a plugin keeps the contract, with WASI granted or not."
   @spec check(t() | nil, Surface.t(), boolean(), String.t()) :: :ok | {:error, Error.t()}
   def check(contract, interface, wasi?, plugin) do
     case faults(contract, interface, wasi?) do
@@ -29,7 +29,7 @@ defmodule Vitrine.Loader.Contract do
     end
   end
 
-  @doc "How a plugin breaks the contract, in all ways."
+  @doc "Returns all ways in which a plugin breaks the contract."
   @spec faults(t() | nil, Surface.t(), boolean()) :: [String.t()]
   def faults(nil, _interface, _wasi?), do: []
 
@@ -70,7 +70,7 @@ defmodule Vitrine.Loader.Contract do
     [text <> Enum.map_join(named, ", ", show) <> more]
   end
 
-  # What uses no ABI fits any.
+  # A plugin that uses no ABI fits any.
   defp abi(expected, abi) when expected == nil or abi == nil or expected == abi, do: []
   defp abi(expected, abi), do: ["it is of the ABI version #{abi}, expected #{expected}"]
 end

@@ -22,12 +22,12 @@ defmodule Vitrine.Loader.Download do
           optional(atom()) => term()
         }
 
-  @doc "How long downloading may take by default, in milliseconds."
+  @doc "Returns how long downloading may take by default, in milliseconds."
   @spec default_timeout() :: pos_integer()
   def default_timeout, do: @timeout
 
   @doc """
-  The bytes of a source, which have its hash if it has one.
+  Returns the bytes of a source, which have its hash if it has one.
 
   Redirects are followed, to any host, but not from https to http. The allowed hosts of a plugin
   are no matter: whoever wrote the manifest asks, not the plugin. The host that the URL names may have a

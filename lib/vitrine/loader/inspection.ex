@@ -29,11 +29,11 @@ defmodule Vitrine.Loader.Inspection do
     end
   end
 
-  # The little that is known of a component is told.
+  # Of a component only a little is known, and this is returned.
   defp not_a_module(<<0, "asm", _version::16, 1, 0, _::binary>> = bytes, _finding, settings),
     do: inspect_module(bytes, settings)
 
-  # For whoever uploaded it.
+  # The message is for whoever uploaded the file.
   defp not_a_module(_bytes, {predicate, _for_developers, advice}, settings) do
     message = "the file is not a WebAssembly module: it #{predicate}; #{advice}"
     {:error, %Error{reason: :compile, message: message, plugin: settings.name}}
@@ -75,7 +75,7 @@ defmodule Vitrine.Loader.Inspection do
     }
   end
 
-  # As a plugin's one module is called where it is linked.
+  # The name is that of a plugin's only module where it is linked.
   defp interface(found) do
     functions = for {name, type} <- found.exports, plugin_function?(type), do: name
     exports = for {name, _type} <- found.exports, do: name
@@ -101,7 +101,7 @@ defmodule Vitrine.Loader.Inspection do
   defp refused(%{component: true}, _interface, _settings),
     do: ["it is a component, and not a module"]
 
-  # All but what it begins with is checked as it is where a plugin is made.
+  # Everything but the initial sizes is checked by the same code that makes plugins.
   defp refused(found, interface, settings) do
     Contract.faults(settings.requires, interface, settings.wasi != nil) ++
       for({_reason, message} <- found.faults, do: message) ++

@@ -5,7 +5,7 @@ defmodule Vitrine.Loader.Instance do
   alias Vitrine.{Compiled, Error, Native, Plugin}
   alias Vitrine.Call.{Failure, Frame, Loop}
 
-  @doc "A plugin with its instance, which is made within this time. It belongs to the process `owner`."
+  @doc "Returns a plugin with its instance, which is made within this time. It belongs to the process `owner`."
   @spec make(Compiled.t(), timeout(), pid()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def make(compiled, timeout, owner \\ self()) do
     with {:ok, plugin} <- bind(compiled, owner),
@@ -14,7 +14,7 @@ defmodule Vitrine.Loader.Instance do
          do: {:ok, plugin}
   end
 
-  @doc "A plugin without an instance. Its first call makes one."
+  @doc "Returns a plugin without an instance. Its first call makes one."
   @spec bind(Compiled.t(), pid()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def bind(%Compiled{settings: settings, vars: vars} = compiled, owner \\ self()) do
     with {:ok, ref} <- native(new(compiled.ref, settings), compiled.name),

@@ -1,12 +1,15 @@
 defmodule Vitrine.Loader.Merge do
   @moduledoc false
-  # Merges options over those of a compiled plugin. What was compiled stays as it is, so options that change the code or the
-  # imports must be the same as before.
+  # Merges options over those of a compiled plugin. What was compiled stays as it is, so options that change the code or
+  # the imports must be the same as before.
 
   alias Vitrine.{Compiled, Error, HostFunction, Options, Wasi}
   alias Vitrine.Loader.{Ceiling, Contract}
 
-  @doc "The compiled plugin with the options. Raises `ArgumentError` for an option that must be the same and is not."
+  @doc """
+  Returns the compiled plugin with the options. Raises `ArgumentError` for an option that must stay the same and does
+  not.
+  """
   @spec merge!(Compiled.t(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
   def merge!(compiled, []), do: {:ok, compiled}
 

@@ -11,8 +11,8 @@ defmodule Vitrine.Loader.Modules do
   @type compiled :: {name :: String.t(), reference()}
 
   @doc """
-  Compiles modules, one after the other: a worker of the core uses all processors for each. `main` is the index of the main
-  module, and `plugin` what events and errors call the plugin.
+  Compiles modules, one after the other: a worker of the core uses all processors for each. `main` is the index of the
+  main module, and `plugin` what events and errors call the plugin.
   """
   @spec compile([Source.wasm()], non_neg_integer(), map(), String.t() | nil) ::
           {:ok, [compiled()]} | {:error, Error.t()}
@@ -40,8 +40,8 @@ defmodule Vitrine.Loader.Modules do
   end
 
   @doc """
-  Emits the events of a compilation for a module that cannot even be read, and is therefore never compiled. Those who count
-  compilations are told of it like of any other that fails.
+  Emits the events of a compilation for a module that cannot even be read, and is therefore never compiled. Those who
+  count compilations are told of it like of any other that fails.
   """
   @spec report_unreadable(Source.wasm(), error, String.t() | nil) :: error
         when error: {:error, Error.t()}

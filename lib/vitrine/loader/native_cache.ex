@@ -12,8 +12,8 @@ defmodule Vitrine.Loader.NativeCache do
   @type t :: {directory :: Path.t(), max_bytes :: non_neg_integer()} | nil
 
   @doc """
-  The cache, by the option `:cache` (`true` or `false`) and the application's environment, or `nil` if there is none. A
-  directory that cannot be trusted is not used, and a warning says so once.
+  Returns the cache, by the option `:cache` (`true` or `false`) and the application's environment, or `nil` if there is
+  none. A directory that cannot be trusted is not used, and a warning says so once.
   """
   @spec find!(boolean()) :: t()
   def find!(wanted?) do

@@ -7,7 +7,7 @@ defmodule Vitrine.Loader.Pipeline do
   alias Vitrine.Call.{Failure, Timeout}
   alias Vitrine.Loader.{Contract, Instance, Merge, Modules, Snapshot, Source, Surface}
 
-  @doc "A plugin with its instance."
+  @doc "Returns a plugin with its instance."
   @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
   def load(source, options) do
     with {:ok, %{settings: settings} = compiled} <- compile(source, options) do
@@ -17,7 +17,7 @@ defmodule Vitrine.Loader.Pipeline do
     end
   end
 
-  @doc "A compiled plugin of any source. One that is compiled already gets the options on top of its own."
+  @doc "Returns a compiled plugin of any source. One that is compiled already gets the options on top of its own."
   @spec compile(Source.t() | Compiled.t(), keyword()) :: {:ok, Compiled.t()} | {:error, Error.t()}
   def compile(%Compiled{} = compiled, options), do: Merge.merge!(compiled, options)
 
@@ -100,7 +100,7 @@ defmodule Vitrine.Loader.Pipeline do
   defp link(modules, main, settings, name),
     do: modules |> Native.link(main, Options.link_terms(settings)) |> native(name)
 
-  @doc "The same compiled plugin, which is listed from now on, for a caller that keeps it."
+  @doc "Returns the same compiled plugin, which is listed from now on, for a caller that keeps it."
   @spec keep(Compiled.t()) :: Compiled.t()
   def keep(%Compiled{ref: ref, name: name, hash: hash} = compiled) do
     Native.links_list(ref, name, hash)

@@ -1,13 +1,13 @@
 defmodule Vitrine.Loader.Snapshot do
   @moduledoc false
-  # Snapshots: a plugin is initialised once, in a call like any other, and its memory and globals become part of the module
-  # that instances are made from.
+  # Takes snapshots: a plugin is initialised once, in a call like any other, and its memory and globals become part of
+  # the module that instances are made from.
 
   alias Vitrine.{Compiled, Error, Native, Telemetry}
   alias Vitrine.Call.{Failure, Frame, Loop, Timeout}
   alias Vitrine.Loader.{Instance, Source}
 
-  @doc "Whether a snapshot can be taken of a plugin of these modules, if the option `:snapshot` asks for one."
+  @doc "Tells whether a snapshot can be taken of a plugin of these modules, if the option `:snapshot` asks for one."
   @spec check(boolean() | String.t(), [Source.wasm()], String.t() | nil) ::
           :ok | {:error, Error.t()}
   def check(snapshot, modules, name) do
@@ -23,7 +23,7 @@ defmodule Vitrine.Loader.Snapshot do
   end
 
   @doc """
-  The module of a plugin's snapshot, and the variables that its initialisation set. The plugin was
+  Returns the module of a plugin's snapshot, and the variables that its initialisation set. The plugin was
   compiled for it.
   """
   @spec take(Compiled.t()) :: {:ok, module :: binary(), vars :: map()} | {:error, Error.t()}

@@ -1,6 +1,6 @@
 defmodule Vitrine.Loader.Source do
   @moduledoc false
-  # What may be given to Vitrine.new/2, made into a manifest and the bytes of its modules.
+  # Reads what may be given to Vitrine.new/2: it becomes a manifest and the bytes of its modules.
 
   alias Vitrine.{Error, Manifest, Options}
   alias Vitrine.HTTP.Exchange
@@ -12,14 +12,14 @@ defmodule Vitrine.Loader.Source do
 
   @type t :: Path.t() | binary() | map() | Manifest.t() | {:module, binary()}
 
-  # What a server for people answers with in the place of a file.
+  # Advice for a URL that answers with a page for people instead of the file.
   @raw ~s(give the URL of the file itself, on GitHub that of its "Raw")
 
   @typedoc "A module's name for linking, and its bytes or text."
   @type wasm :: {name :: String.t(), binary()}
 
   @doc """
-  The manifest of a source, its modules in the manifest's order, of which one is named "main", and
+  Returns the manifest of a source, its modules in the manifest's order, of which one is named "main", and
   what that one is called by people, if anything: the name that it was given, or its file's. Of the
   options `:http` and `:timeout` matter, for modules that are downloaded, and `:ceiling`, for what a manifest may ask
   for.
@@ -38,14 +38,14 @@ defmodule Vitrine.Loader.Source do
     end
   end
 
-  # Text of somebody else that is the name of a file would be read as one.
+  # A text that somebody else wrote must not be read as the name of a file.
   defp named(source, ceiling) do
     if ceiling != nil and is_binary(source) and path?(source),
       do: Ceiling.file(source, ceiling),
       else: :ok
   end
 
-  # All downloads together have the time that a call would have, if somebody said what that is.
+  # All downloads together have the time that a call would have, if an option or the manifest says it.
   defp download_options(options, manifest) do
     {timeout, said} =
       case {options[:timeout], manifest.timeout_ms} do
@@ -62,7 +62,7 @@ defmodule Vitrine.Loader.Source do
     }
   end
 
-  @doc "The files that a source is made of, as far as they are known without downloading anything."
+  @doc "Returns the files that a source is made of, as far as they are known without a download."
   @spec files(t()) :: [Path.t()]
   def files(source) do
     own = if is_binary(source) and path?(source), do: [expand(source)], else: []
@@ -73,7 +73,7 @@ defmodule Vitrine.Loader.Source do
     end
   end
 
-  # Not what a module is: a file with one is known.
+  # Only a manifest can name more files. A file with a module is known already.
   defp modules(_source, [path]) do
     with {:ok, bytes} <- File.read(path),
          kind when kind not in [:module, :unknown] <- Text.kind(bytes) do
@@ -86,7 +86,7 @@ defmodule Vitrine.Loader.Source do
   defp modules(source, []) when is_binary(source) or is_map(source), do: manifest(source)
   defp modules(_source, []), do: {:error, :none}
 
-  # What a stranger gave: it is not looked at for anything else.
+  # An upload: it is a module or an error, and never anything else.
   defp manifest({:module, bytes}) when is_binary(bytes) do
     with :ok <- checked(bytes, "the source"),
          do: {:ok, %Manifest{wasm: [%{data: bytes}]}}
@@ -112,14 +112,14 @@ defmodule Vitrine.Loader.Source do
     )
   end
 
-  # Of what was uploaded nothing is shown.
+  # Nothing of an upload is shown.
   defp kind(nil), do: "nil"
   defp kind(list) when is_list(list), do: "a list"
   defp kind(tuple) when is_tuple(tuple), do: "a tuple"
   defp kind(map) when is_map(map), do: "a map"
   defp kind(_other), do: "another term"
 
-  # One line that is no module and no manifest.
+  # A path is one line that is neither a module nor a manifest.
   defp path?(source) do
     source != "" and byte_size(source) <= 4096 and String.printable?(source) and
       not String.contains?(source, "\n") and not Content.module?(source) and
@@ -151,7 +151,7 @@ defmodule Vitrine.Loader.Source do
     end
   end
 
-  # Messages show what stands in a manifest, and nothing of a file that has another purpose.
+  # Messages show parts of a manifest, and nothing of a file that has another purpose.
   defp manifest_of_file(bytes, format) do
     case Text.decode(format, bytes) do
       {:ok, map} when is_map_key(map, "wasm") -> Manifest.new(map)
@@ -160,7 +160,7 @@ defmodule Vitrine.Loader.Source do
     end
   end
 
-  # What is often given in the belief that it is a source.
+  # Recognises what is often mistaken for a source.
   defp no_path("(" <> _text), do: ". WebAssembly's text begins with (module"
 
   defp no_path(path) do
@@ -188,7 +188,7 @@ defmodule Vitrine.Loader.Source do
   defp subject(%{path: path}, index),
     do: "the manifest's wasm[#{index}].path: the file #{inspect(path)}"
 
-  # The core would say only of which kind its fault is, and show the line that it is in.
+  # The core would only name the kind of fault, and show the line that it is in.
   defp checked(bytes, subject, source \\ %{}) do
     with {:error, {predicate, advice, for_uploaders}} <- Content.check(bytes) do
       advice = if source[:url] && Content.page?(bytes), do: @raw, else: advice
@@ -223,7 +223,7 @@ defmodule Vitrine.Loader.Source do
     end
   end
 
-  # As shells do, and as it is in paths of directories.
+  # Shells do this, and so do the paths of directories.
   defp expand("~/" <> rest = path) do
     case System.user_home() do
       nil -> path
@@ -233,7 +233,7 @@ defmodule Vitrine.Loader.Source do
 
   defp expand(path), do: path
 
-  # A release is started somewhere else than Mix is.
+  # A release is started in another directory than Mix.
   defp place(path) do
     with :relative <- Path.type(path), {:ok, directory} <- File.cwd() do
       " in #{directory}"

@@ -1,7 +1,7 @@
 defmodule Vitrine.Loader.Surface do
   @moduledoc false
-  # What a plugin shows to its host: the functions that can be called, and what it wants from
-  # outside of its own modules and host functions.
+  # What the host sees of a plugin: the functions that can be called, and the imports that its own modules and host
+  # functions do not provide.
 
   alias Vitrine.Text.Printable
 
@@ -13,7 +13,7 @@ defmodule Vitrine.Loader.Surface do
   @type t :: %__MODULE__{
           functions: [String.t()],
           imports: [import()],
-          # How many parameters functions are wanted with.
+          # The number of parameters of imported functions.
           arities: [{import(), non_neg_integer()}],
           logs?: boolean()
         }
@@ -21,22 +21,22 @@ defmodule Vitrine.Loader.Surface do
   defstruct functions: [], imports: [], arities: [], logs?: false
 
   @typedoc """
-  A module's plugin functions, all of its exports, and its imports with their number of parameters, which is
-  `nil` for what is no function.
+  A module's plugin functions, all of its exports, and its imports with their number of parameters, which is `nil` for
+  an import that is not a function.
   """
-  @type module_interface ::
+  @type module_surface ::
           {[String.t()], [String.t()],
            [{namespace :: String.t(), name :: String.t(), non_neg_integer() | nil}]}
 
   @doc """
-  The interface of linked modules, `{name, interface}` each, of which one is the main one. They bring host functions of
-  their `own`.
+  Returns the surface of linked modules, each of them `{name, surface}`. `main` is the index of the main module, and
+  `own` are host functions that the plugin brings itself.
   """
-  @spec new([{String.t(), module_interface()}], non_neg_integer(), [import()], boolean()) :: t()
+  @spec new([{String.t(), module_surface()}], non_neg_integer(), [import()], boolean()) :: t()
   def new(modules, main, own, logs?) do
     {_, {functions, _, _}} = Enum.at(modules, main)
 
-    # As the core links: of modules with the same name the first counts.
+    # Of modules with the same name the first one counts, as in the core.
     exports =
       for {name, {_, exports, _}} <- Enum.reverse(modules), into: %{} do
         {name, MapSet.new(exports)}
@@ -63,7 +63,7 @@ defmodule Vitrine.Loader.Surface do
   end
 
   @doc """
-  The version of the ABI that the imports are of: 1 for Extism's since 1.0, 0 for the one before,
+  Returns the version of the ABI that the imports are of: 1 for Extism's since 1.0, 0 for the one before,
   `nil` if there are none of either.
   """
   @spec abi([import()]) :: 0 | 1 | nil
@@ -75,14 +75,14 @@ defmodule Vitrine.Loader.Surface do
     end
   end
 
-  @doc "Whether an import is of the ABI, of WASI, or of the host functions."
+  @doc "Tells whether an import belongs to the ABI, to WASI, or to the host functions."
   @spec kind(import()) :: :abi | :wasi | :host
   def kind({@abi, _}), do: :abi
   def kind({"env", "extism_" <> _}), do: :abi
   def kind({@wasi, _}), do: :wasi
   def kind(_import), do: :host
 
-  @doc "An import as messages write it: its names are what the plugin's author chose."
+  @doc "Returns an import as messages write it. The plugin's author chose its names."
   @spec show(import()) :: String.t()
   def show({namespace, name}), do: "#{Printable.quoted(namespace)}.#{Printable.quoted(name)}"
 end

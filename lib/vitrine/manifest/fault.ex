@@ -1,7 +1,7 @@
 defmodule Vitrine.Manifest.Fault do
   @moduledoc false
-  # Says what is wrong with a manifest: where, what is there, and what was expected. The checks that all parts of a manifest
-  # have in common are here, too.
+  # Says what is wrong with a manifest: where, what is there, and what was expected. The checks that all parts of a
+  # manifest have in common are here, too.
 
   alias Vitrine.Options.Argument
   alias Vitrine.Text.{Nearest, Printable}

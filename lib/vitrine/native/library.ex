@@ -5,7 +5,7 @@ defmodule Vitrine.Native.Library do
 
   @reason {__MODULE__, :reason}
 
-  @doc "The path of the library without its extension, as `:erlang.load_nif/2` takes it."
+  @doc "Returns the path of the library without its extension, as `:erlang.load_nif/2` takes it."
   @spec path() :: Path.t()
   def path, do: Application.app_dir(:vitrine, "priv/native/libvitrine_nif")
 
@@ -18,7 +18,7 @@ defmodule Vitrine.Native.Library do
     error
   end
 
-  @doc "What happened, why, and what would be right."
+  @doc "Returns a text that says what happened, why, and what to do."
   @spec fault() :: String.t()
   def fault do
     why = :persistent_term.get(@reason, "the reason is not known")

@@ -1,15 +1,15 @@
 defmodule Vitrine.Native.Permit do
   @moduledoc false
-  # Permits for the BEAM's dirty CPU schedulers. There are as many as there are such schedulers, and who has none
-  # waits here, in a queue of ours, and not in the BEAM's, in which other libraries' NIFs and large garbage collections
-  # stand, too. See native/vitrine_core/src/run_queue.rs.
+  # Permits for the BEAM's dirty CPU schedulers. There are as many permits as schedulers. A process without a permit
+  # waits in Vitrine's own queue, and not in that of the BEAM, where the NIFs of other libraries and large garbage
+  # collections wait, too. See native/vitrine_core/src/run_queue.rs.
 
   alias Vitrine.Native
 
-  @typedoc "Given to a NIF on a dirty scheduler, which gives it back."
+  @typedoc "A permit. It is given to a NIF on a dirty scheduler, which gives it back."
   @type t :: reference()
 
-  @doc "A permit for a call's next slice; `:over` if nothing is left to the call but to end."
+  @doc "Returns a permit for a call's next slice, or `:over` if the call has no time left and can only end."
   @spec for_call(call :: reference(), t() | nil) :: t() | :over
   def for_call(call, permit \\ nil) do
     # Made here, as in Vitrine.Native.await/1.
@@ -41,7 +41,7 @@ defmodule Vitrine.Native.Permit do
     end
   end
 
-  @doc "A permit for other work, and what is then left of `timeout`; `:over` if nothing is."
+  @doc "Returns a permit for other work, and what is left of `timeout` then. `:over` if nothing is left."
   @spec take(timeout(), t() | nil) :: {t(), timeout()} | :over
   def take(timeout, permit \\ nil) do
     id = make_ref()
@@ -85,6 +85,6 @@ defmodule Vitrine.Native.Permit do
     end
   end
 
-  # The BEAM knows best: it can be set while the system runs.
+  # The number can be changed while the system runs.
   defp schedulers, do: :erlang.system_info(:dirty_cpu_schedulers_online)
 end

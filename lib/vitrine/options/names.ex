@@ -7,8 +7,8 @@ defmodule Vitrine.Options.Names do
   alias Vitrine.Text.Nearest
 
   @doc """
-  The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known. `of` is the
-  option that these are inside of, if they are inside of one.
+  The options, with defaults as in `Keyword.validate!/2`. Raises if one is unknown, and says which are known. `of` is
+  the option that these are inside of, if they are inside of one.
   """
   @spec validate!(keyword(), [atom() | {atom(), term()}], atom()) :: keyword()
   def validate!(options, known, of \\ nil) do

@@ -49,7 +49,9 @@ defmodule Vitrine.Options.Places do
   @spec all() :: %{atom() => {atom(), String.t()}}
   def all, do: @all
 
-  @doc "The names among them that a misspelt one may mean. Those of processes are too many, and too short, to be guessed."
+  @doc """
+  The names among them that a misspelt one may mean. Those of processes are too many, and too short, to be guessed.
+  """
   @spec names() :: [atom()]
   def names, do: @names
 end

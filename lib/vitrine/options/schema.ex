@@ -2,8 +2,8 @@ defmodule Vitrine.Options.Schema do
   @moduledoc false
   # Options as a table. Of each option it has the name, the type, the default, the group and the documentation.
   #
-  # Three things come from a table: which options there are and what they may be (`Vitrine.Options.Validation`), what errors
-  # say about names that are unknown (`Vitrine.Options.Names`), and the lists of options in the docs
+  # Three things come from a table: which options there are and what they may be (`Vitrine.Options.Validation`), what
+  # errors say about names that are unknown (`Vitrine.Options.Names`), and the lists of options in the docs
   # (`Vitrine.Options.Docs`). The tables are data and import nothing that checks or uses options.
 
   alias Vitrine.Options.Type
@@ -45,8 +45,8 @@ defmodule Vitrine.Options.Schema do
         }
 
   @doc """
-  A schema of groups. A group is a title, which is a heading in the docs, and rows by their names. A group whose title is
-  `nil` has no heading.
+  A schema of groups. A group is a title, which is a heading in the docs, and rows by their names. A group whose title
+  is `nil` has no heading.
   """
   @spec new([{String.t() | nil, [{atom(), keyword()}]}]) :: t()
   def new(groups) do

@@ -1,10 +1,10 @@
 defmodule Vitrine.Pool.Account do
   @moduledoc false
-  # What all instances of a pool have done, those included that it has dropped: these are added up in
-  # rows of the pool's table, those that are there are asked.
+  # What all instances of a pool have done, including those that it has dropped. The counters of dropped instances are
+  # added up in rows of the pool's table, and the instances that exist are asked.
   #
   #   {:past, count, …}       the counters, in the order of @counters
-  #   {:peak, bytes}          the most memory that one of them had
+  #   {:peak, bytes}          the most memory that one instance had
   #   {{:error, reason}, n}
 
   alias Vitrine.{Native, Plugin}
@@ -13,26 +13,29 @@ defmodule Vitrine.Pool.Account do
   @fuel Enum.find_index(@counters, &(&1 == :fuel)) + 2
   @now [:memory_bytes, :vars_bytes]
 
-  # How soon a call has noticed that its instance was closed, in milliseconds.
-  @notice 100
+  # How long a call may take to notice that its instance was closed, in milliseconds.
+  @close_delay 100
 
-  @doc "The rows of a table that is new."
+  @doc "Puts the rows into a new table."
   @spec open(:ets.table()) :: true
   def open(table) do
     :ets.insert(table, [List.to_tuple([:past | Enum.map(@counters, fn _ -> 0 end)]), {:peak, 0}])
   end
 
-  @doc "Closes an instance of the pool of this process, and keeps what it has done."
+  @doc "Closes an instance of the calling process's pool, and keeps what it has done."
   @spec close(:ets.table(), pid(), Plugin.t()) :: :ok
   def close(table, pool, plugin) do
     idle? = Native.plugin_idle(plugin.ref)
     Native.plugin_close(plugin.ref)
-    # A call that is in it, of a process that was killed, is counted when it has ended.
-    if idle?, do: add(table, plugin), else: Process.send_after(pool, {:account, plugin}, @notice)
+    # If a process was killed in a call, that call is counted when it has ended.
+    if idle?,
+      do: add(table, plugin),
+      else: Process.send_after(pool, {:account, plugin}, @close_delay)
+
     :ok
   end
 
-  @doc "Adds what an instance has done that is gone."
+  @doc "Adds what a closed instance has done."
   @spec add(:ets.table(), Plugin.t()) :: :ok
   def add(table, plugin) do
     stats = Native.plugin_stats(plugin.ref)
@@ -49,7 +52,7 @@ defmodule Vitrine.Pool.Account do
 
   defp count(table, key, n), do: :ets.update_counter(table, key, n, {key, 0})
 
-  @doc "What `Vitrine.stats/1` tells of a pool with these instances."
+  @doc "Returns `Vitrine.stats/1` for a pool with these instances."
   @spec stats(:ets.table(), [Plugin.t()]) :: Vitrine.stats()
   def stats(table, plugins) do
     Enum.reduce(plugins, past(table), fn plugin, sum ->
@@ -57,7 +60,7 @@ defmodule Vitrine.Pool.Account do
     end)
   end
 
-  @doc "The fuel of instances that are gone."
+  @doc "Returns the fuel that dropped instances have used."
   @spec past_fuel(:ets.table()) :: non_neg_integer()
   def past_fuel(table), do: :ets.lookup_element(table, :past, @fuel)
 

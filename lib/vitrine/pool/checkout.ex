@@ -1,7 +1,7 @@
 defmodule Vitrine.Pool.Checkout do
   @moduledoc false
-  # A call of a pool, in the process that makes it: leases a slot, uses its instance or makes one, and gives the slot back.
-  # The pool's process is asked only if no slot is free.
+  # A call of a pool, in the process that makes it: leases a slot, uses its instance or makes one, and gives the slot
+  # back. The pool's process is asked only if no slot is free.
   #
   # The table goes with the pool: access to it raises :badarg then.
 
@@ -41,8 +41,8 @@ defmodule Vitrine.Pool.Checkout do
 
   defp explain(result, _slots, _time), do: result
 
-  # Slots are mostly taken by callers that lost their scheduler in the middle of a short call. Letting these end is cheaper
-  # than waiting for a slot in the queue, which makes all other callers queue, too.
+  # Slots are mostly taken by callers that lost their scheduler in the middle of a short call. Letting these end is
+  # cheaper than waiting for a slot in the queue, which makes all other callers queue, too.
   defp lease(slots, timeout) do
     slot = free(slots) || free_after_yield(slots)
     if slot, do: {:ok, slot, timeout}, else: wait(slots, timeout)
@@ -116,8 +116,8 @@ defmodule Vitrine.Pool.Checkout do
   end
 
   @doc """
-  Makes an instance for a slot that this process has leased. If it cannot be made, the slot is given back. Gives the time that
-  is left of the timeout.
+  Makes an instance for a slot that this process has leased. If it cannot be made, the slot is given back. Gives the
+  time that is left of the timeout.
   """
   @spec make(Slots.t(), Slots.slot(), {pos_integer(), Version.t()}, timeout() | nil) ::
           {:ok, Slots.instance(), timeout()} | {:error, Error.t()}

@@ -1,6 +1,6 @@
 defmodule Vitrine.Pool.Drain do
   @moduledoc false
-  # The end of a pool: calls that run and callers that wait have some time, and what is not over then is stopped.
+  # Ends a pool: calls that run and callers that wait have some time, and what is not over then is stopped.
 
   alias Vitrine.Error
   alias Vitrine.Pool.{Slots, Waiting}

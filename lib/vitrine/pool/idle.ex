@@ -1,16 +1,16 @@
 defmodule Vitrine.Pool.Idle do
   @moduledoc false
-  # Instances that nobody uses: those that are too many or too old are dropped, those that are to be
-  # ready are made. Only the pool's process drops; its helper makes.
+  # Drops idle instances that are too many or too old, and makes those that are to be ready. The pool's process drops
+  # instances, and a helper of it makes them.
 
   require Logger
 
   alias Vitrine.Pool.{Checkout, Policy, Slots}
 
-  @typedoc "For each slot its uses when they were last seen to change, and when that was."
+  @typedoc "The uses of each slot when they were last seen to change, and the time of that."
   @type seen :: %{Slots.slot() => {uses :: integer(), since :: integer()}}
 
-  @doc "Drops idle instances that are old, of an earlier version or unused, beyond `min_idle`."
+  @doc "Drops idle instances that are old or of an earlier version, and unused ones beyond `min_idle`."
   @spec sweep(Slots.t(), seen()) :: seen()
   def sweep(%Slots{policy: policy} = slots, seen) do
     for slot <- 1..slots.total, owner = Slots.owner(slots, slot), not Process.alive?(owner) do
@@ -21,14 +21,14 @@ defmodule Vitrine.Pool.Idle do
     seen = Map.new(instances, fn {slot, _, _} -> {slot, look(slots, seen, slot)} end)
     idle = Enum.reject(instances, fn {slot, _, _} -> Slots.owner(slots, slot) end)
     {old, good} = Enum.split_with(idle, &old?(slots, &1))
-    # Those of high numbers are used last.
+    # Slots of high numbers are used last.
     unused = for {slot, _, _} <- Enum.sort(good, :desc), unused?(policy, seen[slot]), do: slot
     spare = Enum.take(unused, max(length(good) - policy.min_idle, 0))
     for slot <- Enum.map(old, &elem(&1, 0)) ++ spare, do: drop(slots, slot)
     seen
   end
 
-  @doc "Whether there is something that a later sweep may drop, or somebody who may just be making it."
+  @doc "Tells whether a later sweep may have something to drop. A caller may just be making an instance."
   @spec sweep_again?(Slots.t()) :: boolean()
   def sweep_again?(%Slots{policy: policy} = slots) do
     count = length(Slots.instances(slots))
@@ -53,7 +53,7 @@ defmodule Vitrine.Pool.Idle do
   defp unused?(%{idle_timeout: :infinity}, _seen), do: false
   defp unused?(%{idle_timeout: timeout}, {_uses, since}), do: Slots.now() - since >= timeout
 
-  # A caller may have been quicker. While the slot is this process's, callers see it as busy.
+  # A caller may have been quicker. While this process has the slot, callers see it as busy.
   defp drop(slots, slot) do
     if Slots.lease(slots, slot, self()) do
       Slots.drop(slots, slot)
@@ -61,11 +61,11 @@ defmodule Vitrine.Pool.Idle do
     end
   end
 
-  @doc "Makes instances until `min_idle` are ready, in a process of its own."
+  @doc "Starts a process that makes instances until `min_idle` are ready."
   @spec warm(Slots.t()) :: {:ok, pid()}
   def warm(slots), do: Task.start_link(fn -> fill(slots) end)
 
-  @doc "Whether fewer than `min_idle` are ready."
+  @doc "Tells whether fewer than `min_idle` instances are ready."
   @spec cold?(Slots.t()) :: boolean()
   def cold?(%Slots{policy: %{min_idle: 0}}), do: false
 

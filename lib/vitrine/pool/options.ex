@@ -3,11 +3,12 @@ defmodule Vitrine.Pool.Options do
   # The options of a pool, checked.
 
   alias Vitrine.Options.{Argument, Names, Schema, Validation}
+  alias Vitrine.Options.Tables.Plugin, as: PluginTable
   alias Vitrine.Options.Tables.Pool, as: Table
   alias Vitrine.Pool.{Policy, Version}
 
   # A pool never uses an instance again after a trap.
-  @plugin_options Vitrine.Options.plugin_options() -- [:name, :on_trap]
+  @plugin_options Schema.names(PluginTable.schema()) -- [:name, :on_trap]
 
   # A partition of fewer slots than this would often have to borrow.
   @slots_of_partition 2

@@ -1,19 +1,19 @@
 defmodule Vitrine.Pool.Owner do
   @moduledoc false
-  # The processes of this node as integers that fit into a gauge, so that a slot can be taken and
-  # marked as somebody's in one atomic step.
+  # The processes of this node as integers that fit into a gauge. One atomic step can then take a slot and say whose it
+  # is.
   #
-  # In the external term format a pid is a node, 32 bits of id, 32 of serial and 32 of creation; on
-  # one node id and serial tell processes apart. No process that calls is <0.0.0>, so 0 is nobody.
+  # In the external term format a pid is a node, an id, a serial and a creation of 32 bits each. On one node, id and
+  # serial identify a process. The process <0.0.0> makes no calls, so 0 stands for no owner.
 
-  @doc "The integer of a process of this node."
+  @doc "Returns the integer of a process of this node."
   @spec encode(pid()) :: pos_integer()
   def encode(pid) when node(pid) == node() do
     {_node, number, _creation} = parts(pid)
     number
   end
 
-  @doc "The process with this integer, alive or dead."
+  @doc "Returns the process with this integer, alive or dead."
   @spec decode(pos_integer()) :: pid()
   def decode(number) do
     {node, _self, creation} = parts(self())

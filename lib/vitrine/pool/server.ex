@@ -1,7 +1,7 @@
 defmodule Vitrine.Pool.Server do
   @moduledoc false
-  # A pool's process. It owns the table of slots, and is asked for a slot only when all are taken. It runs a guest only once,
-  # when it starts, and waits for guests only when it ends.
+  # A pool's process. It owns the table of slots, and is asked for a slot only when all are taken. It runs a guest only
+  # once, when it starts, and waits for guests only when it ends.
 
   use GenServer
 

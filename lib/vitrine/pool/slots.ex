@@ -2,9 +2,9 @@ defmodule Vitrine.Pool.Slots do
   @moduledoc false
   # The slots that a pool's process and its callers share. Each slot can be leased and can hold an instance.
   #
-  # Leases are gauges. A process takes a lease by exchanging 0 for its own number, which at most one process achieves. The
-  # same step says whose the slot is: whenever the owner is killed, its number is still in the gauge. Only the pool's process
-  # takes such slots back. Only the owner of a slot touches its instance.
+  # Leases are gauges. A process takes a lease by exchanging 0 for its own number, which at most one process achieves.
+  # The same step says whose the slot is: whenever the owner is killed, its number is still in the gauge. Only the
+  # pool's process takes such slots back. Only the owner of a slot touches its instance.
   #
   # Instances are rows of a table, which the pool's process owns:
   #
@@ -14,9 +14,9 @@ defmodule Vitrine.Pool.Slots do
   #
   # The table also has the rows of Vitrine.Pool.Account.
   #
-  # While callers wait, only the pool's process gives slots out, in order, and whoever gives one back tells it. The number of
-  # waiting callers is set before the pool looks for free slots, and read after a slot was given back, so that one of the two
-  # sees the other.
+  # While callers wait, only the pool's process gives slots out, in order, and whoever gives one back tells it. The
+  # number of waiting callers is set before the pool looks for free slots, and read after a slot was given back, so that
+  # one of the two sees the other.
 
   alias Vitrine.Plugin
   alias Vitrine.Pool.{Account, Gauges, Owner, Version}
@@ -46,7 +46,8 @@ defmodule Vitrine.Pool.Slots do
           since: integer()
         }
 
-  @doc "The slots of a pool, which is the process that asks."
+  @doc "Returns the slots of a pool, whose process calls this."
+  @spec new(Vitrine.Pool.Options.t(), Vitrine.Pool.Policy.t()) :: t()
   def new(options, policy) do
     total = options.size + options.overflow
     table = :ets.new(__MODULE__, [:public, read_concurrency: options.partitions > 1])
@@ -66,7 +67,7 @@ defmodule Vitrine.Pool.Slots do
     }
   end
 
-  @doc "The slots of a pool of this node, by its pid or name, or `nil` if there is no such pool."
+  @doc "Returns the slots of a pool of this node, by its pid or name, or `nil` if there is no such pool."
   @spec find(GenServer.server()) :: t() | nil
   def find(pool) do
     with pid when is_pid(pid) and node(pid) == node() <- GenServer.whereis(pool),
@@ -80,8 +81,8 @@ defmodule Vitrine.Pool.Slots do
   ## Leases
 
   @doc """
-  Leases a free slot: the one of the lowest number that has an instance, or else an empty one; those
-  of this scheduler's partition come first, and overflow last.
+  Leases a free slot: the lowest one that has an instance, or else an empty one. Slots of this scheduler's partition
+  come first, and those of the overflow last.
   """
   @spec lease_any(t(), pid()) :: slot() | nil
   def lease_any(%__MODULE__{partitions: partitions} = slots, pid) do
@@ -115,7 +116,7 @@ defmodule Vitrine.Pool.Slots do
     if Gauges.own(slots.gauges, slot, owner), do: slot, else: overflow(slots, owner, slot + 1)
   end
 
-  @doc "Leases an empty slot that is no overflow."
+  @doc "Leases an empty slot that is not of the overflow."
   @spec lease_empty(t(), pid()) :: slot() | nil
   def lease_empty(slots, pid) do
     Enum.find(1..slots.size, fn slot ->
@@ -123,7 +124,7 @@ defmodule Vitrine.Pool.Slots do
     end)
   end
 
-  @doc "Leases this slot for that process, if it is free."
+  @doc "Leases this slot for a process, if it is free."
   @spec lease(t(), slot(), pid()) :: boolean()
   def lease(slots, slot, pid), do: Gauges.own(slots.gauges, slot, Owner.encode(pid))
 
@@ -132,8 +133,8 @@ defmodule Vitrine.Pool.Slots do
   def release(slots, slot), do: Gauges.disown(slots.gauges, slot)
 
   @doc """
-  Frees a slot of a process that is dead, for the pool's process: nothing if the slot is not that
-  process's any more, because it had given the slot back before it died and another has it now.
+  Frees the slot of a dead process. Only the pool's process calls this. Nothing happens if another process has the slot
+  now, because the dead one had given it back before it died.
   """
   @spec take_back(t(), slot(), pid()) :: :ok
   def take_back(%__MODULE__{pid: pool} = slots, slot, dead) do
@@ -145,7 +146,7 @@ defmodule Vitrine.Pool.Slots do
     :ok
   end
 
-  @doc "Whose the slot is."
+  @doc "Returns the owner of a slot."
   @spec owner(t(), slot()) :: pid() | nil
   def owner(slots, slot) do
     case Gauges.owner(slots.gauges, slot) do
@@ -154,7 +155,7 @@ defmodule Vitrine.Pool.Slots do
     end
   end
 
-  @doc "All leases of processes that live."
+  @doc "Returns all leases of living processes."
   @spec leased(t()) :: [{slot(), pid()}]
   def leased(slots) do
     for slot <- 1..slots.total, pid = owner(slots, slot), Process.alive?(pid), do: {slot, pid}
@@ -162,7 +163,7 @@ defmodule Vitrine.Pool.Slots do
 
   ## Instances
 
-  @doc "The slot's instance."
+  @doc "Returns the slot's instance."
   @spec instance(t(), slot()) :: instance() | nil
   def instance(slots, slot) do
     case :ets.lookup(slots.table, slot) do
@@ -171,14 +172,15 @@ defmodule Vitrine.Pool.Slots do
     end
   end
 
-  @doc "All instances, without their plugins: `{slot, version, made}`."
+  @doc "Returns all instances without their plugins."
+  @spec instances(t()) :: [{slot(), version :: pos_integer(), made :: integer()}]
   def instances(slots) do
     :ets.select(slots.table, [
       {{:"$1", :"$2", :_, :"$3", :_}, [is_integer: :"$1"], [{{:"$1", :"$2", :"$3"}}]}
     ])
   end
 
-  @doc "What all instances have done, those included that were dropped."
+  @doc "Returns what all instances have done, including those that were dropped."
   @spec stats(t()) :: Vitrine.stats()
   def stats(slots) do
     plugins =
@@ -187,7 +189,7 @@ defmodule Vitrine.Pool.Slots do
     Account.stats(slots.table, plugins)
   end
 
-  @doc "Whether the slot seems to have an instance."
+  @doc "Tells whether the slot seems to have an instance."
   @spec filled?(t(), slot()) :: boolean()
   def filled?(slots, slot), do: Gauges.filled?(slots.gauges, slot)
 
@@ -200,7 +202,7 @@ defmodule Vitrine.Pool.Slots do
     instance
   end
 
-  @doc "Drops the instance of a slot that is leased, and stops a call that it may be in."
+  @doc "Drops the instance of a slot that is leased, and stops the call that it may be in."
   @spec drop(t(), slot()) :: :ok
   def drop(slots, slot) do
     Gauges.put_filled(slots.gauges, slot, false)
@@ -213,31 +215,37 @@ defmodule Vitrine.Pool.Slots do
 
   ## Gauges and the version
 
-  @doc "How often a slot was used."
+  @doc "Returns how often a slot was used."
+  @spec uses(t(), slot()) :: non_neg_integer()
   def uses(slots, slot), do: Gauges.uses(slots.gauges, slot)
 
-  @doc "How often all were used."
+  @doc "Returns how often all slots were used."
+  @spec all_uses(t()) :: non_neg_integer()
   def all_uses(slots), do: Enum.sum(Enum.map(1..slots.total, &uses(slots, &1)))
 
-  @doc "Counts a use of a slot that has ended."
+  @doc "Counts a use of a slot, when it has ended."
+  @spec count_use(t(), slot()) :: :ok
   def count_use(slots, slot), do: Gauges.count_use(slots.gauges, slot)
 
-  @doc "How many callers wait."
+  @doc "Returns how many callers wait."
+  @spec waiting(t()) :: non_neg_integer()
   def waiting(slots), do: Gauges.waiting(slots.gauges)
 
+  @spec put_waiting(t(), non_neg_integer()) :: :ok
   def put_waiting(slots, count), do: Gauges.put_waiting(slots.gauges, count)
 
-  @doc "The number of the version that new calls go to."
+  @doc "Returns the number of the version that new calls go to."
+  @spec version_number(t()) :: non_neg_integer()
   def version_number(slots), do: Gauges.version(slots.gauges)
 
-  @doc "The version that new calls go to."
+  @doc "Returns the version that new calls go to."
   @spec version(t()) :: {pos_integer(), Version.t()}
   def version(slots) do
     [{:version, number, version}] = :ets.lookup(slots.table, :version)
     {number, version}
   end
 
-  @doc "What errors call the plugin of that version; `nil` if the pool has just ended."
+  @doc "Returns the name of that version's plugin, as errors show it, or `nil` if the pool has just ended."
   @spec plugin_name(t()) :: String.t() | nil
   def plugin_name(slots) do
     :ets.lookup_element(slots.table, :plugin, 2)
@@ -246,15 +254,15 @@ defmodule Vitrine.Pool.Slots do
   end
 
   @doc """
-  The plugin's name and hash, how many calls have ended, and the fuel of instances that were dropped; `nil` if the pool
-  has just ended.
+  Returns the plugin's name and hash, the number of calls that have ended, and the fuel that dropped instances have
+  used. `nil` if the pool has just ended.
   """
   @spec past(t()) :: {String.t(), String.t(), non_neg_integer(), non_neg_integer()} | nil
   def past(slots) do
     [{:plugin, name, hash}] = :ets.lookup(slots.table, :plugin)
     {name, hash, all_uses(slots), Account.past_fuel(slots.table)}
   catch
-    :error, reason when reason in [:badarg] -> nil
+    :error, :badarg -> nil
   end
 
   @doc "Lets new calls go to this version."
@@ -270,6 +278,7 @@ defmodule Vitrine.Pool.Slots do
     Gauges.put_version(slots.gauges, number)
   end
 
-  @doc "The time that instances' ages are counted in."
+  @doc "Returns the present time, on the clock by which the ages of instances are counted."
+  @spec now() :: integer()
   def now, do: System.monotonic_time(:millisecond)
 end

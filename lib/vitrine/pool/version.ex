@@ -43,7 +43,7 @@ defmodule Vitrine.Pool.Version do
     end
   end
 
-  @doc "The timeout of calls that have none of their own."
+  @doc "Returns the timeout of calls that have none of their own."
   @spec timeout(t()) :: timeout()
   def timeout(%__MODULE__{compiled: %{settings: settings}}), do: settings.timeout
 

@@ -2,9 +2,9 @@ defmodule Vitrine.Pool.Waiting do
   @moduledoc false
   # Decides which caller gets the next free slot. This part of a pool's process runs when all slots are taken.
   #
-  # While callers wait, each slot is either leased by a process that is monitored here, or a message about it is on its way:
-  # {:free, slot} of a process that gave it back, or :DOWN of a process that had it. So no caller waits for a slot that is free
-  # or that belongs to a dead process.
+  # While callers wait, each slot is either leased by a process that is monitored here, or a message about it is on its
+  # way: {:free, slot} of a process that gave it back, or :DOWN of a process that had it. So no caller waits for a slot
+  # that is free or that belongs to a dead process.
 
   alias Vitrine.Call.Timeout
   alias Vitrine.Error
@@ -85,7 +85,7 @@ defmodule Vitrine.Pool.Waiting do
     end
   end
 
-  @doc "The time of a caller that waits has passed."
+  @doc "Refuses a caller whose time has passed."
   def expired(waiting, id) do
     case Queue.get(waiting.queue, id) do
       %{value: %{wait: {timeout, whose}}} ->
@@ -97,10 +97,10 @@ defmodule Vitrine.Pool.Waiting do
     end
   end
 
-  @doc "A slot was given back."
+  @doc "Gives a slot that was given back to the next caller."
   def free(waiting, slot), do: waiting |> unwatch(slot) |> offer(slot) |> counted()
 
-  @doc "A process died that waits or has slots."
+  @doc "Handles the death of a process that waits or has slots."
   @spec down(t(), reference()) :: t()
   def down(waiting, monitor) do
     case Queue.id(waiting.queue, monitor) do

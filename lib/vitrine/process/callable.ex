@@ -1,7 +1,7 @@
 defmodule Vitrine.Process.Callable do
   @moduledoc false
-  # What can be called or run, checked where callers give it. What cannot be called raises `ArgumentError`, with advice if
-  # it is something that Vitrine itself made.
+  # What can be called or run, checked where callers give it. What cannot be called raises `ArgumentError`, with advice
+  # if it is something that Vitrine itself made.
 
   alias Vitrine.{Compiled, Manifest, Plugin}
   alias Vitrine.Options.Argument
@@ -10,12 +10,12 @@ defmodule Vitrine.Process.Callable do
   @typedoc "A process, by its pid or any name that `GenServer.call/3` takes."
   @type process :: GenServer.server()
 
-  @doc "What `Vitrine.call/4` takes."
+  @doc "Checks what `Vitrine.call/4` takes."
   @spec callable!(term()) :: Plugin.t() | process()
   def callable!(%Plugin{} = plugin), do: plugin
   def callable!(other), do: process!(other, "a plugin, a server or a pool")
 
-  @doc "A process. `what` is what the message says was expected."
+  @doc "Checks a process. `what` is what the message says was expected."
   @spec process!(term(), String.t()) :: process()
   def process!(pid, _what) when is_pid(pid), do: pid
   def process!(name, _what) when is_atom(name) and name not in [nil, true, false], do: name
@@ -24,7 +24,7 @@ defmodule Vitrine.Process.Callable do
   def process!({name, node} = process, _) when is_atom(name) and is_atom(node), do: process
   def process!(other, what), do: Argument.wrong!(what, show(other) <> advice(other))
 
-  @doc "What `Vitrine.compile/2` gives."
+  @doc "Checks for what `Vitrine.compile/2` gives."
   @spec compiled!(term()) :: Compiled.t()
   def compiled!(%Compiled{} = compiled), do: compiled
 
@@ -41,7 +41,7 @@ defmodule Vitrine.Process.Callable do
     Argument.wrong!("a compiled plugin", show(other) <> advice)
   end
 
-  @doc "A source for a process that may run on another node. Compiled code cannot leave its own node."
+  @doc "Checks a source for a process that may run on another node. Compiled code cannot leave its own node."
   @spec local!(term(), process()) :: :ok
   def local!(%Compiled{} = compiled, process) do
     case GenServer.whereis(process) do

@@ -33,7 +33,7 @@ defmodule Vitrine.Process.Client do
     :exit, reason -> {:error, closed(server, reason)}
   end
 
-  @doc "How long to wait for the answer to a call. Only the process knows its plugin's own timeout."
+  @doc "Returns how long to wait for the answer to a call. Only the process knows its plugin's own timeout."
   @spec answer_timeout(timeout() | nil) :: timeout()
   def answer_timeout(timeout) when timeout in [nil, :infinity], do: :infinity
   def answer_timeout(timeout), do: timeout + @grace
@@ -61,7 +61,7 @@ defmodule Vitrine.Process.Client do
     :exit, _reason -> :ok
   end
 
-  @doc "A process's answer to a question that is not for it. The process that asked raises it."
+  @doc "Returns a process's answer to a question that is not for it. The process that asked raises it."
   @spec misdirected(term(), expected :: String.t(), found :: String.t()) ::
           {:argument_error, String.t()}
   def misdirected(question, expected, found) do
@@ -71,7 +71,7 @@ defmodule Vitrine.Process.Client do
     {:argument_error, "expected #{expected} for #{inspect(question)}, got: #{found}"}
   end
 
-  @doc "The error of a process that did not answer in time."
+  @doc "Returns the error of a process that did not answer in time."
   @spec late(GenServer.server(), timeout() | nil) :: Error.t()
   def late(server, timeout) do
     message = "the server or pool #{inspect(server)} did not answer within #{timeout} ms"

@@ -1,11 +1,11 @@
 defmodule Vitrine.Process.Directory do
   @moduledoc false
-  # The servers and pools of this node, by their pids. By this a caller finds what it calls without sending a message, and no
-  # other process is sent a call, which it would not understand. Servers and pools put themselves in; this process removes
-  # those that have ended.
+  # Keeps the servers and pools of this node, by their pids. Callers find what they call without sending a message, and
+  # processes that are neither a server nor a pool are not sent a call, which they would not understand. Servers and
+  # pools put themselves in. This process removes those that have ended.
   #
-  # The table goes with the application. Servers and pools that outlive the application are told to put themselves in again
-  # when it is back. A pool that is called before that is asked to.
+  # The table goes with the application. Servers and pools that outlive the application are told to put themselves in
+  # again when it is back. A pool that is called before that is asked to.
 
   use GenServer
 
@@ -59,7 +59,10 @@ defmodule Vitrine.Process.Directory do
 
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
-  @doc "Puts the calling process in. If the application does not run, the process is sent `{Vitrine.Process.Directory, :join}`, to try again."
+  @doc """
+  Puts the calling process in. If the application does not run, the process is sent
+  `{Vitrine.Process.Directory, :join}`, so that it tries again.
+  """
   @spec join(entry()) :: boolean()
   def join(entry) do
     joined? = put(entry)
@@ -87,7 +90,7 @@ defmodule Vitrine.Process.Directory do
     ArgumentError -> false
   end
 
-  @doc "The name of a process as a tag of metrics, which is always printable and short."
+  @doc "Returns the name of a process as a tag of metrics, which is always printable and short."
   @spec label(GenServer.name() | nil) :: String.t()
   def label(nil), do: inspect(self())
   def label({:global, name}), do: label(name)
@@ -95,7 +98,7 @@ defmodule Vitrine.Process.Directory do
   def label(name) when is_binary(name), do: Printable.text(name, @label)
   def label(name), do: name |> inspect(limit: 5) |> Printable.text(@label)
 
-  @doc "The process that started the calling one."
+  @doc "Returns the process that started the calling one."
   @spec starter() :: pid() | nil
   def starter do
     case Process.get(:"$ancestors") do
@@ -106,9 +109,9 @@ defmodule Vitrine.Process.Directory do
   end
 
   @doc """
-  The entry of a server or a pool, by its pid or name. `{:unknown, pid}` is for a pool that is not in the table yet, or not
-  any more. `nil` is for such a server, for a process on another node, and for one that does not run. Raises `ArgumentError`
-  if the process is something else.
+  Returns the entry of a server or a pool, by its pid or name. `{:unknown, pid}` is for a pool that is not in the table
+  yet, or not any more. `nil` is for such a server, for a process on another node, and for one that does not run. Raises
+  `ArgumentError` if the process is something else.
   """
   @spec find!(GenServer.server(), String.t()) :: entry() | {:unknown, pid()} | nil
   def find!(server, expected \\ "a plugin, a server or a pool")
@@ -131,7 +134,7 @@ defmodule Vitrine.Process.Directory do
     end
   end
 
-  @doc "The entry of a process of this node, or `nil`."
+  @doc "Returns the entry of a process of this node, or `nil`."
   @spec lookup(pid()) :: entry() | nil
   def lookup(pid) do
     case :ets.lookup(table(), pid) do
@@ -142,7 +145,7 @@ defmodule Vitrine.Process.Directory do
     ArgumentError -> not_started!()
   end
 
-  @doc "All servers and pools of this node."
+  @doc "Returns all servers and pools of this node."
   @spec all() :: [{pid(), entry()}]
   def all do
     for {pid, entry} when is_pid(pid) <- :ets.tab2list(table()), do: {pid, entry}

@@ -1,19 +1,20 @@
 defmodule Vitrine.Process.Drain do
   @moduledoc false
-  # The end of a process that others' calls depend on: for some time it handles what ends these calls, and nothing else.
+  # Ends a process that other processes' calls depend on: for some time it handles the messages that end these calls,
+  # and nothing else.
 
   alias Vitrine.Error
   alias Vitrine.Time.Deadline
 
-  @doc "Whether a supervisor ends the process, which gives its calls some time."
+  @doc "Tells whether a supervisor ends the process, which gives its calls some time."
   @spec shutdown?(reason :: term()) :: boolean()
   def shutdown?(:shutdown), do: true
   def shutdown?({:shutdown, _}), do: true
   def shutdown?(_reason), do: false
 
   @doc """
-  Handles messages until all is over or the deadline has passed. `handle` gets each message. Questions are answered with the
-  error.
+  Handles messages until all is over or the deadline has passed. `handle` gets each message. Questions are answered with
+  the error.
   """
   @spec run(state, Deadline.t(), Error.t(), (state -> boolean()), (term(), state -> state)) ::
           state

@@ -1,7 +1,7 @@
 defmodule Vitrine.Process.Listing do
   @moduledoc false
-  # What there is on this node. Plugins and compiled plugins have entries in the core, which do not keep them alive. Servers
-  # and pools are in the directory, and their instances are plugins that they own.
+  # What there is on this node. Plugins and compiled plugins have entries in the core, which do not keep them alive.
+  # Servers and pools are in the directory, and their instances are plugins that they own.
 
   alias Vitrine.Native
   alias Vitrine.Process.Directory
@@ -11,7 +11,7 @@ defmodule Vitrine.Process.Listing do
   @typedoc "A pool's name, hash, ended calls and the fuel of its dropped instances, or `nil` if it has just ended."
   @type past :: {String.t(), String.t(), non_neg_integer(), non_neg_integer()} | nil
 
-  @doc "`Vitrine.list/0`. The function reads what a pool has done of the pool's entry in the directory."
+  @doc "Returns `Vitrine.list/0`. The function reads what a pool has done from the pool's entry in the directory."
   @spec all((Directory.pool() -> past())) :: [Vitrine.listed()]
   def all(past_of_pool) do
     {plugins, compiled} = Native.list_all()

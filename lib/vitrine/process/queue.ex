@@ -1,7 +1,7 @@
 defmodule Vitrine.Process.Queue do
   @moduledoc false
-  # The clients that wait for a process, in order. The process that puts a client into the queue monitors it. If the client
-  # waits for a limited time only, a timer sends {:expired, id} to that process when it has passed.
+  # The clients that wait for a process, in order. The process that puts a client into the queue monitors it. If the
+  # client waits for a limited time only, a timer sends {:expired, id} to that process when it has passed.
 
   alias __MODULE__
 
@@ -29,21 +29,21 @@ defmodule Vitrine.Process.Queue do
     {id, %{queue | next: id + 1, entries: entries, ids: Map.put(queue.ids, monitor, id)}}
   end
 
-  @doc "How many clients wait."
+  @doc "Returns how many clients wait."
   @spec size(t()) :: non_neg_integer()
   def size(%Queue{entries: entries}), do: :gb_trees.size(entries)
 
-  @doc "What is kept for those that wait, in order."
+  @doc "Returns what is kept for those that wait, in order."
   @spec values(t()) :: [term()]
   def values(%Queue{entries: entries}),
     do: for(entry <- :gb_trees.values(entries), do: entry.value)
 
-  @doc "The client that has waited longest."
+  @doc "Returns the client that has waited longest."
   @spec first(t()) :: {id(), entry(term())} | nil
   def first(%Queue{ids: ids}) when ids == %{}, do: nil
   def first(%Queue{entries: entries}), do: :gb_trees.smallest(entries)
 
-  @doc "A client that waits."
+  @doc "Returns a client that waits, by its id."
   @spec get(t(), id()) :: entry(term()) | nil
   def get(%Queue{entries: entries}, id) do
     case :gb_trees.lookup(id, entries) do
@@ -52,11 +52,11 @@ defmodule Vitrine.Process.Queue do
     end
   end
 
-  @doc "The id of the client with this monitor."
+  @doc "Returns the id of the client with this monitor."
   @spec id(t(), reference()) :: id() | nil
   def id(%Queue{ids: ids}, monitor), do: ids[monitor]
 
-  @doc "The id of the first client whose value passes a check."
+  @doc "Returns the id of the first client whose value passes a check."
   @spec find(t(), (term() -> boolean())) :: id() | nil
   def find(%Queue{entries: entries}, check) do
     Enum.find_value(:gb_trees.to_list(entries), fn {id, entry} ->

@@ -23,7 +23,7 @@ defmodule Vitrine.Process.Request do
           stdin: binary() | nil
         }
 
-  @doc "The request for a call with these options. Raises `ArgumentError` if an option is wrong."
+  @doc "Returns the request for a call with these options. Raises `ArgumentError` if an option is wrong."
   @spec new!(String.t(), binary(), keyword()) :: t()
   def new!(function, input, []), do: %Request{function: function, input: input}
 
@@ -40,7 +40,7 @@ defmodule Vitrine.Process.Request do
     }
   end
 
-  @doc "The frame of the call in this plugin."
+  @doc "Returns the frame of the call in this plugin."
   @spec frame(t(), Plugin.t()) :: Frame.t()
   def frame(%Request{} = request, plugin),
     do: Frame.new(plugin, request.function, request.context, request.trace, request.stdin)

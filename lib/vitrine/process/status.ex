@@ -5,7 +5,7 @@ defmodule Vitrine.Process.Status do
 
   alias Vitrine.Process.Request
 
-  @doc "The status as `c::gen_server.format_status/1` shall give it."
+  @doc "Returns the status as `c::gen_server.format_status/1` is to return it."
   @spec redact(map()) :: map()
   def redact(status) do
     status

@@ -7,7 +7,7 @@ defmodule Vitrine.Server.Client do
   alias Vitrine.Process.{Client, Directory, Request}
   alias Vitrine.Server.Lease
 
-  @doc "`Vitrine.call/4` for a server. `entry` is what the directory has of it, or `nil`."
+  @doc "Does `Vitrine.call/4` for a server. `entry` is what the directory has of it, or `nil`."
   @spec call(GenServer.server(), Directory.server() | nil, Request.t()) ::
           {:ok, binary()} | {:error, Error.t()}
   def call(server, entry, %Request{function: function} = request) do

@@ -1,6 +1,6 @@
 defmodule Vitrine.Server.Drain do
   @moduledoc false
-  # The end of a server: calls in the queue are refused, and a call that runs may end in its time.
+  # Ends a server: calls in the queue are refused, and a call that runs may end in its time.
 
   alias Vitrine.Error
   alias Vitrine.Process.{Drain, Queue}

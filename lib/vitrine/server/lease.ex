@@ -1,7 +1,7 @@
 defmodule Vitrine.Server.Lease do
   @moduledoc false
-  # A call that a server has handed over, to the process that asked for it or to a proxy of that. The server hears of its
-  # end by {:release, tag, error}, or by a monitor.
+  # A call that a server has handed over, to the process that asked for it or to a proxy of that. The server hears of
+  # its end by {:release, tag, error}, or by a monitor.
 
   alias Vitrine.{Native, Plugin}
   alias Vitrine.Call.{Frame, Loop, Proxy}
@@ -83,8 +83,8 @@ defmodule Vitrine.Server.Lease do
   def close(%Lease{monitors: monitors}), do: Enum.each(monitors, &Process.demonitor(&1, [:flush]))
 
   @doc """
-  Takes the plugin back from a holder that is gone, perhaps in the middle of a slice. The plugin is free when that slice has
-  ended, which the cancellation makes happen soon. Until then the lease remains.
+  Takes the plugin back from a holder that is gone, perhaps in the middle of a slice. The plugin is free when that slice
+  has ended, which the cancellation makes happen soon. Until then the lease remains.
   """
   @spec recover(t(), Plugin.t()) :: t() | nil
   def recover(lease, plugin) do

@@ -5,11 +5,12 @@ defmodule Vitrine.Server.Options do
   alias Vitrine.Loader.{Pipeline, Source}
   alias Vitrine.Options
   alias Vitrine.Options.{Argument, Names, Schema, Validation}
+  alias Vitrine.Options.Tables.Plugin, as: PluginTable
   alias Vitrine.Options.Tables.Server, as: Table
   alias Vitrine.Text.Printable
 
   # A server has an `:on_trap` of its own, and its `:name` is that of the process.
-  @plugin_options Options.plugin_options() -- [:name, :on_trap]
+  @plugin_options Schema.names(PluginTable.schema()) -- [:name, :on_trap]
 
   @gen_server [:name, :hibernate_after, :spawn_opt, :debug]
 

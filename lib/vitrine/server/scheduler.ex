@@ -47,7 +47,7 @@ defmodule Vitrine.Server.Scheduler do
   defp calls(1), do: "1 call waits"
   defp calls(count), do: "#{count} calls wait"
 
-  @doc "The call that was handed over has ended."
+  @doc "Ends the lease of a call that was handed over and has ended."
   @spec release(State.t(), reference(), Error.t() | nil) :: State.t()
   def release(%{lease: %{tag: tag} = lease} = state, tag, error) do
     Lease.close(lease)
@@ -57,7 +57,7 @@ defmodule Vitrine.Server.Scheduler do
   # The call was withdrawn before.
   def release(state, _tag, _error), do: state
 
-  @doc "A process has ended that this one monitors."
+  @doc "Handles the end of a process that this one monitors."
   @spec down(State.t(), reference()) :: State.t()
   def down(%{lease: lease} = state, monitor) do
     case Queue.id(state.queue, monitor) do
@@ -66,7 +66,7 @@ defmodule Vitrine.Server.Scheduler do
     end
   end
 
-  @doc "A client has withdrawn a call, because it had no answer in time."
+  @doc "Drops a call that its client has withdrawn, because it had no answer in time."
   @spec abandon(State.t(), reference()) :: State.t()
   def abandon(%{lease: %{id: id, tag: tag}} = state, id) when tag != :recovering,
     do: recover(state)
@@ -96,7 +96,7 @@ defmodule Vitrine.Server.Scheduler do
     end
   end
 
-  @doc "The deadline of a call in the queue has passed."
+  @doc "Refuses a call in the queue whose deadline has passed."
   @spec expire(State.t(), Queue.id()) :: State.t()
   def expire(state, id) do
     {call, queue} = Queue.delete(state.queue, id)

@@ -44,7 +44,7 @@ defmodule Vitrine.Server.State do
                 past: %{calls: 0, errors: 0, fuel: 0}
               ]
 
-  @doc "What `Vitrine.Server.info/1` gives."
+  @doc "Returns what `Vitrine.Server.info/1` gives."
   @spec info(t()) :: Vitrine.Server.info()
   def info(state) do
     stats = Plugin.stats(state.plugin)
@@ -63,7 +63,7 @@ defmodule Vitrine.Server.State do
     }
   end
 
-  @doc "A state with another plugin, whose counters begin anew."
+  @doc "Returns a state with another plugin, whose counters begin anew."
   @spec replace(t(), Plugin.t()) :: t()
   def replace(state, plugin) do
     stats = Plugin.stats(state.plugin)
@@ -80,7 +80,7 @@ defmodule Vitrine.Server.State do
     }
   end
 
-  @doc "What the directory has of the server."
+  @doc "Returns what the directory has of the server."
   @spec entry(t()) :: Vitrine.Process.Directory.server()
   def entry(%{plugin: plugin} = state) do
     Map.merge(state.about, %{

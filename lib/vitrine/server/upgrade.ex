@@ -1,7 +1,7 @@
 defmodule Vitrine.Server.Upgrade do
   @moduledoc false
-  # Another version that takes the place of a server's plugin. A process of its own loads it while the server serves calls,
-  # and it takes over between two calls.
+  # Replaces a server's plugin with another version. A process of its own loads the new version while the server serves
+  # calls, and it takes over between two calls.
 
   alias Vitrine.{Error, Native, Plugin, Telemetry}
   alias Vitrine.Loader.Pipeline
@@ -61,7 +61,7 @@ defmodule Vitrine.Server.Upgrade do
     exception -> {:raise, exception}
   end
 
-  @doc "The process that loads has ended."
+  @doc "Takes the result of the process that loads, which has ended."
   @spec loaded(State.t(), term()) :: State.t()
   def loaded(%{upgrade: upgrade} = state, {:loaded, {:ok, plugin}}),
     do: %{state | upgrade: %{upgrade | plugin: plugin}}

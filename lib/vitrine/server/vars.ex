@@ -64,15 +64,18 @@ defmodule Vitrine.Server.Vars do
   def replace({:memory, key}, plugin), do: VarsKeeper.hold(key, plugin.ref)
   def replace(_store, _plugin), do: :ok
 
-  @doc "The number of changes to the variables, by which a later change is noticed."
+  @doc "Returns the number of changes to the variables, by which a later change is noticed."
   @spec version(Plugin.t()) :: non_neg_integer()
   def version(plugin), do: Native.plugin_vars_version(plugin.ref)
 
-  @doc "Whether the variables are saved in a `Vitrine.Server.Store`."
+  @doc "Tells whether the variables are saved in a `Vitrine.Server.Store`."
   @spec saves?(store()) :: boolean()
   def saves?(store), do: store != nil and elem(store, 0) != :memory
 
-  @doc "Saves the variables if they have changed since `saved`, the version that was saved last. Gives the version that is saved now."
+  @doc """
+  Saves the variables if they have changed since `saved`, the version that was saved last. Gives the version that is
+  saved now.
+  """
   @spec save(store(), Plugin.t(), non_neg_integer()) :: non_neg_integer()
   def save(store, plugin, saved) do
     if saves?(store), do: save_changed(store, plugin, saved), else: saved

@@ -1,10 +1,10 @@
 defmodule Vitrine.Server.VarsKeeper do
   @moduledoc false
-  # Holds the plugins of servers with `restore_vars: true`, besides the servers themselves. When a server dies, its plugin's
-  # variables are still there as the last call left them. Nothing is copied before that.
+  # Holds the plugins of servers with `restore_vars: true`, besides the servers themselves. When a server dies, its
+  # plugin's variables are still there as the last call left them. Nothing is copied before that.
   #
-  # The plugins are in a table that outlives this process, as `{key, plugin, holder}`. The holder is the server. When that
-  # has ended it is a reference, which the message of a timer has.
+  # The plugins are in a table that outlives this process, as `{key, plugin, holder}`. The holder is the server. When
+  # that has ended it is a reference, which the message of a timer has.
 
   use GenServer
 
@@ -24,8 +24,8 @@ defmodule Vitrine.Server.VarsKeeper do
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
   @doc """
-  Claims a key for the calling server. If the last server of this key left a plugin, the answer is that plugin. It is held
-  until `hold/2`, so that a server that cannot take over the variables leaves them as they were.
+  Claims a key for the calling server. If the last server of this key left a plugin, the answer is that plugin. It is
+  held until `hold/2`, so that a server that cannot take over the variables leaves them as they were.
   """
   @spec claim(key(), reference()) :: {:ok, reference() | nil} | {:error, :taken}
   def claim(key, plugin), do: GenServer.call(__MODULE__, {:claim, key, plugin}, :infinity)

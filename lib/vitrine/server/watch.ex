@@ -74,7 +74,7 @@ defmodule Vitrine.Server.Watch do
     end
   end
 
-  @doc "The stamps of a source's files as they are now. A file that is missing has one, too."
+  @doc "Returns the stamps of a source's files as they are now. A file that is missing has one, too."
   @spec stamps(Source.t()) :: stamps()
   def stamps(source) do
     for file <- Source.files(source) do

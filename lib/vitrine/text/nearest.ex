@@ -9,7 +9,7 @@ defmodule Vitrine.Text.Nearest do
   @longest 64
 
   @doc """
-  The known name that is most similar to `name`, or `nil` if none is similar enough. Names are atoms or strings.
+  Returns the known name that is most similar to `name`, or `nil` if none is similar enough. Names are atoms or strings.
 
       iex> Vitrine.Text.Nearest.find(:max_page, [:max_pages, :max_var_bytes])
       :max_pages
@@ -29,7 +29,7 @@ defmodule Vitrine.Text.Nearest do
   def find(_other, _known), do: nil
 
   @doc """
-  The question that a message ends with, or nothing.
+  Returns the question that a message ends with, or nothing.
 
       iex> Vitrine.Text.Nearest.advice(:drity, [:auto, :dirty])
       "; did you mean :dirty?"

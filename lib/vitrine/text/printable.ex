@@ -12,7 +12,8 @@ defmodule Vitrine.Text.Printable do
   @message 66 * 1024
   @name 300
 
-  # Control characters, the soft hyphen, and characters that have no width, separate lines or turn the direction of text.
+  # Control characters, the soft hyphen, and characters that have no width, separate lines or turn the direction of
+  # text.
   defguardp is_hidden(char)
             when char <= 0x1F or char in 0x7F..0x9F or char in [0xAD, 0x61C, 0x180E, 0xFEFF] or
                    char in 0x200B..0x200F or char in 0x2028..0x202E or char in 0x2060..0x206F or
@@ -48,7 +49,7 @@ defmodule Vitrine.Text.Printable do
   end
 
   @doc """
-  A name in quotes, cut as one, or at `most` bytes.
+  Returns a name in quotes, cut as one, or at `most` bytes.
 
       iex> Vitrine.Text.Printable.quoted(~S(say "hi"))
       ~S("say \\"hi\\"")
@@ -57,11 +58,11 @@ defmodule Vitrine.Text.Printable do
   def quoted(name, most \\ @name) when is_binary(name),
     do: ~s("#{name |> cut(most) |> escaped(:quoted)}")
 
-  @doc "A name without quotes, cut like a name."
+  @doc "Returns a name without quotes, cut like a name."
   @spec name(binary()) :: String.t()
   def name(name) when is_binary(name), do: text(name, @name)
 
-  @doc "A prefix that says whose words follow: a plugin's, and in which of its functions if that is known."
+  @doc "Returns a prefix that says whose words follow: a plugin's, and in which of its functions if that is known."
   @spec origin(String.t() | nil, String.t() | nil) :: String.t()
   def origin(nil, nil), do: ""
   def origin(nil, function), do: "function #{quoted(function)}: "
@@ -69,7 +70,7 @@ defmodule Vitrine.Text.Printable do
   def origin(plugin, function), do: "plugin #{quoted(plugin)}, function #{quoted(function)}: "
 
   @doc """
-  An Elixir term for a message, shortened.
+  Returns an Elixir term for a message, shortened.
 
       iex> Vitrine.Text.Printable.term(%{"memory" => 1..9 |> Enum.to_list()})
       ~S(%{"memory" => [1, 2, 3, 4, ...]})

@@ -4,17 +4,17 @@ defmodule Vitrine.Time.Deadline do
 
   @type t :: integer() | :infinity
 
-  @doc "When a timeout ends that begins now."
+  @doc "Returns when a timeout ends that begins now."
   @spec at(timeout()) :: t()
   def at(:infinity), do: :infinity
   def at(timeout), do: System.monotonic_time(:millisecond) + timeout
 
-  @doc "The time that is left."
+  @doc "Returns the time that is left."
   @spec left(t()) :: timeout()
   def left(:infinity), do: :infinity
   def left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
 
-  @doc "The earlier of two."
+  @doc "Returns the earlier of two deadlines."
   @spec earlier(t(), t()) :: t()
   # An atom is greater than any number.
   def earlier(a, b), do: min(a, b)

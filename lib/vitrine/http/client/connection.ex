@@ -21,7 +21,7 @@ defmodule Vitrine.HTTP.Client.Connection do
         }
 
   # How often to check whether the request was cancelled, in milliseconds.
-  @glance 50
+  @poll_interval 50
 
   # The size of one packet.
   @packet 65_536
@@ -132,7 +132,7 @@ defmodule Vitrine.HTTP.Client.Connection do
     case {Deadline.left(connection.deadline), connection.cancelled?.()} do
       {0, _} -> {:error, :timeout}
       {_, true} -> {:error, :cancelled}
-      {left, false} -> read(connection, min(left, @glance))
+      {left, false} -> read(connection, min(left, @poll_interval))
     end
   end
 

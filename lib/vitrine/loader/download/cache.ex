@@ -1,11 +1,11 @@
 defmodule Vitrine.Loader.Download.Cache do
   @moduledoc false
-  # Downloads on disk. Each file is named by the sha256 of its content, and what is read is compared with its name, so the
-  # directory need not be trusted. What cannot be written is not kept.
+  # Downloads on disk. Each file is named by the sha256 of its content, and what is read is compared with its name, so
+  # the directory need not be trusted. What cannot be written is not kept.
 
   alias Vitrine.Loader.CacheDirectory
 
-  @doc "The content with this hash, which must have no more than `max` bytes."
+  @doc "Returns the content with this hash, which must have no more than `max` bytes."
   @spec get(CacheDirectory.t(), String.t(), non_neg_integer()) :: {:ok, binary()} | :error
   def get(nil, _hash, _max), do: :error
 
@@ -46,7 +46,7 @@ defmodule Vitrine.Loader.Download.Cache do
     end
   end
 
-  @doc "The sha256 of bytes, in lower-case hexadecimal digits."
+  @doc "Returns the sha256 of bytes, in lower-case hexadecimal digits."
   @spec hash(binary()) :: String.t()
   def hash(bytes), do: Base.encode16(:crypto.hash(:sha256, bytes), case: :lower)
 end

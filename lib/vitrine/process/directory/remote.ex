@@ -7,7 +7,7 @@ defmodule Vitrine.Process.Directory.Remote do
   # How long the node may take, in milliseconds. If it takes longer, the call itself finds out.
   @timeout 1_000
 
-  @doc "The kind of a process on that node. It is `:unknown` if the node cannot say."
+  @doc "Returns the kind of a process on that node. It is `:unknown` if the node cannot say."
   @spec kind(pid() | {atom(), node()}, node()) ::
           :server | :pool | :gone | :unknown | {:stranger, String.t()}
   def kind({name, _node}, node), do: kind(name, node)

@@ -1,9 +1,9 @@
 defmodule Vitrine.Process.Directory.Stranger do
   @moduledoc false
-  # What a process is that is not in the directory. It may be a server or a pool all the same, or something else, which must
-  # not be sent a call.
+  # What a process is that is not in the directory. It may be a server or a pool all the same, or something else, which
+  # must not be sent a call.
 
-  @doc "The kind of a process of this node, by the function that it began with."
+  @doc "Returns the kind of a process of this node, by the function that it began with."
   @spec kind(pid() | atom()) :: :server | :pool | :gone | {:stranger, String.t()}
   def kind(name) when is_atom(name) do
     case Process.whereis(name) do
