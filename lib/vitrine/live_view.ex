@@ -24,7 +24,7 @@ defmodule Vitrine.LiveView do
       end
 
   Vitrine does not depend on Phoenix. This module works if `:phoenix_live_view` is a dependency of the application, from
-  0.20 to 1.2. The guide "Plugins in Phoenix" has more.
+  0.20 to 1.2. The guide [Plugins in Phoenix](phoenix.md) has more.
 
   ## The plugin
 

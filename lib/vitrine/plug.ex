@@ -17,8 +17,8 @@ defmodule Vitrine.Plug do
        "peer": "203.0.113.9", "headers": [["user-agent", "curl/8"]]}
 
   It answers with another document, `{"action": "continue", "assign": {"tenant": "acme"}}` or
-  `{"action": "respond", "status": 429, "headers": {"retry-after": "1"}, "body": "slow down"}`. The guide on plugs
-  describes all fields of both.
+  `{"action": "respond", "status": 429, "headers": {"retry-after": "1"}, "body": "slow down"}`. The guide
+  [Plugins as plugs](plug.md) describes all fields of both.
 
   A plugin sees and changes only what it is granted. An answer that exceeds its grants is refused as a whole, and
   `:on_error` decides what happens. The same applies to an invalid answer, a trap and a timeout.

@@ -27,8 +27,8 @@ defmodule Vitrine.Server do
   The error then comes a tenth of a second later. The plugin's own timeout, for calls that set none, is known only to
   the server.
 
-  The guides "Servers under supervision" and "Upgrades" describe restarts, variables that survive them, and new
-  versions.
+  The guides [Servers under supervision](supervision.md) and [Upgrades](upgrades.md) describe restarts, variables that
+  survive them, and new versions.
   """
 
   use GenServer
