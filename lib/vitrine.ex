@@ -10,8 +10,8 @@ defmodule Vitrine do
                 _ -> "Runs untrusted WebAssembly plugins inside the BEAM."
               end)
 
-  alias Vitrine.{Codec, Compiled, Error, Inspection, Options, Plugin, Pool, Server, Trace}
-  alias Vitrine.Call.{Frame, Loop, Timeout}
+  alias Vitrine.{Codec, Compiled, Error, Inspection, Plugin, Pool, Server, Trace}
+  alias Vitrine.Call.{Frame, Loop, Options, Timeout}
   alias Vitrine.Loader.{Instance, Pipeline, Source}
   alias Vitrine.Options.{Argument, Docs, Tables}
   alias Vitrine.Process.{Callable, Client, Directory, Listing, Request}
@@ -587,10 +587,10 @@ defmodule Vitrine do
   """
   @spec put_vars(callable(), %{optional(String.t()) => binary()}) :: :ok | {:error, Error.t()}
   def put_vars(%Plugin{} = plugin, vars),
-    do: Plugin.put_vars(plugin, Options.vars!(vars))
+    do: Plugin.put_vars(plugin, Argument.vars!(vars))
 
   def put_vars(server, vars),
-    do: ask(server, {:put_vars, Map.new(Options.vars!(vars))})
+    do: ask(server, {:put_vars, Map.new(Argument.vars!(vars))})
 
   @doc """
   Changes the plugin's configuration. Merges a map of strings into it, in which `nil` deletes a key. The plugin gets
@@ -603,10 +603,10 @@ defmodule Vitrine do
   @spec put_config(callable(), %{optional(String.t()) => String.t() | nil}) ::
           :ok | {:error, Error.t()}
   def put_config(%Plugin{} = plugin, changes),
-    do: Plugin.put_config(plugin, Options.config_changes!(changes))
+    do: Plugin.put_config(plugin, Argument.config_changes!(changes))
 
   def put_config(server, changes),
-    do: ask(server, {:put_config, Map.new(Options.config_changes!(changes))})
+    do: ask(server, {:put_config, Map.new(Argument.config_changes!(changes))})
 
   @doc """
   Returns what the plugin printed since the last call of this function, if the option `:wasi` has `:capture`. It has

@@ -13,7 +13,7 @@ defmodule Vitrine.LayersTest do
     ["manifest", "telemetry"],
     ["host_function", "trace.ex", "wasi.ex"],
     ["call plugin.ex", "compiled.ex", "inspection.ex"],
-    ["loader options.ex"],
+    ["loader"],
     ["process"],
     ["pool", "server"],
     ["vitrine.ex"],

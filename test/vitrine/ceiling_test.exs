@@ -250,7 +250,10 @@ defmodule Vitrine.CeilingTest do
 
     test "take all of its directories and hosts away", %{manifest: manifest} do
       settings =
-        Vitrine.Options.plugin!([wasi: true, allowed_paths: %{}, allowed_hosts: []], manifest)
+        Vitrine.Loader.Settings.check!(
+          [wasi: true, allowed_paths: %{}, allowed_hosts: []],
+          manifest
+        )
 
       assert settings.allowed_paths == %{}
       assert settings.wasi.directories == []
@@ -260,7 +263,7 @@ defmodule Vitrine.CeilingTest do
     end
 
     test "take one directory away, however it is written", %{manifest: manifest} do
-      paths = &Vitrine.Options.plugin!([allowed_paths: &1], manifest).allowed_paths
+      paths = &Vitrine.Loader.Settings.check!([allowed_paths: &1], manifest).allowed_paths
       assert paths.(%{"/etc/" => nil}) == %{"/srv" => "/srv"}
       assert paths.(%{"/srv" => nil, "/a" => "/b"}) == %{"ro:/etc" => "/etc", "/a" => "/b"}
       assert paths.(nil) == %{"ro:/etc" => "/etc", "/srv" => "/srv"}

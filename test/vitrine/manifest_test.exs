@@ -436,7 +436,7 @@ defmodule Vitrine.ManifestTest do
         |> Manifest.allow_path("/b", "/y")
 
       options = [memory: [max_pages: 5], allowed_paths: %{"/b" => "/z"}]
-      options = Vitrine.Options.plugin!(options, manifest)
+      options = Vitrine.Loader.Settings.check!(options, manifest)
 
       assert options.memory ==
                %{max_pages: 5, max_http_response_bytes: 52_428_800, max_var_bytes: 0}

@@ -123,7 +123,10 @@ defmodule Vitrine.OptionNamesTest do
       assert Vitrine.Options.Names.advice(name, [:colour]) ==
                "it belongs in #{inside}: [#{name}: …]"
 
-      assert Vitrine.Options.plugin!([{inside, [{name, values[name] || 1}]}], %Vitrine.Manifest{})
+      assert Vitrine.Loader.Settings.check!(
+               [{inside, [{name, values[name] || 1}]}],
+               %Vitrine.Manifest{}
+             )
     end
   end
 

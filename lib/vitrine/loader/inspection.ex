@@ -2,9 +2,9 @@ defmodule Vitrine.Loader.Inspection do
   @moduledoc false
   # Reads what a module says of itself, and finds out whether it would be refused; see Vitrine.inspect_plugin/2.
 
-  alias Vitrine.{Error, HostFunction, Inspection, Manifest, Native, Options}
+  alias Vitrine.{Error, HostFunction, Inspection, Manifest, Native}
   alias Vitrine.Call.Failure
-  alias Vitrine.Loader.{Contract, Surface}
+  alias Vitrine.Loader.{Contract, Settings, Surface}
   alias Vitrine.Manifest.Content
   alias Vitrine.Text.Printable
 
@@ -21,7 +21,7 @@ defmodule Vitrine.Loader.Inspection do
             "expected the bytes of a module or its text, got: #{Printable.term(bytes)}"
     end
 
-    settings = Options.plugin!(options, %Manifest{})
+    settings = Settings.check!(options, %Manifest{})
 
     case Content.check(bytes) do
       :ok -> inspect_module(bytes, settings)
@@ -40,7 +40,7 @@ defmodule Vitrine.Loader.Inspection do
   end
 
   defp inspect_module(bytes, settings) do
-    terms = Options.link_terms(settings)
+    terms = Settings.link_terms(settings)
 
     case Native.await(&Native.inspect_module(bytes, terms, &1)) do
       {:ok, found} -> {:ok, describe(bytes, found, settings)}

@@ -3,8 +3,8 @@ defmodule Vitrine.Loader.Merge do
   # Merges options over those of a compiled plugin. What was compiled stays as it is, so options that change the code or
   # the imports must be the same as before.
 
-  alias Vitrine.{Compiled, Error, HostFunction, Options, Wasi}
-  alias Vitrine.Loader.{Ceiling, Contract}
+  alias Vitrine.{Compiled, Error, HostFunction, Wasi}
+  alias Vitrine.Loader.{Ceiling, Contract, Settings}
 
   @doc """
   Returns the compiled plugin with the options. Raises `ArgumentError` for an option that must stay the same and does
@@ -17,7 +17,7 @@ defmodule Vitrine.Loader.Merge do
     merged = Keyword.merge(compiled.options, options)
 
     with {:ok, manifest} <- Ceiling.narrow(compiled.manifest, merged[:ceiling]),
-         settings = Options.plugin!(merged, manifest),
+         settings = Settings.check!(merged, manifest),
          name = settings.name || compiled.name,
          :ok <- Wasi.check(%{settings | name: name}, merged),
          :ok <- same!(compiled, settings),
@@ -87,7 +87,8 @@ defmodule Vitrine.Loader.Merge do
     end
   end
 
-  defp signatures(functions), do: for(f <- functions, do: {f.namespace, f.name, Options.types(f)})
+  defp signatures(functions),
+    do: for(f <- functions, do: {f.namespace, f.name, Settings.types(f)})
 
   defp differs!(compiled, option, expected, why) do
     raise ArgumentError,

@@ -3,9 +3,9 @@ defmodule Vitrine.Loader.Pipeline do
   # From a source to a plugin that can be called: the source is read, compiled and linked, which makes a
   # `Vitrine.Compiled`, and this is bound and initialised. There is no other way to a plugin.
 
-  alias Vitrine.{Compiled, Error, HostFunction, Manifest, Native, Options, Plugin, Wasi}
+  alias Vitrine.{Compiled, Error, HostFunction, Manifest, Native, Plugin, Wasi}
   alias Vitrine.Call.{Failure, Timeout}
-  alias Vitrine.Loader.{Contract, Instance, Merge, Modules, Snapshot, Source, Surface}
+  alias Vitrine.Loader.{Contract, Instance, Merge, Modules, Settings, Snapshot, Source, Surface}
 
   @doc "Returns a plugin with its instance."
   @spec load(Source.t() | Compiled.t(), keyword()) :: {:ok, Plugin.t()} | {:error, Error.t()}
@@ -23,7 +23,7 @@ defmodule Vitrine.Loader.Pipeline do
 
   def compile(source, options) do
     with {:ok, manifest, modules, name} <- read(source, options) do
-      settings = Options.plugin!(options, manifest)
+      settings = Settings.check!(options, manifest)
       main = Enum.find_index(modules, &match?({"main", _}, &1))
       name = settings.name || name
 
@@ -48,7 +48,7 @@ defmodule Vitrine.Loader.Pipeline do
   end
 
   defp read(source, options) do
-    name = Options.name!(options[:name])
+    name = Settings.name!(options[:name])
 
     with {:error, error} <- Source.load(source, options),
          do: {:error, %{error | plugin: name || error.plugin}}
@@ -56,7 +56,7 @@ defmodule Vitrine.Loader.Pipeline do
 
   # Checks what the modules declare. What cannot be linked is not compiled.
   defp plan(modules, main, own, settings, name) do
-    terms = Options.link_terms(settings)
+    terms = Settings.link_terms(settings)
     asked = Native.await(&Native.plan_modules(modules, main, terms, &1))
 
     with {:ok, {surfaces, logs?, faults}} <-
@@ -98,7 +98,7 @@ defmodule Vitrine.Loader.Pipeline do
   end
 
   defp link(modules, main, settings, name),
-    do: modules |> Native.link(main, Options.link_terms(settings)) |> native(name)
+    do: modules |> Native.link(main, Settings.link_terms(settings)) |> native(name)
 
   @doc "Returns the same compiled plugin, which is listed from now on, for a caller that keeps it."
   @spec keep(Compiled.t()) :: Compiled.t()
@@ -116,7 +116,7 @@ defmodule Vitrine.Loader.Pipeline do
 
   # What a manifest asks for is checked when it is loaded.
   defp check!(options, manifest) do
-    settings = Options.plugin!(options, manifest)
+    settings = Settings.check!(options, manifest)
     _fault_of_manifest = Wasi.check(settings, options)
     settings
   end

@@ -2,7 +2,8 @@ defmodule Vitrine.Loader.Source do
   @moduledoc false
   # Reads what may be given to Vitrine.new/2: it becomes a manifest and the bytes of its modules.
 
-  alias Vitrine.{Error, Manifest, Options}
+  alias Vitrine.{Error, Manifest}
+  alias Vitrine.Call.Options
   alias Vitrine.HTTP.Exchange
   alias Vitrine.Loader.{Ceiling, Download}
   alias Vitrine.Manifest.{Fault, Text, Wasm}

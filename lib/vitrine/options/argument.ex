@@ -40,6 +40,35 @@ defmodule Vitrine.Options.Argument do
     wrong!("#{what} to be a binary or iodata", Printable.term(other) <> advice)
   end
 
+  @doc "Variables, as pairs."
+  @spec vars!(term()) :: [{String.t(), binary()}]
+  def vars!(vars) do
+    for {key, value} <- pairs!(vars, "variables to be a map of strings to binaries") do
+      unless text?(key) and is_binary(value) do
+        raise ArgumentError,
+              "expected variables to map strings to binaries, got: #{inspect({key, value})}"
+      end
+
+      {key, value}
+    end
+  end
+
+  @doc "Changes of the configuration, as pairs."
+  @spec config_changes!(term()) :: [{String.t(), String.t() | nil}]
+  def config_changes!(changes) do
+    what = "the configuration to be a map of strings to strings or nil"
+
+    for {key, value} <- pairs!(changes, what) do
+      unless text?(key) and (value == nil or text?(value)) do
+        raise ArgumentError,
+              "expected the configuration to map strings to strings or nil, got: " <>
+                inspect({key, value})
+      end
+
+      {key, value}
+    end
+  end
+
   @doc "The name of a function of a plugin."
   @spec function!(term()) :: String.t()
   def function!(name) when is_binary(name), do: name

@@ -2,7 +2,7 @@ defmodule Vitrine.Pool.Version do
   @moduledoc false
   # What a pool makes its instances from: a compiled plugin, and the variables that each instance begins with.
 
-  alias Vitrine.{Compiled, Error, Options, Plugin}
+  alias Vitrine.{Compiled, Error, Plugin}
   alias Vitrine.Call.Timeout
   alias Vitrine.Loader.{Instance, Pipeline, Source}
   alias Vitrine.Options.Argument
@@ -55,7 +55,7 @@ defmodule Vitrine.Pool.Version do
   @spec validate!(Source.t() | Compiled.t(), keyword(), term()) :: :ok
   def validate!(source, options, vars) do
     Pipeline.check_options!(source, options)
-    Options.vars!(vars)
+    Argument.vars!(vars)
     :ok
   end
 end

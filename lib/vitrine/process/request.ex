@@ -2,8 +2,8 @@ defmodule Vitrine.Process.Request do
   @moduledoc false
   # A call that a server or a pool is asked for.
 
-  alias Vitrine.{Options, Plugin, Trace}
-  alias Vitrine.Call.Frame
+  alias Vitrine.{Plugin, Trace}
+  alias Vitrine.Call.{Frame, Options}
   alias __MODULE__
 
   # Inputs and contexts may be secret.
@@ -28,7 +28,7 @@ defmodule Vitrine.Process.Request do
   def new!(function, input, []), do: %Request{function: function, input: input}
 
   def new!(function, input, options) do
-    options = Options.call!(options)
+    options = Options.check!(options)
 
     %Request{
       function: function,

@@ -3,7 +3,6 @@ defmodule Vitrine.Server.Options do
   # The options of a server, checked where it is started: a wrong one raises there.
 
   alias Vitrine.Loader.{Pipeline, Source}
-  alias Vitrine.Options
   alias Vitrine.Options.{Argument, Names, Schema, Validation}
   alias Vitrine.Options.Tables.Plugin, as: PluginTable
   alias Vitrine.Options.Tables.Server, as: Table
@@ -48,7 +47,7 @@ defmodule Vitrine.Server.Options do
 
   @doc "The options of `Vitrine.Server.upgrade/3`."
   @spec upgrade!(keyword()) :: keyword()
-  def upgrade!(options), do: Names.validate!(options, Options.plugin_options())
+  def upgrade!(options), do: Names.validate!(options, Schema.names(PluginTable.schema()))
 
   @doc "The child specification of a server."
   @spec child_spec(module(), keyword()) :: Supervisor.child_spec()

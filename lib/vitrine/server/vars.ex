@@ -4,7 +4,8 @@ defmodule Vitrine.Server.Vars do
 
   require Logger
 
-  alias Vitrine.{Error, Native, Options, Plugin}
+  alias Vitrine.{Error, Native, Plugin}
+  alias Vitrine.Options.Argument
   alias Vitrine.Process.Directory
   alias Vitrine.Server.VarsKeeper
   alias Vitrine.Text.Printable
@@ -37,7 +38,7 @@ defmodule Vitrine.Server.Vars do
         :ok
 
       vars when is_map(vars) and not is_struct(vars) ->
-        Plugin.put_vars(plugin, Options.vars!(vars))
+        Plugin.put_vars(plugin, Argument.vars!(vars))
 
       other ->
         raise ArgumentError,

@@ -2,7 +2,8 @@ defmodule Vitrine.Options.SchemaTest do
   # Of each table of options: its options are in the docs, its defaults hold, and what is not in it or is wrong raises.
   use ExUnit.Case, async: true
 
-  alias Vitrine.{HTML, HTTP, LiveView, Manifest, Options, Pool, Server}
+  alias Vitrine.{HTML, HTTP, LiveView, Manifest, Pool, Server}
+  alias Vitrine.Loader.Settings
   alias Vitrine.Manifest.Check
   alias Vitrine.Options.{Docs, Names, Schema, Tables, Type}
   alias Vitrine.Options.Tables.Inside
@@ -31,7 +32,7 @@ defmodule Vitrine.Options.SchemaTest do
 
   defp inside(option), do: Schema.fetch!(Tables.Plugin.schema(), option).keys
 
-  defp plugin(options), do: Options.plugin!(options, %Manifest{})
+  defp plugin(options), do: Settings.check!(options, %Manifest{})
 
   defp call_host_function(options),
     do: Vitrine.Test.call_host_function(%{"f" => fn -> "" end}, "f", [], options)
@@ -184,7 +185,7 @@ defmodule Vitrine.Options.SchemaTest do
       assert {settings.timeout, settings.compile.fuse} == {5_000, true}
       assert settings.memory == Inside.memory().defaults
       assert settings.memory == Check.default_memory()
-      assert Options.plugin!([], %Manifest{timeout_ms: 7}).timeout == 7
+      assert Settings.check!([], %Manifest{timeout_ms: 7}).timeout == 7
       assert plugin(fuel: 5).fuel == {5, 5}
       assert {settings.fuel, settings.coredump, settings.requires} == {nil, nil, nil}
       assert Tables.Plugin.timeout() == Schema.default(Inside.ceiling(), :timeout)
