@@ -112,13 +112,14 @@ defmodule Vitrine.Options.Tables.HTML do
     max_bytes: [
       type: {:integer, 1, to: 0x1000_0000, unit: "bytes"},
       default: 256 * 1024,
-      doc: "The largest document, at most 256 MiB. A larger one is the error `:html`."
+      doc:
+        "The largest document, at most 256 MiB. A larger document is refused, with the error `:html`."
     ],
     max_depth: [
       type: {:integer, 1, to: 256},
       default: 64,
       doc:
-        "The most elements within each other. A document that is nested deeper is the error `:html`."
+        "The most elements within each other. A document that is nested deeper is refused, with the error `:html`."
     ]
   ]
 

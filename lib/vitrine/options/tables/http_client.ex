@@ -20,8 +20,8 @@ defmodule Vitrine.Options.Tables.HTTPClient do
                  type: {:integer, 1, unit: "milliseconds", or: [:infinity]},
                  default: 5_000,
                  doc: """
-                 How long connecting may take, including the TLS handshake. A connection that takes longer is the error
-                 `:http`. The timeout of the call always applies as well.
+                 How long connecting may take, including the TLS handshake. If it takes longer, the request fails with the
+                 error `:http`. The timeout of the call always applies as well.
                  """
                ],
                max_header_bytes: [
@@ -29,7 +29,7 @@ defmodule Vitrine.Options.Tables.HTTPClient do
                  default: 65_536,
                  doc: """
                  How long the status line and the headers of a response may be, together with those of interim responses.
-                 More is the error `:http`.
+                 If they are longer, the request fails with the error `:http`.
                  """
                ]
              ]}

@@ -24,7 +24,8 @@ defmodule Vitrine.Options.Tables.Inside do
                max_http_response_bytes: [
                  type: {:integer, 0, to: 0xFFFF_FFFF_FFFF, unit: "bytes"},
                  default: 52_428_800,
-                 doc: "The longest body of an HTTP response. A longer one is the error `:http`."
+                 doc:
+                   "The longest body of an HTTP response. A longer body fails the request, with the error `:http`."
                ],
                max_var_bytes: [
                  type: {:integer, 0, to: 0xFFFF_FFFF_FFFF, unit: "bytes"},
@@ -45,9 +46,9 @@ defmodule Vitrine.Options.Tables.Inside do
                  type: {:integer, 0, to: @max, unit: "bytes"},
                  default: 134_217_728,
                  doc: """
-                 The longest output of a call. A longer one is the error `:output_too_large`. The arguments of one call of a
-                 host function may have as much together, and more is the error `:trap`. The body of an HTTP request may have
-                 as much, too.
+                 The longest output of a call. A call with a longer output ends with the error `:output_too_large`. The limit
+                 also holds for the body of an HTTP request, and for the arguments of one call of a host function together: a
+                 call with longer arguments ends with the error `:trap`.
                  """
                ],
                table_elements: [
@@ -55,7 +56,8 @@ defmodule Vitrine.Options.Tables.Inside do
                  default: 1_000_000,
                  doc: """
                  The most that the tables of an instance may begin with together, and the most that they may then grow by
-                 together. To begin with more is the error `:out_of_memory`. To grow by more fails in the guest, which goes on.
+                 together. A plugin that begins with more is not made, and the error is `:out_of_memory`. Growth by more fails
+                 in the guest, which goes on.
                  """
                ]
              ]}
@@ -67,7 +69,7 @@ defmodule Vitrine.Options.Tables.Inside do
                  exports: [
                    type: {:is, &__MODULE__.names?/1, "a list of the names of plugin functions"},
                    default: [],
-                   doc: "The plugin functions that it must have."
+                   doc: "The plugin functions that the plugin must export."
                  ],
                  imports: [
                    type:
@@ -75,13 +77,14 @@ defmodule Vitrine.Options.Tables.Inside do
                    type_doc: "`:any`, or a list of namespaces and `{namespace, name}`",
                    default: :any,
                    doc: """
-                   What it may import besides the ABI and, if that is granted, WASI. `:any` allows everything.
+                   What the plugin may import besides the ABI and, if that is granted, WASI. `:any` allows everything.
                    """
                  ],
                  abi: [
                    type: {:is, &__MODULE__.abi?/1, "1, or 0 for the one before version 1.0"},
                    default_doc: "either version",
-                   doc: "The version of Extism's ABI that it must have, if it uses the ABI."
+                   doc:
+                     "The version of Extism's ABI that the plugin must use, if it uses the ABI."
                  ]
                ]}
             ])

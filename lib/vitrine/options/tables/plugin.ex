@@ -21,7 +21,7 @@ defmodule Vitrine.Options.Tables.Plugin do
       type: {:checked, "a map of functions or a list of Vitrine.HostFunction structs"},
       type_doc: "a map of functions, or a list",
       default: [],
-      doc: "The functions of yours that the plugin may call. See `Vitrine.HostFunction`."
+      doc: "Your functions that the plugin may call. See `Vitrine.HostFunction`."
     ],
     wasi: [
       type: {:checked, "true, false or a keyword list"},
@@ -92,8 +92,8 @@ defmodule Vitrine.Options.Tables.Plugin do
       keys: Inside.ceiling(),
       list_keys: false,
       doc: """
-      The most that a manifest may ask for: for a manifest that you did not write. `ceiling: []` allows what a plugin has
-      without a word of its manifest. A manifest that asks for more is not loaded, and the error is `:manifest`. See
+      The most that a manifest may ask for: for a manifest that you did not write. `ceiling: []` allows only what every
+      plugin has. A manifest that asks for more is not loaded, and the error is `:manifest`. See
       [Manifests of others](Vitrine.Manifest.html#module-manifests-of-others).
       """
     ]
@@ -105,8 +105,8 @@ defmodule Vitrine.Options.Tables.Plugin do
       default_doc: "the manifest's `timeout_ms`, or `#{@timeout}`",
       doc: """
       The time for loading, and for each call without a timeout of its own. What takes longer is stopped, and the error is
-      `:timeout`. Modules that are downloaded get this time once more, for all downloads together; without this option and
-      without `timeout_ms` they get `#{Docs.number(@download_timeout)}` milliseconds.
+      `:timeout`. Before that, all downloads of modules together have the same time, or
+      `#{Docs.number(@download_timeout)}` milliseconds if neither this option nor `timeout_ms` is given.
       """
     ],
     memory: [
@@ -115,13 +115,14 @@ defmodule Vitrine.Options.Tables.Plugin do
       default_doc: "the limits of the manifest",
       keys: Inside.memory(),
       doc:
-        "Limits of what the plugin keeps, such as `[max_pages: 256]`, merged over the manifest's `memory`."
+        "Limits of memory, variables and HTTP responses, such as `[max_pages: 256]`, merged over the manifest's `memory`."
     ],
     limits: [
       type: :options,
       default: [],
       keys: Inside.limits(),
-      doc: "Other limits."
+      default_doc: "the defaults of these",
+      doc: "Limits of outputs and tables, such as `[output_bytes: 1_000_000]`."
     ],
     fuel: [
       type: {:integer, 0, to: @max, unit: "units of fuel"},
@@ -135,7 +136,8 @@ defmodule Vitrine.Options.Tables.Plugin do
       type: {:integer, 0, to: @max, unit: "units of fuel"},
       default_doc: "as much as `:fuel`",
       doc: """
-      The fuel that the start function and the initialisers of an instance may use together. More is the error `:fuel`. The
+      The fuel that the start function and the initialisers of an instance may use together. If they use more, the error is
+      `:fuel`. The
       option needs `:fuel`.
       """
     ]
@@ -189,8 +191,8 @@ defmodule Vitrine.Options.Tables.Plugin do
       default: true,
       default_doc: "`config :vitrine, :fuse`, or `true`",
       doc: """
-      Whether the plugin's calls that move single bytes and words become code of its own. `false` is slower and should make
-      no other difference: it is for finding out whether it does. See [Fusing](fusing.md).
+      Whether the plugin's calls to the host that move single bytes and words become code of its own. `false` is slower and
+      should make no other difference. It is for finding out whether it does. See [Fusing](fusing.md).
       """
     ],
     memory_layout: [
@@ -208,13 +210,13 @@ defmodule Vitrine.Options.Tables.Plugin do
       type: {:is, &__MODULE__.name?/1, "a string or an atom"},
       default_doc:
         "the manifest's name for the module, the file's name, or the beginning of the module's sha256",
-      doc: "What errors and log lines call the plugin."
+      doc: "The plugin's name in errors and log lines."
     ],
     log_level: [
       type: {:in, [:trace, :debug, :info, :warning, :error, :off]},
       default: :trace,
       doc:
-        "The lowest level that the plugin may log and print at. What is lower is dropped. Logger's own level holds, too."
+        "The lowest level that the plugin may log and print at. Messages at a lower level are dropped. Logger's own level applies as well."
     ],
     debug_info: [
       type: {:in, [true, false, :native]},
@@ -237,7 +239,7 @@ defmodule Vitrine.Options.Tables.Plugin do
     profiler: [
       type: {:in, [:perf, :jitdump, :vtune]},
       default_doc: "no profiler",
-      doc: "The profiler that is told of the plugin's code."
+      doc: "The profiler that gets the names and addresses of the plugin's functions."
     ]
   ]
 

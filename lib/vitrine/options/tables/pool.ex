@@ -14,7 +14,7 @@ defmodule Vitrine.Options.Tables.Pool do
     plugin_name: [
       type: {:checked, "a string or an atom"},
       default_doc: "that of `Vitrine.new/2`",
-      doc: "What errors and log lines call the plugin."
+      doc: "The plugin's name in errors and log lines."
     ],
     vars: [
       type: {:checked, "a map of strings to binaries"},

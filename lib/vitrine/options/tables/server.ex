@@ -17,7 +17,7 @@ defmodule Vitrine.Options.Tables.Server do
     plugin_name: [
       type: {:checked, "a string or an atom"},
       default_doc: "that of `Vitrine.new/2`",
-      doc: "What errors and log lines call the plugin."
+      doc: "The plugin's name in errors and log lines."
     ],
     on_trap: [
       type: {:in, [:reset, :keep, :stop]},
