@@ -1,0 +1,32 @@
+defmodule Vitrine.Loader.UnsupportedTest do
+  # Modules that need what Vitrine does not support are told how to be built without.
+  use ExUnit.Case, async: true
+
+  @moduletag :fusing
+
+  import Vitrine.Guests
+
+  for {what, text, flag} <- [
+        {"threads", "(memory 1 1 shared)", "without -pthread"},
+        {"legacy exceptions", "(tag) (func try catch_all end)", "-sWASM_LEGACY_EXCEPTIONS=0"},
+        {"custom page sizes", "(memory 1 (pagesize 1))", "without --page-size"},
+        {"wide arithmetic", "(func (drop (i64.mul_wide_s (i64.const 0) (i64.const 0))) drop)",
+         "without -mwide-arithmetic"},
+        {"stack switching", "(type $f (func)) (type (cont $f))", "build it without"}
+      ] do
+    test "#{what}: by new/2 and inspect_plugin/2 in the same words" do
+      text = "(module #{unquote(text)})"
+      error = error!(Vitrine.new(text))
+      assert error.reason == :compile
+
+      assert String.starts_with?(
+               error.message,
+               "the module cannot be compiled: it uses #{unquote(what)}"
+             )
+
+      assert error.message =~ "which Vitrine does not support"
+      assert error.message =~ unquote(flag)
+      assert error!(Vitrine.inspect_plugin(text)).message == error.message
+    end
+  end
+end
