@@ -23,8 +23,13 @@ defmodule Vitrine.Call.Frame do
         }
 
   @doc "Returns the frame of a call, which runs where its plugin's calls run."
+  @spec new(Plugin.t(), String.t() | nil) :: t()
+  def new(%{scheduler: scheduler} = plugin, function),
+    do: %Frame{plugin: plugin, function: function, scheduler: scheduler}
+
+  @doc "Returns the frame of a call with options."
   @spec new(Plugin.t(), String.t() | nil, term(), Trace.t() | nil, binary() | nil) :: t()
-  def new(plugin, function, context \\ nil, trace \\ nil, stdin \\ nil) do
+  def new(plugin, function, context, trace \\ nil, stdin \\ nil) do
     %Frame{
       plugin: plugin,
       function: function,

@@ -20,12 +20,14 @@ defmodule Vitrine.Call.Loop do
   @doc "Calls a plugin's function to its end."
   @spec run(Frame.t(), binary(), timeout(), Timeout.whose()) ::
           {:ok, binary()} | {:error, Error.t()}
-  def run(%Frame{plugin: plugin, function: function} = frame, input, timeout, whose) do
+  def run(frame, input, timeout, whose) do
     case Telemetry.handler() do
       false ->
         frame |> drive(input, timeout) |> Timeout.explain(timeout, whose)
 
       handler ->
+        %Frame{plugin: plugin, function: function} = frame
+
         Telemetry.call(handler, Telemetry.called(plugin.name, function), fn ->
           frame |> drive(input, timeout) |> Timeout.explain(timeout, whose)
         end)
@@ -108,7 +110,22 @@ defmodule Vitrine.Call.Loop do
 
   @doc "Runs the first slice of a call, on a normal scheduler unless it is known to take too long for that."
   @spec start(Frame.t(), binary(), timeout(), integer()) :: tuple()
-  def start(%Frame{stdin: stdin} = frame, input, timeout, log_level) when is_binary(stdin) do
+  def start(%{scheduler: :auto, stdin: nil} = frame, input, timeout, log_level)
+      when not is_large(input) do
+    %{plugin: %{ref: ref}, function: function} = frame
+    Native.call_start(ref, function, input, timeout, log_level)
+  end
+
+  def start(%Frame{stdin: nil} = frame, input, timeout, log_level) do
+    %{plugin: %{ref: ref}, function: function, scheduler: scheduler} = frame
+
+    case permit(if(is_large(input), do: :dirty, else: scheduler), timeout) do
+      {nil, left} -> Native.call_start(ref, function, input, left, log_level)
+      {permit, left} -> Native.call_start_dirty(permit, ref, function, input, left, log_level)
+    end
+  end
+
+  def start(%Frame{stdin: stdin} = frame, input, timeout, log_level) do
     %{plugin: %{ref: ref}, function: function} = frame
 
     case permit(:dirty, timeout) do
@@ -119,19 +136,6 @@ defmodule Vitrine.Call.Loop do
         Native.call_start_stdin(permit, ref, function, {input, stdin}, left, log_level)
     end
   end
-
-  def start(%Frame{scheduler: scheduler} = frame, input, timeout, log_level)
-      when scheduler != :auto or is_large(input) do
-    %{plugin: %{ref: ref}, function: function} = frame
-
-    case permit(if(is_large(input), do: :dirty, else: scheduler), timeout) do
-      {nil, left} -> Native.call_start(ref, function, input, left, log_level)
-      {permit, left} -> Native.call_start_dirty(permit, ref, function, input, left, log_level)
-    end
-  end
-
-  def start(%Frame{plugin: %{ref: ref}, function: function}, input, timeout, log_level),
-    do: Native.call_start(ref, function, input, timeout, log_level)
 
   @doc "Tells whether `start/4` would keep its scheduler no longer than about a millisecond."
   @spec short_start?(Frame.t(), binary()) :: boolean()
