@@ -90,7 +90,9 @@ defmodule Vitrine.LiveView.Component do
   def update(%{__vitrine__: news}, socket) do
     %{process: process} = private(socket)
     # If it is not running, a new process finds the news.
-    if ComponentProcess.heard(process), do: {:ok, hear(socket, news)}, else: {:ok, begin(socket)}
+    if ComponentProcess.acknowledge(process),
+      do: {:ok, handle_news(socket, news)},
+      else: {:ok, begin(socket)}
   end
 
   def update(assigns, socket) do
@@ -101,11 +103,11 @@ defmodule Vitrine.LiveView.Component do
     session = Session.new(:view, options, ~s([data-vitrine-component="#{options.namespace}"]))
 
     element = Map.merge(element, %{id: id, "data-vitrine-component": options.namespace})
-    {:ok, socket |> Phoenix.Component.assign(:element, element) |> look(session)}
+    {:ok, socket |> Phoenix.Component.assign(:element, element) |> watch(session)}
   end
 
   # Options that concern only this side are used as they are.
-  defp look(socket, session) do
+  defp watch(socket, session) do
     before = private(socket)[:session]
 
     cond do
@@ -128,7 +130,7 @@ defmodule Vitrine.LiveView.Component do
 
     if Phoenix.LiveView.connected?(socket) do
       process = process(socket)
-      {joined, session} = ComponentProcess.look(process, session)
+      {joined, session} = ComponentProcess.watch(process, session)
       socket |> put(session: session, process: process) |> joined(session, joined)
     else
       # The page is sent only once.
@@ -151,16 +153,16 @@ defmodule Vitrine.LiveView.Component do
   defp joined(socket, session, :slow), do: Display.busy(socket, session)
   defp joined(socket, _session, :rendering), do: socket
 
-  defp hear(socket, :there?), do: socket
+  defp handle_news(socket, :there?), do: socket
 
-  defp hear(socket, {:rendered, table}) do
+  defp handle_news(socket, {:rendered, table}) do
     session = %{private(socket).session | table: table}
     socket |> put(session: session) |> Display.rendered(session)
   end
 
-  defp hear(socket, :busy), do: Display.busy(socket, private(socket).session)
+  defp handle_news(socket, :busy), do: Display.busy(socket, private(socket).session)
 
-  defp hear(socket, {:answered, result}),
+  defp handle_news(socket, {:answered, result}),
     do: Display.answered(socket, private(socket).session, result)
 
   @doc false

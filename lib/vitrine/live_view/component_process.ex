@@ -15,7 +15,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
   alias Vitrine.LiveView.{Calls, RenderCache, Session}
 
   # How often a component is asked whether it is there, in milliseconds.
-  @ask 30_000
+  @check_interval 30_000
 
   @typedoc """
   News for a component: a render in this table, a delay, the end of an event, or only the question whether it is there.
@@ -29,7 +29,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
   @doc "Starts a process for a component of the calling process."
   @spec start(struct(), keyword()) :: pid()
   def start(cid, options \\ []) do
-    child = {__MODULE__, {self(), cid, options[:ask] || @ask}}
+    child = {__MODULE__, {self(), cid, options[:check_interval] || @check_interval}}
     {:ok, process} = DynamicSupervisor.start_child(Vitrine.LiveView.Supervisor, child)
     process
   end
@@ -38,8 +38,8 @@ defmodule Vitrine.LiveView.ComponentProcess do
   Becomes a viewer as this session says, and ends the session before. Returns the session, and whether there is
   something to show, after `:patience` at most.
   """
-  @spec look(pid(), Session.t()) :: {RenderCache.joined(), Session.t()}
-  def look(process, session), do: GenServer.call(process, {:look, session}, :infinity)
+  @spec watch(pid(), Session.t()) :: {RenderCache.joined(), Session.t()}
+  def watch(process, session), do: GenServer.call(process, {:watch, session}, :infinity)
 
   @doc "Sends the plugin an event, unless it is too large or too many events wait."
   @spec event(pid(), String.t(), term()) :: :ok | {:error, Error.t()}
@@ -51,9 +51,9 @@ defmodule Vitrine.LiveView.ComponentProcess do
   end
 
   @doc "Confirms an update of the component. Returns whether this process still exists."
-  @spec heard(pid()) :: boolean()
-  def heard(process) do
-    GenServer.cast(process, :heard)
+  @spec acknowledge(pid()) :: boolean()
+  def acknowledge(process) do
+    GenServer.cast(process, :acknowledged)
     Process.alive?(process)
   end
 
@@ -61,37 +61,37 @@ defmodule Vitrine.LiveView.ComponentProcess do
   def start_link(argument), do: GenServer.start_link(__MODULE__, argument)
 
   @impl true
-  def init({owner, cid, ask}) do
+  def init({owner, cid, check_interval}) do
     state = %{
       owner: owner,
       cid: cid,
-      ask: ask,
+      check_interval: check_interval,
       monitor: Process.monitor(owner),
       session: nil,
-      heard?: true
+      acknowledged?: true
     }
 
-    {:ok, ask_later(state)}
+    {:ok, check_later(state)}
   end
 
   @impl true
-  def handle_call({:look, wanted}, _from, state) do
+  def handle_call({:watch, wanted}, _from, state) do
     {joined, session} =
       if state.session, do: Session.change(state.session, wanted), else: Session.join(wanted)
 
     joined = if Session.await(joined, session), do: :ready, else: joined
-    {:reply, {joined, session}, %{state | session: session, heard?: true}}
+    {:reply, {joined, session}, %{state | session: session, acknowledged?: true}}
   end
 
   def handle_call({:event, name, value}, _from, %{session: session} = state) do
     case Session.event(session, name, value) do
-      {:ok, session} -> {:reply, :ok, %{state | session: session, heard?: true}}
-      {:error, error} -> {:reply, {:error, error}, %{state | heard?: true}}
+      {:ok, session} -> {:reply, :ok, %{state | session: session, acknowledged?: true}}
+      {:error, error} -> {:reply, {:error, error}, %{state | acknowledged?: true}}
     end
   end
 
   @impl true
-  def handle_cast(:heard, state), do: {:noreply, %{state | heard?: true}}
+  def handle_cast(:acknowledged, state), do: {:noreply, %{state | acknowledged?: true}}
 
   @impl true
   def handle_info({:vitrine_live_view, _tag, {:answered, result}}, state),
@@ -103,15 +103,15 @@ defmodule Vitrine.LiveView.ComponentProcess do
   end
 
   def handle_info({:vitrine_live_view, tag, news}, %{session: %{tag: tag}} = state) do
-    hear(state, news)
+    forward(state, news)
     {:noreply, state}
   end
 
-  def handle_info(:ask, %{heard?: false} = state), do: {:stop, :normal, state}
+  def handle_info(:check, %{acknowledged?: false} = state), do: {:stop, :normal, state}
 
-  def handle_info(:ask, state) do
+  def handle_info(:check, state) do
     tell(state, :there?)
-    {:noreply, ask_later(%{state | heard?: false})}
+    {:noreply, check_later(%{state | acknowledged?: false})}
   end
 
   def handle_info({:DOWN, monitor, :process, _, _}, %{monitor: monitor} = state),
@@ -121,7 +121,7 @@ defmodule Vitrine.LiveView.ComponentProcess do
   def handle_info({:DOWN, monitor, _, _, _}, %{session: %{monitor: monitor}} = state) do
     {joined, session} = Session.join(state.session)
     state = %{state | session: session}
-    hear(state, joined)
+    forward(state, joined)
     {:noreply, state}
   end
 
@@ -135,17 +135,17 @@ defmodule Vitrine.LiveView.ComponentProcess do
     %{state | session: Session.over(state.session)}
   end
 
-  defp hear(state, news) when news in [:rendered, :ready],
+  defp forward(state, news) when news in [:rendered, :ready],
     do: tell(state, {:rendered, state.session.table})
 
-  defp hear(state, :slow), do: tell(state, :busy)
-  defp hear(_state, :rendering), do: :ok
+  defp forward(state, :slow), do: tell(state, :busy)
+  defp forward(_state, :rendering), do: :ok
 
   defp tell(state, news),
     do: Phoenix.LiveView.send_update(state.owner, state.cid, __vitrine__: news)
 
-  defp ask_later(state) do
-    Process.send_after(self(), :ask, state.ask)
+  defp check_later(state) do
+    Process.send_after(self(), :check, state.check_interval)
     state
   end
 end

@@ -14,8 +14,8 @@ defmodule Vitrine.LiveView.Hub do
   @type key :: {plugin :: term(), pubsub :: atom(), topic :: String.t() | nil}
 
   # How long renders without viewers are kept, and how often to look for a plugin that is gone, in milliseconds.
-  @linger 2_000
-  @absence 100
+  @keep 2_000
+  @retry 100
 
   @doc """
   Makes the calling process a viewer. It gets `{:vitrine_live_view, tag, :rendered}` whenever there is a new result in
@@ -137,7 +137,7 @@ defmodule Vitrine.LiveView.Hub do
 
   # The server has ended. When it comes back, its state and its versions may differ.
   def handle_info({:DOWN, monitor, :process, _, _}, %{server: monitor} = state),
-    do: {:noreply, look_later(%{state | server: nil, version: nil})}
+    do: {:noreply, look_for_server_later(%{state | server: nil, version: nil})}
 
   def handle_info({:DOWN, monitor, :process, _, reason}, state) do
     case RenderCache.finish(state.renders, monitor) do
@@ -146,7 +146,7 @@ defmodule Vitrine.LiveView.Hub do
     end
   end
 
-  def handle_info(:look, %{server: nil} = state) do
+  def handle_info(:look_for_server, %{server: nil} = state) do
     case watch(state) do
       %{server: nil} = state -> {:noreply, state}
       state -> {:noreply, changed_to(state, nil)}
@@ -196,7 +196,7 @@ defmodule Vitrine.LiveView.Hub do
         renders = RenderCache.leave(state.renders, class, tag)
 
         if RenderCache.viewers(renders, class) == %{},
-          do: Process.send_after(self(), {:forget, class}, @linger)
+          do: Process.send_after(self(), {:forget, class}, @keep)
 
         %{state | viewers: viewers, renders: renders}
 
@@ -208,7 +208,7 @@ defmodule Vitrine.LiveView.Hub do
   defp watch(%{plugin: plugin} = state) do
     case GenServer.whereis(plugin) do
       nil ->
-        look_later(state)
+        look_for_server_later(state)
 
       server ->
         %{state | server: Process.monitor(server)}
@@ -216,10 +216,10 @@ defmodule Vitrine.LiveView.Hub do
   end
 
   # A pid never comes back.
-  defp look_later(%{plugin: plugin} = state) when is_pid(plugin), do: state
+  defp look_for_server_later(%{plugin: plugin} = state) when is_pid(plugin), do: state
 
-  defp look_later(state) do
-    Process.send_after(self(), :look, @absence)
+  defp look_for_server_later(state) do
+    Process.send_after(self(), :look_for_server, @retry)
     state
   end
 end

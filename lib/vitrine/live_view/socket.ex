@@ -101,30 +101,36 @@ defmodule Vitrine.LiveView.Socket do
   defp on_info({:vitrine_live_view, tag, news}, socket) do
     case find(socket, &(&1.tag == tag)) do
       nil -> {:halt, socket}
-      session -> {:halt, hear(socket, session, news)}
+      session -> {:halt, handle_news(socket, session, news)}
     end
   end
 
   defp on_info({:DOWN, monitor, :process, _, reason}, socket) do
     case find(socket, &(&1.monitor == monitor or match?({_, ^monitor}, &1.running))) do
-      nil -> {:cont, socket}
-      %{monitor: ^monitor} = session -> {:halt, rejoin(socket, session)}
-      session -> {:halt, hear(socket, session, {:answered, {:error, Calls.failure(reason)}})}
+      nil ->
+        {:cont, socket}
+
+      %{monitor: ^monitor} = session ->
+        {:halt, rejoin(socket, session)}
+
+      session ->
+        {:halt, handle_news(socket, session, {:answered, {:error, Calls.failure(reason)}})}
     end
   end
 
   defp on_info(_message, socket), do: {:cont, socket}
 
-  defp hear(socket, session, :rendered), do: Display.rendered(socket, session)
-  defp hear(socket, session, :slow), do: Display.busy(socket, session)
+  defp handle_news(socket, session, :rendered), do: Display.rendered(socket, session)
+  defp handle_news(socket, session, :slow), do: Display.busy(socket, session)
 
-  defp hear(socket, session, {:hide, message}), do: Messages.clear(socket, session, message)
+  defp handle_news(socket, session, {:hide, message}),
+    do: Messages.clear(socket, session, message)
 
-  defp hear(socket, session, {:late, event}) do
+  defp handle_news(socket, session, {:late, event}) do
     if Session.late?(session, event), do: Display.busy(socket, session), else: socket
   end
 
-  defp hear(socket, session, {:answered, result}),
+  defp handle_news(socket, session, {:answered, result}),
     do: socket |> put(Session.over(session)) |> Display.answered(session, result)
 
   defp rejoin(socket, session) do
@@ -132,8 +138,8 @@ defmodule Vitrine.LiveView.Socket do
     socket = put(socket, session)
 
     case state do
-      :ready -> hear(socket, session, :rendered)
-      :slow -> hear(socket, session, :slow)
+      :ready -> handle_news(socket, session, :rendered)
+      :slow -> handle_news(socket, session, :slow)
       :rendering -> socket
     end
   end

@@ -310,21 +310,21 @@ defmodule GameBoxWeb.ComponentTest do
     test "ends when the component does not answer any more" do
       # No process is there.
       cid = struct(Phoenix.LiveComponent.CID, cid: 1)
-      process = ComponentProcess.start(cid, ask: 20)
+      process = ComponentProcess.start(cid, check_interval: 20)
       monitor = Process.monitor(process)
       assert_receive {_phoenix, :send_update, {^cid, %{__vitrine__: :there?}}}, 5_000
-      assert ComponentProcess.heard(process)
+      assert ComponentProcess.acknowledge(process)
       assert_receive {_phoenix, :send_update, _}, 5_000
       assert_receive {:DOWN, ^monitor, _, _, :normal}, 5_000
-      refute ComponentProcess.heard(process)
+      refute ComponentProcess.acknowledge(process)
     end
 
     test "asks, and stays if the component is there" do
       {view, _} = open!([[id: "game", plugin: counter!()]])
       process = process(view, "game")
-      send(process, :ask)
-      eventually(fn -> :sys.get_state(process).heard? end)
-      send(process, :ask)
+      send(process, :check)
+      eventually(fn -> :sys.get_state(process).acknowledged? end)
+      send(process, :check)
       _ = :sys.get_state(process)
       click(view, "game")
       sees!(view, "game", 1)
