@@ -1,32 +1,32 @@
-//! The data of a module as an image of its memory, which instances share until they write to it: with
-//! much data that is faster than to copy it into each, and takes less memory.
+//! Takes large data out of a module: it becomes an image of the memory, which instances share until they write to it.
+//! That is faster than copying the data into each instance, and takes less memory.
 
 use anyhow::{Context, Result};
 use wasm_encoder::{DataSection, Module, RawSection};
 use wasmparser::{Data, DataKind, MemoryType, Operator, Parser, Payload, TypeRef};
 
-/// Bytes of data that are as well copied into each instance.
+/// Up to so many bytes of data are just as well copied into each instance.
 const FEW: usize = 128 * 1024;
-/// How much larger than the data an image may be: this, and the data again.
+/// An image may be larger than the data by this, and by the data's own length.
 const GAPS: usize = 1 << 20;
 
-/// What decides whether there is an image: code that was compiled with others goes without it, or with another.
+/// The numbers that decide whether there is an image. Native code that was compiled with other numbers does not fit.
 pub const LIMITS: [usize; 2] = [FEW, GAPS];
 
-/// What an instance's own memory has in it when it begins.
+/// What an instance's own memory contains at the beginning.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DataImage {
-    /// The length of that memory.
+    /// The length of the memory.
     pub memory: usize,
-    /// Where in it the bytes are.
+    /// The offset of the bytes in the memory.
     pub start: usize,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
 
-/// The image of a valid module's data. Nothing if there is little of it, or if it goes not only into the one
-/// memory that the module defines, where it certainly fits.
-pub fn data_image(wasm: &[u8]) -> Result<Option<DataImage>> {
+/// The image of a valid module's data. There is none if there is little data, or if some of it does not go into the one
+/// memory that the module defines, or may not fit there.
+pub(crate) fn data_image(wasm: &[u8]) -> Result<Option<DataImage>> {
     let (mut imported, mut own) = (0, Vec::new());
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
@@ -91,7 +91,7 @@ fn image(memory: MemoryType, index: u32, segments: &[Data<'_>]) -> Result<Option
     }))
 }
 
-/// The number that an expression is, if it is a constant.
+/// The value of an expression that is a constant.
 fn constant(expression: &wasmparser::ConstExpr<'_>) -> Result<Option<u64>> {
     let mut operators = expression.get_operators_reader();
     let number = match operators.read()? {
@@ -102,10 +102,10 @@ fn constant(expression: &wasmparser::ConstExpr<'_>) -> Result<Option<u64>> {
     Ok(matches!(operators.read()?, Operator::End).then_some(number))
 }
 
-/// The same module without the data that each instance begins with. If its code speaks of segments, they
-/// keep their places, and are as they would be after that: of no length. Otherwise there are none: a module
-/// may have tens of thousands, and each takes its time in each instance.
-pub fn without_data(wasm: &[u8]) -> Result<Vec<u8>> {
+/// The same module without the data that each instance begins with. If the code names segments, they keep their
+/// indices, and are empty, as they would be after the instantiation. Otherwise they are gone: a module may have tens of
+/// thousands of segments, and each of them takes time in each instance.
+pub(crate) fn without_data(wasm: &[u8]) -> Result<Vec<u8>> {
     let (mut module, mut counted) = (Module::new(), false);
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
@@ -170,18 +170,18 @@ mod tests {
         for module in [
             format!(r#"(memory 32) (data (i32.const 8) "{}")"#, data(FEW)),
             format!(r#"(memory 32) (data "{much}")"#),
-            // That may not fit.
+            // These may not fit.
             format!(r#"(memory 2) (data (i32.const 8) "{much}")"#),
             format!(r#"(memory 0) (data (i32.const 0) "{much}")"#),
             format!(r#"(memory 32) (data (i32.const -8) "{much}")"#),
             format!(r#"(memory i64 32) (data (i64.const -8) "{much}")"#),
             format!(r#"(import "a" "g" (global i32)) (memory 32) (data (global.get 0) "{much}")"#),
             format!(r#"(memory 32) (data (i32.add (i32.const 1) (i32.const 2)) "{much}")"#),
-            // Most of it is nothing.
+            // Most of the image would be zero.
             format!(r#"(memory 64) (data (i32.const 0) "{much}") (data (i32.const 3000000) "x")"#),
             format!(r#"(memory 32 32 shared) (data (i32.const 0) "{much}")"#),
             format!(r#"(memory 200000 (pagesize 1)) (data (i32.const 0) "{much}")"#),
-            // Not one memory.
+            // There is not exactly one memory.
             format!(r#"(import "a" "m" (memory 32)) (data (i32.const 0) "{much}")"#),
             format!(r#"(import "a" "m" (memory 32)) (memory 32) (data 0 (i32.const 0) "{much}")"#),
             format!(r#"(memory 32) (memory 1) (data (i32.const 0) "{much}")"#),

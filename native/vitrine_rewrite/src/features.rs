@@ -1,13 +1,13 @@
-//! Proposals for WebAssembly that the engine does not have: what they are called, and how to build without.
+//! The proposals for WebAssembly that the engine has, and advice for modules that use others.
 
 use wasmparser::WasmFeatures;
 
-/// What the engine has: what `engine::config` says.
+/// The features that the engine has. The engine's configuration must agree with them.
 pub const FEATURES: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::GC_TYPES)
     .difference(WasmFeatures::THREADS);
 
-/// How the validator names a proposal, what people call it, and how to build without.
+/// The validator's name for a proposal, the name that people use, and how to build a module without it.
 const PROPOSALS: [(&str, &str, &str); 8] = [
     (
         "shared-everything-threads",
@@ -50,7 +50,7 @@ const PROPOSALS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// What to say of a module that is not valid for `why`, if it would be with a proposal that the engine does not have.
+/// The message for a module that is invalid because of `why`, if it uses a proposal that the engine does not have.
 pub fn advice(why: &str) -> Option<String> {
     let refused = [
         "is not enabled",
@@ -62,7 +62,7 @@ pub fn advice(why: &str) -> Option<String> {
     if !refused.iter().any(|words| why.contains(words)) {
         return None;
     }
-    // Some of its messages have the names of flags.
+    // Some messages of the validator have the names of flags.
     let why = why.replace('_', " ");
     let (_, what, instead) = PROPOSALS.iter().find(|(name, ..)| why.contains(name))?;
     Some(format!(

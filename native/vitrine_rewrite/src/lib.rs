@@ -5,7 +5,7 @@
 //! 1. [`data`] takes large data segments out of the code, so that instances can share one image of them.
 //! 2. [`command`] makes a command library reusable: its state is exported and can be put back between calls.
 //! 3. [`snapshot`] checks a draft, and [`state_exports`] exports its state.
-//! 4. [`uninterruptible`] looks for instructions that can be neither interrupted nor split.
+//! 4. `uninterruptible` looks for instructions that can be neither interrupted nor split.
 //! 5. [`bulk`] splits long bulk instructions into chunks, so that they can be interrupted.
 //! 6. [`fuse`] turns calls of the kernel's accessors into loads and stores of the module's own.
 //!
@@ -19,6 +19,7 @@
 pub mod bulk;
 pub mod command;
 pub mod compile_cost;
+mod custom_sections;
 pub mod data;
 mod error;
 pub mod features;
@@ -28,7 +29,8 @@ pub mod names;
 mod sections;
 pub mod snapshot;
 pub mod state_exports;
-pub mod uninterruptible;
+mod survey;
+mod uninterruptible;
 mod version;
 
 use std::borrow::Cow;
@@ -89,9 +91,9 @@ pub fn rewrite(mut wasm: Cow<'_, [u8]>, plan: Plan) -> Result<Rewritten<'_>, Err
     let mut flags = Flags::default();
     let data = shared_data(&wasm, plan)?;
     if plan.library
-        && let Some(reusable) = command::make_reusable(&wasm, !plan.debug)?
+        && let Some(prepared) = command::prepare(&wasm, !plan.debug)?
     {
-        (wasm, flags.command) = (Cow::Owned(reusable), true);
+        (wasm, flags.command) = (Cow::Owned(prepared), true);
     }
     if plan.stage == Some(Stage::Draft) {
         snapshot::check(&wasm)?;
@@ -102,9 +104,9 @@ pub fn rewrite(mut wasm: Cow<'_, [u8]>, plan: Plan) -> Result<Rewritten<'_>, Err
         flags.uninterruptible = true;
         return Ok(Rewritten { wasm, flags, data });
     }
-    flags.uninterruptible = uninterruptible::has_long_steps(&wasm)?;
-    if let Cow::Owned(rewritten) = bulk::make_interruptible(&wasm)? {
-        wasm = Cow::Owned(rewritten);
+    flags.uninterruptible = uninterruptible::is_uninterruptible(&wasm)?;
+    if let Cow::Owned(split) = bulk::make_interruptible(&wasm)? {
+        wasm = Cow::Owned(split);
     }
     // A draft runs once: fusing it would cost more than it saves.
     if plan.fuse

@@ -1,5 +1,4 @@
-//! What a module declares: its types, what it imports and what it exports. Read from its bytes, before anything of
-//! it is compiled.
+//! The type of a module: its types, imports and exports, read from its bytes before anything is compiled.
 
 use std::ops::Range;
 
@@ -11,26 +10,26 @@ use wasmparser::{
 /// What a module declares.
 #[derive(Debug, Default)]
 pub struct ModuleType {
-    /// The types of functions and of objects, which externs and each other name by index.
+    /// The types of functions and of objects. Externs and other types name them by index.
     pub types: Vec<SubType>,
-    /// For each type the group of types that may refer to each other.
+    /// For each type, the range of the recursion group that it belongs to.
     pub groups: Vec<Range<u32>>,
-    /// What it imports.
+    /// The imports.
     pub imports: Vec<Import>,
-    /// What it exports.
+    /// The exports.
     pub exports: Vec<Export>,
-    /// Its memories, the imported ones first.
+    /// The memories, the imported ones first.
     pub memories: Vec<MemoryType>,
-    /// Its tables, the imported ones first.
+    /// The tables, the imported ones first.
     pub tables: Vec<TableType>,
-    /// The index of its start function.
+    /// The index of the start function.
     pub start: Option<u32>,
 }
 
 /// Something that a module imports.
 #[derive(Debug, Clone)]
 pub struct Import {
-    /// The first part of its name.
+    /// The first part of the name.
     pub namespace: String,
     /// The second part.
     pub name: String,
@@ -45,7 +44,7 @@ pub struct Export {
     pub name: String,
     /// Its type.
     pub ty: Extern,
-    /// Which of its kind it is.
+    /// The index among the items of the same kind.
     pub index: u32,
 }
 
@@ -65,7 +64,7 @@ pub enum Extern {
 }
 
 impl Extern {
-    /// What it is, in a word.
+    /// The kind, as a word.
     pub fn kind(&self) -> &'static str {
         match self {
             Extern::Function(_) => "function",
@@ -77,7 +76,7 @@ impl Extern {
     }
 }
 
-/// The index spaces but those that an interface has.
+/// The index spaces that [`ModuleType`] does not keep.
 #[derive(Default)]
 struct Spaces {
     functions: Vec<u32>,
@@ -86,7 +85,7 @@ struct Spaces {
 }
 
 impl ModuleType {
-    /// What the module declares. Of one that is not valid it may be less than it says.
+    /// Reads what a module declares. Of an invalid module the result may have less than the module says.
     ///
     /// # Errors
     ///
@@ -211,7 +210,7 @@ impl ModuleType {
         }
     }
 
-    /// The type of a function if it is one that embedders can make: of no group, and with no subtypes.
+    /// The type of a function, if an embedder can make such a type: it is alone in its group, and has no subtypes.
     pub fn plain_function(&self, ty: u32) -> Option<&FuncType> {
         let sub = self.types.get(ty as usize)?;
         let alone = self.groups.get(ty as usize)?.len() == 1;
@@ -219,8 +218,8 @@ impl ModuleType {
         self.function(ty).filter(|_| alone && plain)
     }
 
-    /// The names of the functions that can be called as plugin functions: without parameters, and with no result or
-    /// a return code.
+    /// The names of the exports that can be called as plugin functions: functions without parameters, and with no result
+    /// or a return code.
     pub fn plugin_functions(&self) -> impl Iterator<Item = &str> {
         let functions = self.exports.iter().filter(|export| match export.ty {
             Extern::Function(ty) => self.function(ty).is_some_and(|ty| {
@@ -231,12 +230,12 @@ impl ModuleType {
         functions.map(|export| &*export.name)
     }
 
-    /// Memories of its own.
+    /// The number of the module's own memories.
     pub fn own_memories(&self) -> usize {
         self.memories.len() - self.imported_of("memory")
     }
 
-    /// Tables of its own.
+    /// The number of the module's own tables.
     pub fn own_tables(&self) -> usize {
         self.tables.len() - self.imported_of("table")
     }
@@ -246,7 +245,7 @@ impl ModuleType {
         imports.filter(|import| import.ty.kind() == kind).count()
     }
 
-    /// The import that an export hands on, if it is one.
+    /// The import that an export re-exports, if there is one.
     pub fn handed_on(&self, export: &Export) -> Option<&Import> {
         let kind = export.ty.kind();
         let mut same = self
@@ -256,7 +255,7 @@ impl ModuleType {
         same.nth(export.index as usize)
     }
 
-    /// Whether it is a program: as a library it begins anew with each call.
+    /// Whether the module is a command: as a library it begins anew with each call.
     pub fn is_command(&self) -> bool {
         let has = |name: &str| {
             let mut exports = self.exports.iter();
@@ -271,9 +270,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_module_that_is_not_valid_there_may_be_less_and_nothing_panics() {
+    fn reading_an_invalid_module_may_find_less_and_does_not_panic() {
         let read = |text: &str| ModuleType::read(&wat::parse_str(text).unwrap());
-        // Text that names by index what is not there is encoded as it is.
+        // A text that names a missing item by its index is encoded as it is.
         let odd = r#"(module (import "a" "b" (func (type 8))) (export "m" (memory 3)) (export "t" (table 3))
             (export "g" (global 3)) (export "f" (func 7)))"#;
         let found = read(odd).unwrap();
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_function_is_of_no_group_and_has_no_subtypes() {
+    fn a_plain_function_is_alone_in_its_group_and_has_no_subtypes() {
         let text = r#"(module (type $plain (func (param i32))) (type $open (sub (func)))
             (rec (type $one (func)) (type $other (func))) (type $object (struct)))"#;
         let found = ModuleType::read(&wat::parse_str(text).unwrap()).unwrap();
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_export_that_is_imported_is_known_as_handed_on() {
+    fn an_export_of_an_import_is_known_as_such() {
         let text = r#"(module (import "a" "f" (func)) (import "a" "m" (memory 1)) (memory 1)
             (export "n" (memory 1)) (export "m" (memory 0)) (func (export "g")))"#;
         let found = ModuleType::read(&wat::parse_str(text).unwrap()).unwrap();

@@ -1,16 +1,38 @@
-//! Custom sections that a changed module must not keep.
+//! Writes the sections of a changed module.
 
-/// Sections, and beginnings of sections, that tell of places in the code, which have moved.
-const STALE: [&str; 6] = [
-    ".debug_",
-    "metadata.code.",
-    "reloc.",
-    "linking",
-    "sourceMappingURL",
-    "external_debug_info",
-];
+use anyhow::{Context, Result, bail};
+use wasm_encoder::Encode;
+use wasmparser::BinaryReader;
 
-/// Whether a section with this name tells of places in the code.
-pub(crate) fn is_stale(name: &str) -> bool {
-    STALE.iter().any(|stale| name.starts_with(stale))
+/// Writes a section.
+pub(crate) fn put(module: &mut Vec<u8>, id: u8, contents: &[u8]) -> Result<()> {
+    module.push(id);
+    sized(module, contents)
+}
+
+/// Writes bytes with their length before them.
+pub(crate) fn sized(sink: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    let Ok(length) = u32::try_from(bytes.len()) else {
+        bail!("the module becomes too large");
+    };
+    length.encode(sink);
+    sink.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// A vector, such as most sections are, with `more` items at its end, which `write` writes.
+pub(crate) fn longer(
+    vector: &[u8],
+    more: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Result<Vec<u8>> {
+    let mut reader = BinaryReader::new(vector, 0);
+    let count = reader.read_var_u32()?.checked_add(u32::try_from(more)?);
+    let mut longer = Vec::with_capacity(vector.len() + 32 * more + 8);
+    count
+        .context("a section has too many items")?
+        .encode(&mut longer);
+    longer.extend_from_slice(reader.read_bytes(reader.bytes_remaining())?);
+    write(&mut longer);
+    Ok(longer)
 }

@@ -1,18 +1,20 @@
-//! Exports all state of a module under names of our own, so that the host can read it and put it
-//! back. The bytes of everything else are copied as they are.
+//! Exports all state of a module under names of our own, so that the host can read it and put it back. The bytes of
+//! everything else are copied as they are.
 
 use std::ops::Range;
 
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection, SectionId};
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
+use crate::error::Error;
+
 /// The prefix of the names of our own.
 const PREFIX: &str = "vitrine:";
 
-/// The start function's name, where it is exported.
+/// The name that the start function is exported under.
 pub const START: &str = "vitrine:start";
 
-/// Whether a name is one of a memory, table or global of the module's own.
+/// Whether a name is that of a memory, table or global that was exported here.
 pub fn is_state(name: &str) -> bool {
     name.starts_with(PREFIX) && name != START
 }
@@ -34,13 +36,13 @@ fn table(index: u32) -> String {
 /// What becomes of the start function.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// It is run when an instance is made.
+    /// It runs when the module is instantiated.
     Run,
-    /// It is exported, and run by nobody else.
+    /// It is exported, and does not run by itself.
     Export,
 }
 
-/// How many there are of a kind: first those that are imported, then the module's own.
+/// The number of items of each kind: first of the imported ones, then of all.
 #[derive(Default)]
 struct Counts {
     memories: u32,
@@ -49,7 +51,11 @@ struct Counts {
 }
 
 /// The module with its own memories, tables and mutable globals exported.
-pub fn export_state(wasm: &[u8], start: Start) -> anyhow::Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// When the module is malformed.
+pub fn export_state(wasm: &[u8], start: Start) -> Result<Vec<u8>, Error> {
     let (mut counts, mut exports) = (Counts::default(), ExportSection::new());
     let mut sections: Vec<(u8, Range<usize>)> = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -101,7 +107,7 @@ pub fn export_state(wasm: &[u8], start: Start) -> anyhow::Result<Vec<u8>> {
     }
     let (mut module, mut exports) = (Module::new(), Some(exports));
     for (id, range) in sections {
-        // A section's place is fixed; where the start function is named, all is known.
+        // The order of sections is fixed. All exports are known here, because the start section comes after them.
         if is_after_exports(id)
             && let Some(exports) = exports.take()
         {

@@ -1,22 +1,22 @@
-//! Instructions that may take long and can be neither interrupted nor split: those that allocate
-//! tables' elements and objects of the garbage-collected heap, or may collect it. A plugin that
-//! has any runs on dirty schedulers only.
+//! Finds instructions that may take long and can be neither interrupted nor split: those that allocate elements of
+//! tables or objects of the garbage-collected heap, or may collect it. A plugin that has any such instruction runs on
+//! dirty schedulers only.
 //!
-//! An exception that is thrown is an object of that heap, too. But it is gone when it has been caught, and
-//! the heap stays small, unless references to exceptions are kept: on the stack, which is bounded, in a global
-//! or a table, or in another exception. So it is a module with such a place for them that is long, and
-//! not each that throws: what compilers make of C++ and Rust has none.
+//! An exception that is thrown is an object of that heap, too. But it is gone once it has been caught, and the heap stays
+//! small, unless references to exceptions are kept: on the stack, which is bounded, in a global or a table, or in
+//! another exception. So only a module that has a place to keep exceptions in is uninterruptible, and not each module
+//! that throws. What compilers make of C++ and Rust has no such place.
 
 use wasmparser::{
-    AbstractHeapType, CompositeInnerType, HeapType, Operator, Parser, Payload, RefType, TypeRef,
-    ValType,
+    AbstractHeapType, CompositeInnerType, HeapType, Operator, Parser, Payload, RefType, Result,
+    TypeRef, ValType,
 };
 
-/// All of these instructions are encoded with one of these bytes first.
+/// The encoding of each of these instructions begins with one of these bytes.
 const PREFIXES: [u8; 2] = [0xFB, 0xFC];
 
 /// Whether a valid module has such instructions.
-pub fn has_long_steps(wasm: &[u8]) -> anyhow::Result<bool> {
+pub(crate) fn is_uninterruptible(wasm: &[u8]) -> Result<bool> {
     let mut types = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
@@ -26,7 +26,7 @@ pub fn has_long_steps(wasm: &[u8]) -> anyhow::Result<bool> {
         let Payload::CodeSectionEntry(body) = payload else {
             continue;
         };
-        // Nearly all bodies have neither byte, and need not be decoded.
+        // Nearly all bodies have neither byte, so they need not be decoded.
         if !body.as_bytes().iter().any(|byte| PREFIXES.contains(byte)) {
             continue;
         }
@@ -39,9 +39,9 @@ pub fn has_long_steps(wasm: &[u8]) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-/// Whether a section declares a place for references to exceptions. `types` are all types of the module,
-/// and whether they are functions with such parameters.
-fn keeps_exceptions(payload: &Payload<'_>, types: &mut Vec<bool>) -> anyhow::Result<bool> {
+/// Whether a section declares a place for references to exceptions. `types` tells for each type of the module whether it
+/// is a function type with such a parameter.
+fn keeps_exceptions(payload: &Payload<'_>, types: &mut Vec<bool>) -> Result<bool> {
     let keeps = |ty: u32, types: &[bool]| types.get(ty as usize).copied().unwrap_or(false);
     match payload {
         Payload::TypeSection(section) => {
@@ -126,11 +126,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str) -> bool {
-        has_long_steps(&wat::parse_str(text).unwrap()).unwrap()
+        is_uninterruptible(&wat::parse_str(text).unwrap()).unwrap()
     }
 
     #[test]
-    fn growing_a_table_and_allocating_objects_are_long_steps() {
+    fn growing_a_table_and_allocating_objects_are_uninterruptible() {
         assert!(check(
             "(module (table 1 funcref)
                (func (drop (table.grow (ref.null func) (i32.const 9)))))"
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn places_to_keep_exceptions_in_are_long_and_throwing_alone_is_not() {
+    fn places_to_keep_exceptions_in_are_uninterruptible_and_throwing_alone_is_not() {
         let throws = "(tag $t (param i32)) (func (local exnref) (block (result i32 exnref)
           (try_table (catch_ref $t 0) (throw $t (i32.const 1))) (unreachable)) (local.set 0) (drop))";
         assert!(!check(&format!("(module {throws})")));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_split_or_short_is_none() {
+    fn bulk_instructions_and_short_instructions_are_interruptible() {
         assert!(!check(
             "(module (memory 1)
                (func (memory.fill (i32.const 0) (i32.const 0) (memory.size)))

@@ -10,7 +10,7 @@ mod tests {
 
     use super::*;
     use crate::bulk::make_interruptible;
-    use crate::command::make_reusable;
+    use crate::command;
     use crate::data::without_data;
     use crate::fuse::fuse;
 
@@ -64,7 +64,7 @@ mod tests {
             (table.copy (local.get 0) (local.get 1) (local.get 2))
             (table.init $e (local.get 0) (local.get 1) (local.get 2)))
           (func (export "_start")))"#;
-        let command = make_reusable(&wat::parse_str(text).unwrap(), true)
+        let command = command::prepare(&wat::parse_str(text).unwrap(), true)
             .unwrap()
             .unwrap();
         let interruptible = make_interruptible(&command).unwrap();

@@ -1,13 +1,13 @@
 //! A command library grows its memory anew in each call.
 
-use vitrine_rewrite::command::make_reusable;
+use vitrine_rewrite::command::prepare;
 use wasmtime::{Engine, Instance, Module, Store};
 
 use crate::support::binary;
 
 /// The module as a command library.
 fn prepared(text: &str) -> Vec<u8> {
-    let prepared = make_reusable(&binary(text), true).expect("a module");
+    let prepared = prepare(&binary(text), true).expect("a module");
     prepared.expect("a command")
 }
 

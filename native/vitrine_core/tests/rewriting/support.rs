@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use vitrine_rewrite::bulk::{Chunk, make_interruptible, rewrite};
+use vitrine_rewrite::bulk::{Chunk, make_interruptible, split};
 use wasmtime::{
     Collector, Config, Engine, Extern, Instance, Memory, Module, Ref, Store, Table, Trap, Val,
 };
@@ -39,7 +39,7 @@ pub fn binary(wat: &str) -> Vec<u8> {
 
 /// The module in chunks of `chunk`; it must need rewriting.
 pub fn rewritten(wasm: &[u8], chunk: Chunk) -> Vec<u8> {
-    match rewrite(wasm, chunk).expect("a module") {
+    match split(wasm, chunk).expect("a module") {
         Cow::Owned(new) => new,
         Cow::Borrowed(_) => panic!("nothing was rewritten"),
     }

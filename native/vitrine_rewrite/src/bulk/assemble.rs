@@ -1,80 +1,64 @@
-//! Puts the module together again, with what was added to it.
+//! Puts the module together again, with the helpers.
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use wasm_encoder::{Encode, SectionId};
-use wasmparser::{BinaryReader, FunctionBody};
+use wasmparser::FunctionBody;
 
 use super::helpers::{Helper, Helpers};
-use super::names;
-use super::survey::Survey;
+use crate::custom_sections::CustomSections;
+use crate::sections::{longer, put, sized};
+use crate::survey::Survey;
 
 const TYPE: u8 = SectionId::Type as u8;
 const FUNCTION: u8 = SectionId::Function as u8;
 const CODE: u8 = SectionId::Code as u8;
 const CUSTOM: u8 = SectionId::Custom as u8;
 
-/// The new module. `bodies` has those bodies that are not the old ones.
+/// The new module. `bodies` has the bodies that changed.
 pub(super) fn assemble(
     survey: &Survey<'_>,
     bodies: &[Option<Vec<u8>>],
     helpers: &Helpers<'_, '_>,
 ) -> Result<Vec<u8>> {
     let mut module = wasm_encoder::Module::HEADER.to_vec();
-    let mut named = false;
+    let names = helpers.iter().map(Helper::name).collect();
+    let mut custom = CustomSections::new(names, false);
     for section in &survey.sections {
         let contents = section.contents;
         match section.id {
-            TYPE => put(&mut module, TYPE, &longer(contents, helpers, func_type)?)?,
-            FUNCTION => put(&mut module, FUNCTION, &longer(contents, helpers, function)?)?,
+            TYPE => put(&mut module, TYPE, &with_each(contents, helpers, func_type)?)?,
+            FUNCTION => {
+                let function = |helper: &Helper, sink: &mut _| helper.type_index.encode(sink);
+                put(
+                    &mut module,
+                    FUNCTION,
+                    &with_each(contents, helpers, function)?,
+                )?;
+            }
             CODE => put(&mut module, CODE, &code(&survey.bodies, bodies, helpers)?)?,
-            CUSTOM => match names::custom(contents, helpers, &mut named)? {
-                Some(contents) => put(&mut module, CUSTOM, &contents)?,
-                None => continue,
-            },
+            CUSTOM => {
+                if let Some(contents) = custom.rewrite(contents)? {
+                    put(&mut module, CUSTOM, &contents)?;
+                }
+            }
             id => put(&mut module, id, contents)?,
         }
     }
-    if !named {
-        put(&mut module, CUSTOM, &names::new(helpers)?)?;
+    if let Some(contents) = custom.missing()? {
+        put(&mut module, CUSTOM, &contents)?;
     }
     Ok(module)
 }
 
-fn put(module: &mut Vec<u8>, id: u8, contents: &[u8]) -> Result<()> {
-    module.push(id);
-    sized(module, contents)
-}
-
-/// Bytes with their length before them.
-pub(super) fn sized(sink: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
-    let Ok(length) = u32::try_from(bytes.len()) else {
-        bail!("the module becomes too large");
-    };
-    length.encode(sink);
-    sink.extend_from_slice(bytes);
-    Ok(())
-}
-
-/// A vector, such as most sections are, with an item more for each helper.
-pub(super) fn longer(
-    vector: &[u8],
+/// A section with one item more for each helper.
+fn with_each(
+    section: &[u8],
     helpers: &Helpers<'_, '_>,
     item: impl Fn(&Helper, &mut Vec<u8>),
 ) -> Result<Vec<u8>> {
-    let mut reader = BinaryReader::new(vector, 0);
-    let count = reader.read_var_u32()?;
-    let items = reader.read_bytes(reader.bytes_remaining())?;
-    let mut new = Vec::with_capacity(vector.len() + 8 * helpers.iter().len());
-    let more = helpers.iter().len() as u32;
-    count
-        .checked_add(more)
-        .context("a section has too many items")?
-        .encode(&mut new);
-    new.extend_from_slice(items);
-    for helper in helpers.iter() {
-        item(helper, &mut new);
-    }
-    Ok(new)
+    longer(section, helpers.iter().len(), |sink| {
+        helpers.iter().for_each(|helper| item(helper, sink));
+    })
 }
 
 fn func_type(helper: &Helper, sink: &mut Vec<u8>) {
@@ -84,10 +68,6 @@ fn func_type(helper: &Helper, sink: &mut Vec<u8>) {
         operand.ty.encode(sink);
     }
     0_u32.encode(sink);
-}
-
-fn function(helper: &Helper, sink: &mut Vec<u8>) {
-    helper.type_index.encode(sink);
 }
 
 fn code(

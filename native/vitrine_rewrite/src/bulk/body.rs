@@ -1,4 +1,4 @@
-//! The body of one function, with its long bulk instructions replaced.
+//! Replaces the long bulk instructions in the body of one function.
 
 use std::ops::Range;
 
@@ -17,18 +17,18 @@ pub(super) struct Site {
     /// Its bytes, within the body.
     pub(super) bytes: Range<usize>,
     pub(super) helper: usize,
-    /// The length is a constant, and too long.
+    /// Whether the length is a constant, and too long.
     pub(super) is_long: bool,
 }
 
-/// The new body, if it is another. The function has `params` parameters.
-pub(super) fn rewrite(
+/// The new body, if it changes. The function has `params` parameters.
+pub(super) fn split(
     body: &FunctionBody<'_>,
     params: u32,
     helpers: &mut Helpers<'_, '_>,
 ) -> Result<Option<Vec<u8>>> {
     let bytes = body.as_bytes();
-    // Every bulk instruction begins with one of these: most functions need not be decoded.
+    // Every bulk instruction begins with one of these bytes, so most functions need not be decoded.
     if !bytes.iter().any(|byte| matches!(byte, 0xfb | 0xfc)) {
         return Ok(None);
     }
@@ -51,7 +51,7 @@ fn find(body: &FunctionBody<'_>, helpers: &mut Helpers<'_, '_>) -> Result<Vec<Si
     let start = body.range().start;
     let mut sites = Vec::new();
     let mut operators = body.get_operators_reader()?;
-    // The constant that the instruction before left on the stack: the length, for a bulk one.
+    // The constant that the previous instruction left on the stack: the length of a bulk instruction.
     let mut constant = None;
     while !operators.eof() {
         let from = operators.original_position() - start;

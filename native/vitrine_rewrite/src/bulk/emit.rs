@@ -1,4 +1,4 @@
-//! What the code of a helper is made of: instructions of the right one of two index types.
+//! The parts of a helper: instructions of one of the two index types.
 
 use wasm_encoder::{InstructionSink, ValType};
 
@@ -9,6 +9,7 @@ impl Code<'_> {
         self.function.instructions()
     }
 
+    /// Pushes whether the destination is not above the source, so that a copy must begin at the front.
     pub(super) fn is_forward(
         &mut self,
         (dst, dst_ty): (u32, ValType),
@@ -29,7 +30,7 @@ impl Code<'_> {
         };
     }
 
-    /// Whether the end of the whole, less the margin, is no number of the offset's type.
+    /// Pushes whether the end of the whole, minus the margin, does not fit into the offset's type.
     pub(super) fn wraps(&mut self, local: u32, ty: ValType, scale: u32) {
         let margin = self.helper.margin();
         if ty == ValType::I64 {
@@ -42,14 +43,14 @@ impl Code<'_> {
         }
     }
 
-    /// The offset plus the length less `margin`.
+    /// Pushes the offset plus the length minus `margin`.
     pub(super) fn displaced(&mut self, local: u32, ty: ValType, scale: u32, margin: i64) {
         self.sink().local_get(local);
         self.steps(ty, scale, margin);
         self.add(ty);
     }
 
-    /// The length less `margin`, scaled, as a `ty`.
+    /// Pushes the length minus `margin`, scaled, as a `ty`.
     fn steps(&mut self, ty: ValType, scale: u32, margin: i64) {
         let length = self.length;
         self.sink().local_get(length);
@@ -70,6 +71,7 @@ impl Code<'_> {
         }
     }
 
+    /// Pushes whether more than a chunk is left.
     pub(super) fn more_than_a_chunk(&mut self) {
         let length = self.length;
         self.sink().local_get(length);
@@ -80,7 +82,7 @@ impl Code<'_> {
         };
     }
 
-    /// Takes a chunk off the length.
+    /// Subtracts a chunk from the length.
     pub(super) fn shorten(&mut self) {
         let (length, ty) = (self.length, self.helper.length);
         self.sink().local_get(length);
@@ -89,7 +91,7 @@ impl Code<'_> {
         self.sink().local_set(length);
     }
 
-    /// A length is never wider than an offset.
+    /// Converts a number to a wider type. A length is never wider than an offset.
     fn widen(&mut self, from: ValType, to: ValType) {
         if from != to {
             self.sink().i64_extend_i32_u();

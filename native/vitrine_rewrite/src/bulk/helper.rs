@@ -1,4 +1,4 @@
-//! The code of a helper: one bulk instruction in chunks.
+//! The code of a helper, which runs one bulk instruction in chunks.
 //!
 //! ```text
 //! block
@@ -11,12 +11,11 @@
 //! the instruction itself, for what is left
 //! ```
 //!
-//! Bounds: the chunk that ends where the whole ends is in bounds exactly if the whole is. When
-//! chunks are done from the last on, the first one executed is that chunk: it traps as the whole
-//! would have, with nothing written. An offset that wraps is certainly out of bounds, and the
-//! whole instruction traps by itself. Only a copy to a lower offset has to begin at the front,
-//! for the sake of overlap, and probes the ends beforehand. That two different memories or tables
-//! may be the same is no matter: offsets alone decide the direction.
+//! Bounds: the chunk that ends where the whole ends is in bounds exactly if the whole is. When the helper works from
+//! the last chunk on, it executes that chunk first, which traps as the whole would have, with nothing written. An offset
+//! that wraps is certainly out of bounds, and the whole instruction traps by itself. Only a copy to a lower offset must
+//! begin at the front, because the ranges may overlap, so it probes both ends first. Two different memory or table
+//! indices may name the same memory or table; that does not matter, because offsets alone decide the direction.
 
 use wasm_encoder::{BlockType, Function, ValType};
 
@@ -25,7 +24,7 @@ use super::instruction::Bulk;
 use super::operand::{Operand, Role};
 
 impl Helper {
-    /// The function, whose parameters are the instruction's operands.
+    /// The function. Its parameters are the instruction's operands.
     pub(super) fn code(&self) -> Function {
         let mut code = Code {
             helper: self,
@@ -36,7 +35,7 @@ impl Helper {
         code.function
     }
 
-    /// The operands that are offsets: local, type and scale. The destination comes first.
+    /// The local, type and scale of each operand that is an offset. The destination comes first.
     fn offsets(&self) -> impl Iterator<Item = (u32, ValType, u32)> + '_ {
         (0_u32..)
             .zip(&self.operands)
@@ -62,8 +61,8 @@ impl Helper {
         Some([offsets.next()?, offsets.next()?])
     }
 
-    /// How far before its end the whole is probed. A memory may end at 4 GiB, where an offset
-    /// has wrapped to 0; an array cannot, and is probed at its end.
+    /// The distance from the end at which the whole is probed. A memory may end at 4 GiB, where an offset has wrapped to
+    /// 0. An array cannot, and is probed at its end.
     pub(super) fn margin(&self) -> i64 {
         match self.bulk {
             Bulk::ArrayCopy { .. } => 0,
@@ -72,7 +71,7 @@ impl Helper {
     }
 }
 
-/// What a chunk's offset is beyond the whole's.
+/// How far a chunk's offset is beyond the offset of the whole.
 #[derive(Clone, Copy)]
 enum Beyond {
     Nothing,
@@ -80,7 +79,7 @@ enum Beyond {
     Length,
 }
 
-/// The code while it is written.
+/// The code under construction.
 pub(super) struct Code<'h> {
     pub(super) helper: &'h Helper,
     /// The local that has the length.
@@ -111,7 +110,7 @@ impl Code<'_> {
         self.sink().end();
     }
 
-    /// Chunks from the first on, moving the offsets.
+    /// Works from the first chunk on, and moves the offsets.
     fn forward(&mut self) {
         self.sink().loop_(BlockType::Empty);
         self.instruction(Beyond::Nothing, Some(self.helper.chunk));
@@ -126,7 +125,7 @@ impl Code<'_> {
         self.sink().br_if(0).end();
     }
 
-    /// Chunks from the last on: what is left of the length says where.
+    /// Works from the last chunk on. The rest of the length says where.
     fn backward(&mut self) {
         self.sink().loop_(BlockType::Empty);
         self.shorten();
@@ -135,7 +134,7 @@ impl Code<'_> {
         self.sink().br_if(0).end();
     }
 
-    /// The bulk instruction, of a constant length or of what is left.
+    /// Writes the bulk instruction, with a constant length or with the rest.
     fn instruction(&mut self, beyond: Beyond, length: Option<u32>) {
         let helper = self.helper;
         for (local, operand) in (0..).zip(&helper.operands) {
@@ -152,7 +151,7 @@ impl Code<'_> {
         self.function.instruction(&helper.bulk.instruction());
     }
 
-    /// Traps as the whole would if it is out of bounds, and changes nothing.
+    /// Traps as the whole would if it is out of bounds, and writes nothing.
     fn probe(&mut self, dst: (u32, ValType), src: (u32, ValType)) {
         let itself = match self.helper.bulk {
             Bulk::MemoryCopy { dst, src } => {
@@ -162,7 +161,7 @@ impl Code<'_> {
                 dst: table,
                 src: table,
             }),
-            // The source may be immutable: no element can be copied onto itself.
+            // The source may be immutable, so no element can be copied onto itself.
             _ => return self.instruction(Beyond::Length, Some(0)),
         };
         // The last element is copied onto itself.

@@ -1,4 +1,4 @@
-//! The helpers a module needs, in the order in which it needs them.
+//! The helpers that a module needs, in the order in which it needs them.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,13 @@ use wasm_encoder::ValType;
 use super::Chunk;
 use super::instruction::Bulk;
 use super::operand::Operand;
-use super::survey::Survey;
+use crate::survey::Survey;
 
-/// What every engine accepts of types and of functions.
+/// The numbers of types and of functions that every engine accepts.
 const MAX_TYPES: u32 = 1_000_000;
 const MAX_FUNCTIONS: u32 = 1_000_000;
-/// A helper is some 40 times the instruction it stands for: this bounds what is compiled for
-/// a module made of different ones. Real modules need a dozen.
+/// A helper is about 40 times as long as its instruction. This limit bounds what is compiled for a module that has many
+/// different instructions. Real modules need a dozen helpers.
 const MAX_HELPERS: usize = 10_000;
 
 /// A function that does the work of `bulk` in chunks.
@@ -28,10 +28,17 @@ pub(super) struct Helper {
     pub(super) function_index: u32,
 }
 
+impl Helper {
+    /// The function's index and its name.
+    pub(super) fn name(&self) -> (u32, &'static str) {
+        (self.function_index, self.bulk.name())
+    }
+}
+
 pub(super) struct Helpers<'s, 'a> {
     survey: &'s Survey<'a>,
     chunk: Chunk,
-    /// Where the helper of an instruction is in `list`; `None` if it is always short.
+    /// The position of an instruction's helper in `list`; `None` if the instruction is always short.
     known: HashMap<Bulk, Option<usize>>,
     list: Vec<Helper>,
 }
@@ -54,7 +61,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
         self.list.iter()
     }
 
-    /// How much of `bulk` is done at once.
+    /// How much of `bulk` runs without a check.
     pub(super) fn chunk(&self, bulk: Bulk) -> u32 {
         if bulk.is_bytes() {
             self.chunk.bytes
@@ -85,7 +92,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
             index < MAX_HELPERS,
             "the module has too many different bulk instructions"
         );
-        let functions = self.survey.functions.len() + self.survey.imported_functions as usize;
+        let functions = self.survey.function_count();
         let operands = bulk.operands(self.survey)?;
         self.list.push(Helper {
             bulk,

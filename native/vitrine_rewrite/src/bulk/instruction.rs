@@ -1,9 +1,9 @@
-//! The instructions that can take long.
+//! The bulk instructions.
 
 use wasm_encoder::Instruction;
 use wasmparser::Operator;
 
-/// A bulk instruction with its immediates. Those that copy name the destination first.
+/// A bulk instruction with its immediates. A copy names the destination first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Bulk {
     MemoryFill { mem: u32 },
@@ -19,6 +19,7 @@ pub(super) enum Bulk {
 }
 
 impl Bulk {
+    /// The bulk instruction that an operator is, if it is one.
     pub(super) fn of(operator: &Operator<'_>) -> Option<Bulk> {
         Some(match *operator {
             Operator::MemoryFill { mem } => Bulk::MemoryFill { mem },

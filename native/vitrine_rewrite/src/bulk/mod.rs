@@ -1,10 +1,9 @@
-//! Bulk instructions made interruptible.
+//! Splits long bulk instructions, so that they can be interrupted.
 //!
-//! The epoch is checked at loop headers and function entries, so a `memory.fill` of a gigabyte is
-//! one uninterruptible step that holds its thread for as long as it takes. [`make_interruptible`]
-//! rewrites a module so that every bulk instruction works in bounded chunks within a loop, whose
-//! header has a check. What the guest can observe stays: results, traps and their codes, and that
-//! an instruction that is out of bounds has written nothing.
+//! The epoch is checked at loop headers and function entries, so a `memory.fill` of a gigabyte is one uninterruptible
+//! step that holds its thread until it ends. [`make_interruptible`] rewrites a module so that each bulk instruction
+//! works in bounded chunks within a loop, whose header has a check. The guest cannot observe the difference: results,
+//! traps and their codes stay the same, and an instruction that is out of bounds still writes nothing.
 //!
 //! A bulk instruction that may be long becomes
 //!
@@ -20,20 +19,19 @@
 //! end
 //! ```
 //!
-//! with one helper function for each instruction and the memories, tables, types or segments it
-//! names ([`helper`]). Instructions with a short constant length, or on something that is small
-//! by its type, are left alone.
+//! with one helper function for each instruction and the memories, tables, types or segments that it names
+//! ([`helper`]). Instructions with a short constant length, or on something that is small by its type, stay as they
+//! are.
 //!
-//! Covered are `memory.{fill,copy,init}`, `table.{fill,copy,init}` and
-//! `array.{fill,copy,init_data,init_elem}`. One instruction each remain `memory.grow` (which
-//! touches no page), `table.grow` and `array.new*`: they come after an allocation that a limiter
-//! bounds, and cannot be split without becoming visible.
+//! The pass covers `memory.{fill,copy,init}`, `table.{fill,copy,init}` and `array.{fill,copy,init_data,init_elem}`. It
+//! does not cover `memory.grow` (which touches no page), `table.grow` and `array.new*`: they follow an allocation that a
+//! limiter bounds, and the guest could observe the split.
 //!
-//! Where a long instruction traps, its helper is the innermost frame of the backtrace.
+//! When a long instruction traps, its helper is the innermost frame of the backtrace.
 //!
-//! The bytes of everything else are copied as they are. No index shifts: the helpers and their
-//! types come after the module's own. Custom sections that speak of offsets in the code
-//! (`.debug_*`, `metadata.code.*`, source maps, relocations) are dropped, as they would lie.
+//! The bytes of everything else are copied as they are. No index shifts, because the helpers and their types come after
+//! the module's own. Custom sections that describe offsets in the code (`.debug_*`, `metadata.code.*`, source maps,
+//! relocations) are dropped, because they would be wrong.
 
 mod assemble;
 mod body;
@@ -41,33 +39,29 @@ mod emit;
 mod helper;
 mod helpers;
 mod instruction;
-mod names;
 mod operand;
 mod reach;
 mod splice;
-mod survey;
 
 use std::borrow::Cow;
 
-use anyhow::Result;
-
 use helpers::Helpers;
-use survey::Survey;
 
-/// Rewrites the bulk instructions of `wasm` so that none of them runs for long; borrows what
-/// needs no change.
+use crate::error::Error;
+use crate::survey::Survey;
+
+/// Rewrites the bulk instructions of `wasm` so that none of them runs for long. Borrows a module that needs no change.
 ///
-/// The module should be a valid one. This is no validator: what it does not look at, it copies.
+/// The module should be valid. This function is not a validator: it copies what it does not look at.
 ///
 /// # Errors
 ///
-/// When `wasm` is malformed, or what is added would go beyond the limits that every module has
-/// (a million functions, say).
-pub fn make_interruptible(wasm: &[u8]) -> Result<Cow<'_, [u8]>> {
-    rewrite(wasm, Chunk::DEFAULT)
+/// When `wasm` is malformed, or would exceed a limit that every module has (a million functions, for example).
+pub fn make_interruptible(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    split(wasm, Chunk::DEFAULT)
 }
 
-/// The most that one instruction may do.
+/// The most that one instruction may do without a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk {
     /// Bytes of a memory.
@@ -77,23 +71,28 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Some microseconds each, tens of them where every page or every element is a first touch.
+    /// Each takes some microseconds, or tens of them if it touches every page or element for the first time.
     const DEFAULT: Chunk = Chunk {
         bytes: 32 << 10,
         elements: 1 << 10,
     };
 }
 
-/// As [`make_interruptible`], with the chunks given: with tiny ones a test needs no big memory.
-pub fn rewrite(wasm: &[u8], chunk: Chunk) -> Result<Cow<'_, [u8]>> {
+/// The same as [`make_interruptible`], with chunks of a given size. With tiny chunks a test needs no large memory.
+///
+/// # Errors
+///
+/// See [`make_interruptible`].
+pub fn split(wasm: &[u8], chunk: Chunk) -> Result<Cow<'_, [u8]>, Error> {
     let survey = Survey::of(wasm)?;
     let mut helpers = Helpers::new(&survey, chunk);
     let mut bodies = Vec::with_capacity(survey.bodies.len());
     for (index, body) in survey.bodies.iter().enumerate() {
-        bodies.push(body::rewrite(body, survey.params(index)?, &mut helpers)?);
+        let params = survey.type_of_body(index)?.params().len() as u32;
+        bodies.push(body::split(body, params, &mut helpers)?);
     }
     if helpers.is_empty() {
         return Ok(Cow::Borrowed(wasm));
     }
-    assemble::assemble(&survey, &bodies, &helpers).map(Cow::Owned)
+    Ok(Cow::Owned(assemble::assemble(&survey, &bodies, &helpers)?))
 }

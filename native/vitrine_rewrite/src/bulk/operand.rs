@@ -1,4 +1,4 @@
-//! What a bulk instruction takes from the stack.
+//! The operands of a bulk instruction.
 
 use anyhow::Result;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
@@ -6,16 +6,16 @@ use wasm_encoder::{HeapType, RefType, ValType};
 
 use super::instruction::Bulk;
 use super::reach::element_size;
-use super::survey::Survey;
+use crate::survey::Survey;
 
-/// What an operand is for.
+/// The purpose of an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// The same for every chunk: a value, or an array.
     Same,
-    /// Where to begin; moves by so much for each element.
+    /// Where to begin. It moves by `scale` for each element.
     Offset { scale: u32 },
-    /// How many elements. Always the last operand.
+    /// The number of elements. It is always the last operand.
     Length,
 }
 
@@ -92,7 +92,7 @@ fn fill(index: ValType, value: ValType) -> Vec<Operand> {
     vec![offset(index, 1), same(value), length(index)]
 }
 
-/// Between two index types the length has the smaller one.
+/// The length has the smaller of two index types.
 fn transfer(dst: ValType, src: ValType) -> Vec<Operand> {
     let smaller = if dst == src { dst } else { ValType::I32 };
     vec![offset(dst, 1), offset(src, 1), length(smaller)]

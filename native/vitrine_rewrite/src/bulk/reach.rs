@@ -1,10 +1,10 @@
-//! How long a bulk instruction can be at most.
+//! The greatest length of a bulk instruction.
 
 use anyhow::{Result, bail};
 use wasmparser::{FieldType, MemoryType, StorageType};
 
 use super::instruction::Bulk;
-use super::survey::Survey;
+use crate::survey::Survey;
 
 impl Bulk {
     /// Whether the unit is a byte of a memory, not an element of a table or an array.
@@ -16,8 +16,8 @@ impl Bulk {
         )
     }
 
-    /// A length beyond which the instruction certainly traps. Many modules have only small
-    /// segments and tables, and need no helper for them.
+    /// A length beyond which the instruction certainly traps. Many modules have only small segments and tables, and need
+    /// no helper for them.
     pub(super) fn longest(self, survey: &Survey<'_>) -> Result<u64> {
         let memory = |index| survey.memory(index).map(most_bytes);
         let table = |index| survey.table(index).map(|ty| ty.maximum.unwrap_or(u64::MAX));
@@ -45,7 +45,7 @@ fn most_bytes(ty: &MemoryType) -> u64 {
         .map_or(u64::MAX, |pages| pages.saturating_mul(page))
 }
 
-/// The bytes of a segment that an element takes.
+/// The number of bytes of a segment that an element takes.
 pub(super) fn element_size(field: &FieldType) -> Result<u32> {
     use wasmparser::ValType::{F32, F64, I32, I64, Ref, V128};
     Ok(match field.element_type {

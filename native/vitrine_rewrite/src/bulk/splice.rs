@@ -1,4 +1,4 @@
-//! The bytes of a body with other bytes in places.
+//! Replaces bytes of a body.
 
 use anyhow::{Context, Result};
 use wasm_encoder::{BlockType, Encode, Instruction, ValType};
@@ -7,16 +7,16 @@ use wasmparser::FunctionBody;
 use super::body::Site;
 use super::helpers::Helpers;
 
-/// As many locals, parameters included, as every engine accepts.
+/// The number of locals, parameters included, that every engine accepts.
 const MAX_LOCALS: u32 = 50_000;
 
-/// Where a site keeps the length while it looks at it.
+/// The locals in which a site keeps the length while it compares it.
 struct Scratch {
     i32: u32,
     i64: u32,
 }
 
-/// The body with its sites replaced; nothing if it should be `inline` but has no locals left.
+/// The body with its sites replaced; `None` if the comparison is to be `inline` and there is no room for its locals.
 pub(super) fn splice(
     body: &FunctionBody<'_>,
     sites: &[Site],
@@ -49,7 +49,7 @@ pub(super) fn splice(
     Ok(Some(new))
 }
 
-/// Writes the locals with two more, and moves `done` to the first instruction.
+/// Writes the declarations of locals with two more, and moves `done` to the first instruction.
 fn add_locals(
     body: &FunctionBody<'_>,
     params: u32,

@@ -1,26 +1,30 @@
-//! Prepares the module of a command library, so that one instance can stand for any number of
-//! fresh ones: before each call its memories, tables and globals are put back to what they were at
-//! first, and its start function is run.
+//! Prepares the module of a command library, so that one instance can stand for any number of fresh ones: before each
+//! call its memories, tables and globals are put back to what they were at first, and its start function runs.
 //!
-//! For that they are exported under names of our own ([`crate::state_exports`]), the start function
-//! is exported instead of run, and segments are never dropped. What a memory has grown by stays: see
-//! [`memory_size`].
+//! For that purpose they are exported under names of our own ([`crate::state_exports`]), the start function is exported
+//! instead of run, and segments are never dropped. A memory stays as large as it has become: [`memory_size`] hides that
+//! from the guest.
 
 mod memory_size;
 
 use std::borrow::Cow;
 
-use wasmparser::{ExternalKind, Operator, Parser, Payload};
+use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload};
 
-use memory_size::make_regrowing;
-
+use crate::error::Error;
 use crate::state_exports::{Start, export_state};
 
 const NOP: u8 = 0x01;
+/// The first byte of the instructions that drop segments.
+const PREFIX: u8 = 0xFC;
 
-/// The module prepared, if it is a command: it exports `_start` and has no `_initialize`. Whether it may be
-/// [`make_regrowing`]: debug information speaks of the code as it is.
-pub fn make_reusable(wasm: &[u8], regrowing: bool) -> anyhow::Result<Option<Vec<u8>>> {
+/// The module prepared, if it is a command: it exports `_start` and not `_initialize`. The sizes of memories are only
+/// hidden if the code may change: debug information describes it as it is.
+///
+/// # Errors
+///
+/// When the module is malformed.
+pub fn prepare(wasm: &[u8], may_change_code: bool) -> Result<Option<Vec<u8>>, Error> {
     if !is_command(wasm)? {
         return Ok(None);
     }
@@ -30,13 +34,13 @@ pub fn make_reusable(wasm: &[u8], regrowing: bool) -> anyhow::Result<Option<Vec<
             keep_segments(&body, &mut patched)?;
         }
     }
-    if regrowing && let Some(regrowing) = make_regrowing(&patched)? {
-        patched = Cow::Owned(regrowing);
+    if may_change_code && let Some(changed) = memory_size::keep_in_globals(&patched)? {
+        patched = Cow::Owned(changed);
     }
     export_state(&patched, Start::Export).map(Some)
 }
 
-fn is_command(wasm: &[u8]) -> anyhow::Result<bool> {
+fn is_command(wasm: &[u8]) -> Result<bool, Error> {
     let (mut start, mut initialize) = (false, false);
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::ExportSection(exports) = payload? {
@@ -54,13 +58,9 @@ fn is_function(kind: ExternalKind) -> bool {
     matches!(kind, ExternalKind::Func | ExternalKind::FuncExact)
 }
 
-/// Makes nothing of the instructions that drop segments.
-fn keep_segments(
-    body: &wasmparser::FunctionBody<'_>,
-    wasm: &mut Cow<'_, [u8]>,
-) -> anyhow::Result<()> {
-    // Both begin with this byte.
-    if !body.as_bytes().contains(&0xFC) {
+/// Replaces the instructions that drop segments by `nop`s.
+fn keep_segments(body: &FunctionBody<'_>, wasm: &mut Cow<'_, [u8]>) -> Result<(), Error> {
+    if !body.as_bytes().contains(&PREFIX) {
         return Ok(());
     }
     let mut operators = body.get_operators_reader()?;
@@ -80,8 +80,8 @@ fn keep_segments(
 mod tests {
     use super::*;
 
-    fn reusable(text: &str) -> Option<Vec<u8>> {
-        let made = make_reusable(&wat::parse_str(text).unwrap(), true).unwrap();
+    fn prepared(text: &str) -> Option<Vec<u8>> {
+        let made = prepare(&wat::parse_str(text).unwrap(), true).unwrap();
         if let Some(made) = &made {
             wasmparser::validate(made).unwrap();
         }
@@ -90,17 +90,17 @@ mod tests {
 
     #[test]
     fn only_commands_are_prepared() {
-        assert!(reusable(r#"(module (func (export "f")))"#).is_none());
+        assert!(prepared(r#"(module (func (export "f")))"#).is_none());
         assert!(
-            reusable(r#"(module (func (export "_start")) (func (export "_initialize")))"#)
+            prepared(r#"(module (func (export "_start")) (func (export "_initialize")))"#)
                 .is_none()
         );
-        assert!(reusable(r#"(module (func (export "_start")))"#).is_some());
+        assert!(prepared(r#"(module (func (export "_start")))"#).is_some());
     }
 
     #[test]
     fn all_state_of_its_own_is_exported_and_no_segment_is_dropped() {
-        let made = reusable(
+        let made = prepared(
             r#"(module
               (import "a" "m" (memory 1)) (import "a" "g" (global i32))
               (global $fixed i32 (i32.const 1)) (global (mut i64) (i64.const 2))

@@ -1,21 +1,21 @@
 //! What is counted, and how much of it is allowed.
 //!
-//! In sixteen large modules (Go, C, C++, Rust; some 300 000 functions, and SQLite not optimised) loops were
-//! nested 16 deep at most, handlers 134, and of what is counted no function and no module had as much as
-//! half of what is allowed it. In fifty others the most was PHP's interpreter, a function of half a megabyte: 0.85 of the
-//! values times instructions.
+//! The limits come from measurements. In sixteen large modules (Go, C, C++, Rust; about 300 000 functions, and SQLite
+//! without optimisation) loops were nested at most 16 deep and handlers 134, and no function and no module reached half
+//! of any other limit. Among fifty more modules the highest count was that of PHP's interpreter, a function of half a
+//! megabyte: 0.85 of the limit of values times instructions.
 
 use std::fmt;
 
 use super::locals::Place;
 use crate::error::Error;
 
-/// Loops within each other: cubic.
+/// Loops within each other. The compiler's time grows with the cube of their depth.
 pub(super) const MAX_LOOP_DEPTH: usize = 64;
 /// Handlers of exceptions within each other.
 pub(super) const MAX_TRY_DEPTH: usize = 256;
 
-/// What is allowed: a constant and so much for each byte of the code.
+/// A limit: a constant, plus a fraction for each byte of the code.
 #[derive(Clone, Copy)]
 pub(super) struct Allowed(u64, (u64, u64));
 
@@ -30,8 +30,8 @@ impl Allowed {
     }
 }
 
-/// A bound for each function, and one for what all of them have together: one of a large module may be far
-/// from usual, all of them never are.
+/// A limit for each function, and one for all functions together. One function of a large module may be far from usual,
+/// but all of them together never are.
 struct Bound {
     what: &'static str,
     function: Allowed,
@@ -51,69 +51,69 @@ const LOCALS: Bound = bound("locals", 100_000, (1, 1));
 const VALUES: Bound = bound("values that its calls and branches pass on", 50_000, (2, 1));
 const HANDLERS: Bound = bound("handlers of exceptions around its calls", 5_000, (6, 1));
 const BRANCHES: Bound = bound("branches that its instructions become", 50_000, (3, 2));
-const CARRIED: Bound = bound("values times loops", 50_000, (2, 1));
-const REFERENCES: Bound = bound("references times calls", 100_000, (16, 1));
+const LIVE_LOOPS: Bound = bound("values times loops", 50_000, (2, 1));
+const LIVE_REFERENCES: Bound = bound("references times calls", 100_000, (16, 1));
 const NESTED: Bound = bound("blocks within each other", 32_000_000, (64, 1));
 const RESULTS: Bound = bound("results of blocks within each other", 8_000_000, (16, 1));
-/// Of each function alone: their square counts.
+/// Counted for each function alone, because the compiler's time grows with their square.
 const LOOPS: Bound = bound("loops", 500, (1, 128));
-const LIVE: Bound = Bound {
+const LIVE_BRANCHES: Bound = Bound {
     what: "values times branches",
     function: Allowed(250_000, (48, 1)),
     module: Allowed(4_000_000, (16, 1)),
 };
-const ALIVE: Bound = Bound {
+const LIVE_INSTRUCTIONS: Bound = Bound {
     what: "values times instructions",
     function: Allowed(2_000_000, (240, 1)),
     module: Allowed(16_000_000, (40, 1)),
 };
 
-/// What is counted, of one function or of all.
+/// What is counted, of one function or of a whole module.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Effort {
+pub(super) struct Counts {
     pub(super) bytes: u64,
     pub(super) functions: u64,
-    /// The parameters included.
+    /// Locals, parameters included.
     pub(super) locals: u64,
-    /// The loops.
+    /// Loops.
     pub(super) loops: u64,
-    /// For each block those that it is in.
+    /// For each block, the number of blocks around it.
     pub(super) nested: u64,
-    /// For each block with results those with results that it is in.
+    /// For each block with results, the number of blocks with results around it.
     pub(super) results: u64,
     /// Values that instructions take and give.
     pub(super) values: u64,
-    /// The handlers around each call.
+    /// For each call, the number of handlers around it.
     pub(super) handlers: u64,
     /// Branches in the code that instructions become.
     pub(super) branches: u64,
-    /// For each value the branches over which it is live: it has a range of its own in each block.
-    pub(super) live: u64,
-    /// For each local the loops over which it is live.
-    pub(super) carried: u64,
-    /// For each value the instructions over which it is live: who looks for a register for it meets
-    /// what they have in each register.
-    pub(super) alive: u64,
-    /// For each reference the calls over which it is live: each keeps a map of them.
-    pub(super) references: u64,
+    /// For each value, the number of branches over which it is live: it has a live range of its own in each block.
+    pub(super) live_branches: u64,
+    /// For each local, the number of loops over which it is live.
+    pub(super) live_loops: u64,
+    /// For each value, the number of instructions over which it is live: the search for a register for it meets what they
+    /// keep in each register.
+    pub(super) live_instructions: u64,
+    /// For each reference, the number of calls over which it is live: each call keeps a map of them.
+    pub(super) live_references: u64,
 }
 
-impl Effort {
-    /// So many values come in or go out.
-    pub(super) fn pass(&mut self, values: usize) {
-        self.alive += (values as u64).pow(2);
+impl Counts {
+    /// Counts the parameters or the results of a function.
+    pub(super) fn add_signature(&mut self, values: usize) {
+        self.live_instructions += (values as u64).pow(2);
     }
 
-    /// So many values are live from one place to another, `references` of them references.
-    pub(super) fn note(&mut self, values: u64, references: u64, since: Place, until: Place) {
-        self.live += values * (until.branches - since.branches);
-        self.carried += values * (until.loops - since.loops);
-        self.alive += values * (until.instructions - since.instructions);
-        self.references += references * (until.calls - since.calls);
+    /// Counts values that are live from one place to another, of which `references` are references.
+    pub(super) fn add_live(&mut self, values: u64, references: u64, since: Place, until: Place) {
+        self.live_branches += values * (until.branches - since.branches);
+        self.live_loops += values * (until.loops - since.loops);
+        self.live_instructions += values * (until.instructions - since.instructions);
+        self.live_references += references * (until.calls - since.calls);
     }
 
-    /// Counts what another has.
-    pub(super) fn add(&mut self, other: &Effort) {
+    /// Adds the counts of a function to those of a module.
+    pub(super) fn add(&mut self, other: &Counts) {
         self.bytes += other.bytes;
         self.functions += other.functions;
         self.locals += other.locals;
@@ -122,13 +122,13 @@ impl Effort {
         self.values += other.values;
         self.handlers += other.handlers;
         self.branches += other.branches;
-        self.live += other.live;
-        self.carried += other.carried;
-        self.alive += other.alive;
-        self.references += other.references;
+        self.live_branches += other.live_branches;
+        self.live_loops += other.live_loops;
+        self.live_instructions += other.live_instructions;
+        self.live_references += other.live_references;
     }
 
-    /// What a function has: an error if it is too much.
+    /// Refuses a function that has too much of anything.
     pub(super) fn check_function(&self, index: u32) -> Result<(), Error> {
         match self.too_much(|bound| bound.function) {
             Some(excess) => Err(refused(format_args!("function {index} has {excess}"))),
@@ -136,7 +136,7 @@ impl Effort {
         }
     }
 
-    /// The same for all of a module together.
+    /// Refuses a module that has too much of anything.
     pub(super) fn check_module(&self) -> Result<(), Error> {
         match self.too_much(|bound| bound.module) {
             Some(excess) => Err(refused(format_args!("the module has {excess}"))),
@@ -144,15 +144,15 @@ impl Effort {
         }
     }
 
-    /// About how long it takes to compile: right for usual code and its worst kinds, by a factor of
-    /// three or so.
+    /// The estimated time of the compilation. The estimate is right within a factor of about three, for usual code and for
+    /// its worst kinds.
     pub(super) fn microseconds(&self) -> u64 {
         2 * self.bytes
             + 100 * self.functions
             + 10 * self.branches
-            + self.live / 3
-            + self.alive / 10
-            + self.references / 3
+            + self.live_branches / 3
+            + self.live_instructions / 10
+            + self.live_references / 3
             + self.values / 5
             + self.nested / 50
             + self.results / 50
@@ -183,21 +183,21 @@ impl Effort {
             (self.values, VALUES),
             (self.handlers, HANDLERS),
             (self.branches, BRANCHES),
-            (self.carried, CARRIED),
-            (self.live, LIVE),
-            (self.alive, ALIVE),
-            (self.references, REFERENCES),
+            (self.live_loops, LIVE_LOOPS),
+            (self.live_branches, LIVE_BRANCHES),
+            (self.live_instructions, LIVE_INSTRUCTIONS),
+            (self.live_references, LIVE_REFERENCES),
         ]
     }
 }
 
-/// What there is too much of.
+/// A count that exceeds its limit.
 pub(super) struct Excess {
     pub(super) count: u64,
     pub(super) what: &'static str,
     pub(super) allowed: u64,
     pub(super) bytes: u64,
-    /// What the bytes are.
+    /// What kind of bytes they are.
     pub(super) of: &'static str,
 }
 
@@ -217,7 +217,7 @@ impl fmt::Display for Excess {
     }
 }
 
-/// The error of what is not compiled.
+/// The error for a module that is not compiled.
 pub(super) fn refused(why: impl fmt::Display) -> Error {
     Error::too_expensive(format_args!("compiling it would take too long: {why}"))
 }

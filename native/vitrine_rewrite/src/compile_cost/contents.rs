@@ -1,8 +1,9 @@
-//! What is not a function's code, and asks of the compiler all the same.
+//! The cost of what is not a function's code.
 //!
-//! Wasmtime makes a function of what fills tables, memories and globals, but for the plainest of it, and two of each type
-//! of functions. What each of that takes was found by compiling thousands of it. The time of references that are collected
-//! grows with their square: each is followed by branches, over which the compiler remembers all that were written.
+//! Wasmtime compiles one function from what fills tables, memories and globals, except for the simplest cases, and two
+//! functions for each function type. The costs here were measured by compiling thousands of each item. The time for
+//! references that are collected grows with their square: each is followed by branches, over which the compiler
+//! remembers all references that were written.
 
 use wasmparser::{
     CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, Operator, Payload, RefType,
@@ -15,12 +16,12 @@ use crate::error::Error;
 
 type Result<T> = std::result::Result<T, wasmparser::BinaryReaderError>;
 
-/// By the bytes of the module.
+/// Limits by the size of the module.
 const TIME: Allowed = Allowed::new(500_000, (1, 4));
 const REFERENCES: Allowed = Allowed::new(2_000, (1, 1024));
 const SEGMENTS: Allowed = Allowed::new(5_000, (1, 32));
 
-/// Microseconds, each.
+/// Microseconds for each item.
 const PLAIN: u64 = 5;
 const OPERATOR: u64 = 5;
 const FUNCTION_TYPE: u64 = 100;
@@ -37,26 +38,26 @@ const PASSIVE_FUNCTION: u64 = 8;
 const PASSIVE_REFERENCE: u64 = 40;
 const TABLE_SET: u64 = 30;
 const TABLE_SET_TRACED: u64 = 170;
-/// Elements of a table that is filled while it is compiled, for a microsecond.
+/// Elements per microsecond of a table that is filled at compile time.
 const FILLED: u64 = 16;
-/// The largest of such tables.
+/// The largest table that is filled at compile time.
 const MAX_FILLED: u64 = 1 << 20;
 
-/// What a module has besides code, and what is to be known of it to count the rest.
+/// What a module has besides code, and what is needed to count the rest.
 #[derive(Default)]
 pub(super) struct Contents {
     microseconds: u64,
-    /// References that are collected, which initialisers write or read.
+    /// References that are collected and that initialisers write or read.
     references: u64,
-    /// Data that is put into a memory when an instance begins. Some compilers make one segment for each few dozen
-    /// bytes.
+    /// Segments of data that are copied into a memory when an instance begins. Some compilers make one segment for each
+    /// few dozen bytes.
     segments: u64,
-    /// For each type how many fields it has.
+    /// The number of fields of each type.
     fields: Vec<u64>,
-    /// For each global whether it is a reference that is collected.
+    /// Whether each global is a reference that is collected.
     globals: Vec<bool>,
     tables: Vec<Table>,
-    /// Whether tables are no more filled while they are compiled.
+    /// Whether tables are not filled at compile time any more.
     is_dynamic: bool,
 }
 
@@ -66,7 +67,7 @@ struct Table {
 }
 
 impl Contents {
-    /// Counts what a section has that is valid.
+    /// Counts what a valid section has.
     pub(super) fn add(
         &mut self,
         payload: &Payload<'_>,
@@ -99,7 +100,7 @@ impl Contents {
         Ok(())
     }
 
-    /// About how long it takes.
+    /// The estimated time.
     pub(super) fn microseconds(&self) -> u64 {
         self.microseconds + self.segments * SEGMENT + self.references * self.references / 40
     }
@@ -243,7 +244,7 @@ impl Contents {
         Ok(())
     }
 
-    /// An expression that is constant.
+    /// Counts a constant expression.
     fn expression(&mut self, expression: &ConstExpr<'_>) -> Result<()> {
         let mut operators = expression.get_operators_reader();
         while !operators.eof() {
@@ -286,7 +287,7 @@ fn is_traced_ref(ty: RefType) -> bool {
     is_traced(ValType::Ref(ty))
 }
 
-/// Whether a segment of functions is put into its table while it is compiled, if those before it are.
+/// Whether a segment of functions is put into its table at compile time, if the segments before it are.
 fn is_filled(table: &Table, offset: &ConstExpr<'_>, count: u64) -> bool {
     let mut operators = offset.get_operators_reader();
     let offset = match operators.read() {

@@ -1,20 +1,20 @@
-//! What one instruction asks of the compiler.
+//! What one instruction costs the compiler.
 
 use wasmparser::{
     CompositeInnerType, FuncValidator, ModuleArity, Operator, StorageType, ValType,
     WasmModuleResources,
 };
 
-/// What an instruction becomes, and what of it is counted.
+/// What is counted of an instruction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cost {
-    /// Operands that it takes.
+    /// The operands that it takes.
     pub(super) takes: u64,
-    /// Values that it takes and gives; a table of branches for each of them.
+    /// The values that it takes and gives. A `br_table` takes them for each of its targets.
     pub(super) values: u64,
-    /// Branches of its code, the ends of blocks included.
+    /// The branches in its code, the ends of blocks included.
     pub(super) branches: u64,
-    /// 1 if it is no mere name of a value.
+    /// 1, unless it only names a value.
     pub(super) instructions: u64,
     /// 1 if it can call: a function of the guest or of the host.
     pub(super) calls: u64,
@@ -22,17 +22,17 @@ pub(super) struct Cost {
     pub(super) loops: u64,
 }
 
-/// An access to what knows how large it is, by a path that is seldom taken.
+/// An access with a bounds check, whose failure is a path that is seldom taken.
 const CHECKED: u64 = 8;
-/// The same, and a call, whose type is compared.
+/// The same, and a call whose type is compared.
 const INDIRECT: u64 = 12;
-/// The same of a function in a table, which is made when it is first read.
+/// The same for a function in a table, which is made when it is first read.
 const LAZY: u64 = 24;
-/// What looks at the kind of a reference, or counts one that goes elsewhere.
+/// An instruction that looks at the kind of a reference, or counts a reference that goes elsewhere.
 const TRACED: u64 = 16;
-/// What goes over many references.
+/// An instruction that goes over many references.
 const MANY: u64 = 32;
-/// What goes over them in both directions, and counts those that are overwritten.
+/// An instruction that goes over them in both directions, and counts those that it overwrites.
 const COPIED: u64 = 100;
 
 impl Cost {
@@ -58,7 +58,7 @@ impl Cost {
             values,
             branches,
             instructions: u64::from(!is_name(operator)),
-            // Each round of a loop asks whether its time is up.
+            // Each iteration of a loop checks the epoch.
             calls: u64::from(calls || is_loop),
             loops: is_loop.into(),
         }
@@ -74,7 +74,7 @@ fn arity<R: WasmModuleResources>(
     arity.map_or((0, 0), |(takes, gives)| (takes.into(), gives.into()))
 }
 
-/// What can throw.
+/// Whether an instruction can throw.
 pub(super) fn can_throw(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
@@ -86,7 +86,7 @@ pub(super) fn can_throw(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// What becomes no instruction, or one that can stand anywhere.
+/// Whether an instruction becomes no machine instruction, or one that can stand anywhere.
 fn is_name(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
@@ -117,7 +117,8 @@ fn is_branch(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// As they were found by compiling a thousand of each with two thousand values alive.
+/// The branches in the code of an instruction. They were measured by compiling a thousand of each instruction with two
+/// thousand live values.
 fn branches<R: WasmModuleResources>(
     operator: &Operator<'_>,
     validator: &FuncValidator<R>,
@@ -207,8 +208,7 @@ fn branches<R: WasmModuleResources>(
     }
 }
 
-/// For each field of a struct, or those of an array, whether it is a reference that calls keep track
-/// of.
+/// Whether each field of a struct, or the element of an array, is a reference that calls keep track of.
 fn fields<R: WasmModuleResources>(
     validator: &FuncValidator<R>,
     index: u32,
@@ -225,8 +225,8 @@ fn fields<R: WasmModuleResources>(
     })
 }
 
-/// Whether a value is one that calls keep track of, so that it is not collected: a reference to
-/// anything but a function.
+/// Whether calls keep track of a value, so that it is not collected: whether it is a reference to anything but a
+/// function.
 pub(super) fn is_traced(ty: ValType) -> bool {
     matches!(ty, ValType::Ref(ty) if !ty.is_func_ref())
 }

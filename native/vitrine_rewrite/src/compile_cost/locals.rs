@@ -1,9 +1,9 @@
-//! How long locals live: from a use to the next, and around the loops that they enter.
+//! How long locals live: from one use to the next, and around the loops that they enter.
 
-use super::bounds::Effort;
+use super::bounds::Counts;
 use super::cost::Cost;
 
-/// Where in a function: after how much of what.
+/// A place in a function, as the counts up to it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
     pub(super) branches: u64,
@@ -30,7 +30,7 @@ struct Use {
     at: Place,
 }
 
-/// A local that is used.
+/// A local that an instruction uses.
 #[derive(Clone, Copy)]
 pub(super) struct Local {
     pub(super) index: u32,
@@ -38,16 +38,16 @@ pub(super) struct Local {
     pub(super) traced: u64,
 }
 
-/// A loop that a place is in.
+/// A loop around a place.
 struct Loop {
     begin: Place,
-    /// Locals of before that are read in it, and so live as long as it goes around.
+    /// The locals from before the loop that are read in it, and so are live through all of it.
     entering: u64,
-    /// Those of them that are references.
+    /// How many of them are references.
     references: u64,
 }
 
-/// The locals of one function after the other.
+/// The locals of a function. The same value serves one function after the other.
 #[derive(Default)]
 pub(super) struct Locals {
     function: u32,
@@ -57,13 +57,13 @@ pub(super) struct Locals {
 }
 
 impl Locals {
-    /// Another function begins.
+    /// Begins another function.
     pub(super) fn begin(&mut self, function: u32) {
         self.function = function;
         self.loops.clear();
     }
 
-    /// In how many loops a place is.
+    /// The number of loops around the current place.
     pub(super) fn loop_depth(&self) -> usize {
         self.loops.len()
     }
@@ -76,23 +76,22 @@ impl Locals {
         });
     }
 
-    pub(super) fn end_loop(&mut self, end: Place, effort: &mut Effort) {
+    pub(super) fn end_loop(&mut self, end: Place, counts: &mut Counts) {
         if let Some(ended) = self.loops.pop() {
-            effort.note(ended.entering, ended.references, ended.begin, end);
+            counts.add_live(ended.entering, ended.references, ended.begin, end);
         }
     }
 
-    /// A local is written. It may have lived since it was used last: it is not written on every path.
-    pub(super) fn set(&mut self, local: Local, at: Place, effort: &mut Effort) {
+    /// Counts a write to a local. The local may be live since its last use, because not every path writes it.
+    pub(super) fn set(&mut self, local: Local, at: Place, counts: &mut Counts) {
         let since = self.last_use(local.index, at).unwrap_or(at);
-        effort.note(1, local.traced, since, at);
+        counts.add_live(1, local.traced, since, at);
     }
 
-    /// A local is read. It lived since it was used last, and if it is read first, since the function
-    /// began.
-    pub(super) fn get(&mut self, local: Local, at: Place, effort: &mut Effort) {
+    /// Counts a read of a local. The local is live since its last use, or since the beginning of the function.
+    pub(super) fn get(&mut self, local: Local, at: Place, counts: &mut Counts) {
         let since = self.last_use(local.index, at).unwrap_or_default();
-        effort.note(1, local.traced, since, at);
+        counts.add_live(1, local.traced, since, at);
         let entered = self.loops.iter_mut().rev();
         for inside in entered.take_while(|inside| inside.begin.branches >= since.branches) {
             inside.entering += 1;
@@ -103,7 +102,7 @@ impl Locals {
     fn last_use(&mut self, local: u32, at: Place) -> Option<Place> {
         let (local, function) = (local as usize, self.function);
         if local >= 50_000 + 1_000 {
-            // No valid function has so many.
+            // No valid function has so many locals.
             return None;
         }
         if self.uses.len() <= local {

@@ -5,22 +5,22 @@ use wasmparser::{
     Operator, ValidatorResources, WasmModuleResources,
 };
 
-use super::bounds::{Effort, MAX_LOOP_DEPTH, MAX_TRY_DEPTH, refused};
+use super::bounds::{Counts, MAX_LOOP_DEPTH, MAX_TRY_DEPTH, refused};
 use super::cost::{Cost, can_throw, is_traced};
 use super::locals::{Local, Locals, Place};
 use crate::error::Error;
 
-/// What is used again for each function.
+/// The state that is reused for each function.
 pub(super) struct Meter {
     counts_fuel: bool,
     allocations: FuncValidatorAllocations,
     locals: Locals,
     nesting: Vec<Nested>,
-    /// In how many blocks with results a place is.
+    /// The number of blocks with results around the current place.
     results: u64,
 }
 
-/// A control structure that a place is in.
+/// A control structure around a place.
 struct Nested {
     kind: Kind,
     has_results: bool,
@@ -43,12 +43,12 @@ impl Meter {
         }
     }
 
-    /// A block begins.
-    fn enter(&mut self, kind: Kind, ty: BlockType, effort: &mut Effort) {
+    /// Begins a block.
+    fn enter(&mut self, kind: Kind, ty: BlockType, counts: &mut Counts) {
         let has_results = ty != BlockType::Empty;
-        effort.nested += self.nesting.len() as u64;
+        counts.nested += self.nesting.len() as u64;
         if has_results {
-            effort.results += self.results;
+            counts.results += self.results;
             self.results += 1;
         }
         self.nesting.push(Nested { kind, has_results });
@@ -64,24 +64,24 @@ impl Meter {
         &mut self,
         function: FuncToValidate<ValidatorResources>,
         body: &FunctionBody<'_>,
-    ) -> Result<Effort, Error> {
+    ) -> Result<Counts, Error> {
         let resources = function.resources.clone();
         let ty = function.ty;
         let allocations = std::mem::take(&mut self.allocations);
         let mut validator = function.into_validator(allocations);
-        let mut effort = Effort {
+        let mut counts = Counts {
             bytes: body.range().len() as u64,
             functions: 1,
-            ..Effort::default()
+            ..Counts::default()
         };
         let ty = validator.sub_type_at(ty);
         if let Some((params, results)) = ty.and_then(|ty| validator.sub_type_arity(ty)) {
-            effort.pass(params as usize);
-            effort.pass(results as usize);
+            counts.add_signature(params as usize);
+            counts.add_signature(results as usize);
         }
-        self.run(&mut validator, &resources, body, &mut effort)?;
+        self.run(&mut validator, &resources, body, &mut counts)?;
         self.allocations = validator.into_allocations();
-        Ok(effort)
+        Ok(counts)
     }
 
     fn run<R: WasmModuleResources>(
@@ -89,11 +89,11 @@ impl Meter {
         validator: &mut FuncValidator<R>,
         resources: &R,
         body: &FunctionBody<'_>,
-        effort: &mut Effort,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         validator.read_locals(&mut body.get_binary_reader())?;
         let index = validator.index();
-        effort.locals = validator.len_locals().into();
+        counts.locals = validator.len_locals().into();
         let mut place = Place::default();
         let (mut tries, mut handlers) = (0, 0);
         self.nesting.clear();
@@ -106,17 +106,17 @@ impl Meter {
             if self.counts_fuel {
                 cost.branches += cost.branches / 2;
             }
-            effort.values += cost.values;
-            effort.branches += cost.branches;
-            effort.loops += cost.loops;
+            counts.values += cost.values;
+            counts.branches += cost.branches;
+            counts.loops += cost.loops;
             let before = place;
             place = before.after(cost);
             let operands = u64::from(validator.operand_stack_height());
             let kept = operands.saturating_sub(cost.takes);
-            effort.note(kept, traced(validator, cost), before, place);
-            effort.alive += cost.takes;
-            // Before the validator sees it, which goes through all its values, too.
-            effort.check_function(index)?;
+            counts.add_live(kept, traced(validator, cost), before, place);
+            counts.live_instructions += cost.takes;
+            // Before the validator sees the instruction: it goes through all of its values, too.
+            counts.check_function(index)?;
             let local = |index| Local {
                 index,
                 traced: validator
@@ -126,29 +126,29 @@ impl Meter {
             };
             match &operator {
                 Operator::LocalGet { local_index } => {
-                    self.locals.get(local(*local_index), place, effort);
+                    self.locals.get(local(*local_index), place, counts);
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                    self.locals.set(local(*local_index), place, effort);
+                    self.locals.set(local(*local_index), place, counts);
                 }
                 Operator::Loop { blockty } => {
-                    self.enter(Kind::Loop, *blockty, effort);
+                    self.enter(Kind::Loop, *blockty, counts);
                     self.locals.begin_loop(before);
                 }
                 Operator::TryTable { try_table } => {
                     let own = try_table.catches.len() as u64;
-                    self.enter(Kind::Try(own), try_table.ty, effort);
+                    self.enter(Kind::Try(own), try_table.ty, counts);
                     (tries, handlers) = (tries + 1, handlers + own);
                 }
                 Operator::Block { blockty } | Operator::If { blockty } => {
-                    self.enter(Kind::Plain, *blockty, effort);
+                    self.enter(Kind::Plain, *blockty, counts);
                 }
                 Operator::End => match self.leave() {
-                    Some(Kind::Loop) => self.locals.end_loop(before, effort),
+                    Some(Kind::Loop) => self.locals.end_loop(before, counts),
                     Some(Kind::Try(own)) => (tries, handlers) = (tries - 1, handlers - own),
                     _ => (),
                 },
-                other if can_throw(other) => effort.handlers += handlers,
+                other if can_throw(other) => counts.handlers += handlers,
                 _ => (),
             }
             if self.locals.loop_depth() > MAX_LOOP_DEPTH || tries > MAX_TRY_DEPTH {
@@ -160,11 +160,11 @@ impl Meter {
             validator.op(at, &operator)?;
         }
         operators.finish()?;
-        effort.check_function(index)
+        counts.check_function(index)
     }
 }
 
-/// How many operands an instruction that calls keeps track of, because they are used later.
+/// The number of operands that a call keeps track of, because they are used later.
 fn traced<R: WasmModuleResources>(validator: &FuncValidator<R>, cost: Cost) -> u64 {
     if cost.calls == 0 {
         return 0;

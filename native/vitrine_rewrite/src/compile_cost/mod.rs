@@ -1,7 +1,9 @@
-//! What a module asks of the compiler. Parts of Cranelift and of its register allocator take time that
-//! grows with the square or the cube of how deep loops are nested, how many values live how long, and
-//! how many go around at once; so a few kilobytes can be minutes of work that nobody can interrupt,
-//! or gigabytes of memory. What is far from all that compilers make is refused before.
+//! Estimates what compiling a module costs, and refuses modules that cost too much.
+//!
+//! Parts of Cranelift and of its register allocator take time that grows with the square or the cube of the depth of
+//! loops, of the number of values and how long they live, and of the number of values that loops carry. So a few
+//! kilobytes can mean minutes of work that nobody can interrupt, or gigabytes of memory. A module that is far from
+//! anything that compilers produce is refused before it is compiled.
 
 mod bounds;
 mod contents;
@@ -17,22 +19,21 @@ use wasmparser::{CompositeInnerType, Parser, Payload, TypeSectionReader, ValidPa
 
 use crate::error::Error;
 use crate::features::FEATURES;
-use bounds::Effort;
+use bounds::Counts;
 use contents::Contents;
 use meter::Meter;
 
-/// Refuses a module that would take the compiler much longer than its size tells; for any other
-/// about how long it takes, in microseconds of a processor's time. What passes is valid. Code that counts fuel has
-/// more to do at each branch.
+/// The estimated time of compiling a module, in microseconds of a processor's time. A module that passes is valid. Code
+/// that counts fuel has more to do at each branch.
 ///
 /// # Errors
 ///
-/// When it would, and when it is not valid.
+/// When the module is not valid, or would take the compiler much longer than its size suggests.
 pub fn check(wasm: &[u8], counts_fuel: bool) -> Result<u64, Error> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut meter = Meter::new(counts_fuel);
     let mut contents = Contents::default();
-    let mut all = Effort::default();
+    let mut all = Counts::default();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
@@ -47,20 +48,19 @@ pub fn check(wasm: &[u8], counts_fuel: bool) -> Result<u64, Error> {
     Ok(all.microseconds() + contents.microseconds())
 }
 
-/// What the types of functions ask: there is code to call those of each type from the host, and the
-/// host from them.
-fn trampolines(types: TypeSectionReader<'_>) -> Result<Effort, Error> {
-    let mut effort = Effort {
+/// The cost of function types: the compiler makes code for each of them, for calls from the host and to the host.
+fn trampolines(types: TypeSectionReader<'_>) -> Result<Counts, Error> {
+    let mut counts = Counts {
         bytes: types.range().len() as u64,
-        ..Effort::default()
+        ..Counts::default()
     };
     for group in types {
         for ty in group?.types() {
             if let CompositeInnerType::Func(ty) = &ty.composite_type.inner {
-                effort.pass(ty.params().len());
-                effort.pass(ty.results().len());
+                counts.add_signature(ty.params().len());
+                counts.add_signature(ty.results().len());
             }
         }
     }
-    Ok(effort)
+    Ok(counts)
 }

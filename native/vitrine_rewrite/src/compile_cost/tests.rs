@@ -1,4 +1,4 @@
-//! What is refused, and that nothing else is.
+//! What is refused, and what is not.
 
 use super::bounds::{MAX_LOOP_DEPTH, MAX_TRY_DEPTH};
 use super::check;

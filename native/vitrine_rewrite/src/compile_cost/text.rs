@@ -1,19 +1,18 @@
-//! What the text of a module asks of who reads it: each name of a label is looked for in all blocks that it is in,
-//! from the innermost.
+//! What reading the text of a module costs: the parser looks for each label in all blocks around it, from the innermost.
 
 use wast::lexer::{Lexer, TokenKind};
 
 use super::bounds::{Allowed, Excess};
 use crate::error::Error;
 
-/// By the bytes of the text.
+/// The limit by the size of the text.
 const LOOKED_AT: Allowed = Allowed::new(100_000_000, (16, 1));
 
-/// Refuses a text that would take much longer to read than its size tells.
+/// Refuses a text that would take much longer to read than its size suggests. It need not be the text of a module.
 ///
 /// # Errors
 ///
-/// When it would. What is not a text of a module is no matter here.
+/// [`Error::TooExpensive`] for such a text.
 pub fn check(text: &str) -> Result<(), Error> {
     let (count, bytes) = (looked_at(text), text.len() as u64);
     let allowed = LOOKED_AT.of(bytes);
@@ -32,11 +31,11 @@ pub fn check(text: &str) -> Result<(), Error> {
     )))
 }
 
-/// How many blocks are looked at if each label is that of the outermost one.
+/// The number of blocks that are looked at if each label is that of the outermost block.
 fn looked_at(text: &str) -> u64 {
     let lexer = Lexer::new(text);
     let (mut position, mut count, mut depth) = (0, 0, 0_u64);
-    // Whether each parenthesis is that of a block.
+    // Whether each open parenthesis is that of a block.
     let mut parentheses = Vec::new();
     let (mut opened, mut names_labels) = (false, false);
     while let Ok(Some(token)) = lexer.parse(&mut position) {
@@ -87,7 +86,7 @@ mod tests {
             2 + 1
         );
         assert_eq!(looked_at("block block br_table $a $b 1 $c end end"), 3 * 2);
-        // Neither are locals labels, nor words in strings and comments.
+        // Locals are not labels, and neither are words in strings and comments.
         assert_eq!(
             looked_at("block local.get $a call $b \"br $c\" (; br $d ;) end"),
             0
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_with_labels_are_read_that_are_nested_as_compilers_nest_them() {
+    fn labels_nested_as_compilers_nest_them_are_read_and_deeper_ones_are_refused() {
         let nested = |n: usize| {
             let (begin, end) = ("block ".repeat(n), "br $o end ".repeat(n));
             format!("(module (func block $o {begin} {end} end))")

@@ -1,16 +1,17 @@
 //! Puts the module together again, with the kernel's memory as its last import.
 
-use anyhow::{Context, Result};
-use wasm_encoder::{CodeSection, Encode, EntityType, MemoryType, Module, RawSection, SectionId};
-use wasmparser::{BinaryReader, Parser, Payload};
+use anyhow::Result;
+use wasm_encoder::{CodeSection, Encode, EntityType, MemoryType, Module, Section as _, SectionId};
 
 use super::body::rewrite;
 use super::helpers::Helpers;
-use super::names::Custom;
 use super::shift::Shift;
 use super::sites::Sites;
-use super::survey::Survey;
+use super::target::Target;
 use super::{MEMORY, NAMESPACE};
+use crate::custom_sections::CustomSections;
+use crate::sections::{longer, put};
+use crate::survey::Section;
 
 const TYPE: u8 = SectionId::Type as u8;
 const IMPORT: u8 = SectionId::Import as u8;
@@ -25,76 +26,43 @@ const MAX_BODY: usize = 7_654_321;
 
 /// The new module; `None` if a function becomes too large.
 pub(super) fn assemble(
-    wasm: &[u8],
-    survey: &Survey<'_>,
+    target: &Target<'_>,
     sites: &Sites,
     helpers: &Helpers<'_, '_>,
 ) -> Result<Option<Vec<u8>>> {
-    let Some(code) = code(survey, sites, helpers)? else {
+    let Some(code) = code(target, sites, helpers)? else {
         return Ok(None);
     };
-    let (mut module, mut shift) = (Module::new(), Shift::of(survey));
-    let mut custom = Custom::of(helpers);
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
-        let Some((id, range)) = payload.as_section() else {
-            continue;
-        };
-        let data = wasm.get(range).context("a section is cut short")?;
-        match id {
+    let mut module = Module::HEADER.to_vec();
+    let mut shift = Shift::of(target);
+    let mut custom = CustomSections::new(helpers.names(), true);
+    let more = helpers.iter().len();
+    for Section { id, contents } in target.sections() {
+        match *id {
             TYPE => {
-                let data = &longer(data, helpers.iter().len(), |sink| {
-                    helpers.encode_types(sink)
-                })?;
-                module.section(&RawSection { id, data });
+                let types = longer(contents, more, |sink| helpers.encode_types(sink))?;
+                put(&mut module, TYPE, &types)?;
             }
             FUNCTION => {
-                let more = |sink: &mut Vec<u8>| helpers.encode_functions(sink);
-                let data = &longer(data, helpers.iter().len(), more)?;
-                module.section(&RawSection { id, data });
+                let functions = longer(contents, more, |sink| helpers.encode_functions(sink))?;
+                put(&mut module, FUNCTION, &functions)?;
             }
-            IMPORT => {
-                module.section(&RawSection {
-                    id,
-                    data: &imports(data)?,
-                });
-            }
-            EXPORT => {
-                module.section(&shift.exports(data)?);
-            }
-            CODE => {
-                module.section(&code);
-            }
-            DATA => {
-                module.section(&shift.data(data)?);
-            }
+            IMPORT => put(&mut module, IMPORT, &imports(contents)?)?,
+            EXPORT => shift.exports(contents)?.append_to(&mut module),
+            CODE => code.append_to(&mut module),
+            DATA => shift.data(contents)?.append_to(&mut module),
             CUSTOM => {
-                if let Payload::CustomSection(section) = payload {
-                    custom.put(&mut module, &section);
+                if let Some(contents) = custom.rewrite(contents)? {
+                    put(&mut module, CUSTOM, &contents)?;
                 }
             }
-            id => {
-                module.section(&RawSection { id, data });
-            }
+            id => put(&mut module, id, contents)?,
         }
     }
-    custom.finish(&mut module);
-    Ok(Some(module.finish()))
-}
-
-/// A vector, such as most sections are, with some items more, which a function writes.
-pub(super) fn longer(
-    vector: &[u8],
-    more: usize,
-    items: impl FnOnce(&mut Vec<u8>),
-) -> wasmparser::Result<Vec<u8>> {
-    let mut reader = BinaryReader::new(vector, 0);
-    let count = reader.read_var_u32()? as usize + more;
-    let mut longer = Vec::with_capacity(vector.len() + 32 * more + 8);
-    count.encode(&mut longer);
-    longer.extend_from_slice(reader.read_bytes(reader.bytes_remaining())?);
-    items(&mut longer);
-    Ok(longer)
+    if let Some(contents) = custom.missing()? {
+        put(&mut module, CUSTOM, &contents)?;
+    }
+    Ok(Some(module))
 }
 
 /// The contents of an import section with the kernel's memory behind what is there.
@@ -112,19 +80,19 @@ fn imports(contents: &[u8]) -> Result<Vec<u8>> {
         MEMORY.encode(sink);
         EntityType::Memory(ty).encode(sink);
     };
-    Ok(longer(contents, 1, memory)?)
+    longer(contents, 1, memory)
 }
 
 fn code(
-    survey: &Survey<'_>,
+    target: &Target<'_>,
     sites: &Sites,
     helpers: &Helpers<'_, '_>,
 ) -> Result<Option<CodeSection>> {
     let mut code = CodeSection::new();
-    for (body, there) in survey.bodies.iter().zip(&sites.bodies) {
+    for (body, there) in target.bodies().iter().zip(&sites.bodies) {
         let before = code.byte_len();
-        if there.is_some() || survey.has_own_memory() {
-            code.function(&rewrite(body, there.as_ref(), survey, sites, helpers)?);
+        if there.is_some() || target.has_own_memory() {
+            code.function(&rewrite(body, there.as_ref(), target, sites, helpers)?);
         } else {
             code.raw(body.as_bytes());
         }

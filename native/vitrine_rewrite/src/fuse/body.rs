@@ -11,17 +11,17 @@ use super::inline::{Scratch, inline};
 use super::piece;
 use super::shift::Shift;
 use super::sites::{BodySites, Sites};
-use super::survey::Survey;
+use super::target::Target;
 
 /// The new body of one that calls accessors there, or of any.
 pub(super) fn rewrite(
     body: &FunctionBody<'_>,
     there: Option<&BodySites>,
-    survey: &Survey<'_>,
+    target: &Target<'_>,
     sites: &Sites,
     helpers: &Helpers<'_, '_>,
 ) -> Result<Function> {
-    let (mut shift, kernel) = (Shift::of(survey), survey.kernel_memory());
+    let (mut shift, kernel) = (Shift::of(target), target.kernel_memory());
     let mut declared = Vec::new();
     for group in body.get_locals_reader()? {
         let (count, ty) = group?;
@@ -49,9 +49,9 @@ pub(super) fn rewrite(
         }
         match operators.read()? {
             Operator::Call { function_index }
-                if survey.accessor(function_index).is_some() && !there.left.contains(&at) =>
+                if target.accessor(function_index).is_some() && !there.left.contains(&at) =>
             {
-                let accessor = survey.accessor(function_index).context("no accessor")?;
+                let accessor = target.accessor(function_index).context("no accessor")?;
                 function.raw(bytes(body, copied, at)?);
                 let sink = &mut function.instructions();
                 match helpers.access(function_index) {
@@ -61,7 +61,7 @@ pub(super) fn rewrite(
                     None => inline(accessor, function_index, kernel, scratch, sink),
                 }
             }
-            operator if survey.has_own_memory() && may_name_memory(body, at) => {
+            operator if target.has_own_memory() && may_name_memory(body, at) => {
                 function.raw(bytes(body, copied, at)?);
                 function.instruction(&shift.instruction(operator)?);
             }

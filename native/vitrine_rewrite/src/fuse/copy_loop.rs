@@ -15,7 +15,7 @@ use wasmparser::{BlockType, Operator, OperatorsReader};
 use super::accessor::Accessor;
 use super::condition::{Comparison, Condition};
 use super::linear::{Linear, wrap};
-use super::survey::Survey;
+use super::target::Target;
 use super::turn::{Access, Called, Turn, Value};
 
 /// More instructions than are looked at in any copy loop.
@@ -95,7 +95,7 @@ pub(super) fn may_be(ty: BlockType) -> bool {
 /// The copy loop whose body follows, if it is one, in a function with locals of these types.
 pub(super) fn recognise(
     operators: OperatorsReader<'_>,
-    survey: &Survey<'_>,
+    target: &Target<'_>,
     locals: &[ValType],
 ) -> Option<Found> {
     let way = Way {
@@ -104,7 +104,7 @@ pub(super) fn recognise(
         blocks: Vec::new(),
     };
     let mut left = MAX_INSTRUCTIONS;
-    way.follow(survey, locals, &mut left)
+    way.follow(target, locals, &mut left)
 }
 
 /// A way through the loop, up to some place.
@@ -120,7 +120,7 @@ impl Way<'_> {
     /// Follows it to its end. `left` says how many instructions may still be looked at.
     fn follow(
         mut self,
-        survey: &Survey<'_>,
+        target: &Target<'_>,
         locals: &[ValType],
         left: &mut usize,
     ) -> Option<Found> {
@@ -143,25 +143,25 @@ impl Way<'_> {
                     self.blocks.pop()?;
                 }
                 Operator::Br { relative_depth } if self.is_loop(relative_depth) => {
-                    return finish(self.turn, None, survey, locals);
+                    return finish(self.turn, None, target, locals);
                 }
                 Operator::Br { relative_depth } => self.leave(relative_depth, left)?,
                 Operator::BrIf { relative_depth } => {
                     let condition = self.turn.condition()?;
                     if self.is_loop(relative_depth) {
-                        return finish(self.turn, Some(condition), survey, locals);
+                        return finish(self.turn, Some(condition), target, locals);
                     }
                     let mut other = self.clone();
                     if other.leave(relative_depth, left).is_some() {
                         other.turn.within.push(condition);
-                        let found = other.follow(survey, locals, left);
+                        let found = other.follow(target, locals, left);
                         if found.is_some() {
                             return found;
                         }
                     }
                     self.turn.within.push(condition.negated());
                 }
-                operator => self.turn.follow(&operator, at, survey)?,
+                operator => self.turn.follow(&operator, at, target)?,
             }
         }
     }
@@ -202,7 +202,7 @@ impl Way<'_> {
 fn finish(
     turn: Turn,
     again: Option<Comparison>,
-    survey: &Survey<'_>,
+    target: &Target<'_>,
     locals: &[ValType],
 ) -> Option<Found> {
     let Called {
@@ -226,7 +226,7 @@ fn finish(
     };
     // What one of the two loaded, the other stored.
     let transfers = stores != (direction == Direction::Store);
-    let memory = survey.memory(memarg.memory)?;
+    let memory = target.memory(memarg.memory)?;
     let usual = !memory.memory64 && memory.page_size_log2.is_none();
     if !transfers || !usual || 1 << memarg.max_align != width {
         return None;

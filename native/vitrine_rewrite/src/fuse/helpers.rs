@@ -8,7 +8,7 @@ use super::copy_loop::{CopyLoop, Direction};
 use super::inline::{Scratch, inline};
 use super::piece;
 use super::sites::Sites;
-use super::survey::Survey;
+use super::target::Target;
 
 /// What every engine accepts of types and of functions.
 const MAX_TYPES: usize = 1_000_000;
@@ -30,7 +30,7 @@ pub(super) enum Helper<'s> {
 }
 
 pub(super) struct Helpers<'s, 'a> {
-    survey: &'s Survey<'a>,
+    target: &'s Target<'a>,
     /// For each imported function the helper that is called instead, by its place in the list, if there is one.
     access: Vec<Option<u32>>,
     /// And for each form of copy loops the one that does turns.
@@ -39,7 +39,7 @@ pub(super) struct Helpers<'s, 'a> {
 }
 
 impl<'s, 'a> Helpers<'s, 'a> {
-    pub(super) fn of(survey: &'s Survey<'a>, sites: &'s Sites) -> Self {
+    pub(super) fn of(target: &'s Target<'a>, sites: &'s Sites) -> Self {
         let mut list = Vec::new();
         let mut add = |helper| {
             list.push(helper);
@@ -48,7 +48,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
         let mut room = MAX_ACCESS;
         let access = (0..).zip(&sites.calls).map(|(function, calls)| {
             let many = *calls > MAX_INLINED && room > 0;
-            let accessor = survey.accessor(function).filter(|_| many)?;
+            let accessor = target.accessor(function).filter(|_| many)?;
             room -= 1;
             Some(add(Helper::Access { accessor, function }))
         });
@@ -57,7 +57,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
         let turns = forms.map(|form| (form.loops > 1).then(|| add(Helper::Turns(&form.copy))));
         let turns = turns.collect();
         Helpers {
-            survey,
+            target,
             turns,
             access,
             list,
@@ -76,7 +76,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
     }
 
     fn index(&self, at: Option<u32>) -> Option<u32> {
-        Some(self.survey.functions() as u32 + at?)
+        Some(self.target.functions() as u32 + at?)
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Helper<'s>> {
@@ -86,7 +86,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
     /// Whether the module has room for them.
     pub(super) fn fit(&self) -> bool {
         let more = self.list.len();
-        self.survey.types() + more <= MAX_TYPES && self.survey.functions() + more <= MAX_FUNCTIONS
+        self.target.types() + more <= MAX_TYPES && self.target.functions() + more <= MAX_FUNCTIONS
     }
 
     /// The types of the functions, in the binary form.
@@ -102,20 +102,18 @@ impl<'s, 'a> Helpers<'s, 'a> {
     /// The types' indices.
     pub(super) fn encode_functions(&self, sink: &mut Vec<u8>) {
         for index in 0..self.list.len() {
-            (self.survey.types() + index).encode(sink);
+            (self.target.types() + index).encode(sink);
         }
     }
 
     /// The functions' indices and names.
-    pub(super) fn encode_names(&self, sink: &mut Vec<u8>) {
-        for (index, helper) in self.list.iter().enumerate() {
-            (self.survey.functions() + index).encode(sink);
-            helper.name().encode(sink);
-        }
+    pub(super) fn names(&self) -> Vec<(u32, &'static str)> {
+        let first = self.target.functions() as u32;
+        (first..).zip(self.list.iter().map(Helper::name)).collect()
     }
 
     pub(super) fn code(&self, helper: &Helper<'_>) -> Function {
-        let kernel = self.survey.kernel_memory();
+        let kernel = self.target.kernel_memory();
         match helper {
             Helper::Access { accessor, function } => {
                 let (params, _) = helper.signature();

@@ -27,11 +27,10 @@ mod copy_loop;
 mod helpers;
 mod inline;
 mod linear;
-mod names;
 mod piece;
 mod shift;
 mod sites;
-mod survey;
+mod target;
 mod turn;
 
 #[cfg(test)]
@@ -41,7 +40,7 @@ use anyhow::Result;
 
 use helpers::Helpers;
 use sites::Sites;
-use survey::Survey;
+use target::Target;
 
 /// The namespace of the import that is added. The name is only for errors: the import is known by its place.
 pub const NAMESPACE: &str = "vitrine:kernel";
@@ -61,13 +60,13 @@ pub fn is_accessor(namespace: &str, name: &str) -> bool {
 ///
 /// When the module is malformed.
 pub fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
-    let Some(survey) = Survey::of(wasm)? else {
+    let Some(target) = Target::of(wasm)? else {
         return Ok(None);
     };
-    let sites = Sites::of(&survey, copy_loops)?;
-    let helpers = Helpers::of(&survey, &sites);
+    let sites = Sites::of(&target, copy_loops)?;
+    let helpers = Helpers::of(&target, &sites);
     if sites.bodies.iter().all(Option::is_none) || !helpers.fit() {
         return Ok(None);
     }
-    assemble::assemble(wasm, &survey, &sites, &helpers)
+    assemble::assemble(&target, &sites, &helpers)
 }

@@ -7,7 +7,7 @@ use wasm_encoder::reencode::{Error, Reencode};
 use wasm_encoder::{DataSection, ExportSection};
 use wasmparser::{BinaryReader, DataSectionReader, ExportSectionReader};
 
-use super::survey::Survey;
+use super::target::Target;
 
 /// The index of a memory once the kernel's has its own.
 pub(super) fn shifted(memory: u32, kernel: u32) -> u32 {
@@ -20,9 +20,9 @@ pub(super) struct Shift {
 }
 
 impl Shift {
-    pub(super) fn of(survey: &Survey<'_>) -> Self {
+    pub(super) fn of(target: &Target<'_>) -> Self {
         Shift {
-            kernel: survey.kernel_memory(),
+            kernel: target.kernel_memory(),
         }
     }
 

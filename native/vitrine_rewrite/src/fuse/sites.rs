@@ -11,7 +11,7 @@ use wasmparser::{FuncType, FunctionBody, Operator};
 use super::copy_loop::{self, CopyLoop, Found, Transfer};
 use super::inline::Scratch;
 use super::shift::Shift;
-use super::survey::Survey;
+use super::target::Target;
 
 /// As many locals, parameters included, as every engine accepts.
 const MAX_LOCALS: usize = 50_000;
@@ -59,15 +59,15 @@ pub(super) struct LoopSite {
 
 impl Sites {
     /// Those of a module. `copy_loops` says whether copy loops are looked for.
-    pub(super) fn of(survey: &Survey<'_>, copy_loops: bool) -> Result<Self> {
+    pub(super) fn of(target: &Target<'_>, copy_loops: bool) -> Result<Self> {
         let mut sites = Sites {
-            calls: vec![0; survey.imported()],
+            calls: vec![0; target.imported()],
             forms: Vec::new(),
-            bodies: Vec::with_capacity(survey.bodies.len()),
+            bodies: Vec::with_capacity(target.bodies().len()),
         };
-        for (index, body) in survey.bodies.iter().enumerate() {
-            let found = match may_call(body, survey) {
-                true => sites.find(body, survey.function_type(index)?, survey, copy_loops)?,
+        for (index, body) in target.bodies().iter().enumerate() {
+            let found = match may_call(body, target) {
+                true => sites.find(body, target.function_type(index)?, target, copy_loops)?,
                 false => None,
             };
             sites.bodies.push(found);
@@ -80,10 +80,10 @@ impl Sites {
         &mut self,
         body: &FunctionBody<'_>,
         ty: &FuncType,
-        survey: &Survey<'_>,
+        target: &Target<'_>,
         copy_loops: bool,
     ) -> Result<Option<BodySites>> {
-        let Some(locals) = locals(body, ty, survey)? else {
+        let Some(locals) = locals(body, ty, target)? else {
             return Ok(None);
         };
         let mut found = BodySites {
@@ -97,14 +97,14 @@ impl Sites {
             let at = operators.original_position();
             match operators.read()? {
                 Operator::Call { function_index }
-                    if survey.accessor(function_index).is_some() && !found.left.contains(&at) =>
+                    if target.accessor(function_index).is_some() && !found.left.contains(&at) =>
                 {
                     self.calls[function_index as usize] += 1;
                     calls = true;
                 }
                 Operator::Loop { blockty } if copy_loops && copy_loop::may_be(blockty) => {
                     let at = operators.original_position();
-                    if let Some(copy) = copy_loop::recognise(operators.clone(), survey, &locals)
+                    if let Some(copy) = copy_loop::recognise(operators.clone(), target, &locals)
                         && !is_for_the_rest(copy.copy.transfer, &copied)
                     {
                         self.note(at, copy, &mut found, &mut copied);
@@ -153,9 +153,9 @@ fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
 fn locals(
     body: &FunctionBody<'_>,
     ty: &FuncType,
-    survey: &Survey<'_>,
+    target: &Target<'_>,
 ) -> Result<Option<Vec<ValType>>> {
-    let (mut shift, mut types) = (Shift::of(survey), Vec::new());
+    let (mut shift, mut types) = (Shift::of(target), Vec::new());
     for ty in ty.params() {
         types.push(shift.val_type(*ty)?);
     }
@@ -171,7 +171,7 @@ fn locals(
 
 /// Whether there are bytes in the body that may be a call of an accessor. Few bodies have any, and the
 /// others need not be looked into.
-fn may_call(body: &FunctionBody<'_>, survey: &Survey<'_>) -> bool {
+fn may_call(body: &FunctionBody<'_>, target: &Target<'_>) -> bool {
     let mut pairs = body.as_bytes().windows(2);
-    pairs.any(|pair| pair[0] == CALL && survey.accessor_begins_with(pair[1]))
+    pairs.any(|pair| pair[0] == CALL && target.accessor_begins_with(pair[1]))
 }

@@ -6,7 +6,7 @@ use wasmparser::{MemArg, Operator};
 use super::accessor::Accessor;
 use super::condition::{Comparison, Relation};
 use super::linear::Linear;
-use super::survey::Survey;
+use super::target::Target;
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl Turn {
         &mut self,
         operator: &Operator<'_>,
         at: usize,
-        survey: &Survey<'_>,
+        target: &Target<'_>,
     ) -> Option<()> {
         use Relation::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
         use ValType::{I32, I64};
@@ -111,7 +111,7 @@ impl Turn {
             Operator::I64GeU => self.compare(I64, GreaterOrEqual, false)?,
             Operator::I32GeS => self.compare(I32, GreaterOrEqual, true)?,
             Operator::I64GeS => self.compare(I64, GreaterOrEqual, true)?,
-            Operator::Call { function_index } => self.call(survey.accessor(function_index)?, at)?,
+            Operator::Call { function_index } => self.call(target.accessor(function_index)?, at)?,
             Operator::I64Load { memarg }
             | Operator::I32Load8U { memarg }
             | Operator::I32Load8S { memarg } => {

@@ -1,11 +1,15 @@
-//! What a snapshot would lose: who can change that, or has, is refused.
+//! Refuses modules that can change state that a snapshot would lose.
 
 use wasmparser::{Operator, Parser, Payload};
 
 use crate::error::Error;
 
-/// Refuses a valid module whose code can change tables, segments or objects of the
-/// garbage-collected heap. Whether it does, and before the snapshot, cannot be told.
+/// Refuses a valid module whose code can change tables, segments or objects of the garbage-collected heap. Nothing can
+/// tell whether it really does so before the snapshot is taken.
+///
+/// # Errors
+///
+/// [`Error::CannotSnapshot`] for such a module; another error when it is malformed.
 pub fn check(wasm: &[u8]) -> Result<(), Error> {
     for payload in Parser::new(0).parse_all(wasm) {
         let Payload::CodeSectionEntry(body) = payload? else {
@@ -21,7 +25,7 @@ pub fn check(wasm: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The name of an instruction that changes what is not kept, and what that is.
+/// The name of an instruction that changes state that is not kept, and what it changes.
 fn changes(operator: &Operator<'_>) -> Option<(&'static str, &'static str)> {
     const TABLES: &str = "changes of tables";
     const SEGMENTS: &str = "dropped segments";
@@ -61,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn who_can_change_tables_segments_or_objects_is_refused_by_the_instruction() {
+    fn a_module_that_can_change_tables_segments_or_objects_is_refused_with_the_instruction() {
         let module = r#"
           (memory 1) (table $t 2 funcref) (data $d "x") (elem $e func) (elem $objects (ref null $a))
           (type $a (array (mut i32))) (type $s (struct (field (mut i32))))"#;
@@ -115,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_reads_them_is_not() {
+    fn a_module_that_only_reads_them_is_not_refused() {
         let code = "(drop (table.get (i32.const 0))) (call_indirect (i32.const 0))
           (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1))
           (memory.fill (i32.const 0) (i32.const 0) (i32.const 1))

@@ -1,5 +1,5 @@
-//! The module that begins with an image: its memories and globals have other first values, and its
-//! start function is gone. No index changes, and the bytes of all else are copied as they are.
+//! Writes the module that begins with a state: its memories and globals have other initial values, and its start
+//! function is gone. No index changes, and the bytes of everything else are copied as they are.
 
 use anyhow::{Context, Result, bail};
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
@@ -24,19 +24,19 @@ pub fn encode(wasm: &[u8], state: &State) -> std::result::Result<Vec<u8>, Error>
     Ok(rewrite(wasm, state)?)
 }
 
-fn rewrite(wasm: &[u8], image: &State) -> Result<Vec<u8>> {
+fn rewrite(wasm: &[u8], state: &State) -> Result<Vec<u8>> {
     let mut module = Module::new();
-    let mut data = Some(Data::of(image)?);
-    // Only who has this section can name a segment.
+    let mut data = Some(Data::of(state)?);
+    // Only a module that has this section can name a segment.
     let mut segments_named = false;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         match payload {
             Payload::MemorySection(section) => {
-                module.section(&memories(section, &image.memories)?);
+                module.section(&memories(section, &state.memories)?);
             }
             Payload::GlobalSection(section) => {
-                module.section(&globals(section, &image.globals)?);
+                module.section(&globals(section, &state.globals)?);
             }
             Payload::DataCountSection { count, .. } => {
                 segments_named = true;
@@ -64,19 +64,19 @@ fn rewrite(wasm: &[u8], image: &State) -> Result<Vec<u8>> {
     Ok(module.finish())
 }
 
-fn memories(section: MemorySectionReader<'_>, images: &[MemoryState]) -> Result<MemorySection> {
+fn memories(section: MemorySectionReader<'_>, states: &[MemoryState]) -> Result<MemorySection> {
     let mut memories = MemorySection::new();
-    for (memory, image) in section.into_iter().zip(images) {
+    for (memory, state) in section.into_iter().zip(states) {
         let mut ty = RoundtripReencoder.memory_type(memory?)?;
-        ty.minimum = image.pages;
+        ty.minimum = state.pages;
         memories.memory(ty);
     }
     Ok(memories)
 }
 
-fn globals(section: GlobalSectionReader<'_>, image: &[Option<Constant>]) -> Result<GlobalSection> {
+fn globals(section: GlobalSectionReader<'_>, values: &[Option<Constant>]) -> Result<GlobalSection> {
     let mut globals = GlobalSection::new();
-    for (global, value) in section.into_iter().zip(image) {
+    for (global, value) in section.into_iter().zip(values) {
         let global = global?;
         match value {
             None => RoundtripReencoder.parse_global(&mut globals, global)?,
@@ -106,21 +106,21 @@ fn null(ty: RefType) -> Result<ConstExpr> {
     Ok(ConstExpr::ref_null(heap))
 }
 
-/// The segments of an image, and how many there are.
+/// The segments of a state, and how many there are.
 struct Data<'a> {
-    image: &'a State,
+    state: &'a State,
     count: u32,
 }
 
 impl Data<'_> {
-    fn of(image: &State) -> Result<Data<'_>> {
-        let segments = image.memories.iter().map(|memory| memory.segments.len());
+    fn of(state: &State) -> Result<Data<'_>> {
+        let segments = state.memories.iter().map(|memory| memory.segments.len());
         let count = u32::try_from(segments.sum::<usize>())?;
-        Ok(Data { image, count })
+        Ok(Data { state, count })
     }
 
-    /// The data section, with the module's own segments first. Those that were copied when it
-    /// was instantiated are as good as dropped.
+    /// The data section, with the module's own segments first. Segments that were copied by the instantiation are as good
+    /// as dropped.
     fn after(&self, old: Option<DataSectionReader<'_>>) -> Result<DataSection> {
         let mut data = DataSection::new();
         for segment in old.into_iter().flatten() {
@@ -130,7 +130,7 @@ impl Data<'_> {
                 DataKind::Passive => data.passive(segment.data.iter().copied()),
             };
         }
-        for memory in &self.image.memories {
+        for memory in &self.state.memories {
             for (offset, bytes) in &memory.segments {
                 let offset = match memory.is_64 {
                     true => ConstExpr::i64_const(offset.cast_signed()),

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_not_zero_is_kept_page_by_page() {
+    fn only_bytes_that_are_not_zero_are_kept_page_by_page() {
         assert_eq!(kept(&[]), []);
         assert_eq!(kept(&[0; 2 * PAGE]), []);
         let mut memory = vec![0; 5 * PAGE];

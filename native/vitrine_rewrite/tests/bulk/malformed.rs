@@ -1,7 +1,7 @@
 //! Bytes that are no module: an error or not, but never a panic.
 
 use proptest::prelude::*;
-use vitrine_rewrite::bulk::{make_interruptible, rewrite};
+use vitrine_rewrite::bulk::{make_interruptible, split};
 
 use crate::{TINY, binary};
 
@@ -33,9 +33,9 @@ fn rich() -> Vec<u8> {
 #[test]
 fn cut_short_anywhere() {
     let wasm = rich();
-    rewrite(&wasm, TINY).expect("the whole is a module");
+    split(&wasm, TINY).expect("the whole is a module");
     for end in 0..wasm.len() {
-        let _ = rewrite(&wasm[..end], TINY);
+        let _ = split(&wasm[..end], TINY);
         let _ = make_interruptible(&wasm[..end]);
     }
 }
@@ -47,7 +47,7 @@ fn any_byte_replaced() {
         for byte in [0, 1, 0x0b, 0x40, 0x60, 0x7f, 0x80, 0xfb, 0xfc, 0xff] {
             let mut wasm = wasm.clone();
             wasm[index] = byte;
-            let _ = rewrite(&wasm, TINY);
+            let _ = split(&wasm, TINY);
         }
     }
 }
@@ -61,7 +61,7 @@ proptest! {
     #[test]
     fn random_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = make_interruptible(&bytes);
-        let _ = rewrite(&[b"\0asm\x01\0\0\0", &bytes[..]].concat(), TINY);
+        let _ = split(&[b"\0asm\x01\0\0\0", &bytes[..]].concat(), TINY);
     }
 
     #[test]
@@ -71,6 +71,6 @@ proptest! {
             let index = index.index(wasm.len());
             wasm[index] = byte;
         }
-        let _ = rewrite(&wasm, TINY);
+        let _ = split(&wasm, TINY);
     }
 }
