@@ -108,7 +108,7 @@ impl Both {
             let links = Links::new(&linked, 0, functions, options.wasi.is_some())?;
             let plugin = Plugin::new(links, options.clone())?;
             finish(plugin.initialise(OPTIONS)?)?;
-            Ok(plugin)
+            Ok::<_, Error>(plugin)
         };
         Ok(Both([make(false)?, make(true)?]))
     }
