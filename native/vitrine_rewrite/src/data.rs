@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn little_data_and_what_is_unusual_is_left_to_each_instance() {
+    fn little_data_and_unusual_data_is_left_to_each_instance() {
         let much = data(FEW + 1);
         assert!(image_of(&format!(r#"(memory 32) (data (i32.const 8) "{much}")"#)).is_some());
         assert!(image_of(&format!(r#"(memory i64 32) (data (i64.const 8) "{much}")"#)).is_some());
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_that_the_code_speaks_of_keep_their_places() {
+    fn segments_that_the_code_names_keep_their_indices() {
         let much = data(FEW + 1);
         let left = left(&format!(
             r#"(module (memory 32) (data $passive "passive") (data $active (i32.const 8) "{much}")

@@ -24,20 +24,20 @@ fn nested(begin: &str, end: &str, n: usize) -> String {
 }
 
 #[test]
-fn loops_are_nested_as_deep_as_is_allowed_and_no_deeper() {
+fn loops_may_be_nested_up_to_a_limit() {
     let loops = |n| nested("loop ", "local.get 0 br_if 0 end ", n);
     assert_eq!(verdict(&loops(MAX_LOOP_DEPTH)), Ok(()));
     refused(&loops(MAX_LOOP_DEPTH + 1), "function 0 has more than 64");
-    // One after the other they are not nested.
+    // Loops or blocks in a row are not nested.
     let row = "loop local.get 0 br_if 0 end ".repeat(500);
     assert_eq!(verdict(&function("(param i32)", &row)), Ok(()));
     refused(&function("(param i32)", &row.repeat(2)), "loops");
-    // Nor are blocks, of which some compilers nest thousands.
+    // Blocks may be nested: some compilers nest thousands of them.
     assert_eq!(verdict(&nested("block ", "end ", 5_000)), Ok(()));
 }
 
 #[test]
-fn locals_are_counted_by_their_use_and_where_it_is() {
+fn locals_are_counted_by_where_they_are_used() {
     let uses = |locals: usize| -> String {
         let uses = (1..=locals).map(|local| format!("local.get {local} drop "));
         uses.collect()
@@ -49,11 +49,11 @@ fn locals_are_counted_by_their_use_and_where_it_is() {
     assert_eq!(verdict(&with(20, loops(400))), Ok(()));
     refused(&with(2_000, loops(400)), "values times loops");
     assert_eq!(verdict(&with(200, ifs(1_000))), Ok(()));
-    // As compilers do it that do not optimise: each local is for the moment.
+    // Compilers that do not optimise use each local for a moment only.
     let moments = (1..=5_000).map(|i| format!("local.get 0 local.set {i} local.get {i} if end "));
     let moments = moments.collect::<String>() + &loops(40);
     assert_eq!(verdict(&function(&locals(5_000), &moments)), Ok(()));
-    // A loop keeps what it reads for its next round.
+    // A loop keeps what it reads for its next iteration.
     let sets: String = (1..=2_000)
         .map(|i| format!("local.get 0 local.set {i} "))
         .collect();
@@ -64,14 +64,14 @@ fn locals_are_counted_by_their_use_and_where_it_is() {
     );
     refused(&function(&locals(2_000), &around), "values times branches");
     refused(&with(2_000, ifs(2_000)), "values times branches");
-    // Those of a function are cheap, those of many add up: they take no bytes.
+    // The locals of one function are cheap. Those of many functions add up, because they take no bytes.
     let many = format!("(func (local {}))", "i32 ".repeat(20_000));
     assert_eq!(verdict(&format!("(module {many})")), Ok(()));
     refused(&format!("(module {})", many.repeat(6)), "the module has");
 }
 
 #[test]
-fn values_are_counted_that_calls_and_branches_pass_on() {
+fn values_that_calls_and_branches_pass_on_are_counted() {
     let types = "i32 ".repeat(500);
     let around = |calls: usize| {
         let values = "i32.const 0 ".repeat(500);
@@ -101,7 +101,7 @@ fn operands_are_counted_like_locals() {
         let drops = "drop ".repeat(n);
         format!("(module (func $f (result i32) (i32.const 0)) (func {calls} {code} {drops}))")
     };
-    // One after the other, and all at once.
+    // The operands come one after the other, or all at once.
     assert_eq!(verdict(&over(1, &"call $f drop ".repeat(50_000))), Ok(()));
     assert_eq!(verdict(&over(1_000, "")), Ok(()));
     refused(&over(5_000, ""), "function 1 has");
@@ -115,7 +115,7 @@ fn operands_are_counted_like_locals() {
         "values times branches",
     );
     refused(&over(500, &"(loop) ".repeat(500)), "values times loops");
-    // What is far from usual in one function is too much in all of them.
+    // A count that one function may have is too much if all functions have it.
     let usual = "(func (drop (call $f)))".repeat(3_000);
     let large = |n| {
         format!(
@@ -151,7 +151,7 @@ fn references_are_counted_for_each_call_over_which_they_are_live() {
     };
     assert_eq!(verdict(&over("externref", 100)), Ok(()));
     refused(&over("externref", 500), "references times calls");
-    // Those of functions are not traced.
+    // References to functions are not traced.
     assert_eq!(verdict(&over("funcref", 500)), Ok(()));
 }
 
@@ -178,14 +178,14 @@ fn instructions_are_counted_by_the_code_that_they_become() {
     refused(&module(copy, 1_000), "branches");
     let fill = "local.get $i local.get $i local.get $i memory.fill";
     assert_eq!(verdict(&module(fill, 1_000)), Ok(()));
-    // The elements of an array, which are taken one after the other.
+    // The elements of an array are taken one after the other.
     let array = |n: usize| {
         let elements = "i32.const 1 ".repeat(n);
         format!("(module (type $a (array i32)) (func {elements} (drop (array.new_fixed $a {n}))))")
     };
     assert_eq!(verdict(&array(5_000)), Ok(()));
     refused(&array(50_000), "branches");
-    // An instruction of three bytes that writes a thousand fields.
+    // An instruction of three bytes writes a thousand fields.
     let new = "struct.new_default $large drop";
     assert_eq!(verdict(&module(new, 10)), Ok(()));
     refused(&module(new, 100), "values");
@@ -198,7 +198,7 @@ fn functions_and_the_types_of_functions_are_counted() {
     refused(&functions(10_000), "the module has 10000 functions");
     let params = "(param i64) ".repeat(1_000);
     let types = |n: usize| -> String {
-        // Each another one.
+        // Each type is a different one.
         let types = (0..n).map(|i| format!("(type (func {params} (result {})))", "i32 ".repeat(i)));
         format!("(module {})", types.collect::<String>())
     };
@@ -207,7 +207,7 @@ fn functions_and_the_types_of_functions_are_counted() {
 }
 
 #[test]
-fn what_takes_longer_is_estimated_to_take_longer() {
+fn modules_that_take_longer_have_higher_estimates() {
     let estimate = |text: &str| check(&wat::parse_str(text).unwrap(), false).unwrap();
     let usual = |n: usize| function("(param i32)", &"local.get 0 if end ".repeat(n));
     assert!(estimate(&usual(10)) < 1_000);
@@ -235,7 +235,7 @@ fn handlers_are_counted_for_each_call_within_them() {
 }
 
 #[test]
-fn what_fills_tables_globals_and_memories_is_counted() {
+fn initialisers_of_tables_globals_and_memories_are_counted() {
     let module =
         |fields: &str, each: &str, n: usize| format!("(module {fields} {})", each.repeat(n));
     let elements = |fields: &str, segment: &str, each: &str, n: usize| {
@@ -247,7 +247,7 @@ fn what_fills_tables_globals_and_memories_is_counted() {
     let externs = "(table 60000 externref)";
     let null = "(ref.null extern) ";
     let time = "microseconds' worth";
-    // References that are not collected, which are put into a table or kept for one.
+    // References that are not collected are put into a table, or kept for one.
     let passive = |n| elements("", "externref", null, n);
     assert_eq!(verdict(&passive(2_000)), Ok(()));
     refused(&passive(60_000), time);
@@ -263,7 +263,7 @@ fn what_fills_tables_globals_and_memories_is_counted() {
     let expressions = |n| elements("", "funcref", "(ref.func $f) ", n);
     assert_eq!(verdict(&expressions(4_000)), Ok(()));
     refused(&expressions(330_000), time);
-    // What compilers make is filled in while it is compiled; what has a place of its own for each instance is not.
+    // What compilers make is filled in at compile time. What differs between instances is not.
     let filled = |n| elements("(table 1000000 funcref)", "(i32.const 0) func", "$f ", n);
     assert_eq!(verdict(&filled(900_000)), Ok(()));
     let base = "(import \"env\" \"base\" (global $b i32)) (table 100000 funcref)";
@@ -310,7 +310,7 @@ fn what_fills_tables_globals_and_memories_is_counted() {
         &module(structs, global, 10_000),
         "references in initialisers",
     );
-    // A few bytes that make a table of a million, many times.
+    // A few bytes make a table of a million elements, many times.
     let table = "(table 1000000 funcref (ref.func $f))";
     assert_eq!(verdict(&module("(func $f)", table, 2)), Ok(()));
     refused(&module("(func $f)", table, 90), time);
@@ -346,7 +346,7 @@ fn types_imports_exports_and_tags_are_counted() {
 }
 
 #[test]
-fn blocks_are_counted_by_those_that_they_are_in() {
+fn blocks_are_counted_by_the_blocks_around_them() {
     let ifs = |n| {
         let (begin, end) = ("local.get 0 if (result i32) ", "else i32.const 0 end ");
         let body = begin.repeat(n) + "i32.const 1 " + &end.repeat(n);
@@ -358,7 +358,7 @@ fn blocks_are_counted_by_those_that_they_are_in() {
         &nested("block ", "end ", 40_000),
         "blocks within each other",
     );
-    // One after the other they are not nested.
+    // Loops or blocks in a row are not nested.
     let row = "(drop (if (result i32) (local.get 0) (then i32.const 1) (else i32.const 0)))";
     assert_eq!(
         verdict(&function("(param i32)", &row.repeat(20_000))),
@@ -367,7 +367,7 @@ fn blocks_are_counted_by_those_that_they_are_in() {
 }
 
 #[test]
-fn what_a_table_gives_is_weighed_and_more_with_fuel() {
+fn reads_of_tables_are_weighed_and_weigh_more_with_fuel() {
     let gets = |n| {
         let body = "local.get 0 table.get $t drop ".repeat(n);
         wat::parse_str(format!(
@@ -387,15 +387,15 @@ fn what_a_table_gives_is_weighed_and_more_with_fuel() {
 }
 
 #[test]
-fn what_is_not_valid_is_said() {
+fn an_invalid_module_is_refused_with_the_reason() {
     let message = verdict("(module (func (result i32)))").unwrap_err();
     assert!(message.contains("type mismatch"), "{message}");
-    // Indices that there cannot be take no memory.
+    // Impossible indices take no memory.
     assert!(verdict("(module (func (drop (local.get 4000000000))))").is_err());
 }
 
 #[test]
-fn what_compilers_make_is_far_from_the_bounds() {
+fn modules_from_compilers_are_far_from_the_limits() {
     let guests = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/guests/wasm");
     for guest in std::fs::read_dir(guests).unwrap() {
         let path = guest.unwrap().path();

@@ -5,9 +5,8 @@ use wasmparser::FuncType;
 
 use crate::names::{ENV, canonical};
 
-/// A function of the kernel that moves bytes, or says how many there are to move. `length` and
-/// `alloc` are none of them: they are called once for a block, not once for eight bytes, and their
-/// code is as long as a call takes.
+/// A function of the kernel that moves bytes, or tells how many there are to move. `length` and `alloc` are not
+/// accessors: they are called once for a block, not once for eight bytes, and inlining them would save nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accessor {
     LoadU8,
@@ -20,7 +19,7 @@ pub(super) enum Accessor {
 }
 
 impl Accessor {
-    /// The one that an import names.
+    /// The accessor that an import names.
     pub(super) fn of(namespace: &str, name: &str) -> Option<Accessor> {
         Some(match canonical(namespace, name) {
             (ENV, "load_u8") => Accessor::LoadU8,
@@ -34,8 +33,7 @@ impl Accessor {
         })
     }
 
-    /// Whether a function of this type is what the kernel has. What is imported as another type is
-    /// left to the linker, which refuses it.
+    /// Whether the kernel's function has this type. An import of another type is left to the linker, which refuses it.
     pub(super) fn is_of(self, ty: &FuncType) -> bool {
         let (params, results) = self.signature();
         let are = |found: &[wasmparser::ValType], wanted: &[ValType]| {

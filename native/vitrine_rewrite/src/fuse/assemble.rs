@@ -3,7 +3,7 @@
 use anyhow::Result;
 use wasm_encoder::{CodeSection, Encode, EntityType, MemoryType, Module, Section as _, SectionId};
 
-use super::body::rewrite;
+use super::body::fused;
 use super::helpers::Helpers;
 use super::shift::Shift;
 use super::sites::Sites;
@@ -65,9 +65,9 @@ pub(super) fn assemble(
     Ok(Some(module))
 }
 
-/// The contents of an import section with the kernel's memory behind what is there.
+/// The contents of an import section, with the kernel's memory at the end.
 fn imports(contents: &[u8]) -> Result<Vec<u8>> {
-    // Any memory has so many pages; how many the kernel's has is not for every module to say.
+    // Every memory has at least this many pages. A module should not have to know how many the kernel's has.
     let ty = MemoryType {
         minimum: 0,
         maximum: None,
@@ -92,7 +92,7 @@ fn code(
     for (body, there) in target.bodies().iter().zip(&sites.bodies) {
         let before = code.byte_len();
         if there.is_some() || target.has_own_memory() {
-            code.function(&rewrite(body, there.as_ref(), target, sites, helpers)?);
+            code.function(&fused(body, there.as_ref(), target, sites, helpers)?);
         } else {
             code.raw(body.as_bytes());
         }

@@ -1,5 +1,5 @@
-//! The body of one function, with its calls of accessors replaced and the indices of memories moved. All else
-//! is copied as it is.
+//! Replaces the calls of accessors in the body of one function, and shifts the indices of memories. Everything else is
+//! copied as it is.
 
 use anyhow::{Context, Result};
 use wasm_encoder::Function;
@@ -13,8 +13,8 @@ use super::shift::Shift;
 use super::sites::{BodySites, Sites};
 use super::target::Target;
 
-/// The new body of one that calls accessors there, or of any.
-pub(super) fn rewrite(
+/// The new body. `there` has its sites, if it has any.
+pub(super) fn fused(
     body: &FunctionBody<'_>,
     there: Option<&BodySites>,
     target: &Target<'_>,
@@ -42,8 +42,8 @@ pub(super) fn rewrite(
             function.raw(bytes(body, copied, at)?);
             copied = at;
             let (form, sink) = (&sites.forms[site.form], &mut function.instructions());
-            match helpers.turns(site.form) {
-                Some(turns) => piece::call(&form.copy, turns, &site.locals, sink),
+            match helpers.iterations(site.form) {
+                Some(iterations) => piece::call(&form.copy, iterations, &site.locals, sink),
                 None => piece::inline(&form.copy, kernel, &site.locals, scratch, sink),
             }
         }
@@ -73,15 +73,15 @@ pub(super) fn rewrite(
     Ok(function)
 }
 
-/// The bytes of a body from and to a place in the module.
+/// The bytes of a body between two offsets in the module.
 fn bytes(body: &FunctionBody<'_>, from: usize, to: usize) -> Result<impl Iterator<Item = u8>> {
     let start = body.range().start;
     let bytes = body.as_bytes().get(from - start..to - start);
     Ok(bytes.context("a place beyond the body")?.iter().copied())
 }
 
-/// Whether the instruction there begins as those do that name a memory: loads and stores, the size and
-/// growing of a memory, and what has a prefix.
+/// Whether the instruction there may name a memory, judged by its first byte: loads, stores, `memory.size`, `memory.grow`,
+/// and instructions with a prefix.
 fn may_name_memory(body: &FunctionBody<'_>, at: usize) -> bool {
     let first = body.as_bytes().get(at - body.range().start);
     matches!(first, Some(0x28..=0x40 | 0xFB..=0xFF))

@@ -1,17 +1,16 @@
-//! Conditions of another turn: how they are read from comparisons, and whether one holds for many
-//! turns.
+//! The conditions under which a loop goes on: how they are read from comparisons, and for how many iterations one holds.
 
 use wasm_encoder::{InstructionSink, ValType};
 
 use super::linear::{Linear, wrap};
 
-/// So many turns are not worth to be done at once.
+/// So few iterations are not worth doing at once.
 const FEW: i64 = 32;
 
-/// More turns than there ever are at once.
+/// More iterations than are ever done at once.
 const ENOUGH: i64 = 1 << 32;
 
-/// How two numbers stand to each other.
+/// A relation between two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Relation {
     Equal,
@@ -23,7 +22,7 @@ pub(super) enum Relation {
 }
 
 impl Relation {
-    /// The same with the sides exchanged.
+    /// The relation with the sides exchanged.
     fn turned(self) -> Self {
         match self {
             Relation::Less => Relation::Greater,
@@ -50,7 +49,7 @@ impl Relation {
 pub(super) struct Comparison {
     pub(super) ty: ValType,
     pub(super) relation: Relation,
-    /// Whether the numbers have a sign.
+    /// Whether the numbers are signed.
     pub(super) signed: bool,
     pub(super) left: Linear,
     pub(super) right: Linear,
@@ -64,7 +63,7 @@ impl Comparison {
         }
     }
 
-    /// The condition, if what changes in each turn, by what `step` says, is one side.
+    /// The condition, if exactly one side changes in each iteration. `step` tells by how much a number changes.
     pub(super) fn condition(self, step: impl Fn(Linear) -> i64) -> Option<Condition> {
         let Comparison {
             ty,
@@ -97,25 +96,26 @@ impl Comparison {
     }
 }
 
-/// A condition of another turn. The left side nears the right one, which never changes.
+/// A condition for another iteration. The left side approaches the right one, which never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     ty: ValType,
     relation: Relation,
     signed: bool,
     left: Linear,
-    /// What a turn adds to the left side: a power of two, or the negative of one.
+    /// What an iteration adds to the left side: a power of two, or the negative of one.
     step: i64,
     right: Linear,
 }
 
 impl Condition {
-    /// Writes how many bytes are copied, so many in each turn, while it certainly holds, this turn being
-    /// the first: a number with a sign, too low if there are very many, and not a whole number of
-    /// turns. Uses a local. With *distance* for how far the left side is from the right one, in the
-    /// direction in which it moves, it holds in `distance / step` turns, rounded down: until then
-    /// nothing wraps, and the left side does not get beyond the right one. If it has begun there, it
-    /// holds in none.
+    /// Pushes the number of bytes that are copied, `width` in each iteration, while the condition certainly holds, from
+    /// this iteration on. The number is signed, too low if there are very many bytes, and not a whole number of
+    /// iterations. `scratch` is a local for its use.
+    ///
+    /// Let *distance* be how far the left side is from the right one, in the direction in which it moves. The condition
+    /// holds in `distance / step` iterations, rounded down: until then nothing wraps, and the left side does not get
+    /// beyond the right one. If the left side begins beyond it, the condition holds in no iteration.
     pub(super) fn bytes(&self, width: u32, scratch: u32, sink: &mut InstructionSink<'_>) {
         self.distance(sink);
         let (step, width) = (self.step.unsigned_abs(), u64::from(width));
@@ -145,8 +145,7 @@ impl Condition {
         }
     }
 
-    /// The distance, as an `i64`. Of `i32` it is below 0 if the left side has begun beyond the right
-    /// one.
+    /// Pushes the distance, as an `i64`. With `i32` sides it is below 0 if the left side begins beyond the right one.
     fn distance(&self, sink: &mut InstructionSink<'_>) {
         let (from, to) = match self.step > 0 {
             true => (self.left, self.right),
@@ -179,7 +178,7 @@ impl Condition {
         }
     }
 
-    /// Whether a loop has few turns by it, if it counts from 0: compilers leave loops over what has a
+    /// Whether the condition limits a loop that counts from 0 to few iterations. Compilers make such loops from what has a
     /// short constant length.
     pub(super) fn is_short(&self) -> bool {
         let constant = self.right.as_constant();
@@ -190,7 +189,7 @@ impl Condition {
         [self.left, self.right]
     }
 
-    /// The same of other locals.
+    /// The condition over other locals.
     pub(super) fn renamed(self, rename: &mut impl FnMut(u32) -> u32) -> Self {
         Condition {
             left: self.left.renamed(rename),

@@ -1,30 +1,29 @@
-//! Finds the loops that only copy: what compilers make of the copying loops of PDKs.
+//! Recognises copy loops: what compilers make of the copying loops of PDKs.
 //!
-//! One way through such a loop, from its beginning back there, has no effects but one transfer, a
-//! load and a store of the same width of which one is an accessor's, and additions of constants to
-//! locals. What so many turns on this way do to the memories is one copy, and what they do to the
-//! locals one addition each. The conditions on which turns go this way are comparisons of what they
-//! change with what they leave: it can be told beforehand how many turns at least will.
+//! A copy loop has one path from its header back to it whose only effects are a single transfer (a load and a store of
+//! equal width, one of them an accessor call) and constant increments of locals. Many iterations on this path amount to
+//! one copy between the memories and one addition for each local. The conditions for taking the path compare what
+//! iterations change with what they do not change, so a lower bound of the number of iterations is known beforehand.
 //!
-//! The other ways, out of the loop or to the turns for what is left, may do anything. Whatever else
-//! there is on this one makes the loop no copy loop, which costs nothing but speed.
+//! The other paths, out of the loop or to the iterations for the rest, may do anything. If there is anything else on this
+//! path, the loop is not a copy loop, and only speed is lost.
 
 use wasm_encoder::ValType;
 use wasmparser::{BlockType, Operator, OperatorsReader};
 
 use super::accessor::Accessor;
 use super::condition::{Comparison, Condition};
+use super::iteration::{Access, Called, Iteration, Value};
 use super::linear::{Linear, wrap};
 use super::target::Target;
-use super::turn::{Access, Called, Turn, Value};
 
-/// More instructions than are looked at in any copy loop.
+/// The most instructions that are looked at in a loop.
 const MAX_INSTRUCTIONS: usize = 256;
 
-/// More than any local goes on by in a turn.
+/// The most that a local may change by in an iteration.
 const MAX_STEP: u64 = 1 << 16;
 
-/// From where to where the bytes are copied.
+/// The direction in which bytes are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Direction {
     /// From the kernel's heap.
@@ -35,37 +34,37 @@ pub(super) enum Direction {
     Store,
 }
 
-/// What one turn copies.
+/// What one iteration copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Transfer {
     pub(super) direction: Direction,
-    /// How many bytes: 1 or 8.
+    /// The number of bytes: 1 or 8.
     pub(super) width: u32,
-    /// The guest's memory, by its index before the kernel's is added.
+    /// The index of the guest's memory before the kernel's is added.
     pub(super) memory: u32,
 }
 
-/// A loop that only copies, as a function of the locals that matter.
+/// A copy loop, as a function of the locals that matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CopyLoop {
     pub(super) transfer: Transfer,
     /// The accessor's offset, an `i64`.
     pub(super) kernel: Linear,
-    /// The guest's address, an `i32`, and what the instruction adds to it.
+    /// The guest's address, an `i32`. The instruction adds `guest_offset` to it.
     pub(super) guest: Linear,
     pub(super) guest_offset: u64,
-    /// What must hold in a turn for it to go its way.
+    /// What must hold within an iteration for it to take the path.
     pub(super) within: Vec<Condition>,
-    /// What must hold for another turn, if that is not certain then.
+    /// What must hold at the end for another iteration, unless another one is certain.
     pub(super) again: Option<Condition>,
     /// The types of the locals.
     pub(super) params: Vec<ValType>,
-    /// What a turn adds to the first of them.
+    /// What an iteration adds to the first of them.
     pub(super) steps: Vec<i64>,
 }
 
 impl CopyLoop {
-    /// The same of other locals.
+    /// The copy loop over other locals.
     pub(super) fn renamed(&self, rename: &mut impl FnMut(u32) -> u32) -> Self {
         let mut conditions = |condition: &Condition| condition.renamed(rename);
         CopyLoop {
@@ -83,41 +82,41 @@ pub(super) struct Found {
     pub(super) copy: CopyLoop,
     /// The locals that matter.
     pub(super) locals: Vec<u32>,
-    /// Where the call of the accessor is.
+    /// The offset of the call of the accessor.
     pub(super) call: usize,
 }
 
-/// Whether a loop has no parameters, as all copy loops.
+/// Whether a loop has no parameters, which is true of all copy loops.
 pub(super) fn may_be(ty: BlockType) -> bool {
     matches!(ty, BlockType::Empty | BlockType::Type(_))
 }
 
-/// The copy loop whose body follows, if it is one, in a function with locals of these types.
+/// The copy loop whose body follows, if the loop is one. `locals` has the types of the function's locals.
 pub(super) fn recognise(
     operators: OperatorsReader<'_>,
     target: &Target<'_>,
     locals: &[ValType],
 ) -> Option<Found> {
-    let way = Way {
+    let path = Path {
         operators,
-        turn: Turn::default(),
+        iteration: Iteration::default(),
         blocks: Vec::new(),
     };
     let mut left = MAX_INSTRUCTIONS;
-    way.follow(target, locals, &mut left)
+    path.follow(target, locals, &mut left)
 }
 
-/// A way through the loop, up to some place.
+/// A path through the loop, up to some place.
 #[derive(Clone)]
-struct Way<'a> {
+struct Path<'a> {
     operators: OperatorsReader<'a>,
-    turn: Turn,
-    /// The blocks around the place, within the loop: how high the stack is outside of them.
+    iteration: Iteration,
+    /// The height of the stack outside of each block around the place, within the loop.
     blocks: Vec<usize>,
 }
 
-impl Way<'_> {
-    /// Follows it to its end. `left` says how many instructions may still be looked at.
+impl Path<'_> {
+    /// Follows the path to its end. `left` says how many instructions may still be looked at.
     fn follow(
         mut self,
         target: &Target<'_>,
@@ -134,8 +133,8 @@ impl Way<'_> {
                 Operator::If {
                     blockty: BlockType::Empty,
                 } => {
-                    let condition = self.turn.condition()?;
-                    self.turn.within.push(condition);
+                    let condition = self.iteration.condition()?;
+                    self.iteration.within.push(condition);
                     self.enter();
                 }
                 Operator::Else => self.leave(0, left)?,
@@ -143,42 +142,42 @@ impl Way<'_> {
                     self.blocks.pop()?;
                 }
                 Operator::Br { relative_depth } if self.is_loop(relative_depth) => {
-                    return finish(self.turn, None, target, locals);
+                    return finish(self.iteration, None, target, locals);
                 }
                 Operator::Br { relative_depth } => self.leave(relative_depth, left)?,
                 Operator::BrIf { relative_depth } => {
-                    let condition = self.turn.condition()?;
+                    let condition = self.iteration.condition()?;
                     if self.is_loop(relative_depth) {
-                        return finish(self.turn, Some(condition), target, locals);
+                        return finish(self.iteration, Some(condition), target, locals);
                     }
                     let mut other = self.clone();
                     if other.leave(relative_depth, left).is_some() {
-                        other.turn.within.push(condition);
+                        other.iteration.within.push(condition);
                         let found = other.follow(target, locals, left);
                         if found.is_some() {
                             return found;
                         }
                     }
-                    self.turn.within.push(condition.negated());
+                    self.iteration.within.push(condition.negated());
                 }
-                operator => self.turn.follow(&operator, at, target)?,
+                operator => self.iteration.follow(&operator, at, target)?,
             }
         }
     }
 
-    /// Whether a branch of this depth is to the beginning of the loop.
+    /// Whether a branch of this depth goes to the loop's header.
     fn is_loop(&self, depth: u32) -> bool {
         depth as usize == self.blocks.len()
     }
 
     fn enter(&mut self) {
-        self.blocks.push(self.turn.height());
+        self.blocks.push(self.iteration.height());
     }
 
-    /// Goes to behind the end of a block around the place; nothing if that is outside of the loop.
+    /// Goes to the end of a block around the place; `None` if that is outside of the loop.
     fn leave(&mut self, depth: u32, left: &mut usize) -> Option<()> {
         let outer = self.blocks.len().checked_sub(depth as usize + 1)?;
-        self.turn.unwind(*self.blocks.get(outer)?);
+        self.iteration.unwind(*self.blocks.get(outer)?);
         self.blocks.truncate(outer);
         let mut depth = depth + 1;
         while depth > 0 {
@@ -189,7 +188,7 @@ impl Way<'_> {
                 | Operator::If { .. }
                 | Operator::TryTable { .. } => depth += 1,
                 Operator::End => depth -= 1,
-                // Of an exception handling that is not in use any more, with ends of its own.
+                // The legacy exceptions, which have ends of their own.
                 Operator::Try { .. } => return None,
                 _ => (),
             }
@@ -198,9 +197,9 @@ impl Way<'_> {
     }
 }
 
-/// The loop of whose turns this is one, if it is a copy loop.
+/// The loop that this iteration belongs to, if it is a copy loop.
 fn finish(
-    turn: Turn,
+    iteration: Iteration,
     again: Option<Comparison>,
     target: &Target<'_>,
     locals: &[ValType],
@@ -209,12 +208,12 @@ fn finish(
         accessor,
         offset: kernel,
         at: call,
-    } = turn.kernel?;
+    } = iteration.kernel?;
     let Access {
         address: guest,
         memarg,
         stores,
-    } = turn.guest?;
+    } = iteration.guest?;
     let (direction, width) = match accessor {
         Accessor::LoadU8 => (Direction::Load, 1),
         Accessor::LoadU64 => (Direction::Load, 8),
@@ -224,16 +223,16 @@ fn finish(
         Accessor::StoreU64 => (Direction::Store, 8),
         Accessor::InputLength => return None,
     };
-    // What one of the two loaded, the other stored.
+    // One of the two must load, and the other must store.
     let transfers = stores != (direction == Direction::Store);
     let memory = target.memory(memarg.memory)?;
     let usual = !memory.memory64 && memory.page_size_log2.is_none();
     if !transfers || !usual || 1 << memarg.max_align != width {
         return None;
     }
-    let mut inductions = inductions(&turn, locals)?;
+    let mut inductions = inductions(&iteration, locals)?;
     let step = |linear: Linear| step(&inductions, linear);
-    let within = turn.within.iter().map(|within| within.condition(step));
+    let within = iteration.within.iter().map(|within| within.condition(step));
     let mut within: Vec<Condition> = within.collect::<Option<_>>()?;
     let mut again = match again {
         Some(again) => Some(again.condition(step)?),
@@ -247,8 +246,8 @@ fn finish(
     if !moves(kernel, ValType::I64) || !moves(guest, ValType::I32) {
         return None;
     }
-    // Those that change first, and in the order of what they are for, so that loops are of one form
-    // that differ in the numbers of their locals only.
+    // The locals that change come first, in the order of their purpose, so that loops that differ only in the numbers of
+    // their locals have the same form.
     let conditions = within.iter().chain(&again);
     let numbers = [kernel, guest]
         .into_iter()
@@ -294,11 +293,11 @@ fn finish(
     })
 }
 
-/// What turns add to the locals. One that gets something else than itself plus a constant must not be
-/// read by the next turn: then the turn after all those that are done at once sets it, as ever.
-fn inductions(turn: &Turn, locals: &[ValType]) -> Option<Vec<(u32, i64)>> {
+/// What an iteration adds to the locals. The next iteration must not read a local that is set to anything but itself plus
+/// a constant. Then the iteration after all those that are done at once sets it as usual.
+fn inductions(iteration: &Iteration, locals: &[ValType]) -> Option<Vec<(u32, i64)>> {
     let mut inductions = Vec::new();
-    for &(local, value) in &turn.locals {
+    for &(local, value) in &iteration.locals {
         let added = match value {
             Value::Number(number) => number.added_to(local),
             _ => None,
@@ -309,8 +308,8 @@ fn inductions(turn: &Turn, locals: &[ValType]) -> Option<Vec<(u32, i64)>> {
                 let step = wrap(*locals.get(local as usize)?, step);
                 inductions.push((local, step));
             }
-            // The conditions and the addresses speak of values at the start of a turn only.
-            None if turn.read.contains(&local) => return None,
+            // Conditions and addresses only depend on values at the start of an iteration.
+            None if iteration.read.contains(&local) => return None,
             None => (),
         }
     }
@@ -318,7 +317,7 @@ fn inductions(turn: &Turn, locals: &[ValType]) -> Option<Vec<(u32, i64)>> {
     inductions.iter().all(small).then_some(inductions)
 }
 
-/// What a turn adds to a number.
+/// What an iteration adds to a number.
 fn step(inductions: &[(u32, i64)], number: Linear) -> i64 {
     let mut sum = 0_i64;
     for term in number.terms() {

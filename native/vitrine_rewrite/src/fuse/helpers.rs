@@ -1,5 +1,5 @@
-//! Functions that are added to the module: an accessor with its check, and the copying of copy loops of a
-//! form, where inlining that in many places would take long to compile.
+//! Functions that are added to the module, where inlining their code in many places would take long to compile: an
+//! accessor with its check, or the copying of copy loops of one form.
 
 use wasm_encoder::{Encode, Function, ValType};
 
@@ -10,31 +10,31 @@ use super::piece;
 use super::sites::Sites;
 use super::target::Target;
 
-/// What every engine accepts of types and of functions.
+/// The numbers of types and of functions that every engine accepts.
 const MAX_TYPES: usize = 1_000_000;
 const MAX_FUNCTIONS: usize = 1_000_000;
 
-/// In so many places an accessor is inlined. PDKs whose compilers inline nothing call it from one;
-/// where it is called from many, they are for what copy loops leave.
+/// An accessor is inlined in at most so many places. PDKs whose compilers inline nothing call it from one place. Where
+/// there are many calls, they are for what copy loops leave.
 const MAX_INLINED: u32 = 2;
 
-/// As many imports get a function that is called instead. There are seven accessors; who imports them again and
-/// again has the others inlined.
+/// At most so many imports get a function that is called instead. There are seven accessors. In a module that imports them
+/// again and again, the others are inlined.
 const MAX_ACCESS: usize = 256;
 
 pub(super) enum Helper<'s> {
-    /// What is called instead of the accessor that is imported as the function.
+    /// A function that is called instead of the imported `function`, which is an accessor.
     Access { accessor: Accessor, function: u32 },
-    /// Does turns of copy loops of a form.
-    Turns(&'s CopyLoop),
+    /// A function that does iterations of copy loops of one form.
+    Iterations(&'s CopyLoop),
 }
 
 pub(super) struct Helpers<'s, 'a> {
     target: &'s Target<'a>,
-    /// For each imported function the helper that is called instead, by its place in the list, if there is one.
+    /// For each imported function, the position in `list` of the helper that is called instead.
     access: Vec<Option<u32>>,
-    /// And for each form of copy loops the one that does turns.
-    turns: Vec<Option<u32>>,
+    /// For each form of copy loops, the position of the helper that does iterations.
+    iterations: Vec<Option<u32>>,
     list: Vec<Helper<'s>>,
 }
 
@@ -54,25 +54,25 @@ impl<'s, 'a> Helpers<'s, 'a> {
         });
         let access = access.collect();
         let forms = sites.forms.iter();
-        let turns = forms.map(|form| (form.loops > 1).then(|| add(Helper::Turns(&form.copy))));
-        let turns = turns.collect();
+        let iterations =
+            forms.map(|form| (form.loops > 1).then(|| add(Helper::Iterations(&form.copy))));
+        let iterations = iterations.collect();
         Helpers {
             target,
-            turns,
+            iterations,
             access,
             list,
         }
     }
 
-    /// The index of the function that is called instead of an imported one that is an accessor, unless
-    /// it is inlined.
+    /// The index of the function that is called instead of an imported accessor; `None` if the accessor is inlined.
     pub(super) fn access(&self, function: u32) -> Option<u32> {
         self.index(*self.access.get(function as usize)?)
     }
 
-    /// The index of the function that does turns of copy loops of a form, unless that is inlined.
-    pub(super) fn turns(&self, form: usize) -> Option<u32> {
-        self.index(*self.turns.get(form)?)
+    /// The index of the function that does iterations of copy loops of a form; `None` if they are inlined.
+    pub(super) fn iterations(&self, form: usize) -> Option<u32> {
+        self.index(*self.iterations.get(form)?)
     }
 
     fn index(&self, at: Option<u32>) -> Option<u32> {
@@ -83,13 +83,13 @@ impl<'s, 'a> Helpers<'s, 'a> {
         self.list.iter()
     }
 
-    /// Whether the module has room for them.
+    /// Whether the module has room for the helpers.
     pub(super) fn fit(&self) -> bool {
         let more = self.list.len();
         self.target.types() + more <= MAX_TYPES && self.target.functions() + more <= MAX_FUNCTIONS
     }
 
-    /// The types of the functions, in the binary form.
+    /// Writes the types of the helpers.
     pub(super) fn encode_types(&self, sink: &mut Vec<u8>) {
         for helper in &self.list {
             let (params, results) = helper.signature();
@@ -99,14 +99,14 @@ impl<'s, 'a> Helpers<'s, 'a> {
         }
     }
 
-    /// The types' indices.
+    /// Writes the indices of these types.
     pub(super) fn encode_functions(&self, sink: &mut Vec<u8>) {
         for index in 0..self.list.len() {
             (self.target.types() + index).encode(sink);
         }
     }
 
-    /// The functions' indices and names.
+    /// The indices and names of the helpers.
     pub(super) fn names(&self) -> Vec<(u32, &'static str)> {
         let first = self.target.functions() as u32;
         (first..).zip(self.list.iter().map(Helper::name)).collect()
@@ -127,7 +127,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
                 sink.end();
                 code
             }
-            Helper::Turns(copy) => piece::function(copy, kernel),
+            Helper::Iterations(copy) => piece::function(copy, kernel),
         }
     }
 }
@@ -136,7 +136,7 @@ impl Helper<'_> {
     fn signature(&self) -> (&[ValType], &[ValType]) {
         match self {
             Helper::Access { accessor, .. } => accessor.signature(),
-            Helper::Turns(copy) => (&copy.params, &copy.params[..copy.steps.len()]),
+            Helper::Iterations(copy) => (&copy.params, &copy.params[..copy.steps.len()]),
         }
     }
 
@@ -151,7 +151,7 @@ impl Helper<'_> {
                 Accessor::InputLoadU8 => "vitrine.input_load_u8",
                 Accessor::InputLoadU64 => "vitrine.input_load_u64",
             },
-            Helper::Turns(copy) => match copy.transfer.direction {
+            Helper::Iterations(copy) => match copy.transfer.direction {
                 Direction::Load => "vitrine.load",
                 Direction::Input => "vitrine.input_load",
                 Direction::Store => "vitrine.store",

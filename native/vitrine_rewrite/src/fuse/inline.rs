@@ -1,7 +1,6 @@
-//! What stands in the place of a call: the check that the kernel's layout allows, then the load or
-//! the store, or else the call itself.
+//! The code that replaces a call: a check by the kernel's layout, then the load or the store, or else the call itself.
 //!
-//! For `load_u64`, which finds the offset on the stack:
+//! For `load_u64`, whose operand, the offset, is on the stack:
 //!
 //! ```wat
 //! local.tee $offset
@@ -28,14 +27,14 @@ use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
 
 use super::accessor::Accessor;
 
-/// Locals of a function that only the code here uses.
+/// Locals that are added to a function for the code here.
 #[derive(Clone, Copy)]
 pub(super) struct Scratch {
     /// An `i64`.
     pub(super) offset: u32,
     /// An `i64`.
     pub(super) wide: u32,
-    /// Two more.
+    /// Two more `i64`.
     pub(super) address: u32,
     pub(super) bytes: u32,
     /// An `i32`.
@@ -43,7 +42,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// How many there are, and how many of which type, in the order of their indices.
+    /// The number of the locals, and their types in the order of their indices.
     pub(super) const COUNT: usize = 5;
     pub(super) const TYPES: [(u32, ValType); 2] = [(4, ValType::I64), (1, ValType::I32)];
 
@@ -59,7 +58,7 @@ impl Scratch {
     }
 }
 
-/// A place in a memory, by the index of the memory, as an instruction names it.
+/// The immediate of an access to a memory.
 pub(super) fn place(memory_index: u32, offset: u32) -> MemArg {
     MemArg {
         offset: offset.into(),
@@ -68,7 +67,7 @@ pub(super) fn place(memory_index: u32, offset: u32) -> MemArg {
     }
 }
 
-/// Writes what takes the place of a call of `function`, the `accessor`.
+/// Writes the code that replaces a call of `function`, which is the `accessor`.
 pub(super) fn inline(
     accessor: Accessor,
     function: u32,
@@ -151,19 +150,19 @@ fn load(wide: bool, kernel: u32, sink: &mut InstructionSink<'_>) {
     };
 }
 
-/// Loads a field of the kernel's control block.
+/// Pushes a field of the kernel's control block.
 pub(super) fn load_control(field: u32, kernel: u32, sink: &mut InstructionSink<'_>) {
     sink.i32_const(0).i64_load(place(kernel, field));
 }
 
-/// How many bytes follow the address in its page; a large number if it is none.
+/// Replaces an address by the number of bytes that follow it in its page, or by a large number if it is not an address of
+/// the kernel's memory.
 pub(super) fn left_in_page(sink: &mut InstructionSink<'_>) {
     sink.i64_const(i64::from(PAGE_SIZE - 1)).i64_xor();
     sink.i64_const(LEFT_IN_PAGE.cast_signed()).i64_and();
 }
 
-/// Loads a field of the entry in the page table of the page with the address in a local. Any
-/// address gives an entry.
+/// Pushes a field of the page table's entry for the page of the address in a local. There is an entry for any address.
 pub(super) fn storable(address: u32, field: u32, kernel: u32, sink: &mut InstructionSink<'_>) {
     let shift = PAGE_SHIFT - ENTRY_SIZE.trailing_zeros();
     let mask = (MAX_PAGES - 1) * ENTRY_SIZE;

@@ -1,8 +1,8 @@
-//! Numbers as sums of locals.
+//! Numbers that are sums of locals.
 
 use wasm_encoder::{InstructionSink, ValType};
 
-/// As many locals as the addresses and conditions of copy loops are made of.
+/// The most locals that an address or a condition of a copy loop consists of.
 const MAX_TERMS: usize = 3;
 
 /// A local, added or subtracted.
@@ -10,12 +10,12 @@ const MAX_TERMS: usize = 3;
 pub(super) struct Term {
     pub(super) local: u32,
     pub(super) negative: bool,
-    /// Whether of an `i64` only the lower half counts.
+    /// Whether only the lower half of an `i64` counts.
     wrapped: bool,
 }
 
-/// Some locals, as they are at the start of a turn, plus a constant. Numbers wrap, at the width of
-/// the type as which it is used.
+/// A sum of locals, as they are at the start of an iteration, and a constant. The sum wraps at the width of the type that
+/// it is used as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Linear {
     terms: [Option<Term>; MAX_TERMS],
@@ -49,7 +49,7 @@ impl Linear {
         self.terms().next().is_none().then_some(self.plus)
     }
 
-    /// What is added to a local, if that is all.
+    /// The constant that is added to `local`, if the number is just their sum.
     pub(super) fn added_to(self, local: u32) -> Option<i64> {
         let itself = self.terms == Linear::local(local).terms;
         itself.then_some(self.plus)
@@ -87,7 +87,7 @@ impl Linear {
         }
     }
 
-    /// The same of other locals.
+    /// The number over other locals.
     pub(super) fn renamed(mut self, rename: &mut impl FnMut(u32) -> u32) -> Self {
         for term in self.terms.iter_mut().flatten() {
             term.local = rename(term.local);
@@ -103,7 +103,7 @@ impl Linear {
         self
     }
 
-    /// Writes what computes it.
+    /// Writes the code that computes the number.
     pub(super) fn emit(self, ty: ValType, sink: &mut InstructionSink<'_>) {
         let wide = ty == ValType::I64;
         let mut first = true;
@@ -114,7 +114,7 @@ impl Linear {
             };
             first = false;
         }
-        // What is added comes before what is subtracted: that needs something to be subtracted from.
+        // Added terms come before subtracted ones, which need something to be subtracted from.
         let (subtracted, added): (Vec<_>, Vec<_>) = self.terms().partition(|term| term.negative);
         for term in added.into_iter().chain(subtracted) {
             sink.local_get(term.local);
@@ -134,7 +134,7 @@ impl Linear {
     }
 }
 
-/// A number as one of the type, with its sign.
+/// A number as a signed number of the type.
 pub(super) fn wrap(ty: ValType, number: i64) -> i64 {
     match ty {
         ValType::I32 => i64::from(number as i32),

@@ -1,23 +1,21 @@
-//! Fusing: the kernel's accessors as code of the plugin's own.
+//! Turns calls of the kernel's accessors into code of the plugin's own.
 //!
-//! PDKs move bytes by calls of imported functions, eight bytes or one at a time. [`fuse`] imports
-//! the kernel's memory into the module, as one memory more, and puts the loads and stores
-//! themselves in the places of those calls ([`inline`]), or into functions of the module where there are
-//! many such places ([`helpers`]); loops that do nothing but copy, as most of those do, do many turns
-//! at once ([`copy_loop`], [`piece`]).
+//! PDKs move bytes by calls of imported functions, one or eight bytes at a time. [`fuse`] imports the kernel's memory
+//! into the module, as one more memory, and replaces those calls by the loads and stores themselves ([`inline`]), or by
+//! calls of functions in the module where there are many such calls ([`helpers`]). Most of the calls are in loops that
+//! only copy: such a loop does many iterations at once ([`copy_loop`], [`piece`]).
 //!
-//! Nothing that the guest can observe changes, except that it uses less fuel. Each access is
-//! preceded by one comparison, with what the kernel keeps for that in its control block and its page
-//! table (`vitrine_kernel::layout`), and whatever that does not allow (an offset out of bounds, a
-//! page whose state is not known yet, the last bytes of the memory) calls the imported function,
-//! as the module did before. Over a memory that is all zero no comparison succeeds: that is what a
-//! module is linked with whose accessors are not the kernel's, because the host or another module
-//! defines functions of their names.
+//! The guest can observe no difference, except that it uses less fuel. One comparison precedes each access. It reads
+//! what the kernel keeps for that purpose in its control block and its page table (`vitrine_kernel::layout`). If the
+//! comparison fails (an offset out of bounds, a page whose state is not known yet, the last bytes of the memory), the
+//! code calls the imported function, as the module did before. Over a memory that is all zero no comparison succeeds. A
+//! module is linked with such a memory if its accessors are not the kernel's, because the host or another module defines
+//! functions with their names.
 //!
-//! Function imports stay where they are: they can also be called indirectly, exported, or put into
-//! tables; functions that are added are the last ones. The new memory is the last import, so its name may be any, but the indices of the
-//! module's own memories shift by one, and most of the code is encoded anew. Custom sections that
-//! speak of offsets in the code are dropped.
+//! Function imports stay where they are, because they can also be called indirectly, exported, or put into tables.
+//! Functions that are added are the last ones. The new memory is the last import, so it may have any name. The indices
+//! of the module's own memories shift by one, so most of the code is encoded anew. Custom sections that describe offsets
+//! in the code are dropped.
 
 mod accessor;
 mod assemble;
@@ -26,40 +24,40 @@ mod condition;
 mod copy_loop;
 mod helpers;
 mod inline;
+mod iteration;
 mod linear;
 mod piece;
 mod shift;
 mod sites;
 mod target;
-mod turn;
 
 #[cfg(test)]
 mod tests;
 
-use anyhow::Result;
-
 use helpers::Helpers;
 use sites::Sites;
 use target::Target;
+
+use crate::error::Error;
 
 /// The namespace of the import that is added. The name is only for errors: the import is known by its place.
 pub const NAMESPACE: &str = "vitrine:kernel";
 /// The name of that import.
 pub const MEMORY: &str = "memory";
 
-/// Whether an import is one of those that a fused module calls only now and then.
+/// Whether an import has the name of an accessor, which a fused module calls only now and then.
 pub fn is_accessor(namespace: &str, name: &str) -> bool {
     accessor::Accessor::of(namespace, name).is_some()
 }
 
-/// The valid module fused, if it calls any accessor, and does not become larger than engines accept.
-/// Its last import is the kernel's memory. `copy_loops` says whether copy loops may copy at once: fuel
-/// that is counted should tell of them.
+/// The valid module fused, if it calls any accessor and does not become larger than engines accept. Its last import is
+/// the kernel's memory. `copy_loops` says whether a copy loop may do many iterations at once. It may not if fuel is
+/// counted, because the iterations must use fuel.
 ///
 /// # Errors
 ///
 /// When the module is malformed.
-pub fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
+pub fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>, Error> {
     let Some(target) = Target::of(wasm)? else {
         return Ok(None);
     };
@@ -68,5 +66,5 @@ pub fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>> {
     if sites.bodies.iter().all(Option::is_none) || !helpers.fit() {
         return Ok(None);
     }
-    assemble::assemble(&target, &sites, &helpers)
+    Ok(assemble::assemble(&target, &sites, &helpers)?)
 }

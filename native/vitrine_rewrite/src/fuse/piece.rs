@@ -1,13 +1,13 @@
-//! What stands at the head of a copy loop: a call of a function that does at once as many turns as are
-//! certainly followed by another, as far as all that they access is there and may be written. It
-//! takes the loop's locals, and gives those back that turns change. Then comes the turn as it was.
+//! The code at the head of a copy loop: a call of a function that does many iterations at once. It does as many as are
+//! certainly followed by another one, as far as everything that they access exists and may be written. The function
+//! takes the loop's locals, and returns those that iterations change. The original iteration follows.
 //!
-//! So the loop does its last turn, and whatever traps, finds a bound or needs the kernel's function,
-//! as it always did; and it is a loop still, which can be interrupted between pieces. As the turns
-//! that are left are few, their calls are not fused.
+//! So the original code does the last iteration, and any iteration that traps, reaches a bound or needs the kernel's
+//! function. The loop is still a loop, which can be interrupted between two pieces. The remaining iterations are few, so
+//! their calls are not fused.
 //!
-//! Loops of one form share the function. PDKs in C are inlined everywhere: code of some length in each
-//! loop would make compiling them much longer.
+//! Loops of one form share the function. PDKs in C are inlined everywhere: a long piece of code in each loop would make
+//! compiling them much slower.
 
 use vitrine_kernel::layout::{HEAP_START, INPUT_LENGTH, INPUT_OFFSET, LOADABLE, PAGE_SHIFT, entry};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
@@ -17,22 +17,22 @@ use super::inline::{Scratch, left_in_page, load_control, storable};
 use super::linear::Linear;
 use super::shift::shifted;
 
-/// The most that is loaded at once, in bytes: some microseconds. What is stored at once ends with a
-/// page of the kernel's memory.
+/// The most that is loaded at once, in bytes: some microseconds of work. What is stored at once ends at the end of a page
+/// of the kernel's memory.
 const PIECE: i64 = 32 << 10;
 
-/// Writes the call of the function that does turns of a loop with these locals.
-pub(super) fn call(copy: &CopyLoop, turns: u32, locals: &[u32], sink: &mut InstructionSink<'_>) {
+/// Writes the call of the function that does iterations of a loop with these locals.
+pub(super) fn call(copy: &CopyLoop, function: u32, locals: &[u32], sink: &mut InstructionSink<'_>) {
     for local in locals {
         sink.local_get(*local);
     }
-    sink.call(turns);
+    sink.call(function);
     for local in locals.iter().take(copy.steps.len()).rev() {
         sink.local_set(*local);
     }
 }
 
-/// Writes what does turns of a loop with these locals.
+/// Writes the code that does iterations of a loop with these locals.
 pub(super) fn inline(
     copy: &CopyLoop,
     kernel: u32,
@@ -55,7 +55,7 @@ pub(super) fn inline(
     sink.end();
 }
 
-/// The function that does turns of such loops.
+/// The function that does iterations of loops of one form.
 pub(super) fn function(copy: &CopyLoop, kernel: u32) -> Function {
     let mut function = Function::new(Scratch::TYPES);
     let locals: Vec<u32> = (0..copy.params.len() as u32).collect();
@@ -68,7 +68,7 @@ pub(super) fn function(copy: &CopyLoop, kernel: u32) -> Function {
     function
 }
 
-/// What does turns.
+/// The code that does many iterations at once.
 struct Piece<'a> {
     copy: &'a CopyLoop,
     locals: &'a [u32],
@@ -79,8 +79,8 @@ struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    /// Computes from where to where, and how much, so that only the bounds are to be checked. What is
-    /// left of the page in which a store begins stays in a scratch local.
+    /// Computes the source, the destination and the length, so that only the bounds remain to be checked. The number of
+    /// bytes that are left in the page in which a store begins stays in a scratch local.
     fn measure(&self, sink: &mut InstructionSink<'_>) {
         let Scratch {
             offset,
@@ -90,8 +90,8 @@ impl Piece<'_> {
             ..
         } = self.scratch;
         let width = self.copy.transfer.width;
-        // What must hold within a turn must let the next one through, too: it sets the locals that
-        // are only used within turns.
+        // A condition within an iteration must also hold in the next one, which sets the locals that are only used within
+        // iterations.
         let within = self.copy.within.iter().map(|within| (within, true));
         let again = self.copy.again.iter().map(|again| (again, false));
         for (nth, (condition, is_within)) in within.chain(again).enumerate() {
@@ -128,7 +128,7 @@ impl Piece<'_> {
         sink.local_set(bytes);
     }
 
-    /// Writes the lesser of the bytes and what is on the stack, as numbers with a sign.
+    /// Replaces the number on the stack by the lesser of it and the bytes, as signed numbers.
     fn least(&self, sink: &mut InstructionSink<'_>) {
         let Scratch { wide, bytes, .. } = self.scratch;
         sink.local_tee(wide).local_get(bytes);
@@ -136,8 +136,7 @@ impl Piece<'_> {
         sink.i64_lt_s().select();
     }
 
-    /// Where the copying begins in the kernel: in its memory, or behind what the loads of this
-    /// direction begin with.
+    /// The offset at which the copying begins: in the kernel's memory, in its heap, or in the input.
     fn kernel_from(&self) -> Linear {
         match self.copy.transfer.direction {
             Direction::Load => self.copy.kernel.plus(-i64::from(HEAP_START)),
@@ -145,7 +144,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Writes whether all of it can be copied, and is something.
+    /// Pushes whether all bytes can be copied, and there are any.
     fn check(&self, sink: &mut InstructionSink<'_>) {
         let Scratch {
             offset,
@@ -162,7 +161,7 @@ impl Piece<'_> {
         let limit = match self.copy.transfer.direction {
             Direction::Load => LOADABLE,
             Direction::Input => INPUT_LENGTH,
-            // As much as follows the first byte in the page, and that itself.
+            // The bytes that follow the first one in its page, and the first one itself.
             Direction::Store => {
                 sink.i64_const(0).i64_ge_s().i32_and();
                 sink.local_get(wide);
@@ -171,7 +170,7 @@ impl Piece<'_> {
                 return;
             }
         };
-        // Neither is below 0, so that the sum does not wrap.
+        // Neither may be below 0, so that the sum does not wrap.
         sink.local_get(offset).i64_or();
         sink.i64_const(0).i64_ge_s().i32_and();
         sink.local_get(offset).local_get(bytes).i64_add();
@@ -213,7 +212,7 @@ impl Piece<'_> {
         sink.memory_copy(to, from);
     }
 
-    /// Moves the locals on.
+    /// Adds to the locals what the iterations would have added.
     fn step(&self, sink: &mut InstructionSink<'_>) {
         let width = i64::from(self.copy.transfer.width);
         let steps = self.copy.steps.iter().zip(&self.copy.params);

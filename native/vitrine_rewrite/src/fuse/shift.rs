@@ -1,4 +1,4 @@
-//! Encodes what is the same but for the indices of memories.
+//! Encodes code and sections anew with other indices of memories.
 
 use std::convert::Infallible;
 
@@ -9,12 +9,12 @@ use wasmparser::{BinaryReader, DataSectionReader, ExportSectionReader};
 
 use super::target::Target;
 
-/// The index of a memory once the kernel's has its own.
+/// The index of a memory once the kernel's memory was added.
 pub(super) fn shifted(memory: u32, kernel: u32) -> u32 {
     memory + u32::from(memory >= kernel)
 }
 
-/// Moves the indices of the memories behind the kernel's.
+/// Shifts the indices of the memories after the kernel's.
 pub(super) struct Shift {
     kernel: u32,
 }

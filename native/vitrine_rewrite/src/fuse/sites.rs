@@ -1,5 +1,5 @@
-//! Where a module calls accessors and copies, found before any of it is rewritten: how often a copy loop of a
-//! form or an accessor occurs says where its code goes.
+//! Finds where a module calls accessors and copies, before any of it is rewritten: the number of occurrences of an
+//! accessor or of a form of copy loops decides where its code goes.
 
 use std::collections::HashSet;
 
@@ -13,52 +13,52 @@ use super::inline::Scratch;
 use super::shift::Shift;
 use super::target::Target;
 
-/// As many locals, parameters included, as every engine accepts.
+/// The number of locals, parameters included, that every engine accepts.
 const MAX_LOCALS: usize = 50_000;
 
-/// As many forms of copy loops. A module of a compiler's has a handful; one that is made to have very many
-/// is compiled no slower for that.
+/// The most forms of copy loops. A module from a compiler has a handful. This limit keeps a module with very many forms from
+/// being slow to compile.
 const MAX_FORMS: usize = 256;
 
 const CALL: u8 = 0x10;
 
 pub(super) struct Sites {
-    /// How often each imported function that is an accessor is called, but from copy loops.
+    /// How often each imported accessor is called, except in copy loops.
     pub(super) calls: Vec<u32>,
     pub(super) forms: Vec<Form>,
-    /// Of each body, unless it stays as it is.
+    /// The sites of each body; `None` for a body that stays as it is.
     pub(super) bodies: Vec<Option<BodySites>>,
 }
 
 /// A form of copy loops.
 pub(super) struct Form {
     pub(super) copy: CopyLoop,
-    /// How many loops are of this form.
+    /// The number of loops of this form.
     pub(super) loops: u32,
 }
 
 #[derive(Default)]
 pub(super) struct BodySites {
-    /// How many locals there are, parameters included.
+    /// The number of locals, parameters included.
     pub(super) locals: u32,
-    /// The copy loops, in their order.
+    /// The copy loops, in order.
     pub(super) loops: Vec<LoopSite>,
-    /// The calls of accessors in copy loops, which stay.
+    /// The offsets of the accessor calls in copy loops, which stay.
     pub(super) left: HashSet<usize>,
 }
 
 /// A copy loop.
 pub(super) struct LoopSite {
-    /// Where its body begins.
+    /// The offset of its body.
     pub(super) at: usize,
-    /// Its form, by index.
+    /// The index of its form.
     pub(super) form: usize,
     /// The locals that are the parameters of the form.
     pub(super) locals: Vec<u32>,
 }
 
 impl Sites {
-    /// Those of a module. `copy_loops` says whether copy loops are looked for.
+    /// Finds the sites of a module. `copy_loops` says whether to look for copy loops.
     pub(super) fn of(target: &Target<'_>, copy_loops: bool) -> Result<Self> {
         let mut sites = Sites {
             calls: vec![0; target.imported()],
@@ -75,7 +75,7 @@ impl Sites {
         Ok(sites)
     }
 
-    /// Those of a body, if it has any, in a function of a type.
+    /// Finds the sites of a body, if it has any. `ty` is the function's type.
     fn find(
         &mut self,
         body: &FunctionBody<'_>,
@@ -90,7 +90,7 @@ impl Sites {
             locals: locals.len() as u32,
             ..BodySites::default()
         };
-        // What the copy loops so far transfer, each kind once.
+        // The kinds of transfers of the copy loops so far.
         let (mut copied, mut calls) = (Vec::new(), false);
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
@@ -107,7 +107,7 @@ impl Sites {
                     if let Some(copy) = copy_loop::recognise(operators.clone(), target, &locals)
                         && !is_for_the_rest(copy.copy.transfer, &copied)
                     {
-                        self.note(at, copy, &mut found, &mut copied);
+                        self.add(at, copy, &mut found, &mut copied);
                     }
                 }
                 _ => (),
@@ -116,8 +116,8 @@ impl Sites {
         Ok((calls || !found.loops.is_empty()).then_some(found))
     }
 
-    /// Notes a copy loop, unless there are too many forms.
-    fn note(
+    /// Adds a copy loop, unless there are too many forms.
+    fn add(
         &mut self,
         at: usize,
         Found { copy, locals, call }: Found,
@@ -140,7 +140,7 @@ impl Sites {
     }
 }
 
-/// Whether a loop certainly has few turns: it copies the bytes that are left by one for words.
+/// Whether a loop certainly has few iterations, because it copies the bytes that a loop over words leaves.
 fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
     let words = Transfer {
         width: 8,
@@ -149,7 +149,7 @@ fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
     transfer.width == 1 && copied.contains(&words)
 }
 
-/// The types of the locals of a body in a function of a type, unless there is no room for more.
+/// The types of the locals of a body; `None` if there is no room for more locals.
 fn locals(
     body: &FunctionBody<'_>,
     ty: &FuncType,
@@ -169,8 +169,7 @@ fn locals(
     Ok(Some(types))
 }
 
-/// Whether there are bytes in the body that may be a call of an accessor. Few bodies have any, and the
-/// others need not be looked into.
+/// Whether the body has bytes that may be a call of an accessor. Few bodies have any, and the others need not be decoded.
 fn may_call(body: &FunctionBody<'_>, target: &Target<'_>) -> bool {
     let mut pairs = body.as_bytes().windows(2);
     pairs.any(|pair| pair[0] == CALL && target.accessor_begins_with(pair[1]))

@@ -1,10 +1,10 @@
-//! What fusing makes of modules. That they still do the same is `tests/fusing`'s to show.
+//! What fusing makes of modules. That fused modules still do the same is tested on the real engine, in `vitrine_core`.
 
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
 use super::{MEMORY, NAMESPACE, fuse};
 
-/// The fused module, which is valid.
+/// The fused module, which must be valid.
 fn fused(wasm: &[u8], copy_loops: bool) -> Option<Vec<u8>> {
     let fused = fuse(wasm, copy_loops).unwrap()?;
     let mut validator = Validator::new_with_features(WasmFeatures::all());
@@ -17,7 +17,7 @@ fn guest(name: &str) -> Vec<u8> {
     std::fs::read(format!("{guests}/{name}.wasm")).unwrap()
 }
 
-/// How many functions have a body.
+/// The number of functions that have a body.
 fn bodies(wasm: &[u8]) -> usize {
     let payloads = Parser::new(0).parse_all(wasm);
     payloads
@@ -25,8 +25,8 @@ fn bodies(wasm: &[u8]) -> usize {
         .count()
 }
 
-/// How many copy loops the module has: how often it copies from one memory to another, or calls an added
-/// function that does.
+/// The number of copy loops in a module: how often it copies from one memory to another, or calls an added function that
+/// does.
 fn copy_loops(wasm: &[u8]) -> usize {
     let fused = fused(wasm, true);
     let (mut imported, mut code) = (0, Vec::new());
@@ -62,7 +62,7 @@ const IMPORTS: &str = r#"
   (import "extism:host/env" "load_u64" (func $load (param i64) (result i64)))
   (import "extism:host/env" "store_u64" (func $store (param i64 i64)))"#;
 
-/// How many copy loops are in a module with this loop.
+/// The number of copy loops in a module with this loop.
 fn copy_loops_of(turn: &str) -> usize {
     let text = format!(
         r#"(module {IMPORTS} (memory 1) (memory $wide i64 1)
@@ -84,13 +84,13 @@ fn the_copy_loops_of_compilers_are_recognised() {
         ("rust_minimal", 2),
         ("rust", 3),
         ("javascript", 3),
-        // In C every function has them.
+        // In C every function has copy loops.
         ("c", 11),
         ("cpp", 33),
         ("d", 2),
-        // Only for the bytes that are left: words go through a buffer.
+        // Only the bytes that are left are copied so: words go through a buffer.
         ("zig", 2),
-        // Bytes go through functions that check what they are given, or that suspend.
+        // Bytes go through functions that check their arguments, or that suspend.
         ("assemblyscript", 0),
         ("go", 0),
     ] {
@@ -99,14 +99,14 @@ fn the_copy_loops_of_compilers_are_recognised() {
 }
 
 #[test]
-fn a_loop_that_does_anything_else_is_none() {
+fn a_loop_that_does_anything_else_is_not_a_copy_loop() {
     assert_eq!(copy_loops_of(&format!("{COPY} {MOVE} {AGAIN}")), 1);
     for turn in [
         format!("{COPY} {MOVE} (drop (memory.grow (i32.const 0))) {AGAIN}"),
         format!("{COPY} {MOVE} {COPY} {AGAIN}"),
         format!("{COPY} {MOVE} (call $store (local.get $x) (local.get $x)) {AGAIN}"),
         format!("{COPY} {MOVE} (local.set $x (i64.load (local.get $g))) {AGAIN}"),
-        // What was loaded is not what is stored.
+        // The stored value is not the loaded one.
         format!("(local.set $x (call $load (local.get $p))) {MOVE} {AGAIN}"),
         format!(
             "(drop (call $load (local.get $p))) (i64.store (local.get $g) (local.get $x)) {MOVE} {AGAIN}"
@@ -118,16 +118,16 @@ fn a_loop_that_does_anything_else_is_none() {
         format!(
             "(i64.store (local.get $g) (local.get $x)) (local.set $x (call $load (local.get $p))) {MOVE} {AGAIN}"
         ),
-        // Narrower than what was loaded, or to another kind of memory.
+        // The store is narrower than the load, or into another kind of memory.
         format!("(i64.store8 (local.get $g) (call $load (local.get $p))) {MOVE} {AGAIN}"),
         format!(
             "(i64.store $wide (i64.extend_i32_u (local.get $g)) (call $load (local.get $p))) {MOVE} {AGAIN}"
         ),
-        // Places that do not move on by as much as is copied.
+        // An offset does not move by as much as is copied.
         format!("{COPY} (local.set $g (i32.add (local.get $g) (i32.const 8))) {AGAIN}"),
         format!("{COPY} (local.set $p (i64.add (local.get $p) (i64.const 8))) {AGAIN}"),
         format!("{COPY} {MOVE} (local.set $p (i64.add (local.get $p) (i64.const 8))) {AGAIN}"),
-        // Counters whose end is not to be foreseen.
+        // The end of a counter cannot be foreseen.
         format!(
             "{COPY} {MOVE} (local.set $n (i32.sub (local.get $n) (i32.const 3))) (br_if $turn (local.get $n))"
         ),
@@ -137,14 +137,14 @@ fn a_loop_that_does_anything_else_is_none() {
         format!(
             "{COPY} {MOVE} (local.set $x (local.get $p)) (br_if $turn (i64.ne (local.get $p) (local.get $x)))"
         ),
-        // There is an effect on the way, or no way is the loop's alone.
+        // There is another effect on the path, or no path is the loop's alone.
         format!(
             "{COPY} {MOVE} (block (br_if 0 (i32.wrap_i64 (local.get $x))) (global.set 0 (i32.const 1))) {AGAIN}"
         ),
         format!("{COPY} {MOVE} (br $turn)"),
         format!("{COPY} {MOVE} (block (br_if 1 (local.get $n))) (br $turn)"),
         format!("(if (i32.wrap_i64 (local.get $x)) (then {COPY})) {MOVE} {AGAIN}"),
-        // Few turns.
+        // There are few iterations.
         format!("{COPY} {MOVE} (br_if $turn (i32.ne (local.get $g) (i32.const 32)))"),
     ] {
         assert_eq!(copy_loops_of(&turn), 0, "{turn}");
@@ -152,7 +152,7 @@ fn a_loop_that_does_anything_else_is_none() {
 }
 
 #[test]
-fn ways_around_and_out_of_a_copy_loop_are_no_matter() {
+fn other_paths_through_and_out_of_a_copy_loop_do_not_matter() {
     let less = "(local.set $n (i32.sub (local.get $n) (i32.const 8)))";
     let enough = "(i32.gt_u (local.get $n) (i32.const 7))";
     for turn in [
@@ -172,7 +172,7 @@ fn ways_around_and_out_of_a_copy_loop_are_no_matter() {
 }
 
 #[test]
-fn loops_of_one_form_share_a_function_and_one_that_is_alone_has_none() {
+fn loops_of_one_form_share_a_function_and_a_single_loop_has_none() {
     let turn = |p: &str, g: &str| {
         format!("(loop $turn {COPY} {MOVE} {AGAIN})")
             .replace("$p", p)
@@ -197,7 +197,7 @@ fn loops_of_one_form_share_a_function_and_one_that_is_alone_has_none() {
 }
 
 #[test]
-fn an_accessor_that_is_called_from_many_places_is_a_function() {
+fn an_accessor_that_is_called_from_many_places_becomes_a_function() {
     for (places, functions) in [(2, 1), (3, 2)] {
         let text = format!(
             "(module {IMPORTS} (func $caller {}))",
@@ -214,14 +214,14 @@ fn an_accessor_that_is_called_from_many_places_is_a_function() {
 }
 
 #[test]
-fn a_local_that_is_only_used_within_a_turn_is_no_matter() {
+fn a_local_that_is_only_used_within_an_iteration_does_not_matter() {
     let through =
         "(local.set $x (call $load (local.get $p))) (i64.store (local.get $g) (local.get $x))";
     assert_eq!(copy_loops_of(&format!("{through} {MOVE} {AGAIN}")), 1);
 }
 
 #[test]
-fn no_direct_call_of_an_accessor_is_left_but_behind_a_check() {
+fn each_direct_call_of_an_accessor_that_is_left_follows_a_check() {
     let text = format!(
         "(module {IMPORTS} (func (param i64) (call $store (local.get 0) (call $load (local.get 0)))))"
     );
@@ -345,12 +345,12 @@ fn every_instruction_that_names_a_memory_names_the_same_one() {
             kernel += text.matches("mem: 0").count() + text.matches("memory: 0").count();
         }
     }
-    // What is the kernel's is the comparison and the load of the one call.
+    // Only the comparison and the load of the one call use the kernel's memory.
     assert_eq!((own, kernel), (2 * count, 2));
 }
 
 #[test]
-fn functions_keep_their_names_and_code_its_places_are_forgotten() {
+fn functions_keep_their_names_and_sections_about_places_in_the_code_are_dropped() {
     let text = format!(
         r#"(module {IMPORTS} (memory $named 1)
           (func $caller (drop (call $load (i64.const 1))))
@@ -391,7 +391,7 @@ fn function_names(wasm: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn functions_that_are_added_have_names_where_no_others_have() {
+fn added_functions_have_names_even_if_no_other_function_has() {
     let text = format!(
         "(module {IMPORTS} (memory 1) (func (param i64 i32 i32) {0} {0}))",
         "(loop (i64.store (local.get 1) (call 0 (local.get 0)))
@@ -406,7 +406,7 @@ fn functions_that_are_added_have_names_where_no_others_have() {
 }
 
 #[test]
-fn what_calls_no_accessor_stays_as_it_is() {
+fn a_module_that_calls_no_accessor_stays_as_it_is() {
     for text in [
         "(module)".to_owned(),
         "(module (memory 1) (func (drop (i32.load (i32.const 0)))))".to_owned(),
@@ -414,7 +414,7 @@ fn what_calls_no_accessor_stays_as_it_is() {
         r#"(module (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
           (func (drop (call $alloc (i64.const 1)))))"#
             .to_owned(),
-        // Not the kernel's.
+        // These are not the kernel's functions.
         r#"(module (import "extism:host/user" "load_u8" (func $f (param i64) (result i32)))
           (func (drop (call $f (i64.const 1)))))"#
             .to_owned(),
@@ -427,7 +427,7 @@ fn what_calls_no_accessor_stays_as_it_is() {
 }
 
 #[test]
-fn a_module_that_has_all_the_memories_it_may_have_stays_as_it_is() {
+fn a_module_without_room_for_a_memory_stays_as_it_is() {
     let text = |memories| {
         format!(
             "(module {IMPORTS} {} (func (drop (call $load (i64.const 1)))))",
@@ -439,13 +439,13 @@ fn a_module_that_has_all_the_memories_it_may_have_stays_as_it_is() {
 }
 
 #[test]
-fn bytes_that_only_look_like_a_call_are_none() {
+fn bytes_that_only_look_like_a_call_stay_as_they_are() {
     // The constant has the bytes of a call of function 0.
     let text = format!("(module {IMPORTS} (func (drop (i32.const 0x810))))");
     assert!(fused(&wat::parse_str(&text).unwrap(), true).is_none());
 }
 
-/// As many loops as one wants, each pair of which needs a function of its own.
+/// The module has many pairs of loops, and each pair needs a function of its own.
 #[test]
 fn a_module_that_would_need_very_many_functions_gets_some() {
     for (times, copies, turns) in [(1, 256, 0), (2, 512, 256)] {
@@ -470,7 +470,7 @@ fn a_module_that_would_need_very_many_functions_gets_some() {
         );
         let wasm = wat::parse_str(text).unwrap();
         assert_eq!(copy_loops(&wasm), copies);
-        // One of them is for all the calls that are left.
+        // One more function is for all calls that are left.
         assert_eq!(bodies(&fused(&wasm, true).unwrap()), 1 + turns + 1);
     }
 }

@@ -1,11 +1,11 @@
-//! Bytes that are no module: an error or not, but never a panic.
+//! Bytes that are not a module may give an error, but never a panic.
 
 use proptest::prelude::*;
 use vitrine_rewrite::bulk::{make_interruptible, split};
 
 use crate::{TINY, binary};
 
-/// Something of everything.
+/// A module with something of everything.
 fn rich() -> Vec<u8> {
     binary(
         r#"(module $rich
@@ -31,7 +31,7 @@ fn rich() -> Vec<u8> {
 }
 
 #[test]
-fn cut_short_anywhere() {
+fn a_module_that_is_cut_short_does_not_panic() {
     let wasm = rich();
     split(&wasm, TINY).expect("the whole is a module");
     for end in 0..wasm.len() {
@@ -41,7 +41,7 @@ fn cut_short_anywhere() {
 }
 
 #[test]
-fn any_byte_replaced() {
+fn a_module_with_one_replaced_byte_does_not_panic() {
     let wasm = rich();
     for index in 0..wasm.len() {
         for byte in [0, 1, 0x0b, 0x40, 0x60, 0x7f, 0x80, 0xfb, 0xfc, 0xff] {
@@ -53,19 +53,19 @@ fn any_byte_replaced() {
 }
 
 #[test]
-fn components_are_no_modules() {
+fn components_are_refused() {
     assert!(make_interruptible(&binary("(component)")).is_err());
 }
 
 proptest! {
     #[test]
-    fn random_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = make_interruptible(&bytes);
         let _ = split(&[b"\0asm\x01\0\0\0", &bytes[..]].concat(), TINY);
     }
 
     #[test]
-    fn bytes_replaced(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+    fn a_module_with_some_replaced_bytes_does_not_panic(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
         let mut wasm = rich();
         for (index, byte) in places {
             let index = index.index(wasm.len());

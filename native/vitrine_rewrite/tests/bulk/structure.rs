@@ -1,4 +1,4 @@
-//! What else becomes of a module: sections, names, limits.
+//! Sections, names and limits of a module whose bulk instructions are split.
 
 use std::borrow::Cow;
 
@@ -58,7 +58,7 @@ fn function_names(wasm: &[u8]) -> Vec<(u32, String)> {
 }
 
 #[test]
-fn what_cannot_take_long_is_left_alone() {
+fn instructions_that_cannot_take_long_stay_as_they_are() {
     assert!(is_untouched("(module)"));
     assert!(is_untouched("(module (memory 1))"));
     assert!(is_untouched(
@@ -110,7 +110,7 @@ fn helpers_come_last_and_have_names() {
 }
 
 #[test]
-fn a_module_without_names_gets_them_for_the_helpers_only() {
+fn a_module_without_names_gets_names_for_the_helpers_only() {
     for names in ["", "(@custom \"name\" \"\\07broken\")"] {
         let wasm = binary(&format!("(module (memory 1) {FILL} {names})"));
         let new = make_interruptible(&wasm).expect("a module");
@@ -120,7 +120,7 @@ fn a_module_without_names_gets_them_for_the_helpers_only() {
 }
 
 #[test]
-fn custom_sections_stay_but_for_those_that_would_lie() {
+fn custom_sections_stay_except_those_about_places_in_the_code() {
     let wasm = binary(&format!(
         "(module (@custom \"first\" (before first) \"1\") (memory 1) {FILL}
            (@custom \".debug_info\" \"x\") (@custom \"metadata.code.branch_hint\" \"\\00\")
@@ -171,7 +171,7 @@ fn fill(function: &mut Function) {
 }
 
 #[test]
-fn deep_nesting() {
+fn a_deeply_nested_function_is_rewritten() {
     let deep = 200_000;
     let wasm = module(0, |function| {
         for _ in 0..deep {
@@ -185,9 +185,9 @@ fn deep_nesting() {
     validate(&make_interruptible(&wasm).expect("a module"));
 }
 
-/// Without room for two more locals the helper is called at once.
+/// Without room for two more locals the helper is called unconditionally.
 #[test]
-fn as_many_locals_as_there_can_be() {
+fn a_function_without_room_for_locals_is_rewritten() {
     for locals in [49_997, 49_996, 49_995, 49_994] {
         let wasm = module(locals, fill);
         validate(&wasm);
@@ -197,16 +197,16 @@ fn as_many_locals_as_there_can_be() {
     }
 }
 
-/// Nor is there room for more code.
+/// Without room for more code the helper is called unconditionally, too.
 #[test]
-fn as_large_as_a_function_can_be() {
+fn a_function_without_room_for_code_is_rewritten() {
     let wasm = module(0, |function| (0..850_000).for_each(|_| fill(function)));
     validate(&wasm);
     validate(&make_interruptible(&wasm).expect("a module"));
 }
 
 #[test]
-fn too_many_different_instructions() {
+fn a_module_with_too_many_different_instructions_is_refused() {
     let count = 101;
     let types = "(type (array (mut i32)))".repeat(count);
     let copies: String = (0..count * count)

@@ -1,4 +1,4 @@
-//! Follows one turn of a loop, with numbers as they depend on the locals at its start.
+//! Follows one iteration of a loop, with each number as a function of the locals at its start.
 
 use wasm_encoder::ValType;
 use wasmparser::{MemArg, Operator};
@@ -8,11 +8,11 @@ use super::condition::{Comparison, Relation};
 use super::linear::Linear;
 use super::target::Target;
 
-/// What is known of a value.
+/// What is known about a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
     Number(Linear),
-    /// What is copied.
+    /// The bytes that are copied.
     Datum,
     Compared(Comparison),
 }
@@ -22,7 +22,7 @@ pub(super) enum Value {
 pub(super) struct Called {
     pub(super) accessor: Accessor,
     pub(super) offset: Linear,
-    /// Where the call is.
+    /// The offset of the call.
     pub(super) at: usize,
 }
 
@@ -34,9 +34,9 @@ pub(super) struct Access {
     pub(super) stores: bool,
 }
 
-/// A turn, as far as it was followed.
+/// An iteration, as far as it was followed.
 #[derive(Clone, Default)]
-pub(super) struct Turn {
+pub(super) struct Iteration {
     stack: Vec<Value>,
     /// The locals that were set.
     pub(super) locals: Vec<(u32, Value)>,
@@ -44,12 +44,12 @@ pub(super) struct Turn {
     pub(super) read: Vec<u32>,
     pub(super) kernel: Option<Called>,
     pub(super) guest: Option<Access>,
-    /// What must hold for the turn to go on.
+    /// What must hold for the iteration to go on.
     pub(super) within: Vec<Comparison>,
 }
 
-impl Turn {
-    /// Follows an instruction that is none of control; nothing if no copy loop has it.
+impl Iteration {
+    /// Follows an instruction that is not a control instruction; `None` if no copy loop has such an instruction.
     pub(super) fn follow(
         &mut self,
         operator: &Operator<'_>,
@@ -127,17 +127,17 @@ impl Turn {
         Some(())
     }
 
-    /// How many values are on the stack.
+    /// The number of values on the stack.
     pub(super) fn height(&self) -> usize {
         self.stack.len()
     }
 
-    /// Takes all values from the stack above a height.
+    /// Drops the values above a height of the stack.
     pub(super) fn unwind(&mut self, height: usize) {
         self.stack.truncate(height);
     }
 
-    /// Takes a condition from the stack.
+    /// Pops a condition.
     pub(super) fn condition(&mut self) -> Option<Comparison> {
         truth(self.stack.pop()?)
     }
@@ -166,7 +166,7 @@ impl Turn {
         }
     }
 
-    /// The operands of an instruction that has two.
+    /// Pops the operands of an instruction that has two.
     fn numbers(&mut self) -> Option<[Linear; 2]> {
         let right = self.number()?;
         Some([self.number()?, right])
@@ -206,7 +206,7 @@ impl Turn {
         first.is_none().then_some(())
     }
 
-    /// Takes what is copied from the stack. It was loaded in this turn: there is one load.
+    /// Pops the bytes that are copied. They were loaded in this iteration, which has one load.
     fn datum(&mut self) -> Option<()> {
         matches!(self.stack.pop()?, Value::Datum).then_some(())
     }
@@ -222,7 +222,7 @@ impl Turn {
     }
 }
 
-/// When the value, as a condition, holds.
+/// When a value, as a condition, holds.
 fn truth(value: Value) -> Option<Comparison> {
     match value {
         Value::Compared(comparison) => Some(comparison),
