@@ -152,8 +152,8 @@ defmodule VitrineTest do
     end
   end
 
-  describe "what is no source" do
-    test "is an error that says what would be one" do
+  describe "a value that is not a source" do
+    test "is an error that says what a source is" do
       for {wrong, reason, message} <- [
             {nil, :manifest,
              "a source is a path, a module's bytes or text, or a manifest, got: nil"},
@@ -175,7 +175,7 @@ defmodule VitrineTest do
     end
 
     @tag :tmp_dir
-    test "is a component", %{tmp_dir: directory} do
+    test "that is a component is explained", %{tmp_dir: directory} do
       path = Path.join(directory, "new.wasm")
       File.write!(path, <<0, "asm", 0x0D, 0, 1, 0>>)
       error = error!(Vitrine.new(path))
@@ -185,7 +185,7 @@ defmodule VitrineTest do
     end
 
     @tag :tmp_dir
-    test "is a manifest that is wrong: the file is named", %{tmp_dir: directory} do
+    test "that is a wrong manifest names the file", %{tmp_dir: directory} do
       path = Path.join(directory, "plugin.json")
 
       for {text, message} <- [
@@ -210,12 +210,12 @@ defmodule VitrineTest do
     end
   end
 
-  describe "what is no plugin, server or pool" do
+  describe "a value that is not a plugin, server or pool" do
     setup do
       {:ok, plugin: guest!("rust_minimal"), compiled: Vitrine.compile!(wasm("rust_minimal"))}
     end
 
-    test "is refused by all that take one", %{plugin: plugin} do
+    test "raises wherever one is taken", %{plugin: plugin} do
       for function <- [
             &Vitrine.call(&1, "echo"),
             &Vitrine.call(&1, "echo", "", timeout: 10),
@@ -240,7 +240,7 @@ defmodule VitrineTest do
       end
     end
 
-    test "is told what to do with it", %{plugin: plugin, compiled: compiled} do
+    test "raises with advice", %{plugin: plugin, compiled: compiled} do
       for {wrong, advice} <- [
             {{:ok, plugin}, "match on {:ok, plugin} first"},
             {{:ok, compiled}, "match on {:ok, compiled} first, and use Vitrine.run/4"},
@@ -255,7 +255,7 @@ defmodule VitrineTest do
   end
 
   describe "call/4" do
-    test "takes iodata, and nothing else" do
+    test "takes iodata as input, and nothing else" do
       plugin = guest!("rust_minimal")
       assert Vitrine.call(plugin, "echo", ["a", ?b, ["c"]]) == {:ok, "abc"}
       assert_raise ArgumentError, fn -> Vitrine.call(plugin, "echo", "", timeout: 1.5) end
@@ -324,7 +324,7 @@ defmodule VitrineTest do
       end
     end
 
-    test "refuses a timeout that is none" do
+    test "raises for an invalid timeout" do
       plugin = guest!("rust_minimal")
       server = start_supervised!({Vitrine.Server, source: wasm("rust_minimal")})
       pool = start_supervised!({Vitrine.Pool, source: wasm("rust_minimal")})
@@ -345,7 +345,7 @@ defmodule VitrineTest do
       assert out == bytes
     end
 
-    test "knows the return codes" do
+    test "turns return codes into errors" do
       plugin = new!(wat("rc"))
       assert Vitrine.call(plugin, "rc_0") == {:ok, ""}
       assert Vitrine.call(plugin, "no_result") == {:ok, ""}
@@ -356,7 +356,7 @@ defmodule VitrineTest do
       end
     end
 
-    test "takes an error that the plugin set for one, whatever the return code" do
+    test "fails if the plugin set an error, whatever the return code" do
       error = error!(Vitrine.call(new!(wat("error_and_rc0")), "error_and_rc0"))
       assert {error.reason, error.code} == {:guest_error, 0}
       assert error.message != ""
@@ -369,7 +369,7 @@ defmodule VitrineTest do
       refute error.message == error.trap
     end
 
-    test "refuses what is no plugin function" do
+    test "refuses an export that is not a plugin function" do
       plugin = new!(wat("rc"))
 
       for {function, why} <- [
@@ -490,7 +490,7 @@ defmodule VitrineTest do
   end
 
   describe "function_exists?/2" do
-    test "knows plugin functions from other exports" do
+    test "tells plugin functions and other exports apart" do
       plugin = new!(wat("rc"))
       existing = ~w(rc_0 no_result)
       others = ~w(missing takes_params two_results i64_result)

@@ -54,7 +54,7 @@ defmodule Vitrine.Conformance.DebuggingTest do
       assert core =~ "corestack"
     end
 
-    test "that cannot be written is told with the error" do
+    test "that cannot be written is named in the error" do
       plugin = new!(wat("traps"), coredump: "/not/there/core")
       error = error!(Vitrine.call(plugin, "unreachable"))
       assert error.reason == :trap
@@ -71,7 +71,7 @@ defmodule Vitrine.Conformance.DebuggingTest do
       assert File.read!(path) =~ "a_name_to_be_found"
     end
 
-    test "others are refused" do
+    test "a profiler with another name is refused" do
       assert_raise ArgumentError, ~r/:profiler/, fn ->
         Vitrine.new("(module)", profiler: :gprof)
       end

@@ -81,7 +81,7 @@ defmodule Vitrine.KitchenSinkTest do
     describe language <> if(snapshot, do: ", from a snapshot", else: "") do
       @describetag language: language, snapshot: snapshot
 
-      test "echo: any bytes come back as they were", %{plugin: plugin} do
+      test "echo: any bytes come back unchanged", %{plugin: plugin} do
         :rand.seed(:exsss, ExUnit.configuration()[:seed])
         lengths = @lengths ++ for _ <- 1..30, do: :rand.uniform(5_000)
 
@@ -106,7 +106,7 @@ defmodule Vitrine.KitchenSinkTest do
           assert Vitrine.call(plugin, "sum_json", json) == {:ok, answer}
         end
 
-        test "sum_json: fails for what is no JSON, and works again", %{plugin: plugin} do
+        test "sum_json: fails for input that is not JSON, and works again", %{plugin: plugin} do
           for wrong <- ["", "{", ~S({"name": 1})] do
             assert {:guest_error, message} = outcome(Vitrine.call(plugin, "sum_json", wrong))
             assert message != ""
@@ -124,7 +124,7 @@ defmodule Vitrine.KitchenSinkTest do
         assert Vitrine.call(plugin, "count_vowels", "") == {:ok, report.(0, 8)}
       end
 
-      test "counter: what is static outlives the call, but not the instance", ctx do
+      test "counter: a static variable outlives the call, but not the instance", ctx do
         for count <- ~w(1 2 3), do: assert(Vitrine.call(ctx.plugin, "counter") == {:ok, count})
         assert Vitrine.call(plugin!(ctx), "counter") == {:ok, "1"}
         assert Vitrine.reset(ctx.plugin) == :ok

@@ -25,7 +25,7 @@ defmodule Vitrine.Conformance.LimitsTest do
       for _ <- 1..20, do: assert({:ok, _} = Vitrine.call(plugin, "burn", "5000"))
     end
 
-    test "that was used is told, and depends on nothing but the work" do
+    test "that was used is reported, and depends only on the work" do
       plugin = new!(wat("fuel"), fuel: 1_000_000)
       assert {:ok, _} = Vitrine.call(plugin, "burn", "1000")
       used = Vitrine.fuel_used(plugin)
@@ -49,7 +49,7 @@ defmodule Vitrine.Conformance.LimitsTest do
       end
     end
 
-    test "for initialisation wants fuel for calls" do
+    test "for initialisation requires fuel for calls" do
       assert_raise ArgumentError, ~r/together with :fuel/, fn ->
         Vitrine.new(wat("fuel"), init_fuel: 10)
       end
@@ -61,13 +61,13 @@ defmodule Vitrine.Conformance.LimitsTest do
       end
     end
 
-    test "is nothing where none is counted" do
+    test "used is nil if no fuel is set" do
       plugin = new!(wat("fuel"))
       assert {:ok, _} = Vitrine.call(plugin, "burn", "1000")
       assert Vitrine.fuel_used(plugin) == 0
     end
 
-    test "does not keep a loop from its timeout" do
+    test "does not stop a loop from reaching its timeout" do
       plugin = new!(wat("spin"), fuel: 0xFFFF_FFFF_FFFF_FFFF)
       assert reason(Vitrine.call(plugin, "spin", "", timeout: 30)) == :timeout
     end
@@ -78,20 +78,20 @@ defmodule Vitrine.Conformance.LimitsTest do
 
     defp memory_max(pages), do: %{wasm: [%{path: wat("memory_max")}], memory: %{max_pages: pages}}
 
-    test "must have room for what a plugin begins with, and then for what it grows by" do
+    test "bounds the initial memory and its growth" do
       assert reason(Vitrine.new(memory_max(16))) == :out_of_memory
       assert Vitrine.call(new!(memory_max(17)), "grow", @input) == {:ok, "23"}
       assert Vitrine.call(new!(wat("memory_max")), "grow", @input) == {:ok, "23"}
     end
 
-    test "holds over all calls of an instance" do
+    test "bounds an instance over all its calls" do
       plugin = new!(memory_max(17))
       assert {:ok, "23"} = Vitrine.call(plugin, "grow", @input)
       results = for _ <- 1..3, do: Vitrine.call(plugin, "grow", @input)
       assert Enum.any?(results, &match?({:error, %{reason: :out_of_memory}}, &1))
     end
 
-    test "holds for input and for what host functions give" do
+    test "bounds the input and the results of host functions" do
       plugin = new!(memory_max(17))
       input = String.duplicate("x", 4_000_000)
       assert reason(Vitrine.call(plugin, "noop", input)) == :out_of_memory
@@ -105,7 +105,7 @@ defmodule Vitrine.Conformance.LimitsTest do
       assert reason(Vitrine.call(plugin, "reflect", "small")) == :out_of_memory
     end
 
-    test "lets a memory grow to its own maximum, and says no beyond" do
+    test "lets a memory grow to its own maximum and no further" do
       plugin =
         new!(
           ~S"""
@@ -119,7 +119,7 @@ defmodule Vitrine.Conformance.LimitsTest do
       assert error!(Vitrine.call(plugin, "grow")).code == -1
     end
 
-    test "holds for all modules of a plugin together" do
+    test "bounds all modules of a plugin together" do
       libraries = for n <- 1..3, do: %{data: "(module (memory 10))", name: "lib#{n}"}
       manifest = %{wasm: [%{data: "(module (memory 10))"} | libraries]}
       assert {:ok, _} = Vitrine.new(manifest, memory: [max_pages: 40])

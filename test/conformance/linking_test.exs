@@ -155,7 +155,7 @@ defmodule Vitrine.Conformance.LinkingTest do
       assert_in_delta now / 1_000_000, System.os_time(:millisecond), 60_000
     end
 
-    test "but not functions of the kernel" do
+    test "functions of the kernel are not replaced" do
       sources = [
         %{path: wat("link_user_main")},
         %{path: wat("link_user"), name: "extism:host/env"}
@@ -168,23 +168,23 @@ defmodule Vitrine.Conformance.LinkingTest do
   end
 
   describe "circles of imports" do
-    test "are no matter for functions" do
+    test "of functions are linked" do
       libraries = [{"even", "link_cycle_even"}, {"odd", "link_cycle_odd"}]
       assert call(new!(manifest("link_cycle_main", libraries)), "value") == "127"
     end
 
-    test "may be of one module" do
+    test "within one module are linked" do
       assert call(new!(manifest("link_self", [])), "noop") == ""
     end
 
-    test "through the main module reach the instance that is called" do
+    test "through the main module reach the called instance" do
       plugin = new!(manifest("link_to_library", [{"lib", "link_from_main"}]))
       assert call(plugin, "value") == "51"
     end
   end
 
   describe "what cannot be linked" do
-    test "is named, with the chain of imports that leads to it" do
+    test "is named with its chain of imports" do
       libraries = [{"b", "link_chain_b"}, {"c", "link_chain_c"}]
       error = error!(Vitrine.new(manifest("link_chain_a", libraries)))
       assert error.reason == :link

@@ -7,7 +7,7 @@ defmodule Vitrine.Conformance.OldAbiTest do
   import ExUnit.CaptureLog
   import Vitrine.Guests
 
-  test "input and output, errors, config and variables" do
+  test "input, output, errors, config and variables work" do
     plugin = new!(wat("old_abi"), config: %{"key" => "value"})
 
     for length <- [0, 1, 7, 8, 9, 70_000] do
@@ -27,13 +27,13 @@ defmodule Vitrine.Conformance.OldAbiTest do
     assert Vitrine.vars(plugin) == %{}
   end
 
-  test "log lines" do
+  test "log lines arrive at Logger" do
     plugin = new!(wat("old_abi"))
     log = capture_log(fn -> assert {:ok, _} = Vitrine.call(plugin, "log_all", "from then") end)
     assert length(String.split(log, "from then")) == 5
   end
 
-  test "host functions in the namespace env" do
+  test "host functions in the namespace env are called" do
     greet =
       Vitrine.HostFunction.new("greet", [:binary], :binary, &("hi " <> &1), namespace: "env")
 
@@ -41,7 +41,7 @@ defmodule Vitrine.Conformance.OldAbiTest do
     assert Vitrine.call(plugin, "greet", "you") == {:ok, "hi you"}
   end
 
-  test "what the kernel of that time had besides" do
+  test "the other functions of the kernel before 1.0" do
     plugin = new!(wat("old_abi_kernel"))
     assert Vitrine.call(plugin, "echo", "hello") == {:ok, "hello"}
     assert Vitrine.call(plugin, "tail", "hello") == {:ok, "ello"}

@@ -28,7 +28,7 @@ defmodule Vitrine.Conformance.StateTest do
       assert json =~ ~s("total":16)
     end
 
-    test "keep to the limit of bytes, and change nothing if it is passed" do
+    test "change nothing if they would pass the limit of bytes" do
       plugin = guest!("rust", memory: [max_var_bytes: 100])
       assert Vitrine.put_vars(plugin, %{"k" => "old"}) == :ok
       error = error!(Vitrine.put_vars(plugin, %{"k" => String.duplicate("x", 52)}))
@@ -38,7 +38,7 @@ defmodule Vitrine.Conformance.StateTest do
       assert Vitrine.put_vars(plugin, %{"k" => String.duplicate("x", 51)}) == :ok
     end
 
-    test "raise for what are no variables" do
+    test "raise for a value that is not a map of variables" do
       plugin = guest!("rust")
 
       for wrong <- [%{a: "atom"}, %{"a" => 1}, %{<<255>> => "no UTF-8"}] do
@@ -69,7 +69,7 @@ defmodule Vitrine.Conformance.StateTest do
   end
 
   describe "put_config/2" do
-    test "merges, and deletes what is nil" do
+    test "merges, and deletes keys whose value is nil" do
       plugin = guest!("rust", config: %{"a" => "1", "b" => "2"})
       assert Vitrine.put_config(plugin, %{"a" => "new", "b" => nil, "c" => "3"}) == :ok
       assert Vitrine.call(plugin, "config_value", "a") == {:ok, "new"}
@@ -77,7 +77,7 @@ defmodule Vitrine.Conformance.StateTest do
       assert Vitrine.call(plugin, "config_value", "c") == {:ok, "3"}
     end
 
-    test "raises for what is no configuration" do
+    test "raises for a value that is not a configuration" do
       for wrong <- [%{a: "1"}, %{"a" => 1}] do
         assert_raise ArgumentError, ~r/configuration/, fn ->
           Vitrine.put_config(guest!("rust"), wrong)

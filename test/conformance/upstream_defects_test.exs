@@ -51,7 +51,7 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
     refute_received :started
   end
 
-  test "after an initialisation that failed nothing is called that is not initialised" do
+  test "a plugin whose initialisation failed is not called" do
     assert reason(Vitrine.new(wat("initialize_traps"))) == :trap
   end
 
@@ -77,7 +77,7 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
     assert Vitrine.call(plugin, "reflect", "x") == {:ok, "busy"}
   end
 
-  test "a timeout of no time at all is one" do
+  test "a timeout of 0 ms is a timeout" do
     plugin = new!(wat("spin"))
     for _ <- 1..200, do: assert(reason(Vitrine.call(plugin, "spin", "", timeout: 0)) == :timeout)
     for _ <- 1..50, do: assert(reason(Vitrine.call(plugin, "spin", "", timeout: 1)) == :timeout)
@@ -85,7 +85,7 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
     assert reason(Vitrine.new(manifest)) == :timeout
   end
 
-  test "causes are not hidden" do
+  test "the cause of a failure is in the error" do
     plugin =
       guest!("rust", host_functions: %{"greet" => fn _ -> raise ArgumentError, "the cause" end})
 
@@ -107,7 +107,7 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
     assert {error.reason, error.message, error.code} == {:guest_error, "something is wrong", 0}
   end
 
-  describe "what a guest forges" do
+  describe "a block that a guest forges" do
     @forger ~S"""
     (module
       (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
@@ -137,7 +137,7 @@ defmodule Vitrine.Conformance.UpstreamDefectsTest do
       (func (export "host") (drop (call $greet (i64.const 0x100000000)))))
     """
 
-    test "is not believed" do
+    test "is ignored" do
       plugin = new!(@forger, host_functions: host_functions())
 
       for function <- ["output", "input", "error", "handles", "header"] do

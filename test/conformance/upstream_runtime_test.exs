@@ -130,7 +130,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
       assert error.message =~ "address"
     end
 
-    test "no_vars: a limit of 1 byte takes none, but deleting goes" do
+    test "no_vars: with a limit of 1 byte variables can only be deleted" do
       plugin = guest!("rust", memory: [max_var_bytes: 1])
       assert {:error, _} = Vitrine.call(plugin, "var_set", "key=" <> String.duplicate("x", 1024))
       assert {:ok, _} = Vitrine.call(plugin, "var_delete", "key")
@@ -150,7 +150,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
   end
 
   describe "issues.rs" do
-    test "620: an empty output is one" do
+    test "620: an empty output is a success" do
       assert Vitrine.call(
                new!(~S|(module (func (export "test") (result i32) (i32.const 0)))|),
                "test"
@@ -158,7 +158,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
                {:ok, ""}
     end
 
-    test "775: a trap is no success" do
+    test "775: a trap is not a success" do
       assert reason(Vitrine.call(new!(wat("traps")), "unreachable")) == :trap
     end
   end
@@ -183,7 +183,7 @@ defmodule Vitrine.Conformance.UpstreamRuntimeTest do
       assert reason(Vitrine.new(%{wasm: []})) == :manifest
     end
 
-    test "a timeout is kept" do
+    test "the timeout of the manifest is kept" do
       plugin = new!(%{wasm: [%{path: wat("spin")}], timeout_ms: 1_000})
       {time, result} = :timer.tc(fn -> Vitrine.call(plugin, "spin") end)
       assert reason(result) == :timeout

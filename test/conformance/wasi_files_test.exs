@@ -126,7 +126,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
     end
   end
 
-  describe "what is no file" do
+  describe "a path that is not a file" do
     test "cannot be opened, which holds no thread: a FIFO, a socket, links to them, a device",
          context do
       %{directory: directory} = context
@@ -165,7 +165,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       assert errno(device, "open") == @nxio
     end
 
-    test "does not take all threads and descriptors, however often it is opened", %{
+    test "takes no threads or descriptors, however often it is opened", %{
       directory: directory
     } do
       {_, 0} = System.cmd("mkfifo", [Path.join(directory, "fifo")])
@@ -214,7 +214,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       Process.exit(exchanger, :kill)
     end
 
-    test "are not more than 64 files that are polled at once", %{directory: directory} do
+    test "is polled among 64 files at most", %{directory: directory} do
       subscriptions = fn count ->
         ~s|
           (local $i i32) (local $at i32) (local $errno i32)
@@ -443,7 +443,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
   end
 
   describe "descriptors" do
-    test "have what they were given, after renumbering and closing, with 64 at once", context do
+    test "keep their file after renumbering and closing, with 64 at once", context do
       %{directory: directory} = context
       File.write!(Path.join(directory, "file"), "some text")
       File.mkdir!(Path.join(directory, "inner"))
@@ -519,7 +519,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
 
     defp all(plugin, functions), do: for(function <- functions, do: errno(plugin, function))
 
-    test "is what files grow by, and not what is written", %{plugin: plugin, limited: limited} do
+    test "counts the growth of files, not the bytes written", %{plugin: plugin, limited: limited} do
       assert all(plugin, ["create", "write 100", "write 1"]) == [0, 0, @dquot]
       assert all(plugin, ["start", "write 100", "pwrite", "start", "write 60"]) == [0, 0, 0, 0, 0]
       assert errno(plugin, "far") == @dquot
@@ -563,13 +563,13 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       assert all(plugin, ["start", "set append", "write 60"]) == [0, 0, @dquot]
     end
 
-    test "counts a size that is set", %{plugin: plugin, limited: limited} do
+    test "counts a size that is set without writing", %{plugin: plugin, limited: limited} do
       assert all(plugin, ["create", "size 101", "size 100", "write 1"]) == [0, @dquot, 0, 0]
       assert all(plugin, ["other", "write 1"]) == [0, @dquot]
       assert File.stat!(Path.join(limited, "other")).size == 0
     end
 
-    test "has back what is truncated, deleted and replaced", %{plugin: plugin} do
+    test "is freed by truncating, deleting and replacing", %{plugin: plugin} do
       assert all(plugin, ["create", "write 100", "size 0", "start", "write 100", "close"]) == [
                0,
                0,
@@ -586,20 +586,23 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       assert all(plugin, ["replace", "write 100", "close"]) == [0, 0, 0]
     end
 
-    test "has back what was deleted while it is open when it is closed", %{plugin: plugin} do
+    test "is freed when a file that was deleted while open is closed", %{plugin: plugin} do
       assert all(plugin, ["create", "write 100", "delete", "write 1"]) == [0, 0, 0, @dquot]
       assert all(plugin, ["close", "create", "write 100"]) == [0, 0, 0]
       assert all(plugin, ["delete", "create", "write 1"]) == [0, 0, @dquot]
     end
 
-    test "has back a file of two names with the second one", %{plugin: plugin, limited: limited} do
+    test "is freed with the last name of a file that has two", %{plugin: plugin, limited: limited} do
       assert all(plugin, ["create", "write 100", "close", "link", "delete"]) == [0, 0, 0, 0, 0]
       assert all(plugin, ["create", "write 1", "close"]) == [0, @dquot, 0]
       File.rename!(Path.join(limited, "second"), Path.join(limited, "file"))
       assert all(plugin, ["delete", "create", "write 100"]) == [0, 0, 0]
     end
 
-    test "is not widened by the deletion of what was there", %{plugin: plugin, limited: limited} do
+    test "does not grow when files that were there before are deleted", %{
+      plugin: plugin,
+      limited: limited
+    } do
       File.write!(Path.join(limited, "theirs"), String.duplicate("x", 10_000))
       assert all(plugin, ["create", "write 100", "delete theirs"]) == [0, 0, 0]
       assert all(plugin, ["write 100", "write 1"]) == [0, @dquot]
@@ -618,7 +621,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
   end
 
   describe "a limit of files" do
-    test "counts what is made, and has back what is removed", %{directory: directory} do
+    test "counts files that are made, and is freed by removing them", %{directory: directory} do
       functions = [
         {"file", "(call $open 'file' #{@write}) (drop #{@close})"},
         {"again", "(call $open 'file' #{@write}) (drop #{@close})"},
@@ -648,7 +651,7 @@ defmodule Vitrine.Conformance.WasiFilesTest do
       assert Enum.sort(File.ls!(directory)) == ~w(inner symlink)
     end
 
-    test "that is wrong is the caller's mistake" do
+    test "that is not a number raises" do
       for {limits, message} <- [
             {%{"/b" => []},
              ~s(guest's paths of directories as keys, got: "/b"; those granted are "/a")},

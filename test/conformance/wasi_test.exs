@@ -41,7 +41,7 @@ defmodule Vitrine.Conformance.WasiTest do
     end
   end
 
-  describe "grants:" do
+  describe "a grant of" do
     test "arguments and environment" do
       plugin = wasi!(args: ["plugin", "-v"], env: %{"HOME" => "/none", "LANG" => "C"})
       assert call(plugin, "arguments") == {:ok, "plugin\n-v\n"}
@@ -74,7 +74,7 @@ defmodule Vitrine.Conformance.WasiTest do
       assert Vitrine.call(plugin, "read_stdin", "", stdin: "again") == {:ok, "again"}
     end
 
-    test "what a call leaves of its standard input is dropped" do
+    test "standard input drops what a call did not read" do
       plugin = wasi!()
       assert Vitrine.call(plugin, "now", "", stdin: "left") |> elem(0) == :ok
       assert call(plugin, "read_stdin") == {:ok, ""}
@@ -111,7 +111,7 @@ defmodule Vitrine.Conformance.WasiTest do
       assert Vitrine.call(pool, "read_stdin", "", stdin: large) == {:ok, large}
     end
 
-    test "standard input for a plugin without WASI is the caller's mistake" do
+    test "standard input for a plugin without WASI raises" do
       options = [source: wat("rc"), name: nil]
       server = start_supervised!({Vitrine.Server, options})
       pool = start_supervised!({Vitrine.Pool, options})
@@ -129,7 +129,7 @@ defmodule Vitrine.Conformance.WasiTest do
       end
     end
 
-    test "wrong ones raise" do
+    test "anything unknown raises" do
       for {grants, expected} <- [
             {[args: "no list"], ":args"},
             {[args: ["a\0b"]], ":args of :wasi to have no NUL byte"},
@@ -180,7 +180,7 @@ defmodule Vitrine.Conformance.WasiTest do
       assert stderr == [["stderr", "warning", "a warning"]]
     end
 
-    test "has the levels that are asked for, and those of the plugin" do
+    test "is logged at the configured level if the plugin's level allows it" do
       plugin = wasi!(stdout: {:log, :debug}, stderr: {:log, :error})
 
       assert capture_log(fn -> call(plugin, "print", "out") end) =~
@@ -215,7 +215,7 @@ defmodule Vitrine.Conformance.WasiTest do
       assert Vitrine.take_printed(plugin) == %{stdout: "", stderr: ""}
     end
 
-    test "is told some lines at a time, so that many of them end with the call's time" do
+    test "is delivered some lines at a time, so that the timeout ends many of them" do
       source = ~S|
         (module
           (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -304,7 +304,7 @@ defmodule Vitrine.Conformance.WasiTest do
       end
     end
 
-    test "that do not exist are an error that names them" do
+    test "that do not exist are named in the error" do
       error =
         error!(Vitrine.new(wasm("c_wasi"), wasi: true, allowed_paths: %{"/not/there" => "/x"}))
 

@@ -11,8 +11,8 @@ defmodule Vitrine.Examples.GameBoxTest do
   alias GameBox.Arena.Code, as: ArenaCode
   alias GameBox.Gallery.Check
 
-  describe "a code" do
-    test "is four letters that can be parsed" do
+  describe "a room's code" do
+    test "has four letters and is parsed back" do
       for _ <- 1..100 do
         code = ArenaCode.random()
         assert ArenaCode.parse(code) == {:ok, code}

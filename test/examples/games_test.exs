@@ -59,7 +59,7 @@ defmodule Vitrine.Examples.GamesTest do
 
   describe "all games" do
     for name <- ~w(tic_tac_toe quiz life) do
-      test "#{name} says what it is, and for how many" do
+      test "#{name} says its title and its number of players" do
         plugin = unstarted!(unquote(name))
         assert {:ok, description} = Vitrine.call(plugin, "describe", "", as: {:raw, :json})
         assert %{"title" => <<_, _::binary>>, "description" => <<_, _::binary>>} = description
@@ -96,7 +96,7 @@ defmodule Vitrine.Examples.GamesTest do
         assert render(plugin, "a") == before
       end
 
-      test "#{name} makes text of names" do
+      test "#{name} shows names as text, not as HTML" do
         plugin = game!(unquote(name), ["a", "b"], ["<b>Ann</b>", "Bo\"b & 'Co' 🙂"])
         html = render(plugin, nil)
         refute html =~ "<b>"
@@ -170,7 +170,7 @@ defmodule Vitrine.Examples.GamesTest do
       assert event(plugin, "b", "cell-clicked", %{cell: "0"}) == {:ok, 11}
     end
 
-    test "is for two" do
+    test "is played by two and no more" do
       plugin = game!("tic_tac_toe", ["a", "b"])
       assert {:error, error} = Vitrine.call(plugin, "init_game", %{player_ids: ["a"]}, as: :json)
       assert error.message =~ "two players"

@@ -59,7 +59,7 @@ defmodule Vitrine.Examples.WebhooksTest do
     assert_receive {:done, "a", @event, {:ok, 3}}
   end
 
-  test "the last attempt's error is the job's" do
+  test "the error of a job is that of its last attempt" do
     test = self()
 
     start!(%{
@@ -77,7 +77,7 @@ defmodule Vitrine.Examples.WebhooksTest do
     refute_received %{attempt: 4}
   end
 
-  test "what would fail again is not tried again" do
+  test "a permanent failure is not retried" do
     start!(%{"a" => [source: "(module)"]}, backoff: 60_000)
     {:ok, _} = Webhooks.deliver("a", @event)
     assert_receive {:done, "a", _, {:error, %{reason: :function_not_found}}}
@@ -122,13 +122,13 @@ defmodule Vitrine.Examples.WebhooksTest do
     assert_receive {:done, "a", _, {:ok, 1}}
   end
 
-  test "pauses grow, with jitter" do
+  test "pauses between attempts grow, with jitter" do
     for attempt <- 1..5, base = 100 * Integer.pow(2, attempt - 1), _ <- 1..20 do
       assert Webhooks.Job.pause(100, attempt) in base..div(base * 3, 2)
     end
   end
 
-  test "a plugin that cannot be loaded is told at the start" do
+  test "starting a tenant answers with the error of a plugin that cannot be loaded" do
     Process.flag(:trap_exit, true)
 
     assert {:error, reason} =

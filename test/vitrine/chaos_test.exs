@@ -37,7 +37,7 @@ defmodule Vitrine.ChaosTest do
   ]
 
   @tag timeout: (@seconds + 240) * 1_000
-  test "pools and servers stay whole, and everybody gets his own answer" do
+  test "pools and servers survive random failures, and each caller gets the answer to its own call" do
     targets = pools() ++ servers()
     tally = Chaos.tally()
     # What there is after some of it is what there must be after the rest.

@@ -106,7 +106,7 @@ defmodule Vitrine.CodecTest do
       def decode(bytes, _options), do: {:ok, {self(), bytes}}
     end
 
-    test "raises for what is no codec" do
+    test "raises for a value that is not a codec" do
       plugin = guest!("rust_minimal")
 
       for codec <- [
@@ -141,7 +141,7 @@ defmodule Vitrine.CodecTest do
       def decode(_bytes, options), do: options[:answer]
     end
 
-    test "raises if one's own does not do what a codec does" do
+    test "raises if a custom codec breaks the behaviour" do
       plugin = guest!("rust_minimal")
 
       for answer <- [:oops, {:ok, 1}, {:ok, [256]}, nil] do
@@ -157,7 +157,7 @@ defmodule Vitrine.CodecTest do
       end
     end
 
-    test "takes one's own" do
+    test "takes a custom codec" do
       plugin = guest!("rust_minimal")
       assert Vitrine.call(plugin, "echo", "abc", as: {Backwards, :raw}) == {:ok, "cba"}
       assert Vitrine.call(plugin, "echo", "abc", as: {Backwards, suffix: "!"}) == {:ok, "!abc"}
@@ -210,7 +210,7 @@ defmodule Vitrine.CodecTest do
                ~s(the result of the host function "greet" cannot be encoded as :json: .a is {1, 2})
     end
 
-    test "may refuse as any other" do
+    test "may answer with an error as any other" do
       plugin = greeter([:json], :json, fn _ -> {:error, "not you"} end)
       assert error!(Vitrine.call(plugin, "greet", "1")).message =~ "not you"
     end
@@ -386,7 +386,7 @@ defmodule Vitrine.CodecTest do
       end
     end
 
-    test "does not write what has no form in it, and says where it stands" do
+    test "refuses terms that JSON cannot represent, with their place" do
       for {term, expected} <- [
             {<<255>>, "it is not UTF-8: <<255>>"},
             {<<1::3>>, "it is <<1::size(3)>>, which has no form"},
@@ -430,7 +430,7 @@ defmodule Vitrine.CodecTest do
       end
     end
 
-    test "is worked on by dirty schedulers when it is much" do
+    test "is encoded and decoded on dirty schedulers when it is large" do
       for term <- [
             Enum.to_list(1..10_000),
             Map.new(1..10_000, &{"#{&1}", [&1]}),
@@ -456,7 +456,7 @@ defmodule Vitrine.CodecTest do
       assert message(Codec.encode(:json, Enum.to_list(1..10_000) ++ [{}])) =~ "[10000] is {}"
     end
 
-    test "reads no more than it may" do
+    test "refuses texts beyond its limits" do
       large = ~s("#{String.duplicate("x", 16 * 1024 * 1024)}")
 
       assert message(Codec.decode(:json, large)) =~
@@ -578,7 +578,7 @@ defmodule Vitrine.CodecTest do
       end
     end
 
-    test "refuses what is no value, with the place" do
+    test "refuses bytes that are not a value, with the place" do
       for {bytes, expected} <- [
             {<<>>, "unexpected end at byte 0"},
             {<<0xC1>>, "0xC1, which begins no value"},
@@ -597,7 +597,7 @@ defmodule Vitrine.CodecTest do
       end
     end
 
-    test "does not write what has no form in it" do
+    test "refuses terms that MessagePack cannot represent" do
       for {term, expected} <- [
             {%{a: <<255>>},
              ".a is not UTF-8: <<255>>; bytes are encoded as Vitrine.Codec.MessagePack.Bin"},
@@ -639,7 +639,7 @@ defmodule Vitrine.CodecTest do
   end
 
   describe "the codecs for single values" do
-    test "write and read" do
+    test "encode and decode" do
       for {codec, term, bytes} <- [
             {:bool, true, <<1>>},
             {:bool, false, <<0>>},

@@ -73,7 +73,7 @@ defmodule Vitrine.CompiledTest do
       assert_raise ArgumentError, fn -> Vitrine.new(compile!(@counter), timeot: 1) end
     end
 
-    test "names it by option, by its file, or by its hash, and shows both" do
+    test "names the plugin by the option, its file or its hash, and inspect shows name and hash" do
       sha256 = Base.encode16(:crypto.hash(:sha256, @counter), case: :lower)
       short = String.slice(sha256, 0, 12)
       assert inspect(compile!(@counter)) == "#Vitrine.Compiled<#{short}>"
@@ -100,7 +100,7 @@ defmodule Vitrine.CompiledTest do
       assert {error.reason, error.message =~ ~S("counter"."count")} == {:link, true}
     end
 
-    test "takes what is compiled, with options on top" do
+    test "takes a compiled plugin, with options on top" do
       compiled = compile!(@config, config: %{"k" => "one"})
       assert {:ok, other} = Vitrine.compile(compiled, config: %{"k" => "two"})
       assert {:ok, "two"} = Vitrine.call(new!(other), "config")
@@ -109,13 +109,13 @@ defmodule Vitrine.CompiledTest do
   end
 
   describe "new/2 of what is compiled" do
-    test "makes instances that share nothing but the code" do
+    test "makes instances that share only the code" do
       compiled = compile!(@counter)
       {one, other} = {new!(compiled), new!(compiled)}
       assert {code(one, "count"), code(one, "count"), code(other, "count")} == {1, 2, 1}
     end
 
-    test "works in any process, and after the one that compiled it is gone" do
+    test "works in any process, also after the compiling process has ended" do
       compiled = Task.await(Task.async(fn -> compile!(@counter) end), 60_000)
 
       codes =
@@ -162,7 +162,7 @@ defmodule Vitrine.CompiledTest do
       assert {:ok, "b joe"} = Vitrine.call(plugin, "greet", "joe")
     end
 
-    test "calls the function that it imports, of several" do
+    test "calls the host function that the plugin imports, of several" do
       add = &HostFunction.new("add", [:i64, :i64], :i64, &1, namespace: "env")
       other = &HostFunction.new("a", [], :i32, &1)
       one = [add.(fn a, b -> a + b end), other.(fn -> 0 end)]
@@ -245,7 +245,7 @@ defmodule Vitrine.CompiledTest do
   end
 
   describe "function_exists?/2" do
-    test "tells what can be called" do
+    test "is true only for plugin functions" do
       source = ~S|(module (func (export "run")) (func (export "add") (param i32)))|
       compiled = compile!(source)
       assert Vitrine.function_exists?(compiled, "run")

@@ -12,7 +12,7 @@ defmodule Vitrine.ErrorTest do
       assert message =~ ~r/\n    at function \d+ \(0x/
     end
 
-    test "tells what is known" do
+    test "says only what is known" do
       message = &Exception.message(struct!(Vitrine.Error, [reason: :trap, message: "m"] ++ &1))
       assert message.([]) == "m"
       assert message.(function: "f") == ~s(function "f": m)
@@ -25,7 +25,7 @@ defmodule Vitrine.ErrorTest do
   end
 
   describe "an error shows" do
-    test "what it has, and nothing of what it does not have" do
+    test "the fields that are set, and no others" do
       assert inspect(%Vitrine.Error{reason: :closed, message: "the plugin was closed"}) ==
                ~s(%Vitrine.Error{reason: :closed, message: "the plugin was closed"})
 
@@ -47,7 +47,7 @@ defmodule Vitrine.ErrorTest do
       end
     end
 
-    test "in its message what it has, with a message of its own and without" do
+    test "its details in the message, with and without a message of its own" do
       message = &Exception.message(struct!(Vitrine.Error, &1))
       assert message.(reason: :exit, message: "it ended", code: 3) == "it ended (code 3)"
       assert message.(reason: :guest_error, message: "not today", code: 0) == "not today"
@@ -64,7 +64,7 @@ defmodule Vitrine.ErrorTest do
     end
   end
 
-  describe "what call!/4 raises after a host function that raised" do
+  describe "the exception of call!/4 after a host function raised" do
     setup do
       plugin =
         new!(
@@ -134,7 +134,7 @@ defmodule Vitrine.ErrorTest do
       assert [{__MODULE__, :find, 1, _} | _] = trace
     end
 
-    test "is the same for run!/4" do
+    test "has the same stacktrace from run!/4" do
       compiled =
         Vitrine.compile!(
           ~S|(module (import "extism:host/user" "f" (func $f)) (func (export "run") (call $f)))|,
@@ -146,7 +146,7 @@ defmodule Vitrine.ErrorTest do
     end
   end
 
-  test "no text of a guest becomes an atom" do
+  test "text of a guest never becomes an atom" do
     plugin = guest!("rust")
     before = :erlang.system_info(:atom_count)
 

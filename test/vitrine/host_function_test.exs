@@ -52,7 +52,7 @@ defmodule Vitrine.HostFunctionTest do
       assert Vitrine.call!(top, "greet", "x") == "10 9 8 7 6 5 4 3 2 1 bottom x"
     end
 
-    test "that returns an error without a text is an error all the same" do
+    test "that returns an error with an empty text fails the call" do
       error = error!(Vitrine.call(greeter(fn _ -> {:error, ""} end), "greet", "Joe"))
       assert {error.reason, error.message} == {:guest_error, ~s(the host function "greet" failed)}
     end
@@ -125,19 +125,19 @@ defmodule Vitrine.HostFunctionTest do
       assert Exception.message(error) =~ "KeyError"
     end
 
-    test "with a throw or an exit gives that" do
+    test "with a throw or an exit gives the caller its value" do
       error = error!(Vitrine.call(greeter(fn _ -> throw(:ball) end), "greet"))
       assert {error.kind, error.exception} == {:throw, :ball}
       error = error!(Vitrine.call(greeter(fn _ -> exit(:stage) end), "greet"))
       assert {error.kind, error.exception} == {:exit, :stage}
     end
 
-    test "with an Erlang error gives the exception it stands for" do
+    test "with an Erlang error gives the caller the Elixir exception" do
       error = error!(Vitrine.call(greeter(fn _ -> :erlang.error(:badarith) end), "greet"))
       assert %ArithmeticError{} = error.exception
     end
 
-    test "by returning what it must not, says what would be right" do
+    test "by returning a wrong type says what to return" do
       error = error!(Vitrine.call(greeter(fn _ -> :atom end), "greet"))
       assert error.reason == :host_function
       assert %ArgumentError{message: message} = error.exception
@@ -286,7 +286,7 @@ defmodule Vitrine.HostFunctionTest do
       assert error.message =~ "HostFunction.new"
     end
 
-    test "takes no notice of functions that the plugin does not import" do
+    test "ignores host functions that the plugin does not import" do
       assert new!(wat("rc"), host_functions: %{"unused" => & &1})
     end
 

@@ -13,7 +13,7 @@ defmodule Vitrine.HTMLTest do
   end
 
   describe "sanitize/2 with options that are wrong" do
-    test "a namespace is asked for, and must be plain" do
+    test "a namespace is required, and must be plain" do
       for namespace <- [
             nil,
             "",
@@ -36,7 +36,7 @@ defmodule Vitrine.HTMLTest do
           do: assert({:ok, "x"} = HTML.sanitize("x", namespace: namespace))
     end
 
-    test "each says what it should be" do
+    test "each error says what the option should be" do
       for {key, value} <- [
             events: ["hook"],
             events: "click",
@@ -83,7 +83,7 @@ defmodule Vitrine.HTMLTest do
       refute clean!(link, own_hosts: ["shop.example"]) =~ "logout"
     end
 
-    test "what runs cannot be allowed" do
+    test "schemes and tags that run code cannot be allowed" do
       assert_raise ArgumentError, ~r/element "script" cannot be allowed/, fn ->
         clean!("x", tags: ["script"])
       end
@@ -99,14 +99,14 @@ defmodule Vitrine.HTMLTest do
   end
 
   describe "sanitize/2 of documents that cannot be made safe" do
-    test "a long one is an error" do
+    test "a long document is an error" do
       assert {:error, %Error{reason: :html, message: message}} =
                HTML.sanitize("123456", namespace: "a", max_bytes: 5)
 
       assert message =~ "it has 6 bytes; the limit is 5 bytes (max_bytes: 5)"
     end
 
-    test "a deep one is an error, also of a million elements" do
+    test "a deep document is an error, also of a million elements" do
       html = String.duplicate("<b>", 1_000_000)
 
       for options <- [[], [max_bytes: 4_000_000]] do
@@ -116,7 +116,7 @@ defmodule Vitrine.HTMLTest do
   end
 
   describe "sanitize/2 of documents that would take long" do
-    test "is an error" do
+    test "answers with an error" do
       for piece <- ["<", "<table><b>x", "</span><i>", "<p a></p><b>"] do
         html = String.duplicate(piece, div(250 * 1024, byte_size(piece)))
         assert {:error, %Error{reason: :html}} = HTML.sanitize(html, namespace: "a")
@@ -129,11 +129,11 @@ defmodule Vitrine.HTMLTest do
   end
 
   describe "sanitize/2" do
-    test "takes iodata, and bytes that are no text" do
+    test "takes iodata, and bytes that are not UTF-8" do
       assert clean!(["<p>", [?a, "b"], 255]) == "<p>ab\uFFFD</p>"
     end
 
-    test "drops what runs" do
+    test "drops everything that runs code" do
       assert clean!(
                "<img src=x onerror=alert(1)><svg onload=alert(1)></svg><a href=javascript:x>y</a>"
              ) ==
@@ -182,12 +182,12 @@ defmodule Vitrine.HTMLTest do
     end
   end
 
-  describe "on which scheduler" do
+  describe "HTML on a scheduler:" do
     setup do
       %{policy: HTML.Options.policy!(namespace: "game")}
     end
 
-    test "a process's own does only what takes no time for sure", %{policy: policy} do
+    test "a normal scheduler works only on short documents", %{policy: policy} do
       assert Native.html_sanitize("<p>x", policy) == {:ok, "<p>x</p>"}
 
       # As every parser reads it, which one scan says.
@@ -204,7 +204,7 @@ defmodule Vitrine.HTMLTest do
       end
     end
 
-    test "a dirty one leaves what takes long between two steps", %{policy: policy} do
+    test "a dirty scheduler is left between two steps of a long document", %{policy: policy} do
       loose = String.duplicate("<p>Some <b>words</b><ul><li>and <i>more</i></ul>", 5000)
       assert {:more, document} = Native.html_parse_dirty(loose, policy)
       assert {pieces, {:ok, _part}} = go_on(document)
@@ -214,7 +214,7 @@ defmodule Vitrine.HTMLTest do
       assert IO.iodata_to_binary(HTML.to_iodata(tree)) == clean!(loose)
     end
 
-    test "after an error nothing is left", %{policy: policy} do
+    test "an error leaves no work behind", %{policy: policy} do
       loose = String.duplicate("<i>", 1000)
       assert {:more, document} = Native.html_sanitize(loose, policy)
       assert {_pieces, {:error, _message}} = go_on(document)
@@ -292,7 +292,7 @@ defmodule Vitrine.HTMLTest do
   end
 
   describe "params/2" do
-    test "keeps fields of others apart" do
+    test "keeps the fields of other forms apart" do
       assert HTML.params("game", %{"other" => %{"a" => "1"}, "game" => %{"b" => "2"}}) ==
                %{"other" => %{"a" => "1"}, "b" => "2"}
 

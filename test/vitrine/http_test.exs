@@ -70,7 +70,7 @@ defmodule Vitrine.HTTPTest do
       assert byte_size(answer) < byte_size(body) + 1_000
     end
 
-    test "lets the guest say who it is and what it accepts", %{server: server} do
+    test "lets the guest set the user-agent and accept headers", %{server: server} do
       headers = [{"User-Agent", "me"}, {"Accept", "text/html"}, {"Accept-Encoding", "br"}]
       {:ok, answer} = get(plugin!(), Server.url(server, "/echo"), [{"headers", headers}])
       for {name, value} <- headers, do: assert(answer =~ "#{String.downcase(name)}: #{value}\n")
@@ -99,7 +99,7 @@ defmodule Vitrine.HTTPTest do
       end
     end
 
-    test "gives nothing where there is no body", %{server: server} do
+    test "gives an empty body where the response has none", %{server: server} do
       plugin = plugin!()
       assert get(plugin, Server.url(server, "/no_content")) == {:ok, ""}
       assert status(plugin) == 204
@@ -114,7 +114,7 @@ defmodule Vitrine.HTTPTest do
       assert get(plugin, Server.url(server, "/early_hints")) == {:ok, "after the hints"}
     end
 
-    test "is possible while the plugin is made", %{server: server} do
+    test "works while the plugin is initialised", %{server: server} do
       url = Server.url(server, "/bytes/7")
 
       stores =
@@ -145,7 +145,7 @@ defmodule Vitrine.HTTPTest do
   end
 
   describe "http_headers" do
-    test "is nothing unless it is granted", %{server: server} do
+    test "is empty unless it is granted", %{server: server} do
       plugin = plugin!()
       get(plugin, Server.url(server, "/echo"))
       assert headers(plugin) == ""
@@ -209,7 +209,7 @@ defmodule Vitrine.HTTPTest do
   end
 
   describe "the option :http" do
-    test "false makes every request an error that says so" do
+    test "with false makes every request an error that says so" do
       plugin = plugin!(http: false)
       error = error!(get(plugin, "http://127.0.0.1/x"))
 
@@ -218,7 +218,7 @@ defmodule Vitrine.HTTPTest do
                 "HTTP request to http://127.0.0.1/x is not allowed: HTTP is not enabled (http: false)"}
     end
 
-    test "is a client of one's own, called in the calling process with what it needs to know" do
+    test "is a custom client, called in the calling process with the request and the limits" do
       answer = fn _ -> {:ok, %Response{status: 200, body: ["io", ?l, ["ist"]]}} end
       plugin = plugin!(http: canned(answer, extra: 1))
       fields = [{"headers", [{"A", " b "}]}]
@@ -315,7 +315,7 @@ defmodule Vitrine.HTTPTest do
   end
 
   describe "the options :allowed_hosts and :http_response_headers" do
-    test "must be what they say" do
+    test "raise for values of another type" do
       for wrong <- ["example.com", ["a", :b], [<<255>>], %{}] do
         assert_raise ArgumentError, ~r/:allowed_hosts/, fn -> plugin!(allowed_hosts: wrong) end
       end

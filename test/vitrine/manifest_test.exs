@@ -17,7 +17,7 @@ defmodule Vitrine.ManifestTest do
 
   defp with_wasm(rest), do: Map.merge(%{"wasm" => [%{"data" => @rc}]}, rest)
 
-  describe "what is wrong with a manifest is told:" do
+  describe "the error of a manifest explains" do
     test "an unknown key, with those that are allowed" do
       assert message(with_wasm(%{"timeout" => 1})) ==
                ~s(the manifest has the unknown key "timeout", allowed are: wasm, config, memory, ) <>
@@ -120,13 +120,13 @@ defmodule Vitrine.ManifestTest do
       end
     end
 
-    test "shortly, whatever stands there" do
+    test "a large wrong value, shortened" do
       for value <- [String.duplicate("x", 100_000), Enum.to_list(1..100_000), 7 ** 1_000] do
         assert byte_size(message(with_wasm(%{"timeout_ms" => value}))) < 500
       end
     end
 
-    test "a text that is no manifest, with the place" do
+    test "a text that is not a manifest, with the place" do
       assert message(~s({"wasm": )) =~ "not valid JSON: EOF while parsing a value at line 1"
       assert message(~s([1, 2])) == "the manifest must be a map, got: [1, 2]"
       assert message(String.duplicate("[", 100_000)) =~ "not valid JSON: recursion limit"
@@ -136,7 +136,7 @@ defmodule Vitrine.ManifestTest do
       assert message("timeout = 1\nwasm = []") =~ ~s(unknown key "timeout")
     end
 
-    test "what is no source at all" do
+    test "a value that is not a source" do
       for source <- [nil, 1, :atom, [], {}] do
         assert message(source) =~ "a source is"
         assert {:error, %{reason: :manifest, message: message}} = Manifest.new(source)
@@ -190,7 +190,7 @@ defmodule Vitrine.ManifestTest do
       end
     end
 
-    test "may be empty where it may" do
+    test "may have empty lists and maps" do
       manifest = %{
         wasm: [%{data: @rc, path: nil, url: nil, name: nil, hash: nil, headers: nil, method: nil}],
         memory: %{max_pages: nil, max_http_response_bytes: nil, max_var_bytes: nil},
@@ -263,7 +263,7 @@ defmodule Vitrine.ManifestTest do
       end
     end
 
-    test "in TOML has dates as strings, and floats that no number is" do
+    test "in TOML has dates as strings, and refuses infinities and NaN" do
       wasm = "wasm = [{path = \"p\"}]\n"
       assert {:ok, manifest} = Manifest.new(wasm <> "config.since = 2026-11-21T10:00:00Z")
       assert manifest.config == %{"since" => "2026-11-21T10:00:00Z"}
@@ -460,7 +460,7 @@ defmodule Vitrine.ManifestTest do
   end
 
   describe "a manifest made step by step" do
-    test "has everything that one can say" do
+    test "has every key" do
       manifest =
         Manifest.from_data(@rc, name: "lib")
         |> Manifest.add_url(@url, name: "net", headers: %{"A" => "b"}, method: "put")
@@ -516,13 +516,13 @@ defmodule Vitrine.ManifestTest do
       end
     end
 
-    test "raises for what new!/1 is given" do
+    test "raises for wrong arguments of new!/1" do
       assert_raise Vitrine.Error, ~r/unknown key/, fn -> Manifest.new!(%{a: 1}) end
     end
   end
 
   describe "inspect/1" do
-    test "shows no bytes, and no values that may be secret" do
+    test "shows no bytes and no values that may be secret" do
       manifest =
         Manifest.from_data(@rc, name: "lib")
         |> Manifest.add_url(@url, headers: %{"Authorization" => "Bearer secret"})
@@ -537,7 +537,7 @@ defmodule Vitrine.ManifestTest do
       assert inspect(%Manifest{}) == "#Vitrine.Manifest<>"
     end
 
-    test "works for a struct of anything" do
+    test "works for a struct with wrong fields" do
       for value <- [nil, 1, [1], [%{1 => 2}], [%{data: 1}], %{a: 1}, {}] do
         assert inspect(%Manifest{wasm: value, config: value, memory: value}) =~
                  "#Vitrine.Manifest<"

@@ -79,7 +79,7 @@ defmodule Vitrine.PlugTest do
       end
     end
 
-    test "and its pool is not there" do
+    test "and its pool is not running: the request is answered with 503" do
       request("GET", "/") |> run(:no_such_pool)
       assert_received {:sent, 503, _, _}
     end
@@ -199,7 +199,7 @@ defmodule Vitrine.PlugTest do
       end
     end
 
-    test "because a value would break out of its header, or is none" do
+    test "because a value would break out of its header, or is not a string" do
       change = [:respond, request_headers: ["x-a"], response_headers: ["x-a"]]
 
       for value <- ["a\r\nset-cookie: b", "a\n", "\0", 1, nil, ["a"]],
@@ -228,7 +228,7 @@ defmodule Vitrine.PlugTest do
       )
     end
 
-    test "because a status is none, or a body not allowed with it" do
+    test "because the status is invalid, or does not allow a body" do
       for status <- [100, 101, 199, 600, 0, -1, "200", 200.0, %{}] do
         refused(%{"action" => "respond", "status" => status}, [change: [:respond]], "status: ")
       end
@@ -245,7 +245,7 @@ defmodule Vitrine.PlugTest do
       refused(both, [change: [:respond]], "one of body and body_base64")
     end
 
-    test "because a path or query is none, or leaves where the plug is mounted" do
+    test "because a path or query is invalid, or leaves the mount point" do
       for path <-
             [
               "",
@@ -273,8 +273,8 @@ defmodule Vitrine.PlugTest do
     end
   end
 
-  describe "what a plugin is told" do
-    test "without grants: method, scheme, host, port and path" do
+  describe "a plugin gets" do
+    test "method, scheme, host, port and path without grants" do
       secret = [{"cookie", "session=1"}, {"authorization", "Bearer 1"}]
 
       conn =
@@ -300,7 +300,7 @@ defmodule Vitrine.PlugTest do
       assert {:ok, "x=1", _} = Plug.Conn.read_body(conn)
     end
 
-    test "with grants: what they name" do
+    test "everything that grants name" do
       headers = [{"accept", "a"}, {"cookie", "session=1"}, {"x-a", "1"}, {"x-a", "2"}]
       options = [read: [:query, :peer, headers: ["X-A", "accept"], assigns: [:user]]]
 
@@ -318,14 +318,14 @@ defmodule Vitrine.PlugTest do
       assert document["assigns"] == %{"user" => %{"id" => 7}}
     end
 
-    test "peers are IPv6 addresses, too, or none" do
+    test "IPv6 addresses of peers, or no peer" do
       for {ip, text} <- [{{0, 0, 0, 0, 0, 0, 0, 1}, "::1"}, {nil, nil}, {{:local, ""}, nil}] do
         request("GET", "/", remote_ip: ip) |> run(answering(@go), read: [:peer])
         assert told()["peer"] == text
       end
     end
 
-    test "bytes that are no text are in base64, under another name" do
+    test "bytes that are not UTF-8 in base64, under another name" do
       request("POST", "/\xFF",
         query_string: "\xFE",
         body: ["\xFF"],
@@ -343,7 +343,7 @@ defmodule Vitrine.PlugTest do
       for field <- ~w(path path_info query body), do: refute(is_map_key(document, field))
     end
 
-    test "in MessagePack bytes are bytes" do
+    test "bytes as bytes in MessagePack" do
       test = self()
 
       answer = fn document ->
@@ -371,7 +371,7 @@ defmodule Vitrine.PlugTest do
       assert_received {:sent, 200, _, "\xFF"}
     end
 
-    test "host functions get a context that is made of the conn" do
+    test "host functions with a context that is made of the conn" do
       plugin =
         new!(filter(),
           host_functions: %{
@@ -407,7 +407,7 @@ defmodule Vitrine.PlugTest do
       refute_received {:read, _}
     end
 
-    test "that do not come" do
+    test "that do not arrive are answered with an error" do
       request("POST", "/", body: ["1", {:error, :timeout}])
       |> run(answering(@go), @limit ++ [on_error: :open])
 
@@ -453,7 +453,7 @@ defmodule Vitrine.PlugTest do
       assert {:ok, "123456", _} = Vitrine.Plug.read_body(conn)
     end
 
-    test "that are skipped stay whole for who reads them later" do
+    test "that are skipped can be read whole later" do
       body = [read: [body: [max_bytes: 10, too_large: :skip, multipart: :skip]]]
 
       conn =
@@ -475,7 +475,7 @@ defmodule Vitrine.PlugTest do
       assert {:ok, "1", _} = Plug.Conn.read_body(conn)
     end
 
-    test "that were fetched already are a mistake of the pipeline's" do
+    test "that were fetched already raise" do
       for {field, options} <- [
             body_params: @limit,
             query_params: [change: [:query]],
@@ -500,7 +500,7 @@ defmodule Vitrine.PlugTest do
   end
 
   describe "a request that goes on" do
-    test "is as it was, if nothing is changed" do
+    test "is unchanged if the filter changes nothing" do
       before = request("GET", "/a", req_headers: [{"x-a", "1"}])
       assert run(before, answering(@go)) == before
       assert run(before, answering(Map.put(@go, "path", nil))) == before
@@ -579,7 +579,7 @@ defmodule Vitrine.PlugTest do
   end
 
   describe "a request that is answered" do
-    test "goes no further" do
+    test "halts the pipeline" do
       answer = %{
         "action" => "respond",
         "status" => 403,
@@ -605,12 +605,12 @@ defmodule Vitrine.PlugTest do
              ]
     end
 
-    test "with 200 and nothing, if no more is said" do
+    test "has the status 200 and no body by default" do
       request("GET", "/") |> run(answering(%{"action" => "respond"}), change: [:respond])
       assert_received {:sent, 200, _, ""}
     end
 
-    test "with bytes, and a type that was granted" do
+    test "has bytes and a content type that was granted" do
       answer = %{
         "action" => "respond",
         "headers" => %{"content-type" => "image/gif"},
@@ -684,7 +684,7 @@ defmodule Vitrine.PlugTest do
       assert_received {:chunked, 200, [{"x-unfiltered", "1"}]}
     end
 
-    test "are told of, as granted" do
+    test "are shown to the filter as granted" do
       options = [read: [headers: ["accept"], response_headers: ["x-a"], response_body: 100]]
 
       request("GET", "/a",
@@ -717,7 +717,7 @@ defmodule Vitrine.PlugTest do
       assert told()["body_skipped"] == "chunked"
     end
 
-    test "are changed" do
+    test "are changed by the filter" do
       answer = %{"action" => "continue", "set_response_headers" => %{"x-a" => "2"}}
 
       request("GET", "/", resp_headers: [{"x-a", "1"}])
@@ -728,7 +728,7 @@ defmodule Vitrine.PlugTest do
       assert values(headers, "set-cookie") != []
     end
 
-    test "are replaced" do
+    test "are replaced by the filter" do
       answer = %{"action" => "respond", "status" => 451, "body" => "gone"}
       request("GET", "/") |> answered(answering(answer), change: [:respond])
       assert_received {:sent, 451, headers, "gone"}
@@ -799,7 +799,7 @@ defmodule Vitrine.PlugTest do
       end
     end
 
-    test "is told of by telemetry" do
+    test "is in the metadata of telemetry events" do
       test = self()
       on_exit(&Vitrine.Telemetry.detach/0)
 
@@ -869,7 +869,7 @@ defmodule Vitrine.PlugTest do
       assert_raise ArgumentError, ~r/keyword list/, fn -> Vitrine.Plug.init(%{plugin: :p}) end
     end
 
-    test "makes what a module can be compiled with" do
+    test "makes a term that can be stored in a compiled module" do
       options = [
         plugin: {:via, Registry, {R, "a"}},
         on_error: &__MODULE__.failed/2,

@@ -352,7 +352,7 @@ defmodule Vitrine.TelemetryTest do
       assert_received {:noted, [:vitrine, :call, :stop]}
     end
 
-    test "refuses what is no handler" do
+    test "refuses a value that is not a handler" do
       for wrong <- [fn -> :ok end, {"M", :f}, nil] do
         assert_raise ArgumentError, ~r/telemetry handler/, fn -> Telemetry.attach(wrong) end
       end
@@ -411,7 +411,7 @@ defmodule Vitrine.TelemetryTest do
       assert emitted() == []
     end
 
-    test "refuses an id that is there, and what is no handler" do
+    test "refuses an id that is taken, and a value that is not a handler" do
       attach_as!(:one)
       assert Telemetry.attach(:one, {__MODULE__, :note}) == {:error, :already_exists}
       assert Telemetry.detach(:other) == {:error, :not_found}
@@ -454,7 +454,7 @@ defmodule Vitrine.TelemetryTest do
       assert {:error, :not_found} = Telemetry.detach(:failing)
     end
 
-    test "leaves nothing to be paid for where the last one is gone" do
+    test "costs nothing once the last handler is gone" do
       attach_as!(:one)
       assert Telemetry.handler() != false
       Telemetry.detach(:one)
@@ -482,7 +482,7 @@ defmodule Vitrine.TelemetryTest do
       assert_received {:noted, [:vitrine, :call, :stop]}
     end
 
-    test "can be none, or wrong" do
+    test "can be absent or invalid" do
       configure(false)
       assert Telemetry.handler() == false
       configure("M.f")
@@ -537,7 +537,7 @@ defmodule Vitrine.TelemetryTest do
       assert [{[:vitrine, :call, :start], _, _}, {[:vitrine, :call, :stop], _, _}] = emitted()
     end
 
-    test "is beside a handler with an id" do
+    test "gets the events beside a handler with an id" do
       :ok = Application.start(:telemetry)
       attach_as!(:one)
       {:ok, _} = Vitrine.call(new!(wasm("rust_minimal")), "echo")

@@ -145,7 +145,7 @@ defmodule Vitrine.TestTest do
       assert error.message =~ "the input cannot be decoded as :json: EOF"
     end
 
-    test "fails if it returns what is no output" do
+    test "fails if it returns a value that is not an output" do
       plugin =
         new_stub!(%{"run" => fn -> {:ok, "a"} end, "json" => {fn -> self() end, as: :json}})
 
@@ -196,7 +196,7 @@ defmodule Vitrine.TestTest do
   end
 
   describe "stub/2 raises" do
-    test "for what is no map of functions" do
+    test "for a value that is not a map of functions" do
       for wrong <- [
             [run: & &1],
             %{run: & &1},
@@ -225,7 +225,7 @@ defmodule Vitrine.TestTest do
     end
   end
 
-  test "a manifest with host functions is as it was when it is read again" do
+  test "a stub's manifest with host functions can be read again unchanged" do
     stub = stub(%{"run" => & &1})
     assert Manifest.new(stub) == {:ok, stub}
     refute is_map_key(Manifest.to_map(stub), "host_functions")
@@ -258,7 +258,7 @@ defmodule Vitrine.TestTest do
       assert call_host_function(functions, "two", [], results: 2) == {:ok, ["a", "b"]}
     end
 
-    test "gives the errors that a plugin's caller gets" do
+    test "answers with the errors that a plugin's caller gets" do
       functions = %{
         "refuse" => fn _ -> {:error, "no"} end,
         "raise" => fn _ -> raise "boom" end,

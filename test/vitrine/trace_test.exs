@@ -48,7 +48,7 @@ defmodule Vitrine.TraceTest do
       end
     end
 
-    test "has what Logger does not take, and does not make it take that" do
+    test "has log lines that Logger drops, and does not make Logger take them" do
       Logger.put_module_level(Vitrine.Call.Log, :error)
       on_exit(fn -> Logger.delete_module_level(Vitrine.Call.Log) end)
       plugin = greeter!(& &1)
@@ -155,7 +155,7 @@ defmodule Vitrine.TraceTest do
       assert_received %{kind: :captured, text: "one"}
     end
 
-    test "of a call that fails is there, too" do
+    test "of a call that fails is in the trace" do
       source = ~S|
         (module
           (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -170,7 +170,7 @@ defmodule Vitrine.TraceTest do
       assert captured(trace) == [stdout: "last!"]
     end
 
-    test "stays, however many events there are" do
+    test "is kept, however many events there are" do
       {:ok, compiled} = Vitrine.compile(wasm("c_wasi"), wasi: [stdout: :log, stderr: :capture])
       {_, events} = Vitrine.trace(compiled, "print_lines", "", max_events: 1)
       assert [:print, :captured, :call, :dropped] == Enum.map(events, & &1.kind)
@@ -182,7 +182,7 @@ defmodule Vitrine.TraceTest do
       assert captured(Vitrine.trace(pool, "print", "mine")) == [stdout: "mine"]
     end
 
-    test "of a plugin is left for who takes it" do
+    test "of a plugin stays to be taken" do
       plugin = new!(wasm("c_wasi"), @captures)
       assert captured(Vitrine.trace(plugin, "print", "kept")) == []
       assert Vitrine.take_printed(plugin) == %{stdout: "kept", stderr: ""}

@@ -76,7 +76,7 @@ defmodule Vitrine.Call.FuelTest do
     used
   end
 
-  test "what is used is exact where a call returns, exits or ends by unreachable", ctx do
+  test "fuel used is exact when a call returns, exits or ends with unreachable", ctx do
     for function <- ~w(returns exit unreachable) do
       plugin = plugin(ctx.compiled)
       Vitrine.call(plugin, function)
@@ -85,7 +85,7 @@ defmodule Vitrine.Call.FuelTest do
   end
 
   for {name, _trap} <- @traps do
-    test "what is used is not less than it was where a call ends by a trap: #{name}", ctx do
+    test "fuel used is not underestimated when a call ends with a trap: #{name}", ctx do
       plugin = plugin(ctx.compiled)
       assert {:error, error} = Vitrine.call(plugin, unquote(to_string(name)))
       assert error.reason in [:trap, :out_of_memory]
@@ -95,14 +95,14 @@ defmodule Vitrine.Call.FuelTest do
     end
   end
 
-  test "what is used is not less than it was where a call ends by a timeout", ctx do
+  test "fuel used is not underestimated when a call times out", ctx do
     plugin = plugin(ctx.compiled)
     assert reason(Vitrine.call(plugin, "endless", "", timeout: 200)) == :timeout
     # A processor that does less than 1 of 100 turns in a microsecond would be slow.
     assert used(plugin) > 1_000_000
   end
 
-  test "what is used is counted where a call ends by a cancel", ctx do
+  test "fuel used is counted when a call is cancelled", ctx do
     plugin = plugin(ctx.compiled)
     task = Task.async(fn -> Vitrine.call(plugin, "endless", "", timeout: :infinity) end)
     eventually(fn -> Vitrine.stats(plugin).slices > 2 end)
@@ -112,13 +112,13 @@ defmodule Vitrine.Call.FuelTest do
     assert used(plugin) > 1_000_000
   end
 
-  test "what is used is counted where a call ends while it sleeps", ctx do
+  test "fuel used is counted when a call ends while it sleeps", ctx do
     plugin = plugin(ctx.compiled)
     assert reason(Vitrine.call(plugin, "sleep", "", timeout: 200)) == :timeout
     assert used(plugin) in @least..(@least + @part + 100)
   end
 
-  test "what is used is counted where the caller dies", ctx do
+  test "fuel used is counted when the caller dies", ctx do
     plugin = plugin(ctx.compiled)
     {pid, monitor} = spawn_monitor(fn -> Vitrine.call(plugin, "wait") end)
     eventually(fn -> Vitrine.stats(plugin).host_calls == 1 end)
@@ -128,7 +128,7 @@ defmodule Vitrine.Call.FuelTest do
     assert used(plugin) in @least..(@least + @part + 100)
   end
 
-  test "no more is told than there was", ctx do
+  test "fuel used is never more than the fuel given", ctx do
     plugin = plugin(ctx.compiled, fuel: @least + 50)
     assert reason(Vitrine.call(plugin, "division")) == :trap
     assert used(plugin) in @least..(@least + 50)
@@ -136,7 +136,7 @@ defmodule Vitrine.Call.FuelTest do
     assert Vitrine.fuel_used(plugin) == @least + 50
   end
 
-  test "that fuel is given in parts ends no slice of a call" do
+  test "giving fuel in parts ends no slice of a call" do
     plugin = plugin_of_loop()
     slices = fn -> Vitrine.stats(plugin).slices end
     Vitrine.call!(plugin, "run")

@@ -74,18 +74,20 @@ defmodule Vitrine.Call.HeldOutputTest do
       end
 
       for function <- ~w(freed logged key value wanted configured) do
-        test "the output stays what it was: #{function}", %{plugin: plugin} do
+        test "a held output does not change when its block is written: #{function}", %{
+          plugin: plugin
+        } do
           quiet(fn -> assert Vitrine.call(plugin, unquote(function)) == {:ok, "A"} end)
         end
       end
 
-      test "the input and the output stays what it was", %{plugin: plugin} do
+      test "an output that is the input does not change when that is written", %{plugin: plugin} do
         for function <- ["input", "input_logged"] do
           quiet(fn -> assert Vitrine.call(plugin, function, "a") == {:ok, "a"} end)
         end
       end
 
-      test "the error stays what it was", %{plugin: plugin} do
+      test "a held error does not change when its block is written", %{plugin: plugin} do
         assert %{reason: :guest_error, message: "A", code: 1} =
                  error!(Vitrine.call(plugin, "error"))
 
@@ -93,11 +95,13 @@ defmodule Vitrine.Call.HeldOutputTest do
                  error!(Vitrine.call(plugin, "error_and_trap"))
       end
 
-      test "the error is none to a guest that returns 0, as with Extism", %{plugin: plugin} do
+      test "an error that was set is ignored if the guest returns 0, as with Extism", %{
+        plugin: plugin
+      } do
         assert Vitrine.call(plugin, "error_and_success") == {:ok, "A"}
       end
 
-      test "the output is handed out once another block is the output", %{plugin: plugin} do
+      test "the block of a former output can be written again", %{plugin: plugin} do
         for function <- ["again", "large_again"] do
           assert {:ok, <<_>>} = Vitrine.call(plugin, function)
         end

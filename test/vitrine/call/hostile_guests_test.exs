@@ -182,8 +182,8 @@ defmodule Vitrine.Call.HostileGuestsTest do
     end
   end
 
-  describe "what is no module" do
-    test "is a compile error, truncated anywhere" do
+  describe "a source that is not a module" do
+    test "truncated anywhere is a compile error" do
       bytes = File.read!(wasm("c"))
 
       for length <- Enum.take_random(0..(byte_size(bytes) - 1), 200) do
@@ -195,7 +195,7 @@ defmodule Vitrine.Call.HostileGuestsTest do
       end
     end
 
-    test "is an error or a plugin, with any bytes changed, and never worse" do
+    test "with any bytes changed is an error or a plugin" do
       bytes = File.read!(wasm("c"))
       :rand.seed(:exsss, {1, 2, 3})
 
@@ -210,7 +210,7 @@ defmodule Vitrine.Call.HostileGuestsTest do
       end
     end
 
-    test "is a compile error, when it is random" do
+    test "of random bytes is a compile error" do
       :rand.seed(:exsss, {4, 5, 6})
 
       for size <- [1, 10, 1_000, 100_000] do
@@ -223,7 +223,7 @@ defmodule Vitrine.Call.HostileGuestsTest do
       end
     end
 
-    test "is a compile error, when it is a component or bad text" do
+    test "that is a component or bad text is a compile error" do
       component = <<0, "asm", 0x0D, 0, 1, 0>>
 
       assert error!(Vitrine.new(component)).message =~
@@ -235,13 +235,13 @@ defmodule Vitrine.Call.HostileGuestsTest do
       assert reason(Vitrine.new("(module" <> String.duplicate("(func ", 100_000))) == :compile
     end
 
-    test "is a compile error, when it is too large" do
+    test "that is too large is a compile error" do
       bytes = <<0, "asm", 1, 0, 0, 0>> <> :binary.copy(<<0>>, 130 * 1024 * 1024)
       assert error!(Vitrine.new(bytes)).message =~ "limit"
     end
   end
 
-  describe "a module that is hard on the compiler" do
+  describe "a module that is hard to compile is refused or compiled in time:" do
     test "with blocks nested very deep" do
       for depth <- [1_000, 5_000] do
         body = :binary.copy(<<0x02, 0x40>>, depth) <> :binary.copy(<<0x0B>>, depth + 1)

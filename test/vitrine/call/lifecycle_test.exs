@@ -23,14 +23,14 @@ defmodule Vitrine.Call.LifecycleTest do
       assert Vitrine.call(plugin, "counter") == {:ok, "101"}
     end
 
-    test "that fails is an error of new/2" do
+    test "that fails makes new/2 answer with the error" do
       for name <- ~w(trapping_start initialize_traps) do
         error = error!(Vitrine.new(wat(name)))
         assert {error.reason, error.plugin} == {:trap, name}
       end
     end
 
-    test "is under the deadline" do
+    test "ends at the deadline" do
       assert reason(Vitrine.new(wat("infinite_start"), timeout: 50)) == :timeout
       manifest = %{wasm: [%{path: wat("infinite_start")}], timeout_ms: 50}
       assert reason(Vitrine.new(manifest)) == :timeout
@@ -43,7 +43,7 @@ defmodule Vitrine.Call.LifecycleTest do
       assert Vitrine.call(plugin, "value") == {:ok, "i"}
     end
 
-    test "that fails for a later instance leaves none half alive" do
+    test "that fails for a later instance leaves no instance" do
       # The start function calls the host, which lets it pass once.
       me = self()
       allowed = :counters.new(1, [])
@@ -108,7 +108,7 @@ defmodule Vitrine.Call.LifecycleTest do
   end
 
   describe "_start" do
-    test "ends the program: what follows begins anew" do
+    test "ends the program, and the next call has a fresh instance" do
       plugin =
         new!(~S"""
         (module
@@ -123,7 +123,7 @@ defmodule Vitrine.Call.LifecycleTest do
   end
 
   describe "WASI" do
-    test "is not there unless asked for" do
+    test "cannot be imported unless it is granted" do
       error = error!(Vitrine.new(wasm("c_wasi")))
       assert error.reason == :link
       assert error.message =~ "wasi: true"

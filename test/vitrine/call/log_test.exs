@@ -58,11 +58,11 @@ defmodule Vitrine.Call.LogTest do
              ~r/\A[^\n]*\[error\] plugin "rust", function "log_all": x\n\z/
   end
 
-  test "a process that does not log costs the guest nothing", %{plugin: plugin} do
+  test "the guest is not asked for log lines by a process that does not log", %{plugin: plugin} do
     assert unlogged(fn -> Vitrine.call!(plugin, "log_level") end) == "2147483647"
   end
 
-  test "a line that is no UTF-8 is shown all the same" do
+  test "a line that is not UTF-8 is logged with its bytes escaped" do
     plugin =
       new!(~S"""
       (module
@@ -83,7 +83,7 @@ defmodule Vitrine.Call.LogTest do
              {:trap, "invalid handle offset for log message: 12345"}
   end
 
-  test "of a very long line the beginning is logged, and how much more there was" do
+  test "a very long line is cut, and says how much was cut" do
     plugin =
       new!(~S"""
       (module

@@ -44,7 +44,7 @@ defmodule Vitrine.Call.RunTest do
   end
 
   describe "run/4" do
-    test "takes a compiled plugin only", %{compiled: compiled} do
+    test "raises for anything but a compiled plugin", %{compiled: compiled} do
       for {wrong, advice} <- [
             {{:ok, compiled}, ": match on {:ok, compiled} first"},
             {new!("(module)"), ": use Vitrine.call/4"},
@@ -63,7 +63,7 @@ defmodule Vitrine.Call.RunTest do
       end
     end
 
-    test "answers with the output", %{compiled: compiled} do
+    test "answers with the output of the function", %{compiled: compiled} do
       assert Vitrine.run(compiled, "echo", ["he", "llo"]) == {:ok, "hello"}
       assert Vitrine.run(compiled, "echo") == {:ok, ""}
       large = :binary.copy("x", 3_000_000)
@@ -85,14 +85,14 @@ defmodule Vitrine.Call.RunTest do
       assert Vitrine.run(compiled, "ask", "who", context: :me) == {:ok, answer}
     end
 
-    test "encodes and decodes", %{compiled: compiled} do
+    test "encodes the input and decodes the output with codecs", %{compiled: compiled} do
       assert Vitrine.run(compiled, "echo", %{"a" => [1]}, as: :json) == {:ok, %{"a" => [1]}}
       assert Vitrine.run(compiled, "echo", "1", as: {:string, :json}) == {:ok, 1}
       error = error!(Vitrine.run(compiled, "echo", "{", as: {:string, :json}))
       assert {error.reason, error.plugin, error.function} == {:codec, "p", "echo"}
     end
 
-    test "has one deadline for all of it", %{compiled: compiled} do
+    test "has one deadline for the instance and the call", %{compiled: compiled} do
       error = error!(Vitrine.run(compiled, "spin", "", timeout: 30))
       assert {error.reason, error.plugin, error.function} == {:timeout, "p", "spin"}
 
@@ -107,7 +107,7 @@ defmodule Vitrine.Call.RunTest do
       assert reason(Vitrine.run(compiled, "run", "", timeout: 10)) == :timeout
     end
 
-    test "has the errors of a call", %{compiled: compiled} do
+    test "answers with the errors of a call", %{compiled: compiled} do
       assert error!(Vitrine.run(compiled, "trap")).trap =~ "unreachable"
       assert reason(Vitrine.run(compiled, "none")) == :function_not_found
       {:ok, small} = Vitrine.compile(compiled, memory: [max_pages: 8])
@@ -118,7 +118,7 @@ defmodule Vitrine.Call.RunTest do
       assert_raise ArgumentError, fn -> Vitrine.run(compiled, "echo", :term) end
     end
 
-    test "is a host function's error when that raises" do
+    test "answers with the error of a host function that raises" do
       raises = %{"ask" => fn _ -> raise "no" end}
       {:ok, compiled} = Vitrine.compile(@guest, host_functions: raises)
 

@@ -47,8 +47,8 @@ defmodule Vitrine.Call.TimeoutTest do
     [host_functions: %{"look up" => slow}]
   end
 
-  describe "the error of a call that ran out of time says whose deadline it was and how long" do
-    test "the call's" do
+  describe "the error of a call that timed out names the deadline of" do
+    test "the call" do
       assert message(Vitrine.call(new!(@spin), "run", "", timeout: 30)) =~
                ~r/^the call ran past its deadline: .*N ms in the guest.*; 30 ms were allowed \(timeout: 30 of the call\)$/
 
@@ -59,7 +59,7 @@ defmodule Vitrine.Call.TimeoutTest do
                "the call ran past its deadline; 0 ms were allowed (timeout: 0 of the call)"
     end
 
-    test "the plugin's option's, also where the call could have had the same" do
+    test "the plugin, also where the call could have had the same" do
       plugin = new!(@spin, timeout: 30)
       assert message(Vitrine.call(plugin, "run")) =~ "(timeout: 30 of the plugin)"
       assert message(Vitrine.call(plugin, "run", "", timeout: 30)) =~ "(timeout: 30 of the call)"
@@ -68,7 +68,7 @@ defmodule Vitrine.Call.TimeoutTest do
       assert message(Vitrine.run(compiled, "run", "", timeout: 20)) =~ "(timeout: 20 of the call)"
     end
 
-    test "the manifest's, and nobody's" do
+    test "the manifest, or the default" do
       manifest = %{wasm: [%{data: Base.encode64(@spin)}], timeout_ms: 30}
       assert message(Vitrine.call(new!(manifest), "run")) =~ "(timeout_ms: 30 of the manifest)"
 
@@ -80,7 +80,7 @@ defmodule Vitrine.Call.TimeoutTest do
     end
   end
 
-  describe "it says in what the time went" do
+  describe "the error of a call that timed out says that the time was spent in" do
     test "the host function, by its name" do
       plugin = new!(@asks, asks(60))
 
@@ -126,9 +126,9 @@ defmodule Vitrine.Call.TimeoutTest do
     end
   end
 
-  describe "of a server" do
+  describe "the error of a call of a server that timed out" do
     @tag :slow
-    test "it says what of the time passed in the queue, and that it was all of it" do
+    test "says how much of the time passed in the queue, or all of it" do
       {:ok, server} = Server.start_link([source: @asks, timeout: 60_000] ++ holds())
       {first, holder} = held(server, [])
       second = queued(server, fn -> Server.info(server).queue end, timeout: 2_000)
@@ -149,7 +149,7 @@ defmodule Vitrine.Call.TimeoutTest do
       assert over(last, holder, 50) =~ ~r/\(timeout: 40 of the call\)$/
     end
 
-    test "it says when the server did not answer at all" do
+    test "says that the server did not answer at all" do
       {:ok, server} = Server.start_link(source: @spin)
       :sys.suspend(server)
       result = Vitrine.call(server, "run", "", timeout: 20)
@@ -158,9 +158,9 @@ defmodule Vitrine.Call.TimeoutTest do
     end
   end
 
-  describe "of a pool" do
+  describe "the error of a call of a pool that timed out" do
     @tag :slow
-    test "it says what of the time passed in the queue, that it was all of it, and whether that is the pool's option" do
+    test "says how much of the time passed in the queue, or all of it, and whether the pool's option ended it" do
       {:ok, pool} = Pool.start_link([source: @asks, size: 1, timeout: 60_000] ++ holds())
       {first, holder} = held(pool, [])
       second = queued(pool, fn -> Pool.info(pool).waiting end, timeout: 2_000)

@@ -9,7 +9,7 @@ defmodule Vitrine.Codec.PropertyTest do
   @codecs [:raw, :string, :json, :msgpack, :base64, :bool, :empty] ++
             [:i32, :u32, :i64, :u64, :f32, :f64]
 
-  describe "what is encoded is decoded as the same term" do
+  describe "a term that is encoded is decoded as the same term" do
     test "by :json" do
       forall(fn -> term(4, &text/0, fn -> nil end) end, 3_000, &returns(:json, &1))
     end
@@ -74,13 +74,13 @@ defmodule Vitrine.Codec.PropertyTest do
   end
 
   describe "JSON as another writer writes it" do
-    test "is read as the same term" do
+    test "is decoded as the same term" do
       forall(fn -> term(4, &text/0, fn -> nil end) end, 3_000, fn term ->
         assert Codec.decode(:json, other_json(term)) === {:ok, term}
       end)
     end
 
-    test "has its floats read to the last bit, with any number of digits" do
+    test "has its floats decoded to the last bit, with any number of digits" do
       forall(&float/0, 3_000, fn float ->
         for text <- [
               :erlang.float_to_binary(float, [:short]),

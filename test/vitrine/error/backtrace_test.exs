@@ -7,7 +7,7 @@ defmodule Vitrine.Error.BacktraceTest do
 
   defp frames(error), do: Enum.map(error.backtrace, &{&1.function, &1.repeated})
 
-  test "an endless recursion is there once, with how often it comes again" do
+  test "an endless recursion is one frame with its number of repetitions" do
     plugin = new!(~S|(module (func $deep (export "run") (call $deep)))|)
     error = error!(Vitrine.call(plugin, "run"))
     assert error.trap == "call stack exhausted"
@@ -17,7 +17,7 @@ defmodule Vitrine.Error.BacktraceTest do
     assert error |> Exception.message() |> String.split("\n") |> length() == 4
   end
 
-  test "functions that call each other without end are there once" do
+  test "mutual endless recursion is one group of frames" do
     plugin = new!(~S|(module (func $odd (export "run") (call $even)) (func $even (call $odd)))|)
 
     error = error!(Vitrine.call(plugin, "run"))
@@ -75,7 +75,7 @@ defmodule Vitrine.Error.BacktraceTest do
       assert error.message =~ "the plugin said last: panicked at src/lib.rs:1:2: boom"
     end
 
-    test "is not that of another call, nor what is no error", %{plugin: plugin} do
+    test "is not taken from another call or from a line that is not a panic", %{plugin: plugin} do
       assert {:ok, _} = Vitrine.call(plugin, "prints_and_returns")
 
       for function <- ["silent", "informs"] do
@@ -87,7 +87,7 @@ defmodule Vitrine.Error.BacktraceTest do
                "integer divide by zero"
     end
 
-    test "that was not printed is told to be missing where names show that there was one" do
+    test "that was not printed is said to be missing if names show a panic" do
       plugin = new!(~S|(module (func $"core::panicking::panic_fmt" (export "run") unreachable))|)
 
       assert error!(Vitrine.call(plugin, "run")).message =~ "std::panic::set_hook can log it"

@@ -27,17 +27,17 @@ defmodule Vitrine.Error.DebugInfoTest do
     assert is_integer(offset)
   end
 
-  test "3 000 subroutines that are inlined within each other are no matter", %{peer: peer} do
+  test "3 000 subroutines that are inlined within each other are read in time", %{peer: peer} do
     placed(peer, info: unit(nested(:inlined, 3_000)))
   end
 
-  test "nor are a million entries of any kind", %{peer: peer} do
+  test "a million entries of any kind are read in time", %{peer: peer} do
     for kind <- [:inlined, :block, :structure, :pointer, :namespace, :function, :unit] do
       placed(peer, info: unit(nested(kind, 1_000_000)))
     end
   end
 
-  test "units within the tree of a unit and trees without an end are no matter", %{peer: peer} do
+  test "nested units and trees without an end are read in time", %{peer: peer} do
     open = [unit_entry(), function_entry(), :binary.copy(<<code(:inlined)>>, 100_000)]
     placed(peer, info: unit_of(open, <<4::16-little, 0::32-little, 4>>))
   end
@@ -80,7 +80,9 @@ defmodule Vitrine.Error.DebugInfoTest do
     IO.iodata_to_binary([<<IO.iodata_length(rest)::32-little>>, rest])
   end
 
-  test "an entry of 100 000 attributes, and strings that 100 000 files share", %{peer: peer} do
+  test "an entry of 100 000 attributes and strings that 100 000 files share are read in time", %{
+    peer: peer
+  } do
     directory = String.duplicate("d", 1_000_000)
     files = for number <- 1..100_000, do: ["f#{number}", 0, 1, 0, 0]
 
@@ -111,12 +113,14 @@ defmodule Vitrine.Error.DebugInfoTest do
     )
   end
 
-  test "a line program of a million rows outside the code, or at one address", %{peer: peer} do
+  test "a line program of a million rows outside the code or at one address is read in time", %{
+    peer: peer
+  } do
     placed(peer, info: unit([]), line: lines([:binary.copy(<<2, 1, 1>>, 1_000_000), 0, 1, 1]))
     placed(peer, info: unit([]), line: lines([:binary.copy(<<1>>, 1_000_000), 0, 1, 1]))
   end
 
-  test "split units, ranges that refer to each other and damage are no matter", %{peer: peer} do
+  test "split units, ranges that refer to each other and damage are tolerated", %{peer: peer} do
     skeleton = [unit_entry()] |> unit_of(<<5::16-little, 4, 4, 0::32-little, 7::64>>)
     placed(peer, info: [unit([]), skeleton], cu_index: :binary.copy(<<255>>, 100))
 
@@ -131,7 +135,7 @@ defmodule Vitrine.Error.DebugInfoTest do
     assert %{line: nil, file: nil} = frame(peer, line: "x", info: unit([]))
   end
 
-  test "a native debugger's information is read for who asks for it", %{peer: peer} do
+  test "a native debugger's information is read where it is asked for", %{peer: peer} do
     options = [debug_info: :native]
     {:ok, plugin} = :peer.call(peer, Vitrine, :new, [wasm("c_debug"), options], 60_000)
     assert %Vitrine.Plugin{} = plugin

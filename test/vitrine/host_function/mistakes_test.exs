@@ -45,7 +45,7 @@ defmodule Vitrine.HostFunction.MistakesTest do
       end
     end
 
-    test "is not told of it where something else failed, or a context was given" do
+    test "does not mention the context where something else failed, or a context was given" do
       untold = "the host function extism:host/user::f failed"
 
       for {function, options} <- [
@@ -60,7 +60,7 @@ defmodule Vitrine.HostFunction.MistakesTest do
     end
   end
 
-  test "a number that a guest passes where bytes are declared is told by its place, counted from 1" do
+  test "a number passed where bytes are declared is named by its position, counted from 1" do
     told = fn place, number ->
       "invalid handle offset for parameter #{place} of the host function extism:host/user::f: #{number}; " <>
         "bytes are passed by handles, and a number is declared as one by Vitrine.HostFunction.new/5"
@@ -88,7 +88,7 @@ defmodule Vitrine.HostFunction.MistakesTest do
     assert_received 42
   end
 
-  test "an import with references or vectors is told as what cannot be passed, with declared types and without" do
+  test "an import with references or vectors is refused, with declared types and without" do
     source =
       ~s|(module (import "extism:host/user" "f" (func (param externref) (result v128))) (func (export "run")))|
 
@@ -108,7 +108,7 @@ defmodule Vitrine.HostFunction.MistakesTest do
   end
 
   describe "a value that does not fit" do
-    test "is told with how it would be declared" do
+    test "is explained with the declaration that would fit" do
       returned = fn type, value ->
         function =
           if type,
@@ -129,7 +129,7 @@ defmodule Vitrine.HostFunction.MistakesTest do
       assert byte_size(returned.(:i64, String.duplicate("x", 100_000))) < 300
     end
 
-    test "of a type that cannot be declared is told as that" do
+    test "of a type that cannot be declared is explained as that" do
       for {params, results, type} <- [
             {[:externref], nil, ":externref"},
             {[:i64, :v128], nil, ":v128"},

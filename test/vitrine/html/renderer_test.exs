@@ -93,12 +93,12 @@ defmodule Vitrine.HTML.RendererTest do
 
   describe "to_rendered/2" do
     for kind <- [:plain, :keyed] ++ if(@real?, do: [:real], else: []) do
-      test "what is sent in turn shows the whole documents (#{kind})" do
+      test "sends changes that add up to the whole document (#{kind})" do
         forall(&documents/0, 300, &send_all(&1, unquote(kind)))
       end
     end
 
-    test "what is the same is not sent" do
+    test "sends nothing of an equal document" do
       for kind <- [:plain, :keyed] do
         html = "<div class=a><p>1</p><ul>#{String.duplicate("<li>x</li>", 20)}</ul></div>"
         assert [_whole, %{}] = sent = send_all([html, html], kind)
@@ -106,19 +106,19 @@ defmodule Vitrine.HTML.RendererTest do
       end
     end
 
-    test "a text that changes is sent alone" do
+    test "sends only the text that changes" do
       html = &"<div class=a><p>one</p><p class=b>#{&1}</p></div>"
       assert [_, sent] = send_all([html.("x"), html.("y")], :plain)
       assert sent == %{1 => %{1 => %{1 => "y"}}}
     end
 
-    test "an element that changes its shape is sent, and its siblings are not" do
+    test "sends an element that changes its shape, and not its siblings" do
       html = &"<div><p>one</p>#{&1}<p>three</p></div>"
       assert [_, sent] = send_all([html.("<p>x</p>"), html.("<p lang=en>x</p>")], :plain)
       assert sent == %{0 => %{1 => %{0 => "en", 1 => "x", s: ["<p lang=\"", "\">", "</p>"]}}}
     end
 
-    test "one more of many siblings is sent alone where lists have keys" do
+    test "sends only the new one of many siblings where lists have keys" do
       html = &"<ul>#{Enum.map_join(&1, fn n -> "<li id=i#{n}>item #{n}</li>" end)}</ul>"
       assert [_, sent] = send_all([html.(1..100), html.(1..101)], :keyed)
       assert LiveViewModel.bytes(sent) < 120
@@ -128,14 +128,14 @@ defmodule Vitrine.HTML.RendererTest do
       assert LiveViewModel.bytes(sent) < LiveViewModel.bytes(whole) / 3
     end
 
-    test "what was rendered for nobody before is sent whole" do
+    test "sends the first document whole" do
       tree = parse!("<p>x</p>")
       rendered = Renderer.render(tree, tree, LiveViewModel.structs(:plain))
       assert {%{0 => "x", s: ["<p>", "</p>"]}, _} = LiveViewModel.diff(rendered, nil)
     end
 
     unless @real? do
-      test "without LiveView it is safe iodata" do
+      test "answers with safe iodata without LiveView" do
         assert {:safe, iodata} = HTML.to_rendered(parse!("<p>1 &lt; 2"), nil)
         assert IO.iodata_to_binary(iodata) == "<p>1 &lt; 2</p>"
       end
@@ -157,7 +157,7 @@ defmodule Vitrine.HTML.RendererTest do
     defp roots_of(list) when is_list(list), do: Enum.flat_map(list, &roots_of/1)
     defp roots_of(_other), do: []
 
-    test "is no element of a small document" do
+    test "is not an element of a small document" do
       assert roots("<p>a</p> <b>c</b>") == [[], []]
     end
 

@@ -98,17 +98,17 @@ defmodule Vitrine.HTTP.ClientTest do
         "(memory: %{max_http_response_bytes: #{max}})"
 
   describe "a server that is slow" do
-    test "has until the deadline", %{server: server} do
+    test "ends at the deadline", %{server: server} do
       for path <- ~w(/silence /slow_headers /slow_body) do
         assert bounded(server, path, @short) == :timeout, path
       end
     end
 
-    test "may pause wherever it likes", %{server: server} do
+    test "may pause anywhere in its response", %{server: server} do
       assert {:ok, {200, _, "abcdef"}} = bounded(server, "/paused")
     end
 
-    test "may not read, either", %{server: server} do
+    test "that does not read ends at the deadline", %{server: server} do
       body = :binary.copy("x", 20_000_000)
       url = Server.url(server, "/deaf")
       before = resources()
@@ -137,7 +137,7 @@ defmodule Vitrine.HTTP.ClientTest do
   end
 
   describe "a server that never ends" do
-    test "its headers is stopped", %{server: server} do
+    test "its headers is disconnected", %{server: server} do
       for path <-
             ~w(/endless_status_line /endless_header /endless_headers /endless_hints /endless_trailer) do
         assert bounded(server, path) =~
@@ -146,7 +146,7 @@ defmodule Vitrine.HTTP.ClientTest do
       end
     end
 
-    test "its body is stopped, whatever the status", %{server: server} do
+    test "its body is disconnected, whatever the status", %{server: server} do
       for path <- ~w(/endless_body/200 /endless_body/404 /endless_body/500) do
         assert bounded(server, path) == too_large(), path
       end
@@ -169,7 +169,7 @@ defmodule Vitrine.HTTP.ClientTest do
     end
   end
 
-  describe "a server that speaks nonsense" do
+  describe "an invalid response is an error: the server" do
     test "does not speak HTTP", %{server: server} do
       for path <-
             ~w(/garbage /http2 /http_of_the_future /switching /status_0 /status_huge /no_header) do
@@ -177,7 +177,7 @@ defmodule Vitrine.HTTP.ClientTest do
       end
     end
 
-    test "sends chunks that are none", %{server: server} do
+    test "sends invalid chunks", %{server: server} do
       for path <- ~w(/bad_chunk_size /bad_chunk_end /large_chunk_size) do
         assert bounded(server, path) =~ "failed: the response is not chunked as it must be", path
       end
@@ -185,7 +185,7 @@ defmodule Vitrine.HTTP.ClientTest do
       assert bounded(server, "/large_chunk") == too_large()
     end
 
-    test "gives lengths that are none", %{server: server} do
+    test "gives invalid lengths", %{server: server} do
       assert bounded(server, "/length_negative") =~ ~s(a length that is not a number: "-1")
       assert bounded(server, "/length_words") =~ ~s(a length that is not a number: "many")
       assert bounded(server, "/length_bytes") =~ ~s(a length that is not a number: <<255, 254>>)
@@ -195,7 +195,7 @@ defmodule Vitrine.HTTP.ClientTest do
       assert {:ok, {200, _, "abc"}} = bounded(server, "/length_too_small")
     end
 
-    test "closes the connection before it has said all", %{server: server} do
+    test "closes the connection before the response is complete", %{server: server} do
       for path <- ~w(/nothing /cut_in_status /cut_in_headers) do
         assert bounded(server, path) =~ "failed: the server closed the connection", path
       end
@@ -205,7 +205,7 @@ defmodule Vitrine.HTTP.ClientTest do
       end
     end
 
-    test "compresses badly", %{server: server} do
+    test "sends an invalid compressed body", %{server: server} do
       for path <- ~w(/bad_gzip /cut_gzip /gzip_and_more) do
         assert bounded(server, path) =~ "not compressed with gzip as it says", path
       end
@@ -298,7 +298,7 @@ defmodule Vitrine.HTTP.ClientTest do
   end
 
   describe "a process that already has messages" do
-    test "keeps them", %{server: server} do
+    test "keeps them in its mailbox", %{server: server} do
       send(self(), {:tcp, :not, "a socket"})
       send(self(), {:vitrine_wake, 1})
       assert {:ok, {200, _, _}} = fetch(Server.url(server, "/status/200"))
@@ -384,7 +384,7 @@ defmodule Vitrine.HTTP.ClientTest do
       end
     end
 
-    test "says which versions do not meet", %{authorities: authorities, tls: tls} do
+    test "says that no TLS version is shared", %{authorities: authorities, tls: tls} do
       server = start_supervised!({Server, ssl: tls ++ [versions: [:"tlsv1.2"]]}, id: :old)
       url = Server.url(server, "/status/200", "localhost")
       options = trusting(authorities, versions: [:"tlsv1.3"])
@@ -392,7 +392,7 @@ defmodule Vitrine.HTTP.ClientTest do
       assert message =~ "failed: TLS: the server speaks no version of TLS that is allowed here"
     end
 
-    test "is as bounded as http", %{secure: server, authorities: authorities} do
+    test "has the same limits as http", %{secure: server, authorities: authorities} do
       options = trusting(authorities)
 
       for path <- ~w(/silence /slow_headers /slow_body),
@@ -465,7 +465,7 @@ defmodule Vitrine.HTTP.ClientTest do
   end
 
   describe "request/2" do
-    test "is a client for others, too", %{server: server} do
+    test "can be called directly", %{server: server} do
       request = %Request{method: "GET", url: Server.url(server, "/status/404")}
       assert {:ok, response} = Client.request(request, private: true)
       assert {response.status, response.body} == {404, "the page of 404"}
@@ -473,7 +473,7 @@ defmodule Vitrine.HTTP.ClientTest do
       assert Client.request(%{request | url: "gopher://x"}, private: true) |> elem(0) == :error
     end
 
-    test "has room for as many headers as it is told", %{server: server} do
+    test "allows as many headers as the option says", %{server: server} do
       request = %Request{method: "GET", url: Server.url(server, "/status/200")}
 
       assert {:error, "the headers" <> _} =

@@ -268,7 +268,7 @@ defmodule Vitrine.HTTP.PolicyTest do
       assert [%{headers: [{"x", "stays"}]}] = requested()
     end
 
-    test "has its name in lower case, once, and its value without spaces around it" do
+    test "has a lower-case name, occurs once, and its value is trimmed" do
       run(policy(["a"]), "http://a/", headers: [{"A", "1"}, {"a", "\t 2 é "}])
       assert [%{headers: [{"a", "2 é"}]}] = requested()
     end
@@ -310,7 +310,7 @@ defmodule Vitrine.HTTP.PolicyTest do
       assert error!(get(plugin, from <> there)).message =~ "http://localhost:"
     end
 
-    test "that leads nowhere is an error" do
+    test "to an invalid location is an error" do
       for {location, why} <- [
             {"file:///etc/passwd", "only http and https"},
             {"http://a b/", "not a URL"},
@@ -399,7 +399,7 @@ defmodule Vitrine.HTTP.PolicyTest do
       assert [[_], [], []] = Enum.map(requested(), & &1.headers)
     end
 
-    test "is none without a place to go to, or with another status" do
+    test "needs a location and a redirect status" do
       for response <- [%Response{status: 302}, redirect(300, "/b"), redirect(304, "/b")] do
         assert {:ok, {status, _, _}} = run(policy(["a"], %{"http://a/" => response}), "http://a/")
         assert status == response.status
@@ -408,7 +408,7 @@ defmodule Vitrine.HTTP.PolicyTest do
   end
 
   describe "the size of a response" do
-    test "is limited, whatever the client thinks of it" do
+    test "is limited, also if the client does not limit it" do
       for {size, max, fits} <- [{10, 10, true}, {11, 10, false}, {0, 0, true}, {1, 0, false}] do
         body = String.duplicate("x", size)
         pages = %{"http://a/" => %Response{status: 200, body: body}}
@@ -465,7 +465,7 @@ defmodule Vitrine.HTTP.PolicyTest do
       assert reason(get(plugin!(), slow, [], timeout: 250)) == :timeout
     end
 
-    test "is the client's own to make shorter" do
+    test "can be made shorter by the client's options" do
       server = start_supervised!({Server, []})
       plugin = plugin!(http: {Vitrine.HTTP.Client, connect_timeout: 50}, timeout: 10_000)
       # The server does not speak TLS, and waits for more.

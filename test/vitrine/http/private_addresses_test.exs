@@ -135,7 +135,7 @@ defmodule Vitrine.HTTP.PrivateAddressesTest do
       end
     end
 
-    test "refuses what no URL can mean, such as a zone of IPv6" do
+    test "refuses addresses that no URL can have, such as an IPv6 zone" do
       for url <- ["http://[fe80::1%25eth0]/", "http://[fe80::1%1]/", "http://[::1]x/"],
           do: assert(refusal(run(["*"], url)) =~ "it is not a URL")
     end
@@ -167,8 +167,8 @@ defmodule Vitrine.HTTP.PrivateAddressesTest do
     end
   end
 
-  describe "what is connected to" do
-    test "is an address that was looked at, and never a name, which could have another one by then" do
+  describe "the address that is connected to" do
+    test "is the one that was checked: the name is not resolved again" do
       server = start_supervised!(Server)
       plugin = plugin!(allowed_hosts: [{:private, "db.internal"}])
       :erlang.trace_pattern({:gen_tcp, :connect, 4}, true, [])
@@ -285,7 +285,7 @@ defmodule Vitrine.HTTP.PrivateAddressesTest do
       assert error.message =~ "the server's certificate is for another host's name"
     end
 
-    test "must be a text" do
+    test "must be a string" do
       for wrong <- [{:private, 1}, {:public, "a"}, {:private, "a", "b"}, {:private, <<255>>}] do
         assert_raise ArgumentError, ~r/:allowed_hosts/, fn -> plugin!(allowed_hosts: [wrong]) end
       end
@@ -393,7 +393,7 @@ defmodule Vitrine.HTTP.PrivateAddressesTest do
                  ~s(a loopback one; allowed_hosts: [{:private, "db.internal"}] would allow it)
     end
 
-    test "is what the client that is there goes by, also where somebody else calls it" do
+    test "is what the built-in client uses, also where it is called directly" do
       request = %Vitrine.HTTP.Request{method: "GET", url: "http://db.internal/"}
       assert {:error, {:not_allowed, _}} = Client.request(request, [])
     end

@@ -114,7 +114,7 @@ defmodule Vitrine.LiveView.HubTest do
   end
 
   describe "a viewer" do
-    test "whose doing a change was is rendered for before the others" do
+    test "that caused a change is rendered for first" do
       classes = for name <- ~w(a b c d e f), do: elem(class(stage!(), viewer: name), 1)
 
       renders =
@@ -132,14 +132,14 @@ defmodule Vitrine.LiveView.HubTest do
       for class <- [nil, %{}], do: assert(length(RenderCache.wanted(renders, class)) == 6)
     end
 
-    test "who comes later finds what is rendered" do
+    test "that comes later finds what is rendered" do
       plugin = stage!()
       seen!([viewer(plugin, viewer: "a")])
       seen!([viewer(plugin, viewer: "a")])
       assert renders() == %{"a" => 1}
     end
 
-    test "who comes back soon finds it, too" do
+    test "that comes back soon finds what is rendered" do
       plugin = stage!()
       first = viewer(plugin, viewer: "a")
       seen!([first])
@@ -156,7 +156,7 @@ defmodule Vitrine.LiveView.HubTest do
       assert renders() == %{nil => 2}
     end
 
-    test "who has left is not rendered for" do
+    test "that has left is not rendered for" do
       plugin = stage!()
       [first, second] = for name <- ~w(a b), do: viewer(plugin, viewer: name)
       seen!([first, second])
@@ -169,7 +169,7 @@ defmodule Vitrine.LiveView.HubTest do
     end
 
     @tag :slow
-    test "who is the last one to leave ends the hub, after a while" do
+    test "that is the last to leave ends the hub, after a while" do
       plugin = stage!()
       viewer = viewer(plugin, [])
       seen!([viewer])
@@ -193,7 +193,7 @@ defmodule Vitrine.LiveView.HubTest do
       {:ok, plugin: plugin}
     end
 
-    test "is told, and does not hold up the hub", %{plugin: plugin} do
+    test "is reported to its viewers, and does not hold up the hub", %{plugin: plugin} do
       viewer = viewer(plugin, slow_after: 1)
       assert_receive {:rendering, render}
       assert_receive {:slow, ^viewer}

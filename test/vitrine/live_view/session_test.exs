@@ -36,7 +36,7 @@ defmodule Vitrine.LiveView.SessionTest do
   end
 
   describe "change/2" do
-    test "loses no event, and hears only of what is seen now" do
+    test "loses no event, and gets messages only of the current topic" do
       session = session!(blocking(), viewer: "ann")
       session = session |> event!("first") |> event!("second")
       assert_receive {:event, first, %{"player_id" => "ann"}}
@@ -53,7 +53,7 @@ defmodule Vitrine.LiveView.SessionTest do
       refute_received {:vitrine_live_view, ^old, :rendered}
     end
 
-    test "is not for what only says where answers go" do
+    test "is not needed for options that only say where answers go" do
       session = session!(blocking(), viewer: "ann")
       options = %{session.options | take: ["score"], on_answer: &Map.merge/2}
       assert Session.same?(session, Session.new(:board, options))
@@ -61,7 +61,7 @@ defmodule Vitrine.LiveView.SessionTest do
   end
 
   describe "late?/2" do
-    test "is true of the event under way, and of none before" do
+    test "is true for the running event only" do
       session = blocking() |> session!(slow_after: 10) |> event!("first") |> event!("second")
       tag = session.tag
       assert_receive {:vitrine_live_view, ^tag, {:late, first}}
@@ -109,7 +109,7 @@ defmodule Vitrine.LiveView.SessionTest do
                 }}
     end
 
-    test "tells of one at a time, in order" do
+    test "sends one event at a time, in order" do
       session = session!(blocking())
       session = Enum.reduce(1..3, session, &event!(&2, "e#{&1}"))
 
@@ -123,7 +123,7 @@ defmodule Vitrine.LiveView.SessionTest do
       end)
     end
 
-    test "refuses more than may wait" do
+    test "refuses events beyond the queue's limit" do
       session = session!(blocking(), max_events: 2)
       session = Enum.reduce(1..3, session, &event!(&2, "e#{&1}"))
       assert {:error, %{reason: :busy, message: message}} = Session.event(session, "e4", %{})
@@ -141,7 +141,7 @@ defmodule Vitrine.LiveView.SessionTest do
       refute_receive {:event, _, _}, 50
     end
 
-    test "goes on when the viewer is gone, and others hear of it" do
+    test "completes when the viewer is gone, and other viewers see it" do
       plugin = blocking()
       %{tag: tag} = session!(plugin)
       assert_receive {:vitrine_live_view, ^tag, :rendered}
@@ -166,12 +166,12 @@ defmodule Vitrine.LiveView.SessionTest do
       end
     end
 
-    test "of no bytes is an empty one" do
+    test "of no bytes is an empty answer" do
       plugin = plugin_that_answers("")
       assert {{:ok, %{}}, _} = plugin |> session!() |> event!("e") |> answer!()
     end
 
-    test "that is no JSON is an error" do
+    test "that is not JSON is an error" do
       plugin = plugin_that_answers("{")
       assert {{:error, %{reason: :codec}}, _} = plugin |> session!() |> event!("e") |> answer!()
     end
@@ -187,7 +187,7 @@ defmodule Vitrine.LiveView.SessionTest do
   end
 
   describe "a failure" do
-    test "of the plugin's is not the end of it" do
+    test "of the plugin does not end the session" do
       plugin = Stage.start!(fn _ -> "<p></p>" end)
       session = session!(plugin, handle_event: "trap")
       assert {{:error, %{reason: :trap}}, session} = session |> event!("e") |> answer!()
@@ -200,7 +200,7 @@ defmodule Vitrine.LiveView.SessionTest do
       assert {{:error, %{reason: :timeout}}, _} = session |> event!("e") |> answer!()
     end
 
-    test "makes views look again, as the state may be another one; a refusal does not" do
+    test "makes views render again, because the state may have changed; a refusal does not" do
       plugin =
         Stage.start!(fn _ -> "<p></p>" end, fn
           %{"event_name" => "refuse"} -> {:error, "it is not your turn"}
@@ -219,7 +219,7 @@ defmodule Vitrine.LiveView.SessionTest do
   end
 
   describe "join/1" do
-    test "finds another hub when the one before is lost" do
+    test "finds another hub when the hub before has ended" do
       session = session!(Stage.start!(fn _ -> "<p></p>" end), patience: 5_000)
       Process.exit(session.hub, :kill)
       monitor = session.monitor

@@ -5,7 +5,7 @@ defmodule Vitrine.LiveView.ViewTest do
   alias Vitrine.LiveView.{Options, View}
 
   describe "answered/3" do
-    test "keeps what the host chose, with strings as keys, and nothing else" do
+    test "keeps only the fields that the host chose, with strings as keys" do
       answer = %{"score" => 3, "is_host" => true, "current_player" => "eve", "__changed__" => nil}
       view = View.answered(%View{name: :board}, answer, ["score", "phase"])
       assert view.answer == %{"score" => 3}
@@ -19,7 +19,7 @@ defmodule Vitrine.LiveView.ViewTest do
       assert view.answer == %{"score" => 3, "phase" => "end"}
     end
 
-    test "makes no atom of what a plugin says" do
+    test "makes no atoms of a plugin's answer" do
       key = "an answer's key #{System.unique_integer()}"
       View.answered(%View{}, %{key => key}, [key])
       assert_raise ArgumentError, fn -> String.to_existing_atom(key) end

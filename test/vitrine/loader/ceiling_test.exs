@@ -34,7 +34,7 @@ defmodule Vitrine.Loader.CeilingTest do
   end
 
   describe "under a ceiling, a manifest" do
-    test "has what a plugin has without a word of it, if the ceiling has nothing" do
+    test "that asks for nothing has the defaults, if the ceiling has nothing" do
       assert {:ok, _} = load(%{config: %{"a" => "1"}}, [])
 
       for asked <- [
@@ -54,7 +54,7 @@ defmodule Vitrine.Loader.CeilingTest do
       end
     end
 
-    test "is told what it asked for, and what the most is" do
+    test "that asks for too much is told what it asked for and what the most is" do
       assert refused(%{allowed_hosts: ["evil.com"]}, allowed_hosts: ["*.example.com"]) ==
                ~s(the manifest's allowed_hosts is "evil.com", which is more than it may ask for; ) <>
                  ~s(the most is ceiling: [allowed_hosts: ["*.example.com"]])
@@ -148,7 +148,7 @@ defmodule Vitrine.Loader.CeilingTest do
       refute_received {:requested, _}
     end
 
-    test "is under it wherever it is loaded, and in whatever form", %{} do
+    test "is checked wherever it is loaded, and in whatever form", %{} do
       manifest = %{"wasm" => [%{"data" => Base.encode64(@module)}], "allowed_hosts" => ["*"]}
       {:ok, json} = Vitrine.Codec.encode(:json, manifest)
       struct = Vitrine.Manifest.new!(json)
@@ -166,7 +166,7 @@ defmodule Vitrine.Loader.CeilingTest do
       end
     end
 
-    test "is not what options beside it are: whoever loads the plugin has the last word" do
+    test "does not bound the options beside it" do
       options = [memory: [max_pages: 5], allowed_hosts: ["example.com"], timeout: 50]
       assert {:ok, _} = load(%{}, [memory: [max_pages: 4], timeout: 10], options)
     end

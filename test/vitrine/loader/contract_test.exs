@@ -31,7 +31,7 @@ defmodule Vitrine.Loader.ContractTest do
       assert {:ok, _} = new([])
     end
 
-    test "names all that is missing, too much and of another ABI" do
+    test "names every missing export, extra import and wrong ABI" do
       error = error!(new(exports: ["run", "add", "stop", "memory"], imports: ["app"], abi: 0))
       assert {error.reason, error.plugin} == {:contract, "p"}
 
@@ -41,7 +41,7 @@ defmodule Vitrine.Loader.ContractTest do
                  "it is of the ABI version 1, expected 0"
     end
 
-    test "counts what is too much to be named" do
+    test "counts entries that are too many to be named" do
       imports = for n <- 1..30, do: ~s|(import "x" "f#{n}" (func))|
       error = error!(new([imports: []], "(module #{imports})"))
       assert error.message =~ ~S("x"."f20" and 10 more)
@@ -52,7 +52,7 @@ defmodule Vitrine.Loader.ContractTest do
       assert error!(new(exports: ["runs"])).message =~ ~S|functions "runs" (did you mean "run"?)|
     end
 
-    test "comes before linking" do
+    test "is checked before linking" do
       source = ~S|(module (import "x" "f" (func)))|
       assert reason(new([imports: []], source)) == :contract
       assert reason(new([], source)) == :link
@@ -69,7 +69,7 @@ defmodule Vitrine.Loader.ContractTest do
                              (func (param i64) (result i64))))|)
     end
 
-    test "tells the two versions of the ABI" do
+    test "tells the two versions of the ABI apart" do
       {:ok, _} = new([abi: 0], wat("old_abi"))
       assert error!(new([abi: 1], wat("old_abi_user"))).message =~ "ABI version 0, expected 1"
       # Which one a plugin without either has is no matter.
@@ -103,7 +103,7 @@ defmodule Vitrine.Loader.ContractTest do
       assert {:ok, _} = Vitrine.new(compiled, requires: nil)
     end
 
-    test "raises for what is no contract" do
+    test "raises for a value that is not a contract" do
       for requires <- [
             :exports,
             [export: []],

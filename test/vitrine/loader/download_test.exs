@@ -54,7 +54,7 @@ defmodule Vitrine.Loader.DownloadTest do
   end
 
   describe "fetch/2" do
-    test "downloads", %{server: server, cache: cache} do
+    test "downloads a module", %{server: server, cache: cache} do
       assert fetch(source(server, 1_000), cache) == {:ok, bytes(1_000)}
     end
 
@@ -99,7 +99,7 @@ defmodule Vitrine.Loader.DownloadTest do
       assert File.ls!(cache) == [good]
     end
 
-    test "names what went wrong", %{server: server, cache: cache} do
+    test "names the failure in the error", %{server: server, cache: cache} do
       for {path, message} <- [
             {"/status/404", "the server answered with status 404"},
             {"/status/500", "the server answered with status 500"},
@@ -170,7 +170,7 @@ defmodule Vitrine.Loader.DownloadTest do
     end
 
     @tag :slow
-    test "is one for several", %{server: server} do
+    test "is shared by several downloads", %{server: server} do
       # Each has time enough, together they have not.
       late = fn name -> %{url: Server.url(server, "/late_module"), name: name} end
       assert {:ok, _} = Vitrine.new(%{wasm: [late.("a")]}, timeout: 5_000)
@@ -179,7 +179,7 @@ defmodule Vitrine.Loader.DownloadTest do
       assert error.message =~ "longer than the 1500 ms that all downloads may take"
     end
 
-    test "must be a time" do
+    test "must be a number of milliseconds" do
       assert_raise ArgumentError, ~r/:timeout to be milliseconds/, fn ->
         Vitrine.new(%{wasm: [%{url: "http://127.0.0.1:1/"}]}, timeout: -1)
       end
@@ -196,7 +196,7 @@ defmodule Vitrine.Loader.DownloadTest do
       refute requested?()
     end
 
-    test "is nothing for what has no hash", %{server: server, cache: cache} do
+    test "is not used for a source without a hash", %{server: server, cache: cache} do
       for _ <- 1..2 do
         assert fetch(source(server, 10, %{hash: nil}), cache) == {:ok, bytes(10)}
         assert requested?()
@@ -205,7 +205,7 @@ defmodule Vitrine.Loader.DownloadTest do
       refute File.exists?(cache)
     end
 
-    test "believes nothing that it holds", %{server: server, cache: cache} do
+    test "is not trusted: its files are verified", %{server: server, cache: cache} do
       hash = hash(bytes(10))
       source = source(server, 10, %{hash: hash})
       path = Path.join(cache, hash)
@@ -230,7 +230,7 @@ defmodule Vitrine.Loader.DownloadTest do
       end
     end
 
-    test "holds nothing that is too large", %{server: server, cache: cache} do
+    test "keeps no module beyond the limit", %{server: server, cache: cache} do
       content = bytes(2_000)
       File.mkdir_p!(cache)
       File.write!(Path.join(cache, hash(content)), content)
@@ -239,7 +239,7 @@ defmodule Vitrine.Loader.DownloadTest do
       assert File.ls!(cache) == []
     end
 
-    test "need not be there, nor be writable", %{server: server, cache: cache} do
+    test "may be missing or read-only", %{server: server, cache: cache} do
       File.mkdir_p!(cache)
       file = Path.join(cache, "file")
       File.write!(file, "")

@@ -19,7 +19,7 @@ defmodule Vitrine.Loader.HostileModulesTest do
 
   defp times(text, count), do: String.duplicate(text, count)
 
-  describe "what is not code is counted before it is compiled:" do
+  describe "a module is refused for its cost before it is compiled:" do
     test "60 000 elements that are references" do
       message = refusal("(module (elem externref #{times(@null, 60_000)}))")
 
@@ -32,7 +32,7 @@ defmodule Vitrine.Loader.HostileModulesTest do
       assert refusal("(module #{table})") =~ "60000 references in initialisers; the limit is 2"
     end
 
-    test "a million elements that are functions, for later" do
+    test "a million passive elements that are functions" do
       assert refusal("(module (func $f) (elem func #{times("$f ", 1_000_000)}))") =~
                "the limit is 750011 for 1000047 bytes"
     end
@@ -72,7 +72,7 @@ defmodule Vitrine.Loader.HostileModulesTest do
     end
   end
 
-  test "a text in which labels are far away is not read" do
+  test "a text in which labels are far away is refused" do
     text =
       "(module (func block $o " <>
         times("block ", 90_000) <> times("br $o end ", 90_000) <> "end))"
@@ -83,7 +83,7 @@ defmodule Vitrine.Loader.HostileModulesTest do
                "1440028 bytes of text"
   end
 
-  test "what the parser says of a long name is cut" do
+  test "the parser's message about a long name is cut" do
     name = times("n", 1_000_000)
     error = error!(Vitrine.compile("(module (func call $#{name}))"))
     assert error.reason == :compile

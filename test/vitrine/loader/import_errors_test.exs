@@ -72,7 +72,7 @@ defmodule Vitrine.Loader.ImportErrorsTest do
     end
   end
 
-  test "WASI that is granted is not asked for again" do
+  test "the error does not ask for WASI where it is granted" do
     for name <- ["fd_clse", "sock_open", "nothing_like_it"] do
       text =
         ~s|(module (import "wasi_snapshot_preview1" "#{name}" (func (param i32) (result i32))))|
@@ -89,7 +89,7 @@ defmodule Vitrine.Loader.ImportErrorsTest do
                "(i32) -> (i32)"
   end
 
-  test "a function that WASI does not have is not to be had by granting it" do
+  test "the error does not advise to grant WASI for a function that WASI does not have" do
     text =
       ~S|(module (import "wasi_snapshot_preview1" "fd_clse" (func (param i32) (result i32))))|
 

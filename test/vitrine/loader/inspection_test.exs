@@ -28,7 +28,7 @@ defmodule Vitrine.Loader.InspectionTest do
       for bytes <- ["(module)", component], do: assert(%Vitrine.Inspection{} = inspect!(bytes))
     end
 
-    test "tells size, hash, name, producers and languages" do
+    test "has size, hash, name, producers and languages" do
       bytes = File.read!(wasm("rust_minimal"))
       found = inspect!(bytes)
       assert found.size == byte_size(bytes)
@@ -45,7 +45,7 @@ defmodule Vitrine.Loader.InspectionTest do
       assert producers == %{}
     end
 
-    test "tells what is exported and imported, with types" do
+    test "lists exports and imports, with types" do
       source = ~S"""
       (module
         (import "env" "f" (func $f (param i32 f64 v128 externref) (result i64 f32)))
@@ -84,14 +84,14 @@ defmodule Vitrine.Loader.InspectionTest do
       assert found.host_functions == [{"env", "f"}, {"env", "g"}]
     end
 
-    test "tells what is needed" do
+    test "says which host functions, WASI and memory are needed" do
       assert inspect!(File.read!(wasm("c_wasi"))).wasi
       assert inspect!(File.read!(wat("http"))).http
       assert inspect!(File.read!(wasm("rust_old"))).abi == 0
       assert inspect!("(module)").abi == nil
     end
 
-    test "refuses nothing that loads, of all guests" do
+    test "accepts every guest that loads" do
       for path <- Path.wildcard(wasm("*")) do
         assert {path, refused(File.read!(path), @options)} == {path, []}
       end
@@ -185,13 +185,13 @@ defmodule Vitrine.Loader.InspectionTest do
              ]
     end
 
-    test "tells a component from a module" do
+    test "tells components and modules apart" do
       found = inspect!(<<0, "asm", 0x0D, 0, 1, 0>>)
       assert found.component
       assert found.refused == ["it is a component, and not a module"]
     end
 
-    test "is an error for what is no module" do
+    test "answers with an error for bytes that are not a module" do
       for bytes <- ["", "junk", <<0, "asm", 1, 0, 0, 0, 1>>, "(module (func (result i32)))"] do
         assert reason(Vitrine.inspect_plugin(bytes)) == :compile
       end

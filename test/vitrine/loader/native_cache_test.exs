@@ -59,7 +59,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
   end
 
   describe "native code" do
-    test "is kept beside what is downloaded", %{directory: directory} do
+    test "is kept beside downloads", %{directory: directory} do
       load!(module("kept"))
       assert [entry] = entries(directory)
       assert Path.extname(entry) == ".native"
@@ -97,7 +97,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
       assert inodes(directory) == before
     end
 
-    test "is told of by the event of compiling", %{directory: directory} do
+    test "is named as the origin by the event of compiling", %{directory: directory} do
       on_exit(&Vitrine.Telemetry.detach/0)
       test = self()
 
@@ -117,7 +117,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
       eventually(fn -> load.() && receive(do: (from -> from == :compiler)) end)
     end
 
-    test "is of one kind for each setting", %{directory: directory} do
+    test "has an entry of its own for each setting", %{directory: directory} do
       source = module("settings")
       load!(source)
       load!(source, fuel: 1000)
@@ -159,7 +159,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
       assert capture_log(fn -> load!(module("proc")) end) == ""
     end
 
-    test "is used where others can write, which is said once", %{directory: directory} do
+    test "is used where others can write, which is logged once", %{directory: directory} do
       native = Path.join(directory, "native")
       File.mkdir_p!(native)
       File.chmod!(native, 0o777)
@@ -196,7 +196,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
     fault = Vitrine.SmallDisk.fault()
     if fault, do: @tag(skip: fault)
 
-    test "keeps what it has, and nothing half", %{directory: directory} do
+    test "keeps complete entries and no partial one", %{directory: directory} do
       native = Path.join(directory, "native")
       :ok = Vitrine.SmallDisk.mount(native, "96k")
 
@@ -227,7 +227,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
 
     if fault, do: @tag(skip: fault)
 
-    test "or read-only gives what it has", %{directory: directory} do
+    test "or read-only is still read", %{directory: directory} do
       native = Path.join(directory, "native")
       :ok = Vitrine.SmallDisk.mount(native, "1m")
 
@@ -246,7 +246,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
     end
 
     # The limit of a file's size fails a write in its middle as a full disk does, and needs no root.
-    test "in the middle of an entry leaves nothing of it", %{directory: directory} do
+    test "in the middle of an entry leaves no part of it", %{directory: directory} do
       elsewhere(directory, [module("cut off")], "trap '' XFSZ; ulimit -f 2")
       assert File.dir?(Path.join(directory, "native"))
       assert entries(directory) == []

@@ -95,7 +95,7 @@ defmodule Vitrine.Loader.SnapshotTest do
       end
     end
 
-    test "as a call does, if the initialisation traps, fails or does not end" do
+    test "with the error of a call if the initialisation traps, fails or does not end" do
       for {function, reason} <- [{"trap", :trap}, {"fail", :guest_error}, {"spin", :timeout}] do
         timeout = if reason == :timeout, do: 200, else: 60_000
         error = error!(Vitrine.compile(@counter, snapshot: function, timeout: timeout))
@@ -115,7 +115,7 @@ defmodule Vitrine.Loader.SnapshotTest do
       end
     end
 
-    test "if its time is over: it is one for the initialisers and the function" do
+    test "at the deadline, which initialisers and function share" do
       assert reason(Vitrine.compile(@counter, snapshot: "spin", timeout: 100)) == :timeout
       assert reason(Vitrine.compile(@counter, snapshot: "init", timeout: 0)) == :timeout
     end
@@ -149,7 +149,7 @@ defmodule Vitrine.Loader.SnapshotTest do
       assert reason(Vitrine.compile(source, snapshot: "get")) in [:http, :guest_error, :trap]
     end
 
-    test "if there is state that it would lose" do
+    test "if the plugin has state that a snapshot cannot keep" do
       source = ~S|(module (table 1 funcref)
         (func (export "run") (table.set (i32.const 0) (ref.null func))))|
 
@@ -205,14 +205,14 @@ defmodule Vitrine.Loader.SnapshotTest do
       assert reason(Vitrine.compile(wat("infinite_start"), options)) == :contract
     end
 
-    test "by raising, for what is no name" do
+    test "by raising for a value that is not a name" do
       for wrong <- ["", :init, nil, 1, ["init"]] do
         message = ~r/expected :snapshot to be true, false or the name of a function/
         assert_raise ArgumentError, message, fn -> Vitrine.compile(@counter, snapshot: wrong) end
       end
     end
 
-    test "with the process that waits for it" do
+    test "when the process that waits for it ends" do
       test = self()
 
       pid =
@@ -335,7 +335,7 @@ defmodule Vitrine.Loader.SnapshotTest do
     end
 
     @tag :tmp_dir
-    test "is found on disk where it is the same again", %{tmp_dir: directory} do
+    test "is found in the cache when it is taken again", %{tmp_dir: directory} do
       environment = Application.get_all_env(:vitrine)
       Application.put_env(:vitrine, :cache, true)
       Application.put_env(:vitrine, :cache_dir, directory)
@@ -370,7 +370,7 @@ defmodule Vitrine.Loader.SnapshotTest do
   end
 
   describe "a snapshot's options" do
-    test "may be others, but for those that it was taken with" do
+    test "may differ, except those that it was taken with" do
       compiled = compile!(@counter, snapshot: "init", name: "p")
       assert value(new!(compiled, snapshot: "init", timeout: 100)) == 111
 

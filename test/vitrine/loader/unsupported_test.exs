@@ -14,7 +14,7 @@ defmodule Vitrine.Loader.UnsupportedTest do
          "without -mwide-arithmetic"},
         {"stack switching", "(type $f (func)) (type (cont $f))", "build it without"}
       ] do
-    test "#{what}: by new/2 and inspect_plugin/2 in the same words" do
+    test "#{what} is refused by new/2 and inspect_plugin/2 with the same message" do
       text = "(module #{unquote(text)})"
       error = error!(Vitrine.new(text))
       assert error.reason == :compile

@@ -102,9 +102,10 @@ defmodule Vitrine.Loader.WorkerAnswersTest do
     assert length(found.refused) < 30
   end
 
-  test "what 10 000 exports come to is compiled, and 10 000 unknown imports are refused", %{
-    peer: peer
-  } do
+  test "a module with 10 000 exports is compiled, and one with 10 000 unknown imports is refused",
+       %{
+         peer: peer
+       } do
     exports = many(&~s[(export "e#{&1}" (func $f))])
     {:ok, compiled} = vitrine(peer, :compile, ["(module (func $f) #{exports})"])
     {:ok, functions} = vitrine(peer, :functions, [compiled])
@@ -115,7 +116,7 @@ defmodule Vitrine.Loader.WorkerAnswersTest do
     assert reason(vitrine(peer, :new, ["(module #{many(&"(func $f#{&1} i32)")}"])) == :compile
   end
 
-  test "a snapshot of 10 000 globals is a module, one that cannot be is an error",
+  test "a snapshot of 10 000 globals is taken, and one that cannot be taken is an error",
        %{peer: peer} do
     globals = many(&"(global (mut i64) (i64.const #{&1}))")
 

@@ -23,7 +23,7 @@ defmodule Vitrine.Manifest.PropertyTest do
     end)
   end
 
-  test "a manifest with one value changed is one, or its error leads to that value" do
+  test "a manifest with one value changed is valid, or its error leads to that value" do
     forall(
       fn ->
         {:ok, manifest} = Manifest.new(manifest())

@@ -39,7 +39,7 @@ defmodule Vitrine.Native.MemoryBeyondLimitTest do
     {status("VmHWM") - before, result}
   end
 
-  describe "of a block of 400 MB nothing is copied" do
+  describe "a block of 400 MB is not copied" do
     test "as a variable that is too long" do
       for {function, text} <- [
             {"set",
@@ -56,7 +56,7 @@ defmodule Vitrine.Native.MemoryBeyondLimitTest do
       end
     end
 
-    test "as a name that nothing has" do
+    test "as a name that does not exist" do
       for function <- ["delete", "get", "config"] do
         plugin = new!(@plugin, config: %{"key" => "value"})
         {more, result} = peak(fn -> Vitrine.call(plugin, function) end)

@@ -18,7 +18,7 @@ defmodule Vitrine.Native.MemoryLayoutTest do
   end
 
   describe "memory_layout: :dense" do
-    test "runs what the other runs" do
+    test "gives the same results as the default layout" do
       for name <- ~w(assemblyscript c cpp d rust rust_minimal zig) do
         plugin = guest!(name, memory_layout: :dense, wasi: true)
         assert Vitrine.call(plugin, "echo", "hello") == {:ok, "hello"}, name
@@ -36,7 +36,7 @@ defmodule Vitrine.Native.MemoryLayoutTest do
       for plugin <- plugins, do: assert({:ok, "hi"} = Vitrine.call(plugin, "echo", "hi"))
     end
 
-    test "is checked, and part of what is compiled" do
+    test "must be a known layout, and is part of the compiled code" do
       assert_raise ArgumentError, ~r/:memory_layout to be :fast or :dense/, fn ->
         Vitrine.new("(module)", memory_layout: :small)
       end
@@ -50,7 +50,7 @@ defmodule Vitrine.Native.MemoryLayoutTest do
   end
 
   describe "an idle plugin" do
-    test "gives back what a large call took" do
+    test "decommits the memory that a large call took" do
       # It does not copy its input into its own memory.
       plugin = new!(~S|(module (func (export "take")))|)
       input = :binary.copy("x", 100_000_000)

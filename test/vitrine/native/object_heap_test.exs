@@ -19,7 +19,7 @@ defmodule Vitrine.Native.ObjectHeapTest do
     (func (export "small") (global.set $array (array.new_default $bytes (i32.const 100)))))
   """
 
-  test "a heap of the guest's objects that is full is :out_of_memory" do
+  test "a full heap of garbage-collected objects is :out_of_memory" do
     for function <- ~w(list array largest) do
       plugin = new!(@plugin, memory: [max_pages: 200])
       assert %{reason: :out_of_memory} = error = error!(Vitrine.call(plugin, function)), function

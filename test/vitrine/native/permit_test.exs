@@ -31,7 +31,7 @@ defmodule Vitrine.Native.PermitTest do
     on_exit(&free/0)
   end
 
-  test "of four hundred endless loops no more stand in the BEAM's dirty queue than there are schedulers" do
+  test "four hundred endless loops put no more entries into the BEAM's dirty queue than there are schedulers" do
     callers = loops(@loops)
     limit = :erlang.system_info(:dirty_cpu_schedulers_online)
 
@@ -46,7 +46,7 @@ defmodule Vitrine.Native.PermitTest do
     kill(callers)
   end
 
-  test "beside four hundred endless loops another library's dirty NIF and a large collection wait for no round of them" do
+  test "beside four hundred endless loops another library's dirty NIF does not wait for a round of them" do
     callers = loops(@loops)
 
     # A quarter of a second where all of the loops stand before it; about a millisecond where they do not, but the
@@ -55,7 +55,7 @@ defmodule Vitrine.Native.PermitTest do
     kill(callers)
   end
 
-  test "large inputs and outputs, texts of a codec, documents and instances stand in our queue, too" do
+  test "large inputs and outputs, codecs, HTML documents and new instances take permits, too" do
     limit = :erlang.system_info(:dirty_cpu_schedulers_online)
     input = String.duplicate("x", 3_000_000)
     terms = Enum.to_list(1..200_000)
@@ -146,7 +146,7 @@ defmodule Vitrine.Native.PermitTest do
     assert Native.permits() == %{limit: limit, taken: 0, invited: 0, waiting: 0}
   end
 
-  test "whoever waited goes on where others were killed, also in the middle of a slice" do
+  test "waiting calls go on when others are killed, also in the middle of a slice" do
     plugins = for _ <- 1..60, do: new!(@counts)
     callers = for plugin <- plugins, do: spawn(fn -> spin(plugin) end)
     assert eventually(fn -> Native.permits().waiting > 50 end)
@@ -163,7 +163,7 @@ defmodule Vitrine.Native.PermitTest do
     kill(left)
   end
 
-  test "loops share the schedulers alike" do
+  test "loops share the dirty schedulers evenly" do
     plugins = for _ <- 1..40, do: new!(@counts)
     callers = for plugin <- plugins, do: spawn(fn -> spin(plugin) end)
     assert eventually(fn -> Enum.min(slices(plugins)) >= 20 end)

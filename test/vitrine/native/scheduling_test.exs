@@ -92,7 +92,7 @@ defmodule Vitrine.Native.SchedulingTest do
   end
 
   describe "plugins that fill and copy large memories in a loop" do
-    test "hold nobody up" do
+    test "hold up no other process" do
       callers = spinning(2, wat("bulk_hostile"), "fill_forever")
       callers = callers ++ spinning(2, wat("bulk_hostile"), "copy_forever")
       assert worst_latency() < @blocked
@@ -108,7 +108,7 @@ defmodule Vitrine.Native.SchedulingTest do
       {:ok, compiled: compiled}
     end
 
-    test "is made on a normal scheduler where few wait for those, and otherwise on a dirty one",
+    test "is made on a normal scheduler if few processes wait for those, and otherwise on a dirty one",
          context do
       run = fn -> assert Vitrine.run(context.compiled, "noop") == {:ok, ""} end
       eventually(fn -> :call_start in natives(run) end)
@@ -170,7 +170,7 @@ defmodule Vitrine.Native.SchedulingTest do
       assert reason(Vitrine.call(plugin, "recurse")) == :trap
     end
 
-    test "does so after a host function, too, and when it loads" do
+    test "runs on dirty schedulers after a host function and while it loads, too" do
       {:ok, compiled} = Vitrine.compile(wasm("rust"), host_functions: host_functions())
 
       greet = fn options ->

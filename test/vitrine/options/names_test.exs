@@ -9,14 +9,14 @@ defmodule Vitrine.Options.NamesTest do
 
   defp message(call), do: assert_raise(ArgumentError, call).message
 
-  test "of several options that are unknown each has its own hint behind it" do
+  test "each of several unknown options has its own hint" do
     options = [max_pages: 4, size: 2, nonsense: 1]
 
     assert message(fn -> Vitrine.inspect_plugin({:module, @source}, options) end) =~
              ~r"unknown options: (:\w+( \(it belongs in [^()]+\))?(, )?){3}\. The options are :allowed_hosts, "
   end
 
-  test "an option that is misspelt is told, wherever options are taken" do
+  test "a misspelt option is corrected in the error, wherever options are taken" do
     plugin = new!(@source)
     compiled = Vitrine.compile!(@source)
     server = start_supervised!({Vitrine.Server, source: @source})
@@ -66,7 +66,7 @@ defmodule Vitrine.Options.NamesTest do
     end
   end
 
-  test "an option that belongs elsewhere is told where" do
+  test "the error says where an option belongs that stands elsewhere" do
     plugin = new!(@source)
 
     for {call, place} <- [
@@ -93,7 +93,7 @@ defmodule Vitrine.Options.NamesTest do
              "did you mean memory: [max_pages: …]?"
   end
 
-  test "every place that is told takes the option" do
+  test "every place that the error names takes the option" do
     values = %{
       args: [],
       env: %{},
@@ -130,7 +130,7 @@ defmodule Vitrine.Options.NamesTest do
     end
   end
 
-  test "a value that is misspelt is told" do
+  test "a misspelt value is corrected in the error" do
     pool = start_supervised!({Vitrine.Pool, source: @source, size: 1})
 
     for {call, meant} <- [
@@ -155,7 +155,7 @@ defmodule Vitrine.Options.NamesTest do
              "a level is written {:log, :info}"
   end
 
-  test "a key of a manifest that is misspelt is told" do
+  test "a misspelt key of a manifest is corrected in the error" do
     for {manifest, meant} <- [
           {%{"wasm" => [], "timeout" => 1}, "timeout_ms"},
           {%{"wasm" => [%{"pth" => "p"}]}, "path"},
@@ -167,7 +167,7 @@ defmodule Vitrine.Options.NamesTest do
     end
   end
 
-  test "a name that is like no other, or of any length, has no advice" do
+  test "a name that is like no other, or very long, has no hint" do
     refute message(fn -> Vitrine.new(@source, colour: 1) end) =~ "mean"
     assert {:error, error} = Vitrine.Manifest.new(%{String.duplicate("timeout", 100_000) => 1})
     assert byte_size(error.message) < 600

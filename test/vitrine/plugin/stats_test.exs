@@ -55,7 +55,7 @@ defmodule Vitrine.Plugin.StatsTest do
       assert stats.host_us == host
     end
 
-    test "is there while a call runs, and tells who gave one up" do
+    test "answers while a call runs, and counts abandoned calls" do
       plugin = guest!("rust")
       pid = running!(plugin, "spin")
       eventually(fn -> Vitrine.stats(plugin).slices > 2 end)

@@ -44,7 +44,7 @@ defmodule Vitrine.Plugin.VarsTest do
       assert read == value
     end
 
-    test "outlives the plugin for who has read it" do
+    test "outlives the plugin in a process that has read it" do
       value = :binary.copy("0123456789", 100_000)
       read = Task.async(fn -> read_and_forget(value) end) |> Task.await(60_000)
       :erlang.garbage_collect()

@@ -37,7 +37,7 @@ defmodule Vitrine.Pool.InstanceTest do
       assert %{idle: 1, busy: 0} = Pool.info(pool)
     end
 
-    test "but not after an error that the guest reports" do
+    test "except after an error that the guest reports" do
       pool = pool!(size: 1)
       assert Vitrine.call!(pool, "counter") == "1"
       assert {:error, _} = Vitrine.call(pool, "fail", "no")
@@ -60,7 +60,7 @@ defmodule Vitrine.Pool.InstanceTest do
       assert Vitrine.call!(pool, "counter") == "1"
     end
 
-    test "after idle_timeout, but for min_idle of them" do
+    test "after idle_timeout, except min_idle of them" do
       pool = pool!(size: 3, min_idle: 1, idle_timeout: 50, host_functions: holding())
       tasks = for name <- ~w(a b c), do: held!(pool, name)
       assert Pool.info(pool).busy == 3
@@ -73,7 +73,7 @@ defmodule Vitrine.Pool.InstanceTest do
     end
 
     @tag :slow
-    test "not while it is used again and again" do
+    test "only when it is not used within idle_timeout" do
       pool = pool!(size: 1, idle_timeout: 400)
 
       # A machine may be so busy that this process does not come back in time.
@@ -111,7 +111,7 @@ defmodule Vitrine.Pool.InstanceTest do
        broken: broken, made: made, options: [source: @source, host_functions: %{"greet" => greet}]}
     end
 
-    test "is its caller's error, and the next call tries again", context do
+    test "fails its caller's call, and the next call tries again", context do
       pool = pool!([size: 1] ++ context.options)
       :atomics.put(context.broken, 1, 1)
 
@@ -126,7 +126,7 @@ defmodule Vitrine.Pool.InstanceTest do
     end
 
     @tag :slow
-    test "is not tried for ever when it is to be ready ahead", context do
+    test "is not retried for ever for min_idle", context do
       pool = pool!([size: 1, min_idle: 1] ++ context.options)
       eventually(fn -> Pool.info(pool).idle == 1 end)
       :atomics.put(context.broken, 1, 1)
@@ -158,7 +158,7 @@ defmodule Vitrine.Pool.InstanceTest do
   end
 
   describe "an instance that takes longer to make than it may be idle" do
-    test "is dropped all the same" do
+    test "is dropped when its idle time is over" do
       greet = fn _ ->
         Process.sleep(1_100)
         ""
@@ -174,7 +174,7 @@ defmodule Vitrine.Pool.InstanceTest do
   end
 
   describe "an instance that is wanted while another is made ahead" do
-    test "is made, too" do
+    test "is made as well" do
       test = self()
       held = :atomics.new(1, [])
 

@@ -20,7 +20,7 @@ defmodule Vitrine.Pool.QueueTest do
       assert Vitrine.call(pool, "echo", "hi") == {:ok, "hi"}
     end
 
-    test "counts the time in the queue", %{pool: pool, holder: holder} do
+    test "counts the time in the queue towards the timeout", %{pool: pool, holder: holder} do
       spinner = waiting!(pool, "spin", "", timeout: 1_000)
       Process.sleep(300)
       assert release(holder) == {:ok, "holder"}
@@ -111,7 +111,7 @@ defmodule Vitrine.Pool.QueueTest do
       assert release(second) == {:ok, "second"}
     end
 
-    test "is not closed by what is not meant for it", %{pool: pool, holder: holder} do
+    test "ignores unknown messages", %{pool: pool, holder: holder} do
       task = waiting!(pool, "echo", "x")
       send(pool, {:free, 1})
       send(pool, {:expired, 77})
@@ -124,7 +124,7 @@ defmodule Vitrine.Pool.QueueTest do
   end
 
   describe "max_queue: 0" do
-    test "is an answer at once" do
+    test "refuses callers at once when all instances are taken" do
       pool = pool!(size: 1, max_queue: 0)
       assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
       spinner = spinning!(pool)

@@ -35,7 +35,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       refute Process.alive?(pool)
     end
 
-    test "is for an end in good order: a pool that crashes does not wait" do
+    test "is not what a crash does: a pool that crashes does not wait" do
       Process.flag(:trap_exit, true)
       pool = start!(shutdown: :infinity)
       holder = held!(pool, "holder")
@@ -108,7 +108,7 @@ defmodule Vitrine.Pool.ShutdownTest do
   end
 
   describe "a pool that is killed" do
-    test "takes no call with it that is under way" do
+    test "does not end a running call" do
       Process.flag(:trap_exit, true)
       pool = start!([])
       holder = held!(pool, "holder")

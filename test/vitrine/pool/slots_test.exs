@@ -21,7 +21,7 @@ defmodule Vitrine.Pool.SlotsTest do
       assert Slots.owner(slots, 1) == nil
     end
 
-    test "leaves it to another who has it meanwhile, as the dead one had given it back" do
+    test "leaves a slot to its new owner, if the dead one had returned it" do
       pool = pool!(size: 1, host_functions: holding())
       slots = Pool.Slots.find(pool)
       holder = held!(pool, "holder")
@@ -33,7 +33,7 @@ defmodule Vitrine.Pool.SlotsTest do
   end
 
   describe "lease/3" do
-    test "is had by one process only" do
+    test "gives a slot to one process only" do
       slots = Pool.Slots.find(pool!(size: 1))
       test = self()
       race = fn _ -> spawn_link(fn -> send(test, Slots.lease(slots, 1, self())) end) end

@@ -65,7 +65,7 @@ defmodule Vitrine.Pool.UpgradeTest do
       assert Pool.info(pool).plugin == "third"
     end
 
-    test "that was begun by a process that dies is none" do
+    test "has no effect if the process that began it dies" do
       pool = pool!(source: @one)
       asker = spawn(fn -> Pool.upgrade(pool, wat("infinite_start"), timeout: :infinity) end)
       Process.sleep(50)

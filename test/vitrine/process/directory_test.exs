@@ -143,7 +143,7 @@ defmodule Vitrine.Process.DirectoryTest do
       Supervisor.stop(supervisor)
     end
 
-    test "what is called while it is stopped says so" do
+    test "a call while it is stopped says so" do
       pool = start_supervised!({Vitrine.Pool, source: @asking, host_functions: who()})
       capture_log(fn -> Application.stop(:vitrine) end)
 
@@ -167,7 +167,7 @@ defmodule Vitrine.Process.DirectoryTest do
       assert_received [:vitrine, :call, :stop]
     end
 
-    test "as often as that happens, a pool has nothing more to look after" do
+    test "a pool keeps no monitors, however often that happens" do
       pool = start_supervised!({Vitrine.Pool, source: @asking, host_functions: who()})
 
       for _ <- 1..3 do

@@ -15,7 +15,7 @@ defmodule Vitrine.Process.ListingTest do
 
   defp named, do: "listed #{System.unique_integer([:positive])}"
 
-  test "a plugin is there with its owner, and since when, and what it has done and uses" do
+  test "a plugin is listed with its owner, its age, its calls and its memory" do
     name = named()
     before = DateTime.utc_now()
     plugin = new!(@module, name: name, fuel: 1_000_000)
@@ -36,7 +36,7 @@ defmodule Vitrine.Process.ListingTest do
     assert DateTime.diff(DateTime.utc_now(), found.since) < 600
   end
 
-  test "one in a call is busy" do
+  test "a plugin in a call is listed as busy" do
     name = named()
     plugin = new!(@module, name: name)
     call = Task.async(fn -> Vitrine.call(plugin, "spin", "", timeout: :infinity) end)
@@ -48,7 +48,7 @@ defmodule Vitrine.Process.ListingTest do
     assert plugin.name == name
   end
 
-  test "one that is closed, or that nobody holds any more, is not there" do
+  test "a plugin that is closed or garbage-collected is not listed" do
     name = named()
     plugin = new!(@module, name: name)
     Vitrine.close(plugin)
@@ -59,7 +59,7 @@ defmodule Vitrine.Process.ListingTest do
     eventually(fn -> listed(name) == [] end)
   end
 
-  test "the instance of a call of a compiled plugin is there while it runs, and what is compiled before and after" do
+  test "the instance of run/4 is listed while it runs, and the compiled plugin before and after" do
     name = named()
     compiled = Vitrine.compile!(@module, name: name)
     assert [%{kind: :compiled, instances: instances, owner: owner, hash: hash}] = listed(name)
@@ -81,7 +81,7 @@ defmodule Vitrine.Process.ListingTest do
     assert compiled.name == name
   end
 
-  test "a server is there with its process, and its plugin with it as the owner" do
+  test "a server is listed with its process, and its plugin with the server as the owner" do
     name = named()
     options = [source: @module, name: __MODULE__.Server, plugin_name: name, fuel: 1_000_000]
     server = start_supervised!({Vitrine.Server, options})
@@ -112,7 +112,7 @@ defmodule Vitrine.Process.ListingTest do
     eventually(fn -> listed(name) == [] end)
   end
 
-  test "a pool is there with its process, and its instances with it as the owner" do
+  test "a pool is listed with its process, and its instances with the pool as the owner" do
     name = named()
     options = [source: @module, name: __MODULE__.Pool, plugin_name: name, size: 3, min_idle: 2]
     pool = start_supervised!({Vitrine.Pool, [fuel: 1_000_000] ++ options})

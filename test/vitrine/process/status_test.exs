@@ -8,12 +8,12 @@ defmodule Vitrine.Process.StatusTest do
 
   for module <- [Vitrine.Server, Vitrine.Pool] do
     describe "the status of a #{inspect(module)}" do
-      test "has no configuration" do
+      test "does not show the configuration" do
         {:ok, pid} = unquote(module).start_link([source: wasm("rust_minimal")] ++ @config)
         refute inspect(:sys.get_status(pid), limit: :infinity) =~ "hunter2"
       end
 
-      test "nor has the log of its crash" do
+      test "the log of its crash does not show the configuration" do
         Process.flag(:trap_exit, true)
         options = [source: wasm("rust_minimal"), shutdown: 0] ++ @config
         {:ok, pid} = unquote(module).start_link(options)
@@ -28,7 +28,7 @@ defmodule Vitrine.Process.StatusTest do
         refute log =~ "hunter2"
       end
 
-      test "is not told by a wrong option" do
+      test "the error of a wrong option does not show the configuration" do
         options = [source: "(module)", shutdwn: 1] ++ @config
         error = assert_raise ArgumentError, fn -> unquote(module).start_link(options) end
         assert error.message =~ "unknown option: :shutdwn (did you mean :shutdown?)"
@@ -59,7 +59,7 @@ defmodule Vitrine.Process.StatusTest do
     refute log =~ "hunter2"
   end
 
-  test "of a call's input the size is shown" do
+  test "only the size of a call's input is shown" do
     call = %Vitrine.Process.Request{
       function: "run",
       input: "hunter2",

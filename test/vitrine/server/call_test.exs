@@ -127,7 +127,7 @@ defmodule Vitrine.Server.CallTest do
       end
     end
 
-    test "goes on after what is no question to a server" do
+    test "goes on after an unknown message" do
       server = start!()
       GenServer.cast(server, :hello)
       send(server, {:expired, :nothing})
@@ -216,7 +216,7 @@ defmodule Vitrine.Server.CallTest do
     end
   end
 
-  describe "a process that is no server" do
+  describe "a process that is not a server" do
     test "is not asked and lives on, and nothing of it is shown" do
       {:ok, agent} = Agent.start(fn -> "secret" end)
       error = assert_raise ArgumentError, fn -> Vitrine.call(agent, "echo", "input") end
@@ -263,7 +263,7 @@ defmodule Vitrine.Server.CallTest do
       refute_received {:called, "dead"}
     end
 
-    test "is no harm, whenever it dies" do
+    test "frees the server, whenever it dies" do
       server = start!()
 
       for delay <- Enum.take_random(0..40, 30) do

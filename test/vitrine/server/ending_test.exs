@@ -28,7 +28,7 @@ defmodule Vitrine.Server.EndingTest do
       assert %Error{reason: :trap, function: "recurse"} = error
     end
 
-    test "also if the call was handed over, and says why in the log" do
+    test "stops the server also if the call was handed over, and says why in the log" do
       log =
         capture_log(fn ->
           server = start!(on_trap: :stop, host_functions: %{"greet" => fn _ -> raise "no" end})
@@ -57,7 +57,7 @@ defmodule Vitrine.Server.EndingTest do
       assert Vitrine.call!(name, "counter") == "1"
     end
 
-    test "goes on if it is not the plugin that failed" do
+    test "does not stop the server if it is not the plugin that failed" do
       server = start!(on_trap: :stop)
       assert reason(Vitrine.call(server, "fail", "no")) == :guest_error
       assert reason(Vitrine.call(server, "missing")) == :function_not_found
@@ -71,7 +71,7 @@ defmodule Vitrine.Server.EndingTest do
       assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
     end
 
-    test "answers those that wait" do
+    test "answers callers that wait" do
       server =
         start!(on_trap: :stop, host_functions: %{"greet" => fn _ -> receive(do: (:go -> 1)) end})
 
@@ -85,7 +85,7 @@ defmodule Vitrine.Server.EndingTest do
   end
 
   describe "on_trap: :reset and :keep" do
-    test "are those of a plugin" do
+    test "do what they do for a plugin" do
       for {on_trap, count} <- [reset: "1", keep: "2"] do
         options = [source: wasm("rust"), host_functions: host_functions(), on_trap: on_trap]
         server = start_supervised!(Supervisor.child_spec({Server, options}, id: on_trap))
@@ -97,7 +97,7 @@ defmodule Vitrine.Server.EndingTest do
   end
 
   describe "a supervisor's shutdown" do
-    test "lets a running call end, and closes the door to others" do
+    test "lets a running call end, and refuses others" do
       server = start!(host_functions: %{"greet" => fn _ -> receive(do: (:go -> "done")) end})
       monitor = Process.monitor(server)
       running = busy!(server, "greet")

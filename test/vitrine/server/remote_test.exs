@@ -75,7 +75,8 @@ defmodule Vitrine.Server.RemoteTest do
   end
 
   @tag :tmp_dir
-  test "what a call from another node changed is saved when its caller hears of it", context do
+  test "variables that a call from another node changed are saved before it is answered",
+       context do
     path = Path.join(context.tmp_dir, "vars")
 
     child =

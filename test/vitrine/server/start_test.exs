@@ -75,7 +75,7 @@ defmodule Vitrine.Server.StartTest do
   end
 
   describe "child_spec/1" do
-    test "has the options that are a supervisor's" do
+    test "has the options of a supervisor's child" do
       options = [source: "x", name: A, restart: :transient, shutdown: 10]
       assert %{id: A, restart: :transient, shutdown: 10} = spec = Server.child_spec(options)
       assert spec.start == {Server, :start_link, [options]}
@@ -125,7 +125,7 @@ defmodule Vitrine.Server.StartTest do
 
   describe "info/1" do
     @tag :slow
-    test "tells what a server is and does" do
+    test "has the state, the queue and the plugin of a server" do
       server = start!(plugin_name: "demo")
       hash = Base.encode16(:crypto.hash(:sha256, File.read!(wasm("rust"))), case: :lower)
 
@@ -148,7 +148,7 @@ defmodule Vitrine.Server.StartTest do
       assert Vitrine.close(:no_such_server) == :ok
     end
 
-    test "takes a server only" do
+    test "raises for a pool or a plugin" do
       for question <- [&Server.info/1, &Server.upgrade(&1, "(module)")],
           wrong <- [new!("(module)"), {:ok, self()}, nil] do
         assert_raise ArgumentError, ~r/expected a server, got: /, fn -> question.(wrong) end

@@ -146,7 +146,7 @@ defmodule Vitrine.Server.UpgradeTest do
       assert reason(Vitrine.call(server, "spin")) == :timeout
     end
 
-    test "is restored after a crash with variables, but not with the source" do
+    test "is undone by a crash, but the variables are kept" do
       name = __MODULE__.Crashes
       server = start!(version(1), name: name, restore_vars: true)
       :ok = Server.upgrade(server, version(2))

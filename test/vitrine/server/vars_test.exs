@@ -58,7 +58,7 @@ defmodule Vitrine.Server.VarsTest do
   defp restarted!(name, old), do: eventually(fn -> Process.whereis(name) not in [nil, old] end)
 
   describe "restore_vars: true" do
-    test "survives a kill, as the last call left them" do
+    test "keeps variables over a kill, as the last call left them" do
       name = __MODULE__.Killed
       server = start!(name, restore_vars: true)
       assert Vitrine.call!(name, "var_set", "a=1") == ""
@@ -74,7 +74,7 @@ defmodule Vitrine.Server.VarsTest do
       assert Vitrine.vars(name) == kept
     end
 
-    test "survives a stop because of a trap, and a supervisor's shutdown" do
+    test "keeps variables over a stop by a trap and a supervisor's shutdown" do
       name = __MODULE__.Stopped
       server = start!(name, restore_vars: true, on_trap: :stop)
       :ok = Vitrine.put_vars(name, %{"a" => "1"})
@@ -86,7 +86,7 @@ defmodule Vitrine.Server.VarsTest do
       assert Vitrine.vars(name) == %{"a" => "1"}
     end
 
-    test "ends with a server that is closed" do
+    test "forgets the variables of a server that is closed" do
       name = __MODULE__.Closed
       server = start!(name, restore_vars: true)
       :ok = Vitrine.put_vars(name, %{"a" => "1"})
@@ -104,7 +104,7 @@ defmodule Vitrine.Server.VarsTest do
       assert reason(Task.await(call, 60_000)) == :cancelled
     end
 
-    test "survives a server that cannot take it over" do
+    test "keeps variables over a server that cannot take them" do
       name = __MODULE__.TooLarge
       Process.flag(:trap_exit, true)
       options = [source: wasm("rust"), host_functions: host_functions(), name: name]
@@ -120,7 +120,7 @@ defmodule Vitrine.Server.VarsTest do
       assert Vitrine.vars(server) == vars
     end
 
-    test "survives the end of what keeps it, before or after the server's" do
+    test "keeps variables if the keeper ends, before or after the server" do
       name = __MODULE__.Kept
       server = start!(name, restore_vars: true)
       :ok = Vitrine.put_vars(name, %{"a" => "1"})
@@ -137,7 +137,7 @@ defmodule Vitrine.Server.VarsTest do
       refute Process.whereis(name) == server
     end
 
-    test "is not for two servers at once" do
+    test "refuses a second server of the same name" do
       start!(__MODULE__.One, restore_vars: true)
       assert {:error, :taken} = Server.VarsKeeper.claim(__MODULE__.One, make_ref())
     end
@@ -229,7 +229,7 @@ defmodule Vitrine.Server.VarsTest do
       eventually(fn -> Store.get(store).vars == %{"a" => "1"} end)
     end
 
-    test "tries again after what is no :ok", %{store: store} do
+    test "tries again after an answer that is not :ok", %{store: store} do
       name = __MODULE__.Refused
       start!(name, restore_vars: {Store, store})
       Store.set(store, %{answer: {:error, :down}})
@@ -241,7 +241,7 @@ defmodule Vitrine.Server.VarsTest do
       assert Store.get(store).vars == %{"a" => "1"}
     end
 
-    test "does not start with what is no map", %{store: store} do
+    test "does not start with a value that is not a map", %{store: store} do
       Process.flag(:trap_exit, true)
       Store.set(store, %{vars: {:ok, %{}}})
       options = [source: "(module)", restore_vars: {Store, store}]
@@ -249,7 +249,7 @@ defmodule Vitrine.Server.VarsTest do
       assert message =~ "Store.load/1 to give a map of variables or nil, got: {:ok, %{}}"
     end
 
-    test "does not start with what does not fit", %{store: store} do
+    test "does not start with variables beyond the limit", %{store: store} do
       Process.flag(:trap_exit, true)
       Store.set(store, %{vars: %{"a" => String.duplicate("x", 100)}})
 

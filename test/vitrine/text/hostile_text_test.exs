@@ -63,7 +63,7 @@ defmodule Vitrine.Text.HostileTextTest do
 
   defp url(name, text), do: {"URL, #{name}", text, &URL.parse/1}
 
-  test "headers of requests" do
+  test "headers of requests hold no scheduler" do
     short([
       headers("16 000 blanks between two letters", "a" <> repeat(" ", 16_000) <> "b"),
       headers("60 000 blanks between two letters", "a" <> repeat(" ", 60_000) <> "b"),
@@ -87,7 +87,7 @@ defmodule Vitrine.Text.HostileTextTest do
                "the limit is 65536 bytes"
   end
 
-  test "URLs, and where redirects lead" do
+  test "URLs and locations of redirects hold no scheduler" do
     {:ok, from} = URL.parse("http://a/" <> repeat("x", 16_000))
     {:ok, two} = URL.parse("http://a/" <> repeat("x", 8_000) <> "/" <> repeat("y", 8_000))
 
@@ -135,7 +135,7 @@ defmodule Vitrine.Text.HostileTextTest do
     end
   end
 
-  test "responses of servers" do
+  test "responses of servers hold no scheduler" do
     head = "HTTP/1.1 200 OK\r\n"
     blanks = repeat(" ", 60_000)
 
@@ -162,7 +162,7 @@ defmodule Vitrine.Text.HostileTextTest do
     ])
   end
 
-  test "answers of plugs" do
+  test "answers of plugs hold no scheduler" do
     short([
       continue("path", "/" <> repeat("a", 900_000)),
       continue("path", "/" <> repeat("a", 16_000)),
@@ -211,7 +211,7 @@ defmodule Vitrine.Text.HostileTextTest do
     assert Changes.to_request(conn, answer, %{assign_as: :vitrine}).req_headers == [{"y", "2"}]
   end
 
-  test "what a text is" do
+  test "recognising what a text is holds no scheduler" do
     short([
       {"kind, 5 MB of blanks", repeat(" ", 5_000_000), &Text.kind/1},
       {"kind, 5 MB in a bracket", "[" <> repeat("a", 5_000_000), &Text.kind/1},
@@ -227,7 +227,7 @@ defmodule Vitrine.Text.HostileTextTest do
     ])
   end
 
-  test "manifests" do
+  test "manifests hold no scheduler" do
     from = &%{"wasm" => [Map.put(&1, "url", "http://a/")]}
 
     short([
@@ -269,7 +269,7 @@ defmodule Vitrine.Text.HostileTextTest do
     end
   end
 
-  test "what codecs read" do
+  test "texts that codecs decode hold no scheduler" do
     decode = fn codec -> &Codec.decode(codec, &1) end
 
     short([
@@ -286,7 +286,7 @@ defmodule Vitrine.Text.HostileTextTest do
     ])
   end
 
-  test "what people read" do
+  test "texts that are shown hold no scheduler" do
     error = &%Vitrine.Error{reason: :guest_error, message: &1}
 
     short([
@@ -298,7 +298,7 @@ defmodule Vitrine.Text.HostileTextTest do
     ])
   end
 
-  test "HTML, and what comes back from a page" do
+  test "HTML and events of a page hold no scheduler" do
     sanitize = &HTML.sanitize(&1, namespace: "g")
 
     short([
@@ -312,7 +312,7 @@ defmodule Vitrine.Text.HostileTextTest do
     ])
   end
 
-  test "headers of responses, as other clients give them" do
+  test "headers of responses of other clients hold no scheduler" do
     defmodule Many do
       @behaviour Vitrine.HTTP
       @impl true

@@ -22,7 +22,7 @@ defmodule Vitrine.Loader.Download.CacheTest do
     assert CacheDirectory.find!(nil) == nil
   end
 
-  test "a user without a home has none" do
+  test "a user without a home directory has no cache" do
     code = "IO.inspect(Vitrine.Loader.CacheDirectory.find!(nil))"
     homeless = [env: [{"HOME", nil}, {"XDG_CACHE_HOME", nil}], stderr_to_stdout: true]
     paths = ["-pa", Mix.Project.compile_path()]
