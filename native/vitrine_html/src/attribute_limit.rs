@@ -1,10 +1,10 @@
-//! How many attributes a tag has, before anything makes a tag of it.
+//! Limits the attributes of a tag before a tokenizer reads it.
 //!
-//! A tokenizer compares each attribute of a tag with all before it, so that a tag of tens of thousands takes it
-//! seconds. Which `<` of a text begins a tag only a tokenizer knows; so each that could is followed, all at once:
+//! A tokenizer compares each attribute of a tag with all before it, so a tag with tens of thousands takes seconds.
+//! Only a tokenizer knows which `<` of a text begins a tag. So every `<` that could is followed, all of them at once:
 //! for each state that a tokenizer can be in, the most attributes of any tag that could be there.
 
-/// Attributes of a tag. Nobody writes half as many.
+/// The most attributes of a tag. People write less than half as many.
 const MOST: u32 = 256;
 
 /// Where in a tag a byte is, in the words of the standard.

@@ -1,5 +1,5 @@
-//! Attributes whose values are not simply kept: what names something is put into the plugin's
-//! namespace. A value that is in it already stays, so that cleaning twice is cleaning once.
+//! Filters the values of attributes. Names are put into the plugin's namespace. A value that is in the namespace
+//! already stays, so cleaning twice has the same result as cleaning once.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ impl Attributes {
         }
     }
 
-    /// The value that an allowed attribute gets; nothing drops it.
+    /// The value that an allowed attribute gets. `None` drops the attribute.
     pub fn filter<'v>(&self, element: &str, name: &str, value: &'v str) -> Option<Cow<'v, str>> {
         match kind(element, name) {
             Kind::Nothing => None,
@@ -112,7 +112,7 @@ impl Attributes {
             .then(|| Cow::Owned(format!("{}{value}", self.event_prefix)))
     }
 
-    /// Only what is elsewhere for sure: a relative link leads into the host's own pages.
+    /// Keeps only links that certainly lead elsewhere: a relative link leads into the host's own pages.
     fn link<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
         let value = value.trim_matches(|c: char| c <= ' ');
         if let Some(id) = value.strip_prefix('#') {
@@ -145,12 +145,12 @@ impl Attributes {
     }
 }
 
-/// What the values of an attribute are.
+/// The kind of an attribute's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing that stays.
+    /// The attribute is dropped.
     Nothing,
-    /// Whatever they are.
+    /// Any value stays.
     Anything,
     Ids,
     Classes,
@@ -165,9 +165,9 @@ pub enum Kind {
     Event,
 }
 
-/// What the values of an attribute are, by its element and name.
+/// The kind of an attribute's values, by its element and name.
 pub fn kind(element: &str, name: &str) -> Kind {
-    // HTML lets almost everything be a name of an attribute.
+    // In HTML almost any text can be the name of an attribute.
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.');
     if !name.bytes().all(plain) || name.len() > MAX_NAME {
         return Kind::Nothing;
@@ -199,7 +199,7 @@ pub fn kind(element: &str, name: &str) -> Kind {
     }
 }
 
-/// What an event's name begins with.
+/// The namespace that an event's name begins with.
 pub fn event_prefix(namespace: &str) -> String {
     format!("vitrine:{namespace}:")
 }

@@ -1,5 +1,4 @@
-//! From any text to a document that holds only what is allowed, and that every parser reads as what
-//! it is here.
+//! Makes any text a document that has only allowed contents, and that every parser reads as the same tree.
 //!
 //! A sanitiser cleans a tree and writes it as text; a browser makes a tree of the text, and for some
 //! trees it is another one, in which what was harmless is not (mutation XSS). So the text is read and
@@ -17,7 +16,7 @@ use super::read;
 use super::strict::{self, Allowed};
 use super::{EVENTS, Error, write};
 
-/// Schemes that hosts are likely to want.
+/// Schemes of links that hosts are likely to allow.
 const COMMON_SCHEMES: &[&str] = &["https", "http", "mailto", "tel", "sms"];
 
 /// The sanitiser for a policy, but for its limits.
@@ -85,7 +84,7 @@ impl<'p> Cleaner<'p> {
         Some(not_too_long(cleaned, limits))
     }
 
-    /// What the parser and the sanitiser make of a text.
+    /// Parses and sanitises a text.
     pub fn pass(&self, text: &str, limits: &Policy) -> Result<Pass, Error> {
         let cleaned = not_too_long(self.builder.clean(text).to_string(), limits)?;
         let shown = write::document(&read::nodes(&cleaned, limits.max_depth)?);
@@ -97,11 +96,11 @@ impl<'p> Cleaner<'p> {
     }
 }
 
-/// What becomes of a text that is parsed and cleaned.
+/// The result of parsing and cleaning a text.
 pub enum Pass {
-    /// As it is shown it is what it was: this is how the sanitiser writes it.
+    /// The tree did not change. This is how the sanitiser writes it.
     Same(String),
-    /// Another, as it is shown.
+    /// The tree is another one. This is how the sanitiser writes it.
     Changed(String),
 }
 

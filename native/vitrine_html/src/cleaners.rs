@@ -1,4 +1,4 @@
-//! Sanitisers, kept: to make one takes longer than to clean a short document with it.
+//! Keeps sanitisers: making one takes longer than cleaning a short document with it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::clean::Cleaner;
 use super::policy::Policy;
 
-/// Those that were used most lately.
+/// The sanitisers that were used last.
 const KEPT: usize = 64;
 
 type Kept = Vec<(Policy, Arc<Cleaner<'static>>)>;

@@ -1,18 +1,18 @@
-//! Attributes that a document gets and that no plugin chooses.
+//! Adds the attributes that the plugin does not choose.
 
 use super::is_event;
 use super::read::{Element, Node};
 
-/// What completes elements.
+/// The attributes that complete elements.
 pub struct Completion {
-    /// The event of forms that have none: without any, a browser sends a form by itself.
+    /// The event of forms that have none. Without an event a browser sends a form by itself.
     pub submit: String,
     /// `phx-target`, escaped.
     pub target: Option<String>,
 }
 
 impl Completion {
-    /// Adds the attributes, no deeper than the nodes were read.
+    /// Adds the attributes. Recurses no deeper than the nodes were read.
     pub fn complete<'t>(&'t self, nodes: &mut [Node<'t>]) {
         for node in nodes {
             if let Node::Element(element) = node {
@@ -35,7 +35,7 @@ impl Completion {
                 element.attributes.push(("target", "_blank"));
             }
             "form" => {
-                // It does nothing before LiveView is connected.
+                // The form does nothing before LiveView is connected.
                 element.attributes.push(("method", "dialog"));
                 element.attributes.push(("autocomplete", "off"));
                 if element.attribute("phx-submit").is_none() {

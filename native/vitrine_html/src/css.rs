@@ -1,7 +1,7 @@
-//! Values of CSS: of the `style` attribute, and of SVG's attributes that are CSS.
+//! Filters values of CSS: those of the `style` attribute, and those of SVG's attributes that are CSS.
 //!
-//! Whatever is kept is written anew from its tokens, so that no escape or comment means something
-//! else to another parser. Nothing in it refers to elsewhere, but for `url(#id)` in drawings.
+//! A value that is kept is written anew from its tokens, so no escape or comment means something else to another
+//! parser. Nothing in it refers to another place, except `url(#id)` in drawings.
 //!
 //! CSS can paint outside of its element. Where the host's element does not contain that (`contain:
 //! content` does), properties that move or enlarge what is painted are left out, and so are negative
@@ -75,7 +75,7 @@ const CONTAINED_FUNCTIONS: &[&str] = &[
 /// Brackets in brackets in a value.
 const DEPTH: usize = 8;
 
-/// What is wrong with a value does not matter: it goes.
+/// The error of a value that is dropped. Why it is dropped does not matter.
 struct Refused;
 
 /// The declarations of a `style` attribute that may stay.
@@ -124,7 +124,7 @@ fn declaration(input: &mut Parser<'_>, context: Context<'_>) -> Result<(String, 
 /// The value of an attribute that is CSS, or nothing.
 pub fn attribute(text: &str, context: Context<'_>) -> Option<String> {
     let mut parser = Parser::new(text);
-    // A drawing is clipped by its own element, whatever is moved in it.
+    // A drawing is clipped by its own element, wherever its parts are moved.
     let context = Context {
         contained: true,
         ..context
@@ -136,7 +136,7 @@ pub fn attribute(text: &str, context: Context<'_>) -> Option<String> {
 fn tokens(input: &mut Parser<'_>, context: Context<'_>, depth: usize) -> Result<String, Refused> {
     let mut value = String::new();
     loop {
-        // Whether it is important is for the host to say.
+        // Only the host may say that a declaration is important.
         if depth == 0 && input.r#try(parse_important).is_ok() {
             continue;
         }
@@ -185,7 +185,7 @@ fn tokens(input: &mut Parser<'_>, context: Context<'_>, depth: usize) -> Result<
             space(&mut value);
         }
         token.to_css(&mut value).map_err(|_| Refused)?;
-        // What is written must be one token of plain characters: names with escapes are for nobody.
+        // The text must be one token of plain characters. Names with escapes are dropped.
         if value[before..].contains(['\\', '<', '&']) {
             return Err(Refused);
         }

@@ -1,5 +1,5 @@
-//! A document on its way to be safe, in steps. None of them takes long, so that whoever waits can give up between
-//! them, and what it takes in all is bounded.
+//! A document that is made safe in steps. No step takes long, so a caller can give up between two of them. The work
+//! of all steps together is bounded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,32 +11,31 @@ use super::read::{self, Node};
 use super::shape::{self, Part};
 use super::{Error, attributes, cleaners, write};
 
-/// How often a document may change. Text as people write it does so once, mangled text up to three
-/// times.
+/// How often cleaning may change a document. Text that people write changes once, mangled text up to three times.
 const PASSES: usize = 6;
 
-/// A document, and how far it is.
+/// A document, and how far cleaning it has come.
 pub struct Document {
     policy: Policy,
     budget: Budget,
     changes: usize,
-    /// Nothing after an error.
+    /// `None` after an error.
     state: Option<State>,
 }
 
 enum State {
-    /// Nobody has looked at the text.
+    /// The text was not scanned yet.
     New(String),
-    /// A parser must look at it.
+    /// The text is not strict, so a parser must read it.
     Loose(String),
-    /// And may.
+    /// A parser must read it, and its limits allow that.
     Counted(String),
-    /// As the sanitiser writes it, and as it stays.
+    /// The text is as the sanitiser writes it, and does not change any more.
     Clean(String),
 }
 
 impl Document {
-    /// A document that is not too long.
+    /// A new document, unless it is too long.
     pub fn new(html: impl Into<String>, policy: Policy) -> Result<Self, Error> {
         let html = html.into();
         if html.len() > policy.max_bytes {
@@ -55,7 +54,7 @@ impl Document {
         matches!(self.state, Some(State::Clean(_)))
     }
 
-    /// Whether all that is left is done in some tenths of a millisecond, if the document is short.
+    /// Whether the rest takes only some tenths of a millisecond, if the document is short.
     pub fn is_nearly_clean(&self) -> bool {
         match &self.state {
             Some(State::New(text) | State::Loose(text) | State::Counted(text)) => {
@@ -65,7 +64,7 @@ impl Document {
         }
     }
 
-    /// Does a step, if one is left.
+    /// Takes a step, if one is left.
     pub fn step(&mut self) -> Result<(), Error> {
         let state = self.state.take().ok_or(Error::Failed)?;
         let step = || {
@@ -73,7 +72,7 @@ impl Document {
                 step(state, cleaner, &self.policy, &mut self.budget)
             })
         };
-        // Whoever wrote the document may know more faults of the parser than its authors.
+        // The author of a document may know more faults of the parser than the authors of the parser do.
         let state = catch_unwind(AssertUnwindSafe(step)).unwrap_or(Err(Error::Failed))?;
         if matches!(state, State::New(_)) {
             self.changes += 1;

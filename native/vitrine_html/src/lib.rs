@@ -33,7 +33,7 @@ pub use document::Document;
 pub use policy::Policy;
 pub use shape::{Dynamic, List, Part, Shape};
 
-/// Events that can be kept, and their attributes.
+/// The events that a policy can keep, and their attributes.
 pub const EVENTS: &[(&str, &str)] = &[
     ("blur", "phx-blur"),
     ("change", "phx-change"),
@@ -58,25 +58,25 @@ fn is_event(attribute: &str) -> bool {
 /// Why a document cannot be made safe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// More bytes than the policy allows.
+    /// The document has more bytes than the policy allows.
     #[error("it is too long")]
     TooLong,
-    /// More elements or attributes than any document needs, or markup that takes a parser as long.
+    /// The document has more elements or attributes than any document needs, or markup that takes a parser as long.
     #[error(
         "it has too many elements, which is more than 32768, more than 256 attributes in a tag, or markup that takes a \
          parser as long"
     )]
     TooLarge,
-    /// Deeper than the policy allows.
+    /// The document is nested deeper than the policy allows.
     #[error("it is nested too deep")]
     TooDeep,
-    /// It becomes another document whenever it is parsed.
+    /// The document becomes another one each time it is parsed.
     #[error("parsers do not agree on what it is")]
     Unstable,
-    /// The parser failed, which is a fault of its own.
+    /// The parser failed, which is a fault of the parser.
     #[error("the parser gave up")]
     Failed,
-    /// What was cleaned is not written as it must be.
+    /// The sanitiser did not write the document in the form that is read here.
     #[error("it cannot be read again")]
     Unreadable,
 }
@@ -86,7 +86,7 @@ pub fn sanitize(html: &str, policy: &Policy) -> Result<String, Error> {
     clean_document(html, policy)?.to_html()
 }
 
-/// What `make` makes of the document as parts.
+/// The value that `make` makes of the document's parts.
 pub fn parse<R>(
     html: &str,
     policy: &Policy,
@@ -103,7 +103,7 @@ fn clean_document(html: &str, policy: &Policy) -> Result<Document, Error> {
     Ok(document)
 }
 
-/// Why a policy cannot be followed: an element or attribute that nobody can allow.
+/// Checks that a policy allows no element or attribute that can never be allowed. Otherwise says which.
 pub fn check(policy: &Policy) -> Result<(), String> {
     let name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -1,9 +1,9 @@
-//! Whether a parser can take a text at all.
+//! Checks that a text does not take a parser too long.
 //!
-//! What a text becomes can be much larger than the text: a parser opens each formatting element that
-//! was not closed again in each paragraph behind it, and looks through all that is open at each tag.
-//! So the text is parsed once into nothing, piece by piece, and what it would become, and what that would
-//! take, is counted. Counted and not timed, so that the same document is always taken or always refused.
+//! A document can be much larger than its text: a parser opens each formatting element that was not closed again in
+//! each paragraph after it, and looks through all open elements at each tag. So the text is first parsed piece by
+//! piece without making a tree. The elements that it would have and the steps that it would take are counted. They are
+//! not timed, so the same document is always accepted or always refused.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -24,7 +24,7 @@ const OPEN: usize = 512;
 /// Bytes between two looks at the counts.
 const PIECE: usize = 1024;
 
-/// What is so short that nothing in it takes long, if it has not many tags.
+/// A text of so many bytes takes no parser long, unless it has many tags.
 const SMALL: usize = 1024;
 
 /// Elements that a parser opens again where it closed them before their end tag.
@@ -45,13 +45,13 @@ fn estimate(text: &str) -> usize {
     tags * formatting
 }
 
-/// Whether a parser is done with a text in some tenths of a millisecond.
+/// Whether a parser reads a text in some tenths of a millisecond.
 pub fn is_small(text: &str) -> bool {
     text.len() <= SMALL && estimate(text) <= SMALL / 4
 }
 
-/// What parsing may take, in steps of about 5 ns, for all passes over a document. Text as people write it takes 30
-/// for a byte and a pass.
+/// The steps of about 5 ns that all passes over a document may take. Text that people write takes 30 for a byte and a
+/// pass.
 pub struct Budget {
     left: usize,
     pass: usize,
@@ -102,12 +102,12 @@ fn count(text: &str, most: usize) -> Result<usize, Error> {
         within()?;
         rest = behind;
     }
-    // Text in tables waits for what is behind it.
+    // A parser holds text in tables back until it has read what follows.
     parser.finish();
     within()
 }
 
-// What things take, in steps: more than they do here, as much as they do where a tree is made.
+// The costs of single operations, in steps: as much as they cost where a tree is made, which is more than here.
 /// To look at an element that is open.
 const LOOK: usize = 2;
 /// To compare a formatting element with one that is open.
@@ -129,7 +129,7 @@ impl Counts {
         self.steps.set(self.steps.get().saturating_add(steps));
     }
 
-    /// Something is put elsewhere, or taken away: its place among its siblings is looked for.
+    /// A node is moved or removed, which is a search for its place among its siblings.
     fn search(&self) {
         self.spend(TEXT + self.made.get() / 4);
     }
@@ -147,7 +147,7 @@ impl Drop for Held {
     }
 }
 
-/// Makes nothing of a document.
+/// A sink that makes no tree.
 struct Counter(Rc<Counts>);
 
 impl Counter {

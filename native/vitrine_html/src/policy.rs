@@ -1,6 +1,6 @@
-//! What of a document stays: allow-lists, and what the host adds to them.
+//! The contents of a document that may stay: allow-lists, and what a host adds to them.
 
-/// What a host allows, besides what is allowed anyway.
+/// What a host allows in addition to the allow-lists.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// What ids, classes, names and events are put into. The embedder has checked it: letters,
@@ -68,7 +68,7 @@ pub const SVG_TAGS: &[&str] = &[
     "tspan", "defs", "linearGradient", "radialGradient", "stop", "clipPath",
 ];
 
-/// Elements that go with what is in them; others that are not allowed leave their content.
+/// Elements that are dropped with their contents. Other elements that are not allowed leave their contents.
 #[rustfmt::skip]
 pub const DROPPED: &[&str] = &[
     "script", "style", "template", "noscript", "iframe", "noframes", "noembed", "object", "embed",
@@ -77,7 +77,7 @@ pub const DROPPED: &[&str] = &[
     "animateTransform", "animateColor", "set", "filter", "mask", "marker", "pattern",
 ];
 
-/// Elements that no host can add: what is in them is no markup, or is run.
+/// Elements that no host can add: their contents are not markup, or are executed.
 pub const FORBIDDEN: &[&str] = &[
     "html",
     "head",

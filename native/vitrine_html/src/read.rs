@@ -1,5 +1,5 @@
-//! Reads what the sanitiser has written: start tags with quoted attributes, end tags, and text in
-//! which `<` is always escaped. It is not a parser of HTML: what it does not expect is an error.
+//! Reads text that the sanitiser has written: start tags with quoted attributes, end tags, and text in which `<` is
+//! always escaped. This is not an HTML parser: anything that it does not expect is an error.
 
 use super::Error;
 
@@ -115,8 +115,8 @@ fn start_tag(text: &str) -> Result<(Element<'_>, &str), Error> {
     Ok((element, rest))
 }
 
-/// What is before and behind an ASCII character. Names and values are short: to look for a character takes longer by the
-/// means for long texts.
+/// The text before and after an ASCII character. Names and values are short, and for those a search that is made for
+/// long texts takes longer.
 pub fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
     let end = text.bytes().position(|b| b == at)?;
     Some((&text[..end], &text[end + 1..]))

@@ -1,4 +1,4 @@
-//! What of a document is always the same, and what changes: as Phoenix LiveView wants it.
+//! Separates the parts of a document that stay the same from those that change, as Phoenix LiveView needs it.
 //!
 //! A [`Part`] is text with gaps. The text is tags, the names of attributes and the values of those that say
 //! what an element is ([`FIXED`]); in the gaps are other values, texts, other parts, and lists of them. An
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::read::{Element, Node};
 use super::{is_event, write};
 
-/// Text with gaps, and what is in them.
+/// Text with gaps, and the contents of the gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part<'t> {
     /// The text, which parts of a document share.
@@ -33,12 +33,12 @@ pub struct Part<'t> {
 pub struct Shape {
     /// The text between the gaps.
     pub statics: Vec<String>,
-    /// The sha256 of the text. Nobody can make two parts that differ and have the same: the client
-    /// would put the values of one into the gaps of the other.
+    /// The sha256 of the text. Two different shapes never have the same fingerprint: the client would put the values of
+    /// one into the gaps of the other.
     pub fingerprint: [u8; 32],
 }
 
-/// What is in a gap.
+/// The contents of a gap.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dynamic<'t> {
     /// A text or the value of an attribute, escaped.
@@ -73,7 +73,7 @@ fn is_fixed(attribute: &str) -> bool {
     FIXED.contains(&attribute) || is_event(attribute)
 }
 
-/// Where a gap is in a text that is written. No document has this character.
+/// Marks a gap in a text that is written. No document has this character.
 const GAP: char = '\0';
 
 /// The whole document.

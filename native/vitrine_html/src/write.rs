@@ -1,4 +1,4 @@
-//! Nodes as text.
+//! Writes nodes as text.
 
 use super::read::{Element, Node};
 
@@ -10,7 +10,7 @@ pub fn document(nodes: &[Node<'_>]) -> String {
     text
 }
 
-/// No deeper than the nodes were read.
+/// Writes nodes. Recurses no deeper than they were read.
 fn write(out: &mut String, node: &Node<'_>) {
     match node {
         Node::Text(text) => out.push_str(text),
@@ -40,7 +40,7 @@ pub fn start_tag<'t>(
         out.push('"');
     }
     out.push('>');
-    // So that none of the text is skipped.
+    // A parser skips a line feed here. So one is written that it can skip, and the text stays whole.
     if element.skips_line_feed() {
         out.push('\n');
     }

@@ -1,4 +1,4 @@
-//! Attributes of strict documents.
+//! Reads, filters and writes the attributes of strict documents.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -11,10 +11,10 @@ use crate::attributes::{Attributes, Kind, kind};
 use crate::policy::{ATTRIBUTES, GENERIC, PREFIXES, PRESENTATION, Policy};
 use crate::read::split_once;
 
-/// More attributes than this has no element that a plugin writes.
+/// The most attributes of an element. No plugin writes an element with more.
 const MOST: usize = 64;
 
-/// What attributes may stay, and with which values.
+/// The attributes that may stay, and with which values.
 pub struct Allowed {
     /// Of all elements.
     generic: HashSet<String>,
@@ -57,7 +57,7 @@ impl Allowed {
             || !self.added.is_empty() && self.added.contains(&(rule.name.into(), name.into()))
     }
 
-    /// What becomes of an attribute; nothing if that cannot be said here.
+    /// What becomes of an attribute. `None` if the scan cannot tell.
     fn fate(&self, rule: &Rule, name: &str) -> Option<Fate> {
         if self.has(rule, name) {
             return Some(match kind(rule.name, name) {
@@ -71,7 +71,7 @@ impl Allowed {
         certain.then_some(Fate::Goes)
     }
 
-    /// What becomes of a value as it is written; nothing if that cannot be said here.
+    /// What becomes of a value as it is written. `None` if the scan cannot tell.
     fn value(&self, rule: &Rule, name: &str, written: &str) -> Option<Kept> {
         let value = characters::decode(written)?;
         let Some(value) = self.filter.filter(rule.name, name, &value) else {
@@ -191,7 +191,7 @@ impl<'t> Values<'t> {
         let (_, name, value) = attribute;
         match fate {
             Fate::Stays => Some(None),
-            // What cannot be decoded is not for a scan, whatever becomes of it.
+            // A value that cannot be decoded is left to the parser, whatever becomes of it.
             Fate::Goes => characters::decode(value).map(|_| None),
             Fate::Filtered => Some(match self.known.entry(attribute) {
                 Entry::Occupied(known) => known.get().clone(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// References that are read, with what they mean. None of their names begins another.
+/// References that are read, and the characters they mean. No name is the beginning of another.
 const REFERENCES: &[(&str, char)] = &[
     ("&amp;", '&'),
     ("&lt;", '<'),

@@ -1,5 +1,4 @@
-//! What a parser of HTML does with each element, as far as that is needed to say where it stays just where
-//! it was written.
+//! The rules for each element that tell where an HTML parser leaves it exactly where it was written.
 //!
 //! Where a tag stands, a parser may close elements before it (a paragraph before a block), put it elsewhere
 //! (text of a table before the table), open elements again (formatting that was closed by another's end
@@ -7,7 +6,7 @@
 //! rules here exclude; so that the tree is the one that the tags say. Where the standard would allow more,
 //! but only because of other exceptions, the rules do not.
 //!
-//! An element that is not here is one whose content is no markup, or that is too seldom used to think about.
+//! An element without a rule here has contents that are not markup, or is used too rarely to have one.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -15,7 +14,7 @@ use std::sync::LazyLock;
 /// A set of elements: a bit for each.
 type Set = u128;
 
-/// What may be in an element.
+/// The contents that an element may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// Nothing: there is no end tag.
@@ -49,8 +48,8 @@ impl Rule {
     }
 }
 
-/// Whatever is no tag that the standard knows of, in its words "any other start tag", and void elements like
-/// them. Their tags open and close nothing else.
+/// Tags that the standard does not name ("any other start tag"), and void elements like them. Their tags open and close
+/// no other element.
 const PHRASES: &[&str] = &[
     "abbr", "bdi", "bdo", "cite", "data", "del", "dfn", "ins", "kbd", "label", "legend", "mark",
     "meter", "output", "progress", "q", "samp", "span", "sub", "sup", "time", "var",

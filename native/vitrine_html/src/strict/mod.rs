@@ -1,14 +1,13 @@
-//! Documents that are written so strictly that every parser makes of them the tree that their tags say.
+//! Cleans documents that are written so strictly that every parser makes the tree of them that their tags say.
 //!
 //! Most plugins write such documents: each tag is closed where it must be, each value is in quotes, and nothing
 //! stands where a parser would put it elsewhere. They need no parser of HTML, and no second look at what
-//! became of them: one scan finds that a document is of that kind, and writes it with the attributes that may
-//! stay. Whatever is not for sure, the scan refuses, and it is left to the parser.
+//! became of them. One scan finds that a document is of that kind, and writes it with the attributes that may
+//! stay. The scan refuses everything that is not certain, and leaves it to the parser.
 //!
-//! The one thing that is added is the body of a table of rows.
+//! The scan adds only one thing: the body of a table of rows.
 //!
-//! What is accepted here must become just what the sanitiser makes of it, once and again. Tests
-//! compare them.
+//! The result must be exactly that of the sanitiser, however often that is applied. Tests compare them.
 
 mod attributes;
 mod characters;
@@ -20,7 +19,7 @@ use super::limit::ELEMENTS;
 
 pub use self::attributes::Allowed;
 
-/// The document with what may stay of it, if it is strict.
+/// The cleaned document, if it is strict.
 pub fn clean(html: &str, allowed: &Allowed) -> Option<String> {
     // A parser skips a byte order mark.
     if html.starts_with('\u{feff}') {
