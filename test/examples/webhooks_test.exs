@@ -3,8 +3,8 @@ for file <- ~w(tenant job webhooks) do
 end
 
 defmodule Vitrine.Examples.WebhooksTest do
-  # The engine has a name.
-  use ExUnit.Case, async: false
+  # The engine has a name: no other test may start one.
+  use ExUnit.Case, async: true
 
   import Vitrine.Guests
 

@@ -1,6 +1,5 @@
 defmodule Vitrine.PlugTest do
-  # The telemetry handler is one for all.
-  use ExUnit.Case, async: false
+  use ExUnit.Case, async: true
 
   import ExUnit.CaptureLog
   import Vitrine.Guests
@@ -801,9 +800,9 @@ defmodule Vitrine.PlugTest do
 
     test "is in the metadata of telemetry events" do
       test = self()
-      on_exit(&Vitrine.Telemetry.detach/0)
+      on_exit(fn -> Vitrine.Telemetry.detach({__MODULE__, test}) end)
 
-      Vitrine.Telemetry.attach(fn event, _measurements, metadata ->
+      Vitrine.Telemetry.attach({__MODULE__, test}, fn event, _measurements, metadata ->
         if self() == test and event == [:vitrine, :plug, :stop],
           do: send(test, {:event, metadata})
       end)

@@ -62,7 +62,7 @@ defmodule Vitrine.Call.LogTest do
     assert unlogged(fn -> Vitrine.call!(plugin, "log_level") end) == "2147483647"
   end
 
-  test "a line that is not UTF-8 is logged with its bytes escaped" do
+  test "a line that is not UTF-8 is logged with U+FFFD for the bytes that are not" do
     plugin =
       new!(~S"""
       (module

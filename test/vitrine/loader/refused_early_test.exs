@@ -1,6 +1,5 @@
 defmodule Vitrine.Loader.RefusedEarlyTest do
-  # The telemetry handler is one for all.
-  use ExUnit.Case, async: false
+  use ExUnit.Case, async: true
 
   import Vitrine.Guests
 
@@ -9,11 +8,11 @@ defmodule Vitrine.Loader.RefusedEarlyTest do
   setup do
     test = self()
 
-    Telemetry.attach(fn event, _measurements, metadata ->
+    Telemetry.attach({__MODULE__, test}, fn event, _measurements, metadata ->
       if self() == test, do: send(test, {event, metadata})
     end)
 
-    on_exit(&Telemetry.detach/0)
+    on_exit(fn -> Telemetry.detach({__MODULE__, test}) end)
   end
 
   describe "what cannot be linked is refused before anything is compiled:" do

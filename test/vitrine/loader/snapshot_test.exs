@@ -1,6 +1,5 @@
 defmodule Vitrine.Loader.SnapshotTest do
-  # Not async: Logger's level and telemetry's handler are everybody's.
-  use ExUnit.Case, async: false
+  use ExUnit.Case, async: true
 
   @moduletag :fusing
 
@@ -320,52 +319,19 @@ defmodule Vitrine.Loader.SnapshotTest do
     test "emits an event" do
       test = self()
 
-      Vitrine.Telemetry.attach(fn event, measurements, metadata ->
+      on_exit(fn -> Vitrine.Telemetry.detach({__MODULE__, test}) end)
+
+      Vitrine.Telemetry.attach({__MODULE__, test}, fn event, measurements, metadata ->
         if self() == test, do: send(test, {event, measurements, metadata})
       end)
 
       compile!(@counter, snapshot: "init", name: "p")
       Vitrine.compile(@counter, snapshot: "trap", name: "q")
-      Vitrine.Telemetry.detach()
       event = [:vitrine, :snapshot, :stop]
       assert_received {^event, %{duration: duration}, %{plugin: "p", result: :ok, error: nil}}
       assert duration > 0
       assert_received {^event, _, %{plugin: "q", result: :error, error: %{reason: :trap}}}
       refute_received {[:vitrine, :call, _], _, _}
-    end
-
-    @tag :tmp_dir
-    test "is found in the cache when it is taken again", %{tmp_dir: directory} do
-      environment = Application.get_all_env(:vitrine)
-      Application.put_env(:vitrine, :cache, true)
-      Application.put_env(:vitrine, :cache_dir, directory)
-
-      on_exit(fn ->
-        for {key, _} <- Application.get_all_env(:vitrine),
-            do: Application.delete_env(:vitrine, key)
-
-        Application.put_all_env(vitrine: environment)
-      end)
-
-      entries = fn -> directory |> Path.join("native/*.native") |> Path.wildcard() |> length() end
-
-      # Another module than those of other tests, which may still be in memory.
-      source = String.replace(@counter, "(module", ~S|(module (func (export "on_disk"))|)
-
-      for _ <- 1..2 do
-        # In a process of its own, with whose end the modules are forgotten.
-        Task.await(
-          Task.async(fn -> assert value(new!(source, snapshot: "init")) == 111 end),
-          60_000
-        )
-
-        assert entries.() == 2
-      end
-
-      assert value(new!(source, snapshot: true)) == 11
-      assert entries.() == 3
-      assert value(new!(source)) == 11
-      assert entries.() == 4
     end
   end
 
