@@ -91,7 +91,7 @@ fn a_module_is_compiled_once_for_all_that_want_it_and_freed_after_the_last() {
     let waiting = Instant::now();
     while weak.strong_count() > 0 {
         assert!(
-            waiting.elapsed() < Duration::from_secs(10),
+            waiting.elapsed() < Duration::from_secs(60),
             "it is never freed"
         );
         std::thread::sleep(Duration::from_millis(1));
@@ -114,7 +114,7 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
     };
     let plugin = load(text, options).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
-    let mut call = plugin.start("sleep", b"", within(5_000)).unwrap();
+    let mut call = plugin.start("sleep", b"", within(60_000)).unwrap();
     let mut slice = Slice::Normal;
     let left = loop {
         match call.resume(slice, None) {
@@ -124,14 +124,14 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
             _ => panic!("it should wait"),
         }
     };
-    assert!(left <= Duration::from_secs(5));
+    assert!(left <= Duration::from_secs(60));
     let woken = Arc::new(AtomicBool::new(false));
     let notify = woken.clone();
     if call.arm(Box::new(move || notify.store(true, SeqCst))) {
         let waiting = Instant::now();
         while !woken.load(SeqCst) {
             assert!(
-                waiting.elapsed() < Duration::from_secs(5),
+                waiting.elapsed() < Duration::from_secs(60),
                 "it is never woken"
             );
             std::thread::sleep(Duration::from_millis(1));
@@ -160,7 +160,7 @@ fn plugins_of_the_same_links_share_code_and_nothing_else() {
     let waiting = Instant::now();
     while weak.strong_count() > 0 {
         assert!(
-            waiting.elapsed() < Duration::from_secs(10),
+            waiting.elapsed() < Duration::from_secs(60),
             "they are never freed"
         );
         std::thread::sleep(Duration::from_millis(1));

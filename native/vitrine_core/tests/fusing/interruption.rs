@@ -89,22 +89,22 @@ fn seen(plugin: &Arc<Plugin>, function: &str) -> [u64; 2] {
     [word(&output), word(&output[8..])]
 }
 
-/// Calls a loop with the largest block, and has it ended by `end`. A thread may be held up by the operating system
-/// before the loop has begun: then once more.
+/// Calls a loop with the largest block, and has it ended by `end`, which may come too late. The operating system may
+/// hold up this thread before the loop has begun, or the one that interrupts it until all is copied: then once more.
 fn in_the_middle(
     function: &str,
     look: &str,
     expected: Reason,
-    end: impl Fn(&Arc<Plugin>, &[u8], u32) -> Reason,
+    end: impl Fn(&Arc<Plugin>, &[u8], u32) -> Option<Reason>,
 ) {
     for shared in [false, true] {
         let plugin = plugin(shared);
         let begun = (1..=20).any(|attempt| {
             let number = u64::from(attempt) << 32;
-            assert_eq!(end(&plugin, &words(&[number, SIZE]), attempt), expected);
+            let reason = end(&plugin, &words(&[number, SIZE]), attempt);
+            assert!(reason.is_none() || reason == Some(expected), "{reason:?}");
             let [first, late] = seen(&plugin, look);
-            assert_ne!(late, number, "{function} had copied nearly everything");
-            first == number
+            reason.is_some() && first == number && late != number
         });
         assert!(begun, "{function} was never interrupted in the middle");
         // What is there can be used. A smaller block begins where the largest one did.
@@ -114,20 +114,22 @@ fn in_the_middle(
     }
 }
 
-fn timed_out(plugin: &Arc<Plugin>, function: &str, input: &[u8], attempt: u32) -> Reason {
+fn timed_out(plugin: &Arc<Plugin>, function: &str, input: &[u8], attempt: u32) -> Option<Reason> {
     let options = CallOptions {
         timeout: Some(Duration::from_millis(2) * attempt),
         ..OPTIONS
     };
     let call = plugin.start(function, input, options).unwrap();
-    finish(call).unwrap_err().reason
+    finish(call).err().map(|error| error.reason)
 }
 
-fn cancelled(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Reason {
+fn cancelled(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Option<Reason> {
     let mut call = plugin.start(function, input, OPTIONS).unwrap();
-    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
+    if !matches!(call.resume(Slice::Normal, None), Step::SliceOver) {
+        return None;
+    }
     plugin.cancel();
-    finish(call).unwrap_err().reason
+    finish(call).err().map(|error| error.reason)
 }
 
 #[test]
