@@ -1,9 +1,12 @@
 defmodule Vitrine.Call.PrintedTextTest do
-  # Not async: Logger's level is everybody's.
-  use ExUnit.Case, async: false
+  use ExUnit.Case, async: true
 
-  import ExUnit.CaptureLog
   import Vitrine.Guests
+
+  alias Vitrine.OwnLog
+
+  # What plugins log is shown only where a test fails.
+  @moduletag :capture_log
 
   # Prints its input, in pieces of so many bytes, or logs it.
   @plugin """
@@ -38,19 +41,13 @@ defmodule Vitrine.Call.PrintedTextTest do
   """
 
   setup do
-    level = Logger.level()
-    on_exit(fn -> Logger.configure(level: level) end)
-    Logger.configure(level: :debug)
     {:ok, plugin: new!(@plugin, wasi: [stdout: {:log, :info}])}
   end
 
   # What was logged, without what is not of the plugin's text.
   defp logged(plugin, function, text, characters) do
-    log =
-      capture_log([format: "$message\n", colors: [enabled: false]], fn ->
-        assert {:ok, _} = Vitrine.call(plugin, function, text)
-      end)
-
+    lines = OwnLog.lines(fn -> assert {:ok, _} = Vitrine.call(plugin, function, text) end)
+    log = Enum.join(lines, "\n")
     assert String.valid?(log)
     for character <- characters, do: count(log, character)
   end

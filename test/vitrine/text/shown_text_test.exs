@@ -1,10 +1,13 @@
 defmodule Vitrine.Text.ShownTextTest do
-  # What guests choose is shown and never obeyed: wherever a person reads it. Not async: Logger's level is
-  # everybody's.
-  use ExUnit.Case, async: false
+  # What guests choose is shown and never obeyed: wherever a person reads it.
+  use ExUnit.Case, async: true
 
-  import ExUnit.CaptureLog
   import Vitrine.Guests
+
+  alias Vitrine.OwnLog
+
+  # What plugins log is shown only where a test fails.
+  @moduletag :capture_log
 
   # A line of somebody else's, a terminal's commands, text that runs backwards and a line separator.
   @forged "bye\n12:00 [error] disk full\r\e[2J\u202Egnp.\u2028last"
@@ -20,9 +23,7 @@ defmodule Vitrine.Text.ShownTextTest do
     (func (export "fail") (result i32) (call $error (call $input)) (i32.const 1))
   """
 
-  defp captured(function) do
-    capture_log([format: "$message\n", colors: [enabled: false]], function)
-  end
+  defp captured(function), do: function |> OwnLog.lines() |> Enum.map_join(&(&1 <> "\n"))
 
   test "a line that a plugin logs is one line, which says that it is the plugin's" do
     plugin = new!("(module #{@logging})", name: "p")
