@@ -10,8 +10,8 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use vitrine_core::{
-    CallOptions, CompileOptions, Compiled, HostFunction, LOG_OFF, Links, Plugin, PluginOptions,
-    Slice, Step, Wasi, compile,
+    CallOptions, CompileOptions, CompiledModule, HostFunction, LOG_OFF, LinkedPlugin, Plugin,
+    PluginOptions, Scheduler, Step, Wasi, compile,
 };
 
 const SIZES: [usize; 3] = [64, 64 << 10, 6_400_000];
@@ -40,7 +40,7 @@ fn processor_time() -> Duration {
 }
 
 /// The module, and what compiling it took of a clock and of the processors.
-fn compiled(wasm: &[u8], fuse: bool) -> (Arc<Compiled>, [Duration; 2]) {
+fn compiled(wasm: &[u8], fuse: bool) -> (Arc<CompiledModule>, [Duration; 2]) {
     let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         fuse,
@@ -54,13 +54,13 @@ fn compiled(wasm: &[u8], fuse: bool) -> (Arc<Compiled>, [Duration; 2]) {
     (module, [begin.elapsed(), processor_time() - used])
 }
 
-fn plugin(module: Arc<Compiled>) -> Arc<Plugin> {
+fn plugin(module: Arc<CompiledModule>) -> Arc<Plugin> {
     let functions = ["greet", "tick"].map(|name| HostFunction {
         namespace: "extism:host/user".into(),
         name: name.into(),
         signature: None,
     });
-    let links = Links::new(&vec![("main".into(), module)], 0, &functions, true).unwrap();
+    let links = LinkedPlugin::new(&vec![("main".into(), module)], 0, &functions, true).unwrap();
     let options = PluginOptions {
         wasi: Some(Wasi::default()),
         ..PluginOptions::default()
@@ -77,7 +77,7 @@ fn echo(plugin: &Arc<Plugin>, input: &[u8]) -> Duration {
     let mut call = plugin.start("echo", input, options).unwrap();
     let begin = Instant::now();
     loop {
-        match call.resume(Slice::Dirty, None) {
+        match call.resume(Scheduler::Dirty, None) {
             Step::Done(mut finished) => {
                 let elapsed = begin.elapsed();
                 assert!(finished.output().unwrap() == input);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::spent::Spent;
+use crate::time_spent::Spent;
 
 /// Why something failed; the BEAM side shows each as an atom of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

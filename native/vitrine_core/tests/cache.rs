@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
-use vitrine_core::{Cache, CompileOptions, Compiled, Origin, Settings, Stage, compile};
+use vitrine_core::{Cache, CompileOptions, CompiledModule, Origin, Settings, Stage, compile};
 
 /// A directory that is deleted at the end.
 struct Temporary(PathBuf);
@@ -64,7 +64,11 @@ impl Drop for Temporary {
     }
 }
 
-fn compile_with(text: &str, options: CompileOptions, cache: &Cache) -> (Arc<Compiled>, Origin) {
+fn compile_with(
+    text: &str,
+    options: CompileOptions,
+    cache: &Cache,
+) -> (Arc<CompiledModule>, Origin) {
     let (done, outcome) = mpsc::channel();
     let cache = Some(cache.clone());
     compile(text.as_bytes().to_vec(), options, cache, move |outcome| {

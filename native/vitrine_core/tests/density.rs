@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, LOG_OFF, Links, Plugin, PluginOptions, Reason,
-    Settings, Slice, Step, compile,
+    Call, CallOptions, CompileOptions, Error, LOG_OFF, LinkedPlugin, Plugin, PluginOptions, Reason,
+    Scheduler, Settings, Step, compile,
 };
 
 const GUEST: &str = r#"(module
@@ -50,11 +50,11 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn links(dense: bool) -> Arc<Links> {
+fn links(dense: bool) -> Arc<LinkedPlugin> {
     links_of(GUEST, dense)
 }
 
-fn links_of(text: &str, dense: bool) -> Arc<Links> {
+fn links_of(text: &str, dense: bool) -> Arc<LinkedPlugin> {
     let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         settings: Settings {
@@ -67,10 +67,10 @@ fn links_of(text: &str, dense: bool) -> Arc<Links> {
         done.send(outcome).unwrap();
     });
     let (compiled, _) = outcome.recv().unwrap().unwrap();
-    Links::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+    LinkedPlugin::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
 }
 
-fn plugin(links: &Arc<Links>) -> Arc<Plugin> {
+fn plugin(links: &Arc<LinkedPlugin>) -> Arc<Plugin> {
     let plugin = Plugin::new(links.clone(), PluginOptions::default()).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     plugin
@@ -82,7 +82,7 @@ fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<Vec<u8>, Er
 
 fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
     loop {
-        match call.resume(Slice::Dirty, None) {
+        match call.resume(Scheduler::Dirty, None) {
             Step::Done(mut finished) => {
                 return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
             }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, Links, Plugin, PluginOptions,
-    Reason, Reply, Request, Slice, Step, Value, ValueType, Wasi, compile,
+    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, LinkedPlugin, Plugin,
+    PluginOptions, Reason, Reply, Request, Scheduler, Step, Value, ValueType, Wasi, compile,
 };
 
 const OPTIONS: CallOptions = CallOptions {
@@ -36,7 +36,7 @@ fn load_with(
         });
         compiled.push((name.to_string(), outcome.recv().unwrap()?.0));
     }
-    let links = Links::new(&compiled, 0, functions, options.wasi.is_some())?;
+    let links = LinkedPlugin::new(&compiled, 0, functions, options.wasi.is_some())?;
     let plugin = Plugin::new(links, options)?;
     finish(plugin.initialise(OPTIONS)?).map(|_| plugin)
 }
@@ -55,7 +55,7 @@ fn refused(modules: &[(&str, &str)]) -> String {
 fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
     let mut reply = None;
     loop {
-        match call.resume(Slice::Dirty, reply.take()) {
+        match call.resume(Scheduler::Dirty, reply.take()) {
             Step::Done(mut finished) => {
                 return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
             }
@@ -148,7 +148,7 @@ fn a_commands_instance_is_made_and_a_large_one_put_back_on_dirty_schedulers() {
         let plugin = load(&[("main", main), ("library", &library)]).unwrap();
         let call = || {
             let mut call = plugin.start("go", b"", OPTIONS).unwrap();
-            if matches!(call.resume(Slice::Normal, None), Step::Done(_)) {
+            if matches!(call.resume(Scheduler::Normal, None), Step::Done(_)) {
                 return false;
             }
             finish(call).unwrap();

@@ -9,8 +9,8 @@ use std::sync::{Arc, mpsc};
 
 use proptest::prelude::*;
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, LOG_OFF, Links, Plugin, PluginOptions, Settings,
-    Slice, Step, compile,
+    Call, CallOptions, CompileOptions, Error, LOG_OFF, LinkedPlugin, Plugin, PluginOptions,
+    Scheduler, Settings, Step, compile,
 };
 
 const OPTIONS: CallOptions = CallOptions {
@@ -53,7 +53,7 @@ fn guest(data: usize) -> String {
     )
 }
 
-fn links(text: &str, dense: bool) -> Arc<Links> {
+fn links(text: &str, dense: bool) -> Arc<LinkedPlugin> {
     let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         settings: Settings {
@@ -66,7 +66,7 @@ fn links(text: &str, dense: bool) -> Arc<Links> {
         done.send(outcome).unwrap();
     });
     let (compiled, _) = outcome.recv().unwrap().unwrap();
-    Links::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+    LinkedPlugin::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
 }
 
 fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<(), Error> {
@@ -75,7 +75,7 @@ fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<(), Error> 
 
 fn finish(mut call: Call) -> Result<(), Error> {
     loop {
-        match call.resume(Slice::Dirty, None) {
+        match call.resume(Scheduler::Dirty, None) {
             Step::Done(mut finished) => return finished.output().map(|_| ()).map_err(Error::clone),
             Step::SliceOver => (),
             Step::Waiting(_) => std::thread::yield_now(),

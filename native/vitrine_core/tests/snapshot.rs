@@ -8,8 +8,8 @@ mod usual;
 use std::sync::{Arc, mpsc};
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, LOG_OFF, Limits, Links, Plugin, PluginOptions,
-    Reason, Slice, Stage, Step, compile,
+    Call, CallOptions, CompileOptions, Error, LOG_OFF, Limits, LinkedPlugin, Plugin, PluginOptions,
+    Reason, Scheduler, Stage, Step, compile,
 };
 
 const OPTIONS: CallOptions = CallOptions {
@@ -31,7 +31,7 @@ fn load_with(
         done.send(outcome).unwrap();
     });
     let modules = vec![("main".into(), outcome.recv().unwrap()?.0)];
-    Plugin::new(Links::new(&modules, 0, &[], false)?, options)
+    Plugin::new(LinkedPlugin::new(&modules, 0, &[], false)?, options)
 }
 
 fn load(bytes: &[u8], stage: Option<Stage>) -> Result<Arc<Plugin>, Error> {
@@ -49,7 +49,7 @@ fn restored(module: &[u8]) -> Arc<Plugin> {
 
 fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
     loop {
-        match call.resume(Slice::Dirty, None) {
+        match call.resume(Scheduler::Dirty, None) {
             Step::Done(mut finished) => {
                 return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
             }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustler::{Atom, Binary, Decoder, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{Call, Finished, LARGE, Reply, Request, Slice, Step, Stream};
+use vitrine_core::{Call, Finished, LARGE, Reply, Request, Scheduler, Step, Stream};
 
 use crate::permit::{self, PermitResource};
 use crate::plugin::PluginResource;
@@ -90,7 +90,7 @@ fn call_start<'a>(
         function,
         input,
         options::call(timeout, log_level)?,
-        Slice::Normal,
+        Scheduler::Normal,
     )
 }
 
@@ -106,7 +106,7 @@ fn call_start_dirty<'a>(
 ) -> NifResult<Term<'a>> {
     permit.run(env, || {
         let options = options::call(timeout, log_level)?;
-        start(env, plugin, function, input, options, Slice::Dirty)
+        start(env, plugin, function, input, options, Scheduler::Dirty)
     })
 }
 
@@ -126,7 +126,7 @@ fn call_start_stdin<'a>(
         let stdin = stdin.as_slice().to_vec().into();
         let (plugin, function) = (&plugin.0, name(&function));
         let started = plugin.start_with_stdin(function, input.as_slice(), stdin, options);
-        Ok(first(env, started, Slice::Dirty))
+        Ok(first(env, started, Scheduler::Dirty))
     })
 }
 
@@ -135,9 +135,13 @@ fn name<'a>(function: &'a Binary) -> &'a str {
     std::str::from_utf8(function.as_slice()).unwrap_or("\u{FFFD}")
 }
 
-fn first<'a>(env: Env<'a>, started: Result<Call, vitrine_core::Error>, slice: Slice) -> Term<'a> {
+fn first<'a>(
+    env: Env<'a>,
+    started: Result<Call, vitrine_core::Error>,
+    scheduler: Scheduler,
+) -> Term<'a> {
     match started {
-        Ok(call) => step(env, call, None, slice, None),
+        Ok(call) => step(env, call, None, scheduler, None),
         Err(e) => error::encode(env, &e),
     }
 }
@@ -148,10 +152,10 @@ fn start<'a>(
     function: Binary,
     input: Binary,
     options: vitrine_core::CallOptions,
-    slice: Slice,
+    scheduler: Scheduler,
 ) -> NifResult<Term<'a>> {
     let started = plugin.0.start(name(&function), input.as_slice(), options);
-    Ok(first(env, started, slice))
+    Ok(first(env, started, scheduler))
 }
 
 /// Makes the plugin's instance.
@@ -163,7 +167,7 @@ fn plugin_initialise<'a>(
     log_level: i32,
 ) -> NifResult<Term<'a>> {
     let options = options::call(timeout, log_level)?;
-    Ok(initialise(env, plugin, options, Slice::Normal))
+    Ok(initialise(env, plugin, options, Scheduler::Normal))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -176,7 +180,7 @@ fn plugin_initialise_dirty<'a>(
 ) -> NifResult<Term<'a>> {
     permit.run(env, || {
         let options = options::call(timeout, log_level)?;
-        Ok(initialise(env, plugin, options, Slice::Dirty))
+        Ok(initialise(env, plugin, options, Scheduler::Dirty))
     })
 }
 
@@ -184,17 +188,17 @@ fn initialise<'a>(
     env: Env<'a>,
     plugin: &PluginResource,
     options: vitrine_core::CallOptions,
-    slice: Slice,
+    scheduler: Scheduler,
 ) -> Term<'a> {
     match plugin.0.initialise(options) {
-        Ok(call) => step(env, call, None, slice, None),
+        Ok(call) => step(env, call, None, scheduler, None),
         Err(e) => error::encode(env, &e),
     }
 }
 
 #[rustler::nif]
 fn call_resume<'a>(env: Env<'a>, call: Parked<'a>, reply: Term<'a>) -> NifResult<Term<'a>> {
-    resume(env, call, reply, Slice::Normal)
+    resume(env, call, reply, Scheduler::Normal)
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -204,7 +208,7 @@ fn call_resume_dirty<'a>(
     call: Parked<'a>,
     reply: Term<'a>,
 ) -> NifResult<Term<'a>> {
-    permit.run(env, || resume(env, call, reply, Slice::Dirty))
+    permit.run(env, || resume(env, call, reply, Scheduler::Dirty))
 }
 
 /// A permit for the next slice: as `permit_ask/3` answers, with the time that the call may wait, or `:over` if the call is to
@@ -249,11 +253,11 @@ fn resume<'a>(
     env: Env<'a>,
     parked: Parked<'a>,
     reply: Term<'a>,
-    slice: Slice,
+    scheduler: Scheduler,
 ) -> NifResult<Term<'a>> {
     let reply = decode_reply(reply)?;
     let call = parked.resource.take_parked()?;
-    Ok(step(env, call, Some(parked), slice, reply))
+    Ok(step(env, call, Some(parked), scheduler, reply))
 }
 
 /// The output of a call that ended with `{:output, call}`.
@@ -318,15 +322,15 @@ fn step<'a>(
     env: Env<'a>,
     mut call: Call,
     parked: Option<Parked<'a>>,
-    slice: Slice,
+    scheduler: Scheduler,
     reply: Option<Reply>,
 ) -> Term<'a> {
-    let step = call.resume(slice, reply);
-    if slice == Slice::Normal {
+    let step = call.resume(scheduler, reply);
+    if scheduler == Scheduler::Normal {
         charge(env, &call);
     }
     match step {
-        Step::Done(finished) => end(env, finished, parked, slice),
+        Step::Done(finished) => end(env, finished, parked, scheduler),
         Step::SliceOver => (atoms::slice(), park(env, parked, call)).encode(env),
         Step::Waiting(left) => wait(env, parked, call, left),
         Step::Parked(Request::HostFunction {
@@ -378,9 +382,9 @@ fn step<'a>(
 
 /// Where the call is to be resumed.
 fn next(call: &Call) -> Atom {
-    match call.next_slice() {
-        Slice::Normal => atoms::normal(),
-        Slice::Dirty => atoms::dirty(),
+    match call.next_scheduler() {
+        Scheduler::Normal => atoms::normal(),
+        Scheduler::Dirty => atoms::dirty(),
     }
 }
 
@@ -402,10 +406,10 @@ fn end<'a>(
     env: Env<'a>,
     mut finished: Finished,
     parked: Option<Parked<'a>>,
-    slice: Slice,
+    scheduler: Scheduler,
 ) -> Term<'a> {
     let large = finished.output().is_ok_and(|output| output.len() > LARGE);
-    if !large || slice == Slice::Dirty {
+    if !large || scheduler == Scheduler::Dirty {
         return output(env, finished);
     }
     let kept = keep(env, parked, State::Finished(finished));

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{Compiled, Origin, Reaped};
+use vitrine_core::{CompiledModule, Origin, Reaped};
 
 use crate::options::{self, CompileTerm};
 use crate::reply::Asker;
 use crate::{atoms, bytes, error};
 
-pub struct CompiledModule(pub Reaped<Arc<Compiled>>);
+pub struct CompiledResource(pub Reaped<Arc<CompiledModule>>);
 
 #[rustler::resource_impl]
-impl Resource for CompiledModule {}
+impl Resource for CompiledResource {}
 
 /// Answers `{:vitrine_reply, id, {:ok, {compiled, from}} | {:error, details}}`, where `from` is
 /// `:memory`, `:disk` or `:compiler`.
@@ -22,7 +22,7 @@ fn compile(env: Env<'_>, bytes: Binary, options: CompileTerm, id: Term) -> NifRe
     vitrine_core::compile(bytes.as_slice().to_vec(), options, cache, move |outcome| {
         asker.answer(|env| match outcome {
             Ok((compiled, origin)) => {
-                let compiled = ResourceArc::new(CompiledModule(Reaped::new(compiled)));
+                let compiled = ResourceArc::new(CompiledResource(Reaped::new(compiled)));
                 (atoms::ok(), (compiled, from(origin))).encode(env)
             }
             Err(e) => error::encode(env, &e),
@@ -47,6 +47,6 @@ fn cache_fault(cache: (String, u64)) -> Option<String> {
 
 /// The sha256 of the bytes that were compiled, in lower-case hexadecimal digits.
 #[rustler::nif]
-fn compiled_hash(compiled: &CompiledModule) -> String {
+fn compiled_hash(compiled: &CompiledResource) -> String {
     bytes::hex(compiled.0.sha256())
 }

@@ -3,23 +3,23 @@
 use std::sync::Arc;
 
 use rustler::{Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{Links, Reaped};
+use vitrine_core::{LinkedPlugin, Reaped};
 
-use crate::compile::CompiledModule;
+use crate::compile::CompiledResource;
 use crate::listing::Listed;
 use crate::options::LinkTerm;
 use crate::{atoms, error};
 
-pub struct LinksResource(pub Reaped<Arc<Links>>, pub Listed<Links>);
+pub struct LinkedResource(pub Reaped<Arc<LinkedPlugin>>, pub Listed<LinkedPlugin>);
 
 #[rustler::resource_impl]
-impl Resource for LinksResource {}
+impl Resource for LinkedResource {}
 
 /// Links compiled modules, `{name, compiled}` each, of which the one at `main` is called.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn link<'a>(
     env: Env<'a>,
-    modules: Vec<(String, &CompiledModule)>,
+    modules: Vec<(String, &CompiledResource)>,
     main: usize,
     options: LinkTerm<'a>,
 ) -> NifResult<Term<'a>> {
@@ -32,10 +32,10 @@ fn link<'a>(
         .collect();
     let grants = options.decode()?;
     Ok(
-        match Links::new(&modules, main, &grants.functions, grants.wasi) {
+        match LinkedPlugin::new(&modules, main, &grants.functions, grants.wasi) {
             Ok(links) => (
                 atoms::ok(),
-                ResourceArc::new(LinksResource(Reaped::new(links), Listed::new())),
+                ResourceArc::new(LinkedResource(Reaped::new(links), Listed::new())),
             )
                 .encode(env),
             Err(e) => error::encode(env, &e),

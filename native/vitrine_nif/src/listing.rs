@@ -1,5 +1,5 @@
 //! What there is at the moment, to be listed: each plugin and each compiled plugin has an entry for as long as its
-//! resource lives, which keeps nothing of it alive. Making and dropping an entry is a lock that few share, and no
+//! resource lives, which keeps nothing of it alive. Predictor and dropping an entry is a lock that few share, and no
 //! allocation but its own.
 
 use std::sync::{Arc, OnceLock, Weak};
@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifResult, ResourceArc, Term};
-use vitrine_core::{Links, Plugin};
+use vitrine_core::{LinkedPlugin, Plugin};
 
-use crate::links::LinksResource;
+use crate::links::LinkedResource;
 use crate::plugin::PluginResource;
 use crate::{atoms, bytes};
 
@@ -60,7 +60,7 @@ impl<T> Registry<T> {
 }
 
 static PLUGINS: Registry<Plugin> = Registry::new();
-static COMPILED: Registry<Links> = Registry::new();
+static COMPILED: Registry<LinkedPlugin> = Registry::new();
 
 /// The place of a record, which leaves the registry with it.
 struct Entry<T: 'static> {
@@ -150,7 +150,12 @@ fn plugin_list(
 
 /// Lists a compiled plugin.
 #[rustler::nif]
-fn links_list(env: Env<'_>, links: ResourceArc<LinksResource>, name: Binary, hash: Binary) -> Atom {
+fn links_list(
+    env: Env<'_>,
+    links: ResourceArc<LinkedResource>,
+    name: Binary,
+    hash: Binary,
+) -> Atom {
     let record = record(&links.0, name, hash, env.pid());
     links.1.set(&COMPILED, record);
     atoms::ok()

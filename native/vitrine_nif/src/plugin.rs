@@ -7,7 +7,7 @@ use rustler::{
 };
 use vitrine_core::{Error, ExportKind, Plugin};
 
-use crate::links::LinksResource;
+use crate::links::LinkedResource;
 use crate::listing::Listed;
 use crate::options::PluginTerm;
 use crate::stats::StatsTerm;
@@ -27,7 +27,7 @@ impl Resource for PluginResource {
 #[rustler::nif]
 fn plugin_new<'a>(
     env: Env<'a>,
-    links: &LinksResource,
+    links: &LinkedResource,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
     new(env, links, options)
@@ -37,13 +37,13 @@ fn plugin_new<'a>(
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_new_dirty<'a>(
     env: Env<'a>,
-    links: &LinksResource,
+    links: &LinkedResource,
     options: PluginTerm<'a>,
 ) -> NifResult<Term<'a>> {
     new(env, links, options)
 }
 
-fn new<'a>(env: Env<'a>, links: &LinksResource, options: PluginTerm<'a>) -> NifResult<Term<'a>> {
+fn new<'a>(env: Env<'a>, links: &LinkedResource, options: PluginTerm<'a>) -> NifResult<Term<'a>> {
     Ok(match Plugin::new(Arc::clone(&links.0), options.decode()?) {
         Ok(plugin) => (
             atoms::ok(),

@@ -11,3 +11,20 @@ pub fn canonical<'a>(namespace: &'a str, name: &'a str) -> (&'a str, &'a str) {
         _ => (namespace, name),
     }
 }
+
+/// The functions that log, in the order of their levels.
+pub const LOG_FUNCTIONS: [&str; 5] = [
+    "log_trace",
+    "log_debug",
+    "log_info",
+    "log_warn",
+    "log_error",
+];
+
+/// The function that asks for the lowest level that is logged.
+pub const GET_LOG_LEVEL: &str = "get_log_level";
+
+/// Whether a plugin that imports this function from [`ENV`] logs.
+pub fn is_log_function(name: &str) -> bool {
+    name == GET_LOG_LEVEL || LOG_FUNCTIONS.contains(&name)
+}

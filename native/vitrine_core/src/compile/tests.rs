@@ -3,9 +3,8 @@
 use vitrine_rewrite::features::FEATURES;
 use wasmtime::Module;
 
-use super::{binary, invalid};
-use crate::engine::Settings;
-use crate::platform::Platform;
+use super::binary::{binary, invalid};
+use super::engine::{Settings, engine};
 
 const UNSUPPORTED: [(&str, &str); 13] = [
     ("threads (", "(memory 1 1 shared)"),
@@ -61,8 +60,8 @@ fn refusal(text: &str) -> Option<String> {
     let wasm = wat::parse_str(format!("(module {text})")).unwrap();
     let mut validator = wasmparser::Validator::new_with_features(FEATURES);
     let own = validator.validate_all(&wasm).err().map(|e| e.to_string());
-    let platform = Platform::get(Settings::default()).unwrap();
-    let engines = Module::validate(&platform.engine, &wasm).err();
+    let engine = engine(Settings::default()).unwrap();
+    let engines = Module::validate(engine, &wasm).err();
     assert_eq!(
         own.is_some(),
         engines.is_some(),

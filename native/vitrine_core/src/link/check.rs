@@ -12,13 +12,13 @@ use super::types::Types;
 use super::unknown::{Missing, Unknown};
 use super::wording::{Listed, chain, import, signature};
 use super::{MAX_MODULES, MAX_STAND_INS, canonical, exported};
-use crate::abi::ENV;
 use crate::error::{Error, Reason};
-use crate::host_function::HostFunction;
-use crate::limits::{MEMORIES, TABLES};
-use crate::platform::Platform;
+use crate::host::extism::ENV;
+use crate::host::function::HostFunction;
+use crate::host::limits::{MEMORIES, TABLES};
+use crate::host::wasi;
+use crate::link::base::Base;
 use crate::text::quoted;
-use crate::wasi;
 
 /// Something that is wrong with a plugin's modules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +67,13 @@ pub(crate) struct Plan<'a> {
 }
 
 /// All that is wrong with the plan.
-pub(crate) fn faults(plan: &Plan<'_>, platform: &'static Platform) -> Result<Vec<Fault>, Error> {
+pub(crate) fn faults(plan: &Plan<'_>, base: &'static Base) -> Result<Vec<Fault>, Error> {
     let count = plan.modules.len();
     if count > MAX_MODULES {
         let why = format!("the plugin has {count} modules; the limit is {MAX_MODULES}");
         return Ok(vec![Fault::link(why)]);
     }
-    let check = Check::of(plan, platform.known()?);
+    let check = Check::of(plan, base.known()?);
     let mut faults = check.counts();
     match order(&check.edges()) {
         Ok(order) => faults.extend(check.imports(&order)),

@@ -5,20 +5,20 @@ use wasmtime::{Linker, Memory, MemoryType, Module};
 
 use super::known::store;
 use super::{LinkedModule, Source};
-use crate::compiled::Compiled;
-use crate::platform::Platform;
-use crate::state::HostState;
+use crate::compile::compiled::CompiledModule;
+use crate::link::base::Base;
+use crate::link::store::StoreData;
 
 /// Where a fused module gets its memory from, given where all its other imports come from. If one of
 /// the accessors is not the kernel's, the memory is one in which the module finds nothing, so that
 /// it calls what it imports.
-pub(super) fn source(platform: &Platform, compiled: &Compiled, others: &[Source]) -> Source {
+pub(super) fn source(base: &Base, compiled: &CompiledModule, others: &[Source]) -> Source {
     let mut imports = compiled.own_imports().zip(others);
     let is_kernels = imports.all(|(import, source)| {
         matches!(source, Source::Kernel(_)) || !is_accessor(import.module(), import.name())
     });
     match is_kernels {
-        true => Source::Kernel(platform.kernel.memory),
+        true => Source::Kernel(base.kernel.memory),
         false => Source::Blank,
     }
 }
@@ -32,12 +32,12 @@ pub(super) fn wants_blank(modules: &[LinkedModule]) -> bool {
 /// Checks the imports of a fused module as far as the linker has them. A linker takes memories of a
 /// store only: this one is of a store that is gone.
 pub(super) fn check(
-    platform: &'static Platform,
-    linker: &Linker<HostState>,
+    base: &Base,
+    linker: &Linker<StoreData>,
     module: &Module,
 ) -> wasmtime::Result<()> {
     let mut linker = linker.clone();
-    let mut store = store(platform)?;
+    let mut store = store(base);
     let memory = Memory::new(&mut store, MemoryType::new(0, None))?;
     linker.define(&store, NAMESPACE, MEMORY, memory)?;
     linker.instantiate_pre(module).map(|_| ())

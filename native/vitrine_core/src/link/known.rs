@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmparser::{FuncType, ValType};
-use wasmtime::{Extern, Linker, Store};
+use wasmtime::{Extern, Store};
 
-use super::Links;
-use crate::abi::ENV;
-use crate::making::Making;
-use crate::platform::Platform;
-use crate::plugin::{Plugin, PluginOptions};
-use crate::state::HostState;
-use crate::wasi;
+use crate::host::HostContext;
+use crate::host::extism::ENV;
+use crate::host::plugin_state::{PluginOptions, PluginState};
+use crate::host::wasi;
+use crate::link::base::Base;
+use crate::link::store::StoreData;
 
 /// Functions by their names.
 pub(super) type Functions = HashMap<String, FuncType>;
@@ -24,11 +23,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// What the platform's linker with everything in it has.
-    pub(crate) fn of(platform: &'static Platform) -> wasmtime::Result<Known> {
-        let linker = platform.linker(true);
+    /// What the base's linker with everything in it has.
+    pub(crate) fn of(base: &Base) -> wasmtime::Result<Known> {
+        let linker = base.linker(true);
         let (mut abi, mut wasi) = (Functions::new(), Functions::new());
-        let mut store = store(platform)?;
+        let mut store = store(base);
         let found: Vec<_> = linker.iter(&mut store).collect();
         for (namespace, name, function) in found {
             let functions = match namespace {
@@ -66,25 +65,11 @@ fn plain(ty: &wasmtime::FuncType) -> wasmtime::Result<FuncType> {
     Ok(FuncType::new(params, results))
 }
 
-/// A store of a plugin without modules, to look into a linker with.
-pub(super) fn store(platform: &'static Platform) -> wasmtime::Result<Store<HostState>> {
-    let plugin = Plugin::new(Arc::new(nothing(platform)), PluginOptions::default())?;
-    let state = HostState::new((*plugin.shared).clone(), None);
-    Ok(Store::new(&platform.engine, state))
-}
-
-/// Links of no module.
-fn nothing(platform: &'static Platform) -> Links {
-    Links {
-        platform,
-        modules: Vec::new(),
-        main: 0,
-        linker: Linker::new(&platform.engine),
-        trampolines: None,
-        has_wasi: false,
-        lends_blocks: false,
-        long_steps: false,
-        has_blank_memory: false,
-        making: Making::default(),
-    }
+/// A store in which no instance is, to look into a linker with.
+pub(super) fn store(base: &Base) -> Store<StoreData> {
+    let plugin = Arc::new(PluginState::new(PluginOptions::default(), false));
+    Store::new(
+        base.engine,
+        StoreData::new(HostContext::new(plugin, 0, None)),
+    )
 }

@@ -1,12 +1,16 @@
 //! Where each import of a plugin's modules comes from: decided once, for all plugins that are made
 //! of them.
 
+pub(crate) mod base;
+mod callable;
 mod check;
 mod fused;
+pub(crate) mod inspect;
 mod known;
 mod order;
 mod plan;
 mod resolve;
+pub(crate) mod store;
 mod toolchains;
 mod trampoline;
 mod types;
@@ -26,18 +30,16 @@ use check::{Plan, faults};
 pub(crate) use known::Known;
 pub use plan::{Grants, Planned, plan};
 pub(crate) use plan::{snapshot_fault, with_grants};
-pub(crate) use resolve::unlinkable;
+pub(crate) use resolve::{link, unlinkable};
 pub(crate) use trampoline::Trampolines;
 pub(crate) use vitrine_rewrite::names::canonical;
 
-use crate::abi::{self, ENV};
-use crate::callable::not_callable;
-use crate::compiled::Compiled;
+use crate::compile::compiled::CompiledModule;
 use crate::error::{Error, Reason};
-use crate::host_function::HostFunction;
-use crate::making::Making;
-use crate::platform::Platform;
-use crate::state::HostState;
+use crate::link::base::Base;
+use crate::link::callable::not_callable;
+use crate::link::store::StoreData;
+use crate::schedule::instantiation::Predictor;
 
 /// More would only be an attack.
 const MAX_MODULES: usize = 32;
@@ -45,50 +47,41 @@ const MAX_MODULES: usize = 32;
 const MAX_STAND_INS: usize = 1_000;
 
 /// The modules of a plugin, with the names that others import them by.
-pub type Modules = Vec<(String, Arc<Compiled>)>;
+pub type Modules = Vec<(String, Arc<CompiledModule>)>;
 
 /// Compiled modules with all that they import found: what any number of plugins share. Nothing of
 /// them has run.
-pub struct Links {
-    pub(crate) platform: &'static Platform,
+pub struct LinkedPlugin {
+    pub(crate) base: &'static Base,
     /// In the order in which they are instantiated.
     pub(crate) modules: Vec<LinkedModule>,
     /// The one whose functions are called.
     pub(crate) main: usize,
     /// The functions that are not of a module: the host's, the ABI's, WASI's, and those that
     /// stand for commands.
-    pub(crate) linker: Linker<HostState>,
+    pub(crate) linker: Linker<StoreData>,
     pub(crate) trampolines: Option<Trampolines>,
     /// Whether they may import WASI: then each plugin must be granted some.
     pub(crate) has_wasi: bool,
     /// Whether the blocks that they give to the host's functions remain their own.
     pub(crate) lends_blocks: bool,
     /// Whether one of the modules is no work for normal schedulers.
-    pub(crate) long_steps: bool,
+    pub(crate) uninterruptible: bool,
     /// Whether one of the sources is [`Source::Blank`].
     pub(crate) has_blank_memory: bool,
-    pub(crate) making: Making,
+    /// Whether making an instance takes long.
+    pub(crate) predictor: Predictor,
 }
 
-impl Links {
-    /// Links the modules, of which the one at `main` is called. They may import these host
-    /// functions, and WASI if it is wanted.
-    ///
-    /// # Panics
-    ///
-    /// If there is no module at `main`.
-    pub fn new(
-        modules: &Modules,
-        main: usize,
-        host_functions: &[HostFunction],
-        has_wasi: bool,
-    ) -> Result<Arc<Links>, Error> {
-        resolve::link(modules, main, host_functions, has_wasi).map(Arc::new)
+impl LinkedPlugin {
+    /// The module whose functions are called.
+    pub fn main(&self) -> &Arc<CompiledModule> {
+        &self.modules[self.main].compiled
     }
 
-    /// The module whose functions are called.
-    pub fn main(&self) -> &Arc<Compiled> {
-        &self.modules[self.main].compiled
+    /// The name of the module whose functions are called.
+    pub(crate) fn name(&self) -> &str {
+        &self.modules[self.main].name
     }
 
     /// Why the main module has no plugin function of this name.
@@ -102,7 +95,7 @@ impl Links {
 
     /// The most mappings that the memories of an instance take, without those of commands.
     pub fn mappings(&self) -> u64 {
-        if self.platform.dense {
+        if self.base.settings.dense {
             return 0;
         }
         let modules = self.modules.iter().map(|module| &module.compiled);
@@ -114,11 +107,11 @@ impl Links {
 
 pub(crate) struct LinkedModule {
     pub(crate) name: String,
-    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) compiled: Arc<CompiledModule>,
     /// One for each import.
     pub(crate) sources: Vec<Source>,
     /// All of it resolved, if nothing is imported but what the linker has.
-    pub(crate) pre: Option<InstancePre<HostState>>,
+    pub(crate) pre: Option<InstancePre<StoreData>>,
     /// Functions that are to be put into the trampolines' table, with their slots.
     pub(crate) stands_for: Vec<(u64, ModuleExport)>,
     /// How the main module comes to import from it, for errors.
@@ -142,26 +135,6 @@ pub(crate) enum Source {
     },
     /// The stand-in, in this slot, for a function of a module that is instantiated later.
     Trampoline(usize),
-}
-
-/// What can be told of a module's imports before anything is linked.
-#[derive(Default)]
-pub(crate) struct Needs {
-    pub(crate) logs: bool,
-    /// Whether it is of the ABI before version 1.0.
-    pub(crate) old_abi: bool,
-}
-
-impl Needs {
-    pub(crate) fn of(interface: &ModuleType) -> Needs {
-        let mut needs = Needs::default();
-        for import in &interface.imports {
-            let (namespace, name) = canonical(&import.namespace, &import.name);
-            needs.logs |= namespace == ENV && abi::is_log_function(name);
-            needs.old_abi |= namespace != import.namespace;
-        }
-        needs
-    }
 }
 
 /// What other modules find in a module, by name. A command, which only libraries are, has functions for them: its state

@@ -4,16 +4,16 @@ use std::panic::catch_unwind;
 
 use vitrine_rewrite::ModuleType;
 
-use super::Needs;
 use super::check::{Fault, Plan, faults};
-use crate::callable::not_callable;
-use crate::compile::{binary, invalid};
-use crate::engine::Settings;
+use crate::compile::binary::{binary, invalid};
+use crate::compile::engine::Settings;
+use crate::compile::imports::Needs;
 use crate::error::Error;
-use crate::host_function::HostFunction;
-use crate::platform::Platform;
+use crate::host::function::HostFunction;
+use crate::link::base::Base;
+use crate::link::callable::not_callable;
+use crate::schedule::workers::submit;
 use crate::text::quoted;
-use crate::workers::submit;
 
 /// What modules are to be linked with.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +96,7 @@ pub(crate) fn with_grants(
         functions: &grants.functions,
         has_wasi: grants.wasi,
     };
-    let mut faults = faults(&plan, Platform::get(Settings::default())?)?;
+    let mut faults = faults(&plan, Base::get(Settings::default())?)?;
     if let Some(name) = &grants.called {
         faults.extend(not_callable(name, modules, main).map(|error| Fault {
             reason: error.reason,

@@ -2,42 +2,52 @@
 //! functions, in the kernel and the ABI, and in WASI if the plugin has it.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 
 use vitrine_rewrite::state_exports;
-use wasmtime::{ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport};
+use wasmtime::{Caller, ExternType, FuncType, ImportType, InstancePre, Linker, ModuleExport, Val};
 
 use super::order::{Edges, order, path};
 use super::{
-    LinkedModule, Links, MAX_STAND_INS, Modules, Plan, Source, Trampolines, canonical, check,
-    faults, fits, fused,
+    LinkedModule, LinkedPlugin, MAX_STAND_INS, Modules, Plan, Source, Trampolines, canonical,
+    check, faults, fits, fused,
 };
-use crate::abi::ENV;
-use crate::command;
-use crate::compiled::Compiled;
+use crate::compile::compiled::CompiledModule;
 use crate::error::{Error, Reason};
-use crate::host_function::HostFunction;
-use crate::making::Making;
-use crate::platform::Platform;
-use crate::state::HostState;
+use crate::host::extism::ENV;
+use crate::host::function::HostFunction;
+use crate::link::base::Base;
+use crate::link::store::StoreData;
+use crate::schedule::instantiation::Predictor;
 use crate::text;
 
+/// Calls a function of the command at this place of the plugin's modules. What makes the command's instance is above
+/// linking, so it is passed in.
+pub(crate) type CommandFn =
+    for<'a> fn(
+        Caller<'a, StoreData>,
+        usize,
+        Arc<str>,
+        &'a [Val],
+        &'a mut [Val],
+    ) -> Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>;
+
 /// Links the modules of a plugin, of which the one at `main` is called.
-pub(super) fn link(
+pub(crate) fn link(
     modules: &Modules,
     main: usize,
     functions: &[HostFunction],
     has_wasi: bool,
-) -> Result<Links, Error> {
-    let platform = modules[main].1.platform;
-    if !modules
-        .iter()
-        .all(|(_, other)| std::ptr::eq(other.platform, platform))
-    {
+    call_command: CommandFn,
+) -> Result<LinkedPlugin, Error> {
+    let settings = modules[main].1.settings;
+    if !modules.iter().all(|(_, other)| other.settings == settings) {
         return Err(unlinkable(
             "the modules were compiled with different settings".into(),
         ));
     }
+    let base = Base::get(settings)?;
     // All that can be wrong is told here, as it is before anything is compiled. What follows finds what imports are.
     let interfaces = modules
         .iter()
@@ -48,7 +58,7 @@ pub(super) fn link(
         functions,
         has_wasi,
     };
-    if let Some(error) = check::error(&faults(&plan, platform)?) {
+    if let Some(error) = check::error(&faults(&plan, base)?) {
         return Err(error);
     }
     let edges = edges(modules);
@@ -59,11 +69,12 @@ pub(super) fn link(
         ))
     })?;
     let mut linking = Linking {
-        platform,
+        base,
         modules,
         order: &order,
         functions,
-        linker: platform.linker(has_wasi),
+        linker: base.linker(has_wasi),
+        call_command,
         host_types: HashMap::new(),
         stand_ins: Vec::new(),
         slots: HashMap::new(),
@@ -86,23 +97,23 @@ pub(super) fn link(
     let types: Vec<FuncType> = stand_ins.into_iter().map(|stand_in| stand_in.ty).collect();
     let trampolines = match types.is_empty() {
         true => None,
-        false => Some(Trampolines::new(&platform.engine, &types).map_err(|e| {
+        false => Some(Trampolines::new(base.engine, &types).map_err(|e| {
             unlinkable(format!(
                 "what is imported in a circle cannot be stood in for: {e:#}"
             ))
         })?),
     };
-    Ok(Links {
-        platform,
+    Ok(LinkedPlugin {
+        base,
         has_blank_memory: fused::wants_blank(&linked),
-        making: Making::default(),
+        predictor: Predictor::default(),
         modules: linked,
         main: position(&order, main),
         linker,
         trampolines,
         has_wasi,
         lends_blocks: modules.iter().any(|(_, compiled)| compiled.needs.old_abi),
-        long_steps: modules.iter().any(|(_, compiled)| compiled.long_steps),
+        uninterruptible: modules.iter().any(|(_, compiled)| compiled.uninterruptible),
     })
 }
 
@@ -129,7 +140,7 @@ fn find(modules: &Modules, namespace: &str, name: &str) -> Option<Found> {
 }
 
 fn edges(modules: &Modules) -> Vec<Edges> {
-    let of = |compiled: &Arc<Compiled>| {
+    let of = |compiled: &Arc<CompiledModule>| {
         let mut edges = Edges::default();
         for import in compiled.own_imports() {
             if let Some(found) = find(modules, import.module(), import.name()) {
@@ -165,11 +176,12 @@ struct StandIn {
 }
 
 struct Linking<'a> {
-    platform: &'static Platform,
+    base: &'static Base,
     modules: &'a Modules,
     order: &'a [usize],
     functions: &'a [HostFunction],
-    linker: Linker<HostState>,
+    linker: Linker<StoreData>,
+    call_command: CommandFn,
     /// The types of the host functions that are defined.
     host_types: HashMap<usize, FuncType>,
     stand_ins: Vec<StandIn>,
@@ -200,7 +212,7 @@ impl Linking<'_> {
                 .map_err(|e| incompatible(&e, &way))?;
         }
         if compiled.fused {
-            sources.push(fused::source(self.platform, compiled, &sources));
+            sources.push(fused::source(self.base, compiled, &sources));
         }
         Ok(LinkedModule {
             name: name.clone(),
@@ -215,12 +227,12 @@ impl Linking<'_> {
     /// Checks imports that the linker has; all of it resolved, where it has what they will be.
     fn check(
         &self,
-        linker: &Linker<HostState>,
-        compiled: &Compiled,
+        linker: &Linker<StoreData>,
+        compiled: &CompiledModule,
         sources: &[Source],
-    ) -> wasmtime::Result<Option<InstancePre<HostState>>> {
+    ) -> wasmtime::Result<Option<InstancePre<StoreData>>> {
         if compiled.fused {
-            fused::check(self.platform, linker, &compiled.module)?;
+            fused::check(self.base, linker, &compiled.module)?;
             return Ok(None);
         }
         let checked = linker.instantiate_pre(&compiled.module)?;
@@ -281,12 +293,10 @@ impl Linking<'_> {
     /// A function of a command: each call of it has an instance of its own.
     fn command(&mut self, module: usize, name: &str, ty: FuncType) -> Result<Source, Error> {
         let (namespace, function) = (format!("vitrine:command:{module}"), Arc::<str>::from(name));
+        let call_command = self.call_command;
         self.linker
             .func_new_async(&namespace, name, ty, move |caller, params, results| {
-                let function = function.clone();
-                Box::new(
-                    async move { command::call(caller, module, &function, params, results).await },
-                )
+                call_command(caller, module, function.clone(), params, results)
             })
             .map_err(|e| incompatible(&e, ""))?;
         Ok(Source::Linker {
@@ -311,7 +321,7 @@ impl Linking<'_> {
                     // What is not there is found missing under its own name.
                     let _ = self.linker.alias(env, function, namespace, name);
                 }
-                if let Some(export) = self.platform.kernel.module.get_export_index(function) {
+                if let Some(export) = self.base.kernel.module.get_export_index(function) {
                     return Ok(Source::Kernel(export));
                 }
             }
@@ -329,7 +339,7 @@ impl Linking<'_> {
         {
             return Ok(());
         }
-        let import = function.import(&self.platform.engine, index, &wanted)?;
+        let import = function.import(self.base.engine, index, &wanted)?;
         if self.host_types.insert(index, wanted.clone()).is_some() {
             return Err(unlinkable(format!(
                 "{} is imported as functions of different types",

@@ -4,7 +4,7 @@
 use vitrine_rewrite::{Extern, Import};
 use wasmparser::{FuncType, ValType};
 
-use crate::abi::ENV;
+use crate::host::extism::ENV;
 use crate::text::quoted;
 
 const ASSEMBLYSCRIPT: &str = "it is AssemblyScript's: build with asc --use abort= (or with a function of the \

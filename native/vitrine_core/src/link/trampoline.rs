@@ -8,7 +8,7 @@ use wasm_encoder::{
 };
 use wasmtime::{Engine, FuncType, HeapType, ModuleExport, ValType};
 
-use crate::workers::on_deep_stack;
+use crate::schedule::workers::on_deep_stack;
 
 /// The stand-ins of a plugin.
 pub(crate) struct Trampolines {

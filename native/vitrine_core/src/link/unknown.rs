@@ -7,11 +7,11 @@ use super::check::Fault;
 use super::known::Known;
 use super::wording::{MOST, import};
 use super::{canonical, toolchains};
-use crate::abi::ENV;
-use crate::host_function::HostFunction;
+use crate::host::extism::ENV;
+use crate::host::function::HostFunction;
+use crate::host::wasi;
 use crate::nearest::{did_you_mean, nearest};
 use crate::text::quoted;
-use crate::wasi;
 
 /// After so many nobody looks for what they might be.
 const LOOKED_AT: usize = 200;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{OPTIONS, answer, finish, load, parked, run, within};
 use vitrine_core::{
     Call, Error, HttpRequest, HttpResponse, LARGE, Plugin, PluginOptions, Reason, Reply, Request,
-    Slice, Step,
+    Scheduler, Step,
 };
 
 /// `get` and `post` make the request that is their input, `post` with itself as its body; all
@@ -73,7 +73,7 @@ fn response(status: u16, body: &[u8]) -> Reply {
 
 fn get(plugin: &Arc<Plugin>, reply: Reply) -> Result<Vec<u8>, Error> {
     let (call, _) = asking(plugin, "get", URL);
-    answer(call, Slice::Normal, reply)
+    answer(call, Scheduler::Normal, reply)
 }
 
 fn status(plugin: &Arc<Plugin>) -> i32 {
@@ -94,7 +94,7 @@ fn a_request_parks_with_what_its_json_says() {
     };
     assert_eq!(request, expected);
     assert_eq!(
-        answer(call, Slice::Normal, response(200, b"hello")),
+        answer(call, Scheduler::Normal, response(200, b"hello")),
         Ok(b"hello".to_vec())
     );
 }
@@ -154,7 +154,10 @@ fn handles_that_are_none_are_told_by_name() {
 #[test]
 fn the_request_is_handed_over() {
     let (call, _) = asking(&plugin(false), "handed_over", URL);
-    assert_eq!(answer(call, Slice::Normal, response(200, b"")), Ok(vec![]));
+    assert_eq!(
+        answer(call, Scheduler::Normal, response(200, b"")),
+        Ok(vec![])
+    );
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn a_request_that_fails_ends_the_call_with_the_embedders_words() {
 fn a_large_response_is_copied_on_a_dirty_slice() {
     let (mut call, _) = asking(&plugin(false), "get", URL);
     let body = vec![b'x'; LARGE + 1];
-    let step = call.resume(Slice::Normal, Some(response(200, &body)));
+    let step = call.resume(Scheduler::Normal, Some(response(200, &body)));
     assert!(matches!(step, Step::SliceOver));
     assert_eq!(finish(call), Ok(body));
 }
@@ -221,7 +224,10 @@ fn long_json_is_parsed_on_a_dirty_slice() {
     let plugin = plugin(false);
     let json = format!(r#"{{"url":"u{}"}}"#, "x".repeat(64 * 1024));
     let mut call = plugin.start("get", json.as_bytes(), OPTIONS).unwrap();
-    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
+    assert!(matches!(
+        call.resume(Scheduler::Normal, None),
+        Step::SliceOver
+    ));
     assert!(matches!(parked(&mut call, None), Request::Http(_)));
 }
 
@@ -239,7 +245,7 @@ fn a_parked_call_tells_its_time_and_whether_it_is_still_wanted() {
     assert!(!call.is_cancelled());
     plugin.cancel();
     assert!(call.is_cancelled());
-    let error = answer(call, Slice::Normal, response(200, b"late")).unwrap_err();
+    let error = answer(call, Scheduler::Normal, response(200, b"late")).unwrap_err();
     assert_eq!(error.reason, Reason::Cancelled);
 }
 
@@ -259,7 +265,7 @@ fn a_request_that_outlives_the_deadline_is_a_timeout_however_it_ended() {
         let mut call = plugin.start("get", URL.as_bytes(), within(500)).unwrap();
         parked(&mut call, None);
         std::thread::sleep(Duration::from_millis(510));
-        let error = answer(call, Slice::Normal, reply).unwrap_err();
+        let error = answer(call, Scheduler::Normal, reply).unwrap_err();
         assert_eq!(error.reason, Reason::Timeout);
     }
 }

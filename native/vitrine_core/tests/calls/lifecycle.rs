@@ -8,8 +8,8 @@ use crate::support::{
     OPTIONS, compiled, finish, load, load_with, plugin, plugin_with, run, within,
 };
 use vitrine_core::{
-    HostFunction, Limits, Links, OnTrap, Plugin, PluginOptions, Reason, Slice, Step, ValueType,
-    Wasi,
+    HostFunction, Limits, LinkedPlugin, OnTrap, Plugin, PluginOptions, Reason, Scheduler, Step,
+    ValueType, Wasi,
 };
 
 #[test]
@@ -31,7 +31,10 @@ fn after_a_trap_the_instance_is_replaced_or_kept_as_asked() {
 fn a_closed_plugin_stays_closed() {
     let plugin = plugin();
     let mut call = plugin.start("spin", b"", OPTIONS).unwrap();
-    assert!(matches!(call.resume(Slice::Dirty, None), Step::SliceOver));
+    assert!(matches!(
+        call.resume(Scheduler::Dirty, None),
+        Step::SliceOver
+    ));
     plugin.close();
     assert_eq!(finish(call).unwrap_err().reason, Reason::Cancelled);
     assert_eq!(
@@ -115,12 +118,12 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
     let plugin = load(text, options).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     let mut call = plugin.start("sleep", b"", within(60_000)).unwrap();
-    let mut slice = Slice::Normal;
+    let mut scheduler = Scheduler::Normal;
     let left = loop {
-        match call.resume(slice, None) {
+        match call.resume(scheduler, None) {
             Step::Waiting(Some(left)) => break left,
             // The system held the thread up for longer than a slice.
-            Step::SliceOver => slice = Slice::Dirty,
+            Step::SliceOver => scheduler = Scheduler::Dirty,
             _ => panic!("it should wait"),
         }
     };
@@ -146,7 +149,7 @@ fn plugins_of_the_same_links_share_code_and_nothing_else() {
       (func (export "count") (result i32)
         (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))"#;
     let modules = vec![("main".into(), compiled(text).unwrap())];
-    let links = Links::new(&modules, 0, &[], false).unwrap();
+    let links = LinkedPlugin::new(&modules, 0, &[], false).unwrap();
     let weak = Arc::downgrade(&links);
     let make = || Plugin::new(links.clone(), PluginOptions::default()).unwrap();
     let (one, other) = (make(), make());
@@ -171,7 +174,7 @@ fn plugins_of_the_same_links_share_code_and_nothing_else() {
 fn wasi_is_granted_to_those_linked_with_it_and_to_no_other() {
     let modules = vec![("main".into(), compiled("(module)").unwrap())];
     for has_wasi in [false, true] {
-        let links = Links::new(&modules, 0, &[], has_wasi).unwrap();
+        let links = LinkedPlugin::new(&modules, 0, &[], has_wasi).unwrap();
         for granted in [None, Some(Wasi::default())] {
             let fits = granted.is_some() == has_wasi;
             let options = PluginOptions {

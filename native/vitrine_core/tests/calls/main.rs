@@ -13,14 +13,14 @@ mod usual;
 use std::time::{Duration, Instant};
 
 use support::{OPTIONS, answer, finish, parked, plugin, run, within};
-use vitrine_core::{CallOptions, LARGE, LogLevel, Reason, Reply, Request, Slice, Step, Value};
+use vitrine_core::{CallOptions, LARGE, LogLevel, Reason, Reply, Request, Scheduler, Step, Value};
 
 #[test]
 fn a_short_call_is_done_in_its_first_slice() {
     let plugin = plugin();
     let whole = (0..10).filter(|_| {
         let mut call = plugin.start("echo", b"hello", OPTIONS).unwrap();
-        match call.resume(Slice::Normal, None) {
+        match call.resume(Scheduler::Normal, None) {
             Step::Done(mut finished) => finished.output().unwrap() == b"hello",
             _ => false,
         }
@@ -44,7 +44,7 @@ fn a_host_call_parks_with_its_arguments_and_goes_on_with_the_reply() {
         }
     );
     let reply = Reply::Values(vec![Value::Bytes(b"answer".to_vec())]);
-    assert_eq!(answer(call, Slice::Normal, reply).unwrap(), b"answer");
+    assert_eq!(answer(call, Scheduler::Normal, reply).unwrap(), b"answer");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_parked_call_can_be_resumed_by_another_thread() {
     parked(&mut call, None);
     let output = std::thread::spawn(move || {
         let reply = Reply::Values(vec![Value::Bytes(b"from afar".to_vec())]);
-        answer(call, Slice::Dirty, reply).unwrap()
+        answer(call, Scheduler::Dirty, reply).unwrap()
     });
     assert_eq!(output.join().unwrap(), b"from afar");
 }
@@ -69,7 +69,7 @@ fn a_reply_may_be_an_error_for_the_guest_or_the_end_of_it() {
         let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
         parked(&mut call, None);
         assert_eq!(
-            answer(call, Slice::Normal, reply).unwrap_err().reason,
+            answer(call, Scheduler::Normal, reply).unwrap_err().reason,
             reason
         );
     }
@@ -87,7 +87,7 @@ fn a_reply_has_the_values_that_the_import_wants() {
     ] {
         let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
         parked(&mut call, None);
-        let error = answer(call, Slice::Normal, Reply::Values(values)).unwrap_err();
+        let error = answer(call, Scheduler::Normal, Reply::Values(values)).unwrap_err();
         assert!(
             error
                 .message
@@ -98,7 +98,7 @@ fn a_reply_has_the_values_that_the_import_wants() {
     let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
     parked(&mut call, None);
     let no_block = Reply::Values(vec![Value::I64(0)]);
-    assert_eq!(answer(call, Slice::Normal, no_block).unwrap(), b"");
+    assert_eq!(answer(call, Scheduler::Normal, no_block).unwrap(), b"");
     assert_eq!(run(&plugin, "echo", b"well").unwrap(), b"well");
 }
 
@@ -107,7 +107,10 @@ fn a_large_argument_is_copied_on_a_dirty_slice() {
     let plugin = plugin();
     let input = vec![1; LARGE + 1];
     let mut call = plugin.start("ask", &input, OPTIONS).unwrap();
-    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
+    assert!(matches!(
+        call.resume(Scheduler::Normal, None),
+        Step::SliceOver
+    ));
     let request = parked(&mut call, None);
     assert!(matches!(request, Request::HostFunction { args, .. } if args == [Value::Bytes(input)]));
 }
@@ -117,9 +120,9 @@ fn a_call_has_a_bounded_time_on_normal_slices_host_calls_included() {
     let plugin = plugin();
     let mut call = plugin.start("ask_forever", b"?", OPTIONS).unwrap();
     let mut rounds = 0;
-    while call.next_slice() == Slice::Normal {
+    while call.next_scheduler() == Scheduler::Normal {
         let reply = (rounds > 0).then(|| Reply::Values(vec![Value::Bytes(vec![])]));
-        call.resume(Slice::Normal, reply);
+        call.resume(Scheduler::Normal, reply);
         rounds += 1;
         assert!(rounds < 1_000_000, "normal slices never end");
     }
@@ -130,8 +133,14 @@ fn a_call_has_a_bounded_time_on_normal_slices_host_calls_included() {
 fn an_endless_loop_ends_its_slices_and_its_deadline() {
     let plugin = plugin();
     let mut call = plugin.start("spin", b"", OPTIONS).unwrap();
-    assert!(matches!(call.resume(Slice::Normal, None), Step::SliceOver));
-    assert!(matches!(call.resume(Slice::Dirty, None), Step::SliceOver));
+    assert!(matches!(
+        call.resume(Scheduler::Normal, None),
+        Step::SliceOver
+    ));
+    assert!(matches!(
+        call.resume(Scheduler::Dirty, None),
+        Step::SliceOver
+    ));
     drop(call);
     let began = Instant::now();
     let call = plugin.start("spin", b"", within(100)).unwrap();
@@ -146,13 +155,13 @@ fn a_cancelled_call_ends_and_its_siblings_do_not() {
     let mut spinning = one.start("spin", b"", OPTIONS).unwrap();
     let mut sibling = other.start("spin", b"", OPTIONS).unwrap();
     assert!(matches!(
-        spinning.resume(Slice::Dirty, None),
+        spinning.resume(Scheduler::Dirty, None),
         Step::SliceOver
     ));
     one.cancel();
     assert_eq!(finish(spinning).unwrap_err().reason, Reason::Cancelled);
     assert!(matches!(
-        sibling.resume(Slice::Dirty, None),
+        sibling.resume(Scheduler::Dirty, None),
         Step::SliceOver
     ));
     other.cancel();
@@ -166,7 +175,7 @@ fn a_call_that_is_parked_notices_its_deadline_with_the_reply() {
     parked(&mut call, None);
     std::thread::sleep(Duration::from_millis(510));
     let reply = Reply::Values(vec![Value::Bytes(vec![])]);
-    let error = answer(call, Slice::Normal, reply).unwrap_err();
+    let error = answer(call, Scheduler::Normal, reply).unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vitrine_core::{Directory, Links, Plugin, PluginOptions, Quota, Slice, Step, Wasi};
+use vitrine_core::{Directory, LinkedPlugin, Plugin, PluginOptions, Quota, Scheduler, Step, Wasi};
 
 use crate::support::{OPTIONS, compiled, finish, load};
 
@@ -20,7 +20,7 @@ fn makes_it_at_once(plugin: &Arc<Plugin>) -> bool {
     plugin.reset().unwrap();
     let before = plugin.stats().instances;
     let mut call = plugin.start("run", b"", OPTIONS).unwrap();
-    let step = call.resume(Slice::Normal, None);
+    let step = call.resume(Scheduler::Normal, None);
     let made = plugin.stats().instances > before;
     if !matches!(step, Step::Done(_)) {
         finish(call).unwrap();
@@ -41,7 +41,7 @@ fn the_first_of_a_module_is_made_on_a_dirty_scheduler_and_later_ones_at_once() {
 #[test]
 fn what_was_seen_of_one_plugin_is_known_of_others_of_the_same_links() {
     let modules = vec![("main".into(), compiled(QUICK).unwrap())];
-    let links = Links::new(&modules, 0, &[], false).unwrap();
+    let links = LinkedPlugin::new(&modules, 0, &[], false).unwrap();
     let make = || Plugin::new(links.clone(), PluginOptions::default()).unwrap();
     assert!(!makes_it_at_once(&make()));
     let at_once = (0..20).filter(|_| makes_it_at_once(&make()));

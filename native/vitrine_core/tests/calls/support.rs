@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use vitrine_core::{
-    Call, CallOptions, Compiled, Error, HostFunction, LOG_OFF, Links, Plugin, PluginOptions, Reply,
-    Request, Slice, Step, compile,
+    Call, CallOptions, CompiledModule, Error, HostFunction, LOG_OFF, LinkedPlugin, Plugin,
+    PluginOptions, Reply, Request, Scheduler, Step, compile,
 };
 
 use crate::usual;
@@ -45,7 +45,7 @@ pub fn within(ms: u64) -> CallOptions {
     }
 }
 
-pub fn compiled(text: &str) -> Result<Arc<Compiled>, Error> {
+pub fn compiled(text: &str) -> Result<Arc<CompiledModule>, Error> {
     let (done, outcome) = mpsc::channel();
     let options = usual::options();
     compile(text.as_bytes().to_vec(), options, None, move |outcome| {
@@ -60,7 +60,7 @@ pub fn load_with(
     options: PluginOptions,
 ) -> Result<Arc<Plugin>, Error> {
     let modules = vec![("main".into(), compiled(text)?)];
-    let links = Links::new(&modules, 0, functions, options.wasi.is_some())?;
+    let links = LinkedPlugin::new(&modules, 0, functions, options.wasi.is_some())?;
     Plugin::new(links, options)
 }
 
@@ -85,26 +85,26 @@ pub fn plugin() -> Arc<Plugin> {
 
 /// Runs a call that asks for nothing to its end.
 pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
-    let mut slice = Slice::Normal;
+    let mut scheduler = Scheduler::Normal;
     loop {
-        match call.resume(slice, None) {
+        match call.resume(scheduler, None) {
             Step::Done(mut finished) => {
                 return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
             }
-            Step::SliceOver => slice = Slice::Dirty,
+            Step::SliceOver => scheduler = Scheduler::Dirty,
             Step::Parked(request) => panic!("unexpected {request:?}"),
             // For the instances that others lost, if for anything.
             Step::Waiting(_) => {
                 std::thread::sleep(Duration::from_millis(1));
-                slice = Slice::Dirty;
+                scheduler = Scheduler::Dirty;
             }
         }
     }
 }
 
 /// Answers what a call is parked on, after which it asks for nothing more.
-pub fn answer(mut call: Call, slice: Slice, reply: Reply) -> Result<Vec<u8>, Error> {
-    match call.resume(slice, Some(reply)) {
+pub fn answer(mut call: Call, scheduler: Scheduler, reply: Reply) -> Result<Vec<u8>, Error> {
+    match call.resume(scheduler, Some(reply)) {
         Step::Done(mut finished) => finished.output().map(<[u8]>::to_vec).map_err(Error::clone),
         // A thread may be held up by the operating system for longer than its slice.
         _ => finish(call),
@@ -118,15 +118,15 @@ pub fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<Vec<u8>
 /// The request that a call parks on, on whichever slice.
 pub fn parked(call: &mut Call, reply: Option<Reply>) -> Request {
     let mut reply = reply;
-    let mut slice = call.next_slice();
+    let mut scheduler = call.next_scheduler();
     loop {
-        match call.resume(slice, reply.take()) {
+        match call.resume(scheduler, reply.take()) {
             Step::Parked(request) => return request,
-            Step::SliceOver => slice = Slice::Dirty,
+            Step::SliceOver => scheduler = Scheduler::Dirty,
             // For the instances that others lost.
             Step::Waiting(_) => {
                 std::thread::sleep(Duration::from_millis(1));
-                slice = Slice::Dirty;
+                scheduler = Scheduler::Dirty;
             }
             Step::Done(_) => panic!("the call should park"),
         }

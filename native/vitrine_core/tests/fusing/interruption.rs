@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vitrine_core::{
-    CallOptions, CompileOptions, Links, OnTrap, Plugin, PluginOptions, Reason, Slice, Step,
+    CallOptions, CompileOptions, LinkedPlugin, OnTrap, Plugin, PluginOptions, Reason, Scheduler,
+    Step,
 };
 
 use crate::support::{IMPORTS, OPTIONS, compiled, finish, word, words};
@@ -71,7 +72,7 @@ fn plugin(shared: bool) -> Arc<Plugin> {
     );
     let main = compiled(text.as_bytes(), CompileOptions::default()).unwrap();
     assert!(main.is_fused());
-    let links = Links::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+    let links = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
     let options = PluginOptions {
         on_trap: OnTrap::Keep,
         ..PluginOptions::default()
@@ -125,7 +126,7 @@ fn timed_out(plugin: &Arc<Plugin>, function: &str, input: &[u8], attempt: u32) -
 
 fn cancelled(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Option<Reason> {
     let mut call = plugin.start(function, input, OPTIONS).unwrap();
-    if !matches!(call.resume(Slice::Normal, None), Step::SliceOver) {
+    if !matches!(call.resume(Scheduler::Normal, None), Step::SliceOver) {
         return None;
     }
     plugin.cancel();

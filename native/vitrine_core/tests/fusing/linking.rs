@@ -211,7 +211,7 @@ fn imports_of_wrong_types_and_unknown_ones_are_refused_as_ever() {
             let module = compiled(text.as_bytes(), options).unwrap();
             assert_eq!(module.is_fused(), fuse);
             let modules = vec![("main".into(), module)];
-            vitrine_core::Links::new(&modules, 0, &[], false)
+            vitrine_core::LinkedPlugin::new(&modules, 0, &[], false)
                 .err()
                 .unwrap()
                 .message

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use vitrine_core::{CompileOptions, Error, Links, Plugin, PluginOptions};
+use vitrine_core::{CompileOptions, Error, LinkedPlugin, Plugin, PluginOptions};
 
 use crate::support::{Failure, OPTIONS, compiled, finish};
 
@@ -46,7 +46,7 @@ fn outcome(wasm: &[u8], fuse: bool) -> (Result<Outcomes, Error>, bool) {
     let module = compiled(wasm, options).unwrap();
     let is_fused = module.is_fused();
     let run = || {
-        let links = Links::new(&vec![("main".into(), module)], 0, &[], false)?;
+        let links = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false)?;
         let plugin = Plugin::new(links, PluginOptions::default())?;
         finish(plugin.initialise(OPTIONS)?)?;
         Ok(INPUTS

@@ -4,8 +4,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use vitrine_core::{
-    Cache, CompileOptions, HostFunction, Limits, Links, Origin, Plugin, PluginOptions, Reason,
-    Settings, compile,
+    Cache, CompileOptions, HostFunction, Limits, LinkedPlugin, Origin, Plugin, PluginOptions,
+    Reason, Settings, compile,
 };
 
 use crate::support::{Both, Failure, IMPORTS, OPTIONS, compiled, finish, word, words};
@@ -151,7 +151,7 @@ fn made(text: &str, fuse: bool) -> (bool, Result<(), Failure>) {
     let module = compiled(text.as_bytes(), options).unwrap();
     let is_fused = module.is_fused();
     let make = || {
-        let links = Links::new(&vec![("main".into(), module)], 0, &[], false)?;
+        let links = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false)?;
         let plugin = Plugin::new(links, PluginOptions::default())?;
         finish(plugin.initialise(OPTIONS)?).map(|_| ())
     };
@@ -218,7 +218,7 @@ fn it_is_there_when_the_code_was_on_disk() {
         assert_eq!(origin, expected);
         assert!(main.is_fused());
         let weak = Arc::downgrade(&main);
-        let links = Links::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+        let links = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
         let plugin = Plugin::new(links, PluginOptions::default()).unwrap();
         finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
         let kept = finish(plugin.start("kept", b"", OPTIONS).unwrap());
@@ -247,7 +247,7 @@ fn it_is_in_coredumps() {
     );
     let main = compiled(text.as_bytes(), options).unwrap();
     assert!(main.is_fused());
-    let links = Links::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+    let links = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
     let file = std::env::temp_dir().join(format!("vitrine-shared-data-{}", std::process::id()));
     let options = PluginOptions {
         coredump: Some(file.clone()),

@@ -3,8 +3,9 @@
 use std::sync::{Arc, mpsc};
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Compiled, Error, FuelLimits, HostFunction, LOG_OFF, Links,
-    Plugin, PluginOptions, Reason, Reply, Request, Settings, Slice, Step, Value, compile,
+    Call, CallOptions, CompileOptions, CompiledModule, Error, FuelLimits, HostFunction, LOG_OFF,
+    LinkedPlugin, Plugin, PluginOptions, Reason, Reply, Request, Scheduler, Settings, Step, Value,
+    compile,
 };
 
 pub const OPTIONS: CallOptions = CallOptions {
@@ -29,7 +30,7 @@ pub const IMPORTS: &str = r#"
   (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
   (import "extism:host/env" "memory_bytes" (func $memory_bytes (result i64)))"#;
 
-pub fn compiled(wasm: &[u8], options: CompileOptions) -> Result<Arc<Compiled>, Error> {
+pub fn compiled(wasm: &[u8], options: CompileOptions) -> Result<Arc<CompiledModule>, Error> {
     let (done, outcome) = mpsc::channel();
     compile(wasm.to_vec(), options, None, move |outcome| {
         done.send(outcome).unwrap();
@@ -41,7 +42,7 @@ pub fn compiled(wasm: &[u8], options: CompileOptions) -> Result<Arc<Compiled>, E
 pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
     let mut reply = None;
     loop {
-        match call.resume(Slice::Dirty, reply.take()) {
+        match call.resume(Scheduler::Dirty, reply.take()) {
             Step::Done(mut finished) => {
                 return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
             }
@@ -105,7 +106,7 @@ impl Both {
                 assert!(fuse || !module.is_fused());
                 linked.push((name.to_string(), module));
             }
-            let links = Links::new(&linked, 0, functions, options.wasi.is_some())?;
+            let links = LinkedPlugin::new(&linked, 0, functions, options.wasi.is_some())?;
             let plugin = Plugin::new(links, options.clone())?;
             finish(plugin.initialise(OPTIONS)?)?;
             Ok::<_, Error>(plugin)

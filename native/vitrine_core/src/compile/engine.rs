@@ -1,0 +1,121 @@
+//! The engines: plugins of the same [`Settings`] are compiled by one and run on it. Nearly always
+//! there is just one.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use parking_lot::Mutex;
+use vitrine_memory::Layout;
+use wasmtime::{Collector, Config, Engine, OptLevel, ProfilingStrategy, WasmBacktraceDetails};
+
+use crate::error::{Error, Reason};
+use crate::schedule::ticker::ticker;
+
+/// What guest code may use of its fiber's stack.
+const WASM_STACK: usize = 512 * 1024;
+/// The whole fiber: the guest's part and room for host functions below it.
+const FIBER_STACK: usize = WASM_STACK + 256 * 1024;
+
+/// What changes the code that is generated, or how its traps are handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Settings {
+    /// Whether instructions are counted, which costs some speed.
+    pub fuel: bool,
+    /// Whether the guest's debug information is used: backtraces have files and lines. Such a plugin runs on
+    /// dirty schedulers only.
+    pub debug: bool,
+    /// Whether a native debugger sees the guest's variables, too. Wasmtime then rewrites all of the debug
+    /// information, by recursion and without bounds: not for modules of strangers.
+    pub native_debug: bool,
+    /// Whether traps keep the guest's state for a coredump.
+    pub coredump: bool,
+    /// Who is told of the generated code.
+    pub profiler: Option<Profiler>,
+    /// Whether memories are laid out for very many instances rather than for speed.
+    pub dense: bool,
+}
+
+/// A native profiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profiler {
+    /// Linux perf, by a map of symbols in `/tmp`.
+    PerfMap,
+    /// Linux perf, by a dump of the code in the working directory.
+    JitDump,
+    /// Intel's VTune.
+    VTune,
+}
+
+impl Settings {
+    /// Whether instances share a module's data until they write to it. A module that is debugged is left as it is.
+    pub(crate) fn shares_data(self) -> bool {
+        self.layout().shares_images() && !self.debug
+    }
+
+    fn layout(self) -> Layout {
+        match self.dense {
+            true => Layout::Dense,
+            false => Layout::Reserved,
+        }
+    }
+}
+
+static ENGINES: LazyLock<Mutex<HashMap<Settings, &'static Engine>>> = LazyLock::new(Mutex::default);
+
+/// The engine of these settings, which is made when it is first needed and kept for good: there are few settings.
+/// A processor that lacks what Wasmtime needs has none.
+pub(crate) fn engine(settings: Settings) -> Result<&'static Engine, Error> {
+    let mut engines = ENGINES.lock();
+    if let Some(engine) = engines.get(&settings) {
+        return Ok(engine);
+    }
+    // Instances are allocated as they are made, in memories and stacks that were used before, if there are some.
+    // Wasmtime's pooling allocator does the same, but fixes how many instances there are for all plugins together,
+    // idle ones included, and how large each is.
+    let engine = Engine::new(&config(settings)).map_err(|e| cannot_start(&e))?;
+    ticker()?.tick_for(engine.clone());
+    let engine: &'static Engine = Box::leak(Box::new(engine));
+    engines.insert(settings, engine);
+    Ok(engine)
+}
+
+/// That the engine, or what all plugins have in common, cannot be made on this system.
+pub(crate) fn cannot_start(error: &wasmtime::Error) -> Error {
+    Error::new(
+        Reason::Compile,
+        format!("the WebAssembly engine cannot start here: {error:#}"),
+    )
+}
+
+/// How Wasmtime is configured: for who compares with it alone.
+pub fn config(settings: Settings) -> Config {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(FIBER_STACK)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(true)
+        .wasm_multi_memory(true)
+        .wasm_memory64(true)
+        .wasm_tail_call(true)
+        .wasm_function_references(true)
+        .wasm_gc(true)
+        .collector(Collector::DeferredReferenceCounting)
+        .wasm_exceptions(true)
+        .consume_fuel(settings.fuel)
+        .debug_info(settings.native_debug)
+        .coredump_on_trap(settings.coredump)
+        // Wasmtime's symboliser recurses as deep as a guest's debug information is nested. See `lines`.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    vitrine_memory::configure(&mut config, settings.layout());
+    if let Some(profiler) = settings.profiler {
+        config.profiler(match profiler {
+            Profiler::PerfMap => ProfilingStrategy::PerfMap,
+            Profiler::JitDump => ProfilingStrategy::JitDump,
+            Profiler::VTune => ProfilingStrategy::VTune,
+        });
+    }
+    config
+}

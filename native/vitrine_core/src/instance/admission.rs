@@ -1,0 +1,55 @@
+//! When and where an instance may be made: on a normal scheduler if that is known to be short, and not before most
+//! instances of its module that were discarded have been dropped. The memory mappings that it will take are counted
+//! before it is made.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use vitrine_memory::mappings::{self, Full, Promised};
+
+use crate::error::{Error, Reason};
+use crate::host::control::Control;
+use crate::host::plugin_state::PluginState;
+use crate::link::LinkedPlugin;
+
+/// Whether an instance may be made on a normal scheduler, as far as is known.
+pub(crate) fn is_short(linked: &LinkedPlugin, plugin: &PluginState) -> bool {
+    linked.predictor.is_quick() && !plugin.opens_directories()
+}
+
+/// Waits until a call may make its instance, on a scheduler where it may.
+pub(crate) async fn admit(linked: &LinkedPlugin, plugin: &PluginState) {
+    let short = is_short(linked, plugin);
+    poll_fn(|context| {
+        if !short && !plugin.control.is_dirty() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match linked.main().backlog.admits(context.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+/// Takes the mappings of an instance that is about to be made: so many, and those of a stack. If mappings have to be
+/// counted for that, the call goes on on a dirty scheduler.
+pub(crate) async fn take_mappings(control: &Control, count: u64) -> Result<Promised, Error> {
+    if let Some(promised) = mappings::try_take(count) {
+        return Ok(promised);
+    }
+    control.on_dirty().await;
+    mappings::take(count).map_err(|full| too_many_instances(&full))
+}
+
+fn too_many_instances(Full { mapped, limit }: &Full) -> Error {
+    Error::new(
+        Reason::OutOfMemory,
+        format!(
+            "too many instances: the process has {mapped} memory mappings of the {limit} that the system allows \
+             (vm.max_map_count), and a part is kept for others; drop instances, compile the plugin with \
+             `memory_layout: :dense`, or raise that limit"
+        ),
+    )
+}

@@ -1,0 +1,48 @@
+//! Starts the runtime of a guest's language.
+
+use wasmtime::{AsContextMut, Instance, Store, Val};
+
+use crate::link::store::StoreData;
+
+/// What a reactor's module wants to be called before anything else.
+const INITIALIZE: &str = "_initialize";
+const CONSTRUCTORS: &str = "__wasm_call_ctors";
+const HASKELL: &str = "hs_init";
+
+/// Initialises the main module: Haskell's runtime, else constructors, else what a reactor has.
+pub(crate) async fn initialise(
+    store: &mut Store<StoreData>,
+    instance: &Instance,
+) -> wasmtime::Result<()> {
+    if let Some(hs_init) = instance.get_func(&mut *store, HASKELL) {
+        run_initialize(store, instance).await?;
+        let mut results = vec![Val::I32(0); hs_init.ty(&*store).results().len()];
+        let args = [Val::I32(0), Val::I32(0)];
+        return hs_init.call_async(&mut *store, &args, &mut results).await;
+    }
+    // Constructors of another type are nothing that could be called, nor is `_initialize` then.
+    if instance.get_func(&mut *store, CONSTRUCTORS).is_some() {
+        return run(store, instance, CONSTRUCTORS).await;
+    }
+    run_initialize(store, instance).await
+}
+
+/// Initialises a library that is a reactor.
+pub(crate) async fn run_initialize(
+    store: &mut Store<StoreData>,
+    instance: &Instance,
+) -> wasmtime::Result<()> {
+    run(store, instance, INITIALIZE).await
+}
+
+/// Calls an exported function, if there is one of that name without parameters and results.
+async fn run(
+    mut store: impl AsContextMut<Data = StoreData>,
+    instance: &Instance,
+    name: &str,
+) -> wasmtime::Result<()> {
+    match instance.get_typed_func::<(), ()>(&mut store, name) {
+        Ok(function) => function.call_async(&mut store, ()).await,
+        Err(_) => Ok(()),
+    }
+}
