@@ -1,6 +1,7 @@
 # A run must not depend on what an earlier one compiled; tests of the cache have directories of their
 # own.
 Application.put_env(:vitrine, :cache, false)
+Vitrine.OwnLog.start()
 
 # Tests that go through code which fusing changes have the tag `fusing` and must pass without it, too: `make test` runs
 # them once more. Those that take seconds, or that are alone on the machine, have the tag `slow`: `make check` leaves them out.
