@@ -31,6 +31,15 @@ defmodule Vitrine.Docs.LinksTest do
     assert Enum.sort(listed) == Enum.sort(wildcard("guides/**/*.md"))
   end
 
+  test "the places that the guide on calls names in its way through the sources exist" do
+    guide = File.read!(Path.join(@root, "guides/internals/how-a-call-runs.md"))
+    [_, way] = String.split(guide, "## The way through the sources\n")
+    places = for [_, place] <- Regex.scan(~r"`((?:lib|native|kernel)/[^`]+)`", way), do: place
+
+    assert length(places) > 15
+    assert Enum.reject(places, &File.exists?(Path.join(@root, &1))) == []
+  end
+
   test "each guide has a file name of its own, so that its page has an address of its own" do
     names = Enum.map(wildcard("guides/**/*.md"), &Path.basename/1)
     assert names -- Enum.uniq(names) == []
