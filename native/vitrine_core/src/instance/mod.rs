@@ -207,10 +207,10 @@ impl Instance {
 
     /// Finds the function of an export, once.
     fn resolve(&mut self, index: usize) {
-        if let Some(place @ None) = self.callables.get_mut(index) {
-            if let Some(export) = self.linked.main().exports.at(index) {
-                *place = Callable::find(&mut self.store, &self.instance, export);
-            }
+        if let Some(place @ None) = self.callables.get_mut(index)
+            && let Some(export) = self.linked.main().exports.at(index)
+        {
+            *place = Callable::find(&mut self.store, &self.instance, export);
         }
     }
 
