@@ -156,9 +156,9 @@ defmodule VitrineTest do
     test "is an error that says what a source is" do
       for {wrong, reason, message} <- [
             {nil, :manifest,
-             "a source is a path, a module's bytes or text, or a manifest, got: nil"},
+             "a source is a path, a module's bytes or text, {:module, bytes}, a manifest or a compiled plugin, got: nil"},
             {guest!("rust_minimal"), :manifest,
-             "or a manifest, got: #Vitrine.Plugin<rust_minimal>"},
+             "or a compiled plugin, got: #Vitrine.Plugin<rust_minimal>"},
             {{:ok, "bytes"}, :manifest, ~s(got: {:ok, "bytes"}: match on {:ok, source} first)},
             {"(func)", :file,
              ~s|no such file or directory. WebAssembly's text begins with (module|},

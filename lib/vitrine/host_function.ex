@@ -139,7 +139,7 @@ defmodule Vitrine.HostFunction do
     for {name, function} <- functions do
       unless text?(name) and is_function(function) do
         raise ArgumentError,
-              "expected host_functions to map strings to functions, got: " <>
+              "expected :host_functions to map strings to functions, got: " <>
                 inspect({name, function})
       end
 
@@ -161,7 +161,7 @@ defmodule Vitrine.HostFunction do
 
   defp invalid(other) do
     raise ArgumentError,
-          "expected host_functions to be a map of functions or a list of " <>
+          "expected :host_functions to be a map of functions or a list of " <>
             "Vitrine.HostFunction structs, got: #{inspect(other)}"
   end
 

@@ -231,7 +231,10 @@ defmodule Vitrine.Server do
     do: {:reply, Plugin.take_printed(state.plugin), state}
 
   def handle_call(question, _from, state) do
-    found = "the server #{inspect(self())} of plugin #{Printable.quoted(state.plugin.name)}"
+    # Only a pool is asked for its configuration, and only by an upgrade.
+    advice = if question == :configuration, do: "; use Vitrine.Server.upgrade/3", else: ""
+    name = Printable.quoted(state.plugin.name)
+    found = "the server #{inspect(self())} of plugin #{name}#{advice}"
     {:reply, Client.misdirected(question, "a pool", found), state}
   end
 

@@ -131,9 +131,16 @@ defmodule Vitrine.Test do
   defp answer(output, encoder) do
     case Codec.write(encoder, output, "what the stub's function returned") do
       {:ok, bytes} -> [0, bytes]
-      {:error, error} -> raise ArgumentError, error.message
+      {:error, error} -> raise ArgumentError, error.message <> advice(output)
     end
   end
+
+  defp advice({:fail, _reason}) do
+    reasons = @failures |> Map.keys() |> Enum.sort() |> Enum.map_join(", ", &inspect/1)
+    "; {:fail, reason} has one of the reasons #{reasons}"
+  end
+
+  defp advice(_output), do: ""
 
   @doc """
   Calls one of an application's host functions as a plugin does. It makes a plugin that imports the function and passes

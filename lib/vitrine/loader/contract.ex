@@ -72,5 +72,5 @@ defmodule Vitrine.Loader.Contract do
 
   # A plugin that uses no ABI fits any.
   defp abi(expected, abi) when expected == nil or abi == nil or expected == abi, do: []
-  defp abi(expected, abi), do: ["it is of the ABI version #{abi}, expected #{expected}"]
+  defp abi(expected, abi), do: ["it uses version #{abi} of the ABI, expected #{expected}"]
 end

@@ -66,7 +66,7 @@ defmodule Vitrine.Loader.Merge do
         compiled,
         :host_functions,
         "functions of the same names and types, #{inspect(was)}",
-        "is linked when a plugin is compiled, all but what the functions do"
+        "is linked when a plugin is compiled, and only what the functions do may differ"
       )
     end
   end

@@ -109,7 +109,8 @@ defmodule Vitrine.Loader.Source do
     advice = if match?({:ok, _}, other), do: ": match on {:ok, source} first", else: ""
 
     error(
-      "a source is a path, a module's bytes or text, or a manifest, got: #{Printable.term(other)}#{advice}"
+      "a source is a path, a module's bytes or text, {:module, bytes}, a manifest or a compiled plugin, " <>
+        "got: #{Printable.term(other)}#{advice}"
     )
   end
 
@@ -118,6 +119,8 @@ defmodule Vitrine.Loader.Source do
   defp kind(list) when is_list(list), do: "a list"
   defp kind(tuple) when is_tuple(tuple), do: "a tuple"
   defp kind(map) when is_map(map), do: "a map"
+  defp kind(number) when is_number(number), do: "a number"
+  defp kind(atom) when is_atom(atom), do: "an atom"
   defp kind(_other), do: "another term"
 
   # A path is one line that is neither a module nor a manifest.

@@ -63,10 +63,17 @@ defmodule Vitrine.Options.Names do
     nearest = Nearest.find(name, known)
 
     cond do
-      place = place(elsewhere(name), of) -> "it belongs in #{place}"
+      place = place(elsewhere(name), of) -> belongs(place)
       nearest != nil -> "did you mean #{inspect(nearest)}?"
       place = place(Nearest.find(name, Places.names()), of) -> "did you mean #{place}?"
       true -> nil
+    end
+  end
+
+  defp belongs(place) do
+    case String.split(place, ": … of ") do
+      [_name, owner] -> "it is an option of #{owner}"
+      _inside -> "it belongs in #{place}"
     end
   end
 

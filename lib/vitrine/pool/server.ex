@@ -97,6 +97,11 @@ defmodule Vitrine.Pool.Server do
     {:reply, {:argument_error, message}, state}
   end
 
+  def handle_call({:upgrade, _source, _options} = question, _from, state) do
+    found = "the pool #{inspect(self())}; use Vitrine.Pool.upgrade/3"
+    {:reply, Client.misdirected(question, "a server", found), state}
+  end
+
   def handle_call(question, _from, state) do
     found = "the pool #{inspect(self())}, whose instances each have a state of their own"
     {:reply, Client.misdirected(question, "a plugin or a server", found), state}

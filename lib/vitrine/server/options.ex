@@ -73,17 +73,25 @@ defmodule Vitrine.Server.Options do
   defp vars!(true, name), do: {:memory, name}
 
   defp vars!({module, _argument} = store, _name) when is_atom(module) do
-    if Code.ensure_loaded?(module) and function_exported?(module, :load, 1) and
-         function_exported?(module, :save, 2) do
-      store
-    else
+    if wrong = not_a_store(module) do
       raise ArgumentError,
             "expected :restore_vars to be {module, argument} with a Vitrine.Server.Store, got: " <>
-              Printable.term(store)
+              "#{Printable.term(store)}: #{inspect(module)} #{wrong}"
     end
+
+    store
   end
 
   defp vars!(other, _name), do: Validation.wrong!(Table.schema(), :restore_vars, other)
+
+  defp not_a_store(module) do
+    cond do
+      not Code.ensure_loaded?(module) -> "is not available"
+      not function_exported?(module, :load, 1) -> "lacks load/1"
+      not function_exported?(module, :save, 2) -> "lacks save/2"
+      true -> nil
+    end
+  end
 
   defp watch!(none, _source) when none in [nil, false], do: nil
   defp watch!(true, source), do: watch!(Table.interval(), source)

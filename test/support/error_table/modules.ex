@@ -272,7 +272,7 @@ defmodule Vitrine.ErrorTable.Modules do
          )
        end},
       {"a plugin of another ABI than its contract's", :contract,
-       "the plugin does not keep its contract: it is of the ABI version 0, expected 1",
+       "the plugin does not keep its contract: it uses version 0 of the ABI, expected 1",
        fn -> Vitrine.new(wat("old_abi"), requires: [abi: 1]) end}
     ]
   end

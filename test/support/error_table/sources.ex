@@ -122,10 +122,10 @@ defmodule Vitrine.ErrorTable.Sources do
   defp manifests do
     [
       {"a source that was not matched on", :manifest,
-       "a source is a path, a module's bytes or text, or a manifest, got: {:ok, \"(module)\"}: match on {:ok, source} first",
+       "a source is a path, a module's bytes or text, {:module, bytes}, a manifest or a compiled plugin, got: {:ok, \"(module)\"}: match on {:ok, source} first",
        fn -> Vitrine.new({:ok, @module}) end},
       {"a source that is a number", :manifest,
-       "a source is a path, a module's bytes or text, or a manifest, got: 7",
+       "a source is a path, a module's bytes or text, {:module, bytes}, a manifest or a compiled plugin, got: 7",
        fn -> Vitrine.new(7) end},
       {"a manifest without modules", :manifest,
        "the manifest's wasm must be a list of at least one source, got: []",

@@ -38,7 +38,7 @@ defmodule Vitrine.Loader.ContractTest do
       assert error.message ==
                ~S|the plugin does not keep its contract: it lacks the plugin functions "add", | <>
                  ~S|"stop", "memory"; it imports what it must not: "extism:host/user"."greet"; | <>
-                 "it is of the ABI version 1, expected 0"
+                 "it uses version 1 of the ABI, expected 0"
     end
 
     test "counts entries that are too many to be named" do
@@ -71,7 +71,10 @@ defmodule Vitrine.Loader.ContractTest do
 
     test "tells the two versions of the ABI apart" do
       {:ok, _} = new([abi: 0], wat("old_abi"))
-      assert error!(new([abi: 1], wat("old_abi_user"))).message =~ "ABI version 0, expected 1"
+
+      assert error!(new([abi: 1], wat("old_abi_user"))).message =~
+               "version 0 of the ABI, expected 1"
+
       # Which one a plugin without either has is no matter.
       for abi <- [0, 1, nil], do: assert({:ok, _} = new([abi: abi], "(module)"))
     end

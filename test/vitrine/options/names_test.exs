@@ -13,7 +13,7 @@ defmodule Vitrine.Options.NamesTest do
     options = [max_pages: 4, size: 2, nonsense: 1]
 
     assert message(fn -> Vitrine.inspect_plugin({:module, @source}, options) end) =~
-             ~r"unknown options: (:\w+( \(it belongs in [^()]+\))?(, )?){3}\. The options are :allowed_hosts, "
+             ~r"unknown options: (:\w+( \(it (belongs in|is an option of) [^()]+\))?(, )?){3}\. The options are :allowed_hosts, "
   end
 
   test "a misspelt option is corrected in the error, wherever options are taken" do
@@ -77,16 +77,19 @@ defmodule Vitrine.Options.NamesTest do
           {fn -> Vitrine.new(@source, output_bytes: 1) end, "limits: [output_bytes: …]"},
           {fn -> Vitrine.new(@source, env: %{}) end, "wasi: [env: …]"},
           {fn -> Vitrine.new(@source, exports: []) end, "requires: [exports: …]"},
-          {fn -> Vitrine.new(@source, timeout_ms: 1) end, "timeout: …"},
-          {fn -> Vitrine.new(@source, as: :json) end, "as: … of Vitrine.call/4"},
-          {fn -> Vitrine.new(@source, size: 2) end, "size: … of Vitrine.Pool"},
-          {fn -> Vitrine.new(@source, source: @source) end,
-           "source: … of Vitrine.Pool and Vitrine.Server"},
-          {fn -> Vitrine.call(plugin, "run", "", host_functions: %{}) end,
-           "host_functions: … of Vitrine.new/2"},
-          {fn -> Vitrine.call(plugin, "run", "", fuel: 1) end, "fuel: … of Vitrine.new/2"}
+          {fn -> Vitrine.new(@source, timeout_ms: 1) end, "timeout: …"}
         ] do
       assert message(call) =~ "(it belongs in #{place})"
+    end
+
+    for {call, owner} <- [
+          {fn -> Vitrine.new(@source, as: :json) end, "Vitrine.call/4"},
+          {fn -> Vitrine.new(@source, size: 2) end, "Vitrine.Pool"},
+          {fn -> Vitrine.new(@source, source: @source) end, "Vitrine.Pool and Vitrine.Server"},
+          {fn -> Vitrine.call(plugin, "run", "", host_functions: %{}) end, "Vitrine.new/2"},
+          {fn -> Vitrine.call(plugin, "run", "", fuel: 1) end, "Vitrine.new/2"}
+        ] do
+      assert message(call) =~ "(it is an option of #{owner})"
     end
 
     assert message(fn -> Vitrine.new(@source, max_page: 1) end) =~

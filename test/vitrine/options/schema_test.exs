@@ -250,15 +250,15 @@ defmodule Vitrine.Options.SchemaTest do
   end
 
   test "an option of each table is found from elsewhere" do
-    for {name, place} <- [
-          min_idle: "min_idle: … of Vitrine.Pool",
-          hibernate_after: "hibernate_after: … of Vitrine.Server",
-          shutdown: "shutdown: … of Vitrine.Pool and Vitrine.Server",
-          coredump: "coredump: … of Vitrine.new/2",
-          directory_limits: "wasi: [directory_limits: …]",
-          as: "as: … of Vitrine.call/4"
+    for {name, advice} <- [
+          min_idle: "it is an option of Vitrine.Pool",
+          hibernate_after: "it is an option of Vitrine.Server",
+          shutdown: "it is an option of Vitrine.Pool and Vitrine.Server",
+          coredump: "it is an option of Vitrine.new/2",
+          directory_limits: "it belongs in wasi: [directory_limits: …]",
+          as: "it is an option of Vitrine.call/4"
         ] do
-      assert Names.advice(name, [:colour]) == "it belongs in #{place}"
+      assert Names.advice(name, [:colour]) == advice
     end
   end
 end
