@@ -1,14 +1,14 @@
-//! Bytes of the core as binaries: small ones are copied, a large one is handed over.
+//! Converts bytes of the core to binaries. Small ones are copied; a large one is handed over without a copy.
 
 use std::sync::Arc;
 
 use rustler::{Env, NewBinary, Resource, ResourceArc, Term};
 use vitrine_core::LARGE;
 
-struct Bytes(Arc<Vec<u8>>);
+struct BytesResource(Arc<Vec<u8>>);
 
 #[rustler::resource_impl]
-impl Resource for Bytes {}
+impl Resource for BytesResource {}
 
 /// A binary with a copy of `bytes`.
 pub fn copy<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
@@ -25,12 +25,12 @@ pub fn give<'a>(env: Env<'a>, bytes: Vec<u8>) -> Term<'a> {
     share(env, Arc::new(bytes))
 }
 
-/// The same of bytes that others have, too.
+/// A binary with these bytes, which may have other owners, too. They are not copied if they are many.
 pub fn share<'a>(env: Env<'a>, bytes: Arc<Vec<u8>>) -> Term<'a> {
     if bytes.len() <= LARGE {
         return copy(env, &bytes);
     }
-    ResourceArc::new(Bytes(bytes))
+    ResourceArc::new(BytesResource(bytes))
         .make_binary(env, |bytes| &bytes.0)
         .to_term(env)
 }

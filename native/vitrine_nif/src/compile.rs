@@ -1,4 +1,4 @@
-//! Compiling: the work is a worker's, the answer a message.
+//! Compiles modules. A worker does the work, and its answer is a message.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn from(origin: Origin) -> Atom {
     }
 }
 
-/// Why a cache, `{directory, max_bytes}`, is not to be trusted, or `nil`.
+/// The reason why a cache, `{directory, max_bytes}`, is not to be trusted, or `nil`.
 #[rustler::nif(schedule = "DirtyIo")]
 fn cache_fault(cache: (String, u64)) -> Option<String> {
     options::cache(cache).fault()

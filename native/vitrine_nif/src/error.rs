@@ -1,5 +1,5 @@
-//! Errors as terms: `{:error, {reason, message, code, trap, backtrace}}`, where the message of a call that ran out of time
-//! is `{message, spent}`: pairs of what the time went in and nanoseconds.
+//! Encodes errors as `{:error, {reason, message, code, trap, backtrace}}`. If a call ran out of time, the message is
+//! `{message, spent}`, where `spent` is a list of pairs: what took the time, and how many nanoseconds.
 
 use rustler::{Atom, Encoder, Env, Term};
 use vitrine_core::{Awaited, Error, Reason, Spent};

@@ -1,13 +1,13 @@
-//! HTML of plugins as safe text, or as parts.
+//! Converts the HTML of plugins to safe text, or to parts for LiveView.
 //!
-//! Work begins on a normal scheduler if it could be done there at once, and goes on on dirty ones. A document
-//! that takes long is left between two of its steps, and gone on with by another call: so no scheduler is held
-//! for long, and a process that is killed meanwhile leaves no work behind. The core recurses no deeper than
-//! a document may be nested, which any scheduler's stack can hold.
+//! Work begins on a normal scheduler if it may be done there at once, and continues on dirty ones. A document that takes long
+//! is left between two of its steps, and another call continues it. So no scheduler is held for long, and a process that is
+//! killed meanwhile leaves no work behind. `vitrine_html` recurses no deeper than a document may be nested, which any
+//! scheduler's stack can hold.
 //!
-//! The functions answer `{:ok, html}` or `{:ok, {part, shapes}}`, `{:error, message}`, or `{:more, document}`. A part
-//! is `{fingerprint, dynamics}`; what is in a gap is a binary, a part, or `{items, keys | nil, roots}`. The shapes are a
-//! map from fingerprints to statics: few, for many parts, which share nothing once they are copied.
+//! The functions answer `{:ok, html}` or `{:ok, {part, shapes}}`, `{:error, message}`, or `{:more, document}`. A part is
+//! `{fingerprint, dynamics}`, and each dynamic is a binary, a part, or `{items, keys | nil, roots}`. The shapes are a map from
+//! fingerprints to statics. They are apart because many parts have the same shape, and copied terms share nothing.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use rustler::{Binary, Encoder, Env, NifMap, Resource, ResourceArc, Term};
 use vitrine_html::{Document, Dynamic, Error, Part, Policy, Shape};
 
-use crate::{atoms, bytes, codec};
+use crate::{atoms, bytes, scheduler};
 
 #[derive(NifMap)]
 pub struct PolicyTerm {
@@ -57,31 +57,31 @@ impl From<PolicyTerm> for Policy {
     }
 }
 
-/// Why nobody can allow this, or `nil`.
+/// The reason why the policy cannot be allowed, or `nil`.
 #[rustler::nif]
 fn html_fault(policy: PolicyTerm) -> Option<String> {
     vitrine_html::check(&policy.into()).err()
 }
 
-/// How long a dirty scheduler goes on with the steps of a document.
+/// How long a dirty scheduler continues with the steps of a document.
 const SLICE: Duration = Duration::from_millis(5);
 
-/// What a document is to become.
+/// The result that is wanted of a document.
 #[derive(Clone, Copy)]
 enum Wanted {
     Text,
     Parts,
 }
 
-/// A document that is not done.
-struct Unfinished(Mutex<Document>, Wanted);
+/// A document that is not finished.
+struct DocumentResource(Mutex<Document>, Wanted);
 
 #[rustler::resource_impl]
-impl Resource for Unfinished {}
+impl Resource for DocumentResource {}
 
 #[rustler::nif]
 fn html_sanitize<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    codec::charged(env, || begin(env, html, policy, Wanted::Text, at_once))
+    scheduler::charged(env, || begin(env, html, policy, Wanted::Text, at_once))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -91,7 +91,7 @@ fn html_sanitize_dirty<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -
 
 #[rustler::nif]
 fn html_parse<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> Term<'a> {
-    codec::charged(env, || begin(env, html, policy, Wanted::Parts, at_once))
+    scheduler::charged(env, || begin(env, html, policy, Wanted::Parts, at_once))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -100,7 +100,7 @@ fn html_parse_dirty<'a>(env: Env<'a>, html: Binary<'a>, policy: PolicyTerm) -> T
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn html_resume_dirty(env: Env<'_>, unfinished: ResourceArc<Unfinished>) -> Term<'_> {
+fn html_resume_dirty(env: Env<'_>, unfinished: ResourceArc<DocumentResource>) -> Term<'_> {
     let mut document = unfinished.0.lock();
     let result = for_a_slice(&mut document).and_then(|done| match done {
         true => finish(env, &document, unfinished.1),
@@ -121,14 +121,14 @@ fn begin<'a>(
         if work(&mut document)? {
             return finish(env, &document, wanted);
         }
-        let unfinished = ResourceArc::new(Unfinished(Mutex::new(document), wanted));
+        let unfinished = ResourceArc::new(DocumentResource(Mutex::new(document), wanted));
         Ok((atoms::more(), unfinished).encode(env))
     });
     answer(env, result)
 }
 
-/// Does what takes some tenths of a millisecond: a scan, and the rest of what is small. Whether the document is
-/// done then.
+/// Does work of some tenths of a millisecond: the scan, and all other steps of a small document. True if the document is
+/// clean then.
 fn at_once(document: &mut Document) -> Result<bool, Error> {
     document.step()?;
     while !document.is_clean() && document.is_nearly_clean() {
@@ -137,7 +137,7 @@ fn at_once(document: &mut Document) -> Result<bool, Error> {
     Ok(document.is_clean())
 }
 
-/// Does steps while the slice lasts. Whether there is time left to finish.
+/// Does steps while the slice lasts. True if the document is clean and time is left to finish it.
 fn for_a_slice(document: &mut Document) -> Result<bool, Error> {
     let begun = Instant::now();
     while begun.elapsed() < SLICE {
@@ -161,10 +161,10 @@ fn answer<'a>(env: Env<'a>, result: Result<Term<'a>, Error>) -> Term<'a> {
     result.unwrap_or_else(|e| (atoms::error(), e.to_string()).encode(env))
 }
 
-/// Makes terms of parts and of their shapes.
+/// Encodes parts and their shapes.
 struct Parts<'a> {
     env: Env<'a>,
-    /// By their places in memory, the fingerprint and the statics.
+    /// The fingerprint and the statics of each shape, by its address.
     shapes: HashMap<*const Shape, (Term<'a>, Term<'a>)>,
 }
 

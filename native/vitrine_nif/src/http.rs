@@ -1,4 +1,4 @@
-//! HTTP requests and responses as terms.
+//! Converts HTTP requests and responses from and to terms.
 
 use rustler::{Binary, Encoder, Env, NifResult, Term};
 use vitrine_core::{HttpRequest, HttpResponse};

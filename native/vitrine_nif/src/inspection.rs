@@ -1,4 +1,4 @@
-//! What a module says of itself, as terms.
+//! Encodes what a module declares: its imports, exports and types, and the reasons why it cannot be linked.
 
 use rustler::{Atom, Binary, Encoder, Env, Error, NifMap, NifResult, Term};
 use vitrine_core::{Extern, Fault, Inspection, ModuleType, Planned, inspect, plan};
@@ -20,10 +20,10 @@ fn inspect_module(env: Env<'_>, module: Binary, options: LinkTerm, id: Term) -> 
     Ok(atoms::ok())
 }
 
-/// What modules, `{name, bytes}` each, declare, of which the one at `main` is called, and why they cannot be linked.
-/// Answers `{:vitrine_reply, id, {:ok, {interfaces, logs, faults}} | {:error, details}}`, an interface being
-/// `{functions, exports, imports}`: the names of plugin functions and of all exports, and
-/// `{namespace, name, parameters}` of each import: how many it has, or `nil` if it is no function.
+/// Reads what modules, `{name, bytes}` each, declare, and finds the reasons why they cannot be linked. The module at `main` is
+/// the one that is called. Answers `{:vitrine_reply, id, {:ok, {interfaces, logs, faults}} | {:error, details}}`. An interface
+/// is `{functions, exports, imports}`: the names of plugin functions, the names of all exports, and
+/// `{namespace, name, parameters}` for each import, where `parameters` is their number, or `nil` if the import is not a function.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plan_modules(
     env: Env<'_>,
@@ -84,7 +84,7 @@ struct InspectionTerm<'a> {
     producers: Vec<Term<'a>>,
     /// `{namespace, name, type}` each.
     imports: Vec<Term<'a>>,
-    /// Why it cannot be linked, `{reason, message}` each.
+    /// The reasons why it cannot be linked, `{reason, message}` each.
     faults: Vec<Term<'a>>,
     /// `{name, type}` each.
     exports: Vec<Term<'a>>,
@@ -203,7 +203,7 @@ fn other_type<'a>(env: Env<'a>, ty: &Extern) -> Term<'a> {
     }
 }
 
-/// Numbers' types are atoms, those of references texts: of them there is no end.
+/// Types of numbers are atoms. Types of references are texts, because there is no end of them.
 fn value<'a>(env: Env<'a>, ty: wasmparser::ValType) -> Term<'a> {
     use wasmparser::ValType;
     match ty {

@@ -1,6 +1,5 @@
-//! What there is at the moment, to be listed: each plugin and each compiled plugin has an entry for as long as its
-//! resource lives, which keeps nothing of it alive. Predictor and dropping an entry is a lock that few share, and no
-//! allocation but its own.
+//! Lists the plugins and the compiled plugins of this node. Each has an entry as long as its resource lives; the entry does not
+//! keep it alive. Making or dropping an entry takes a lock that few share, and allocates nothing but the entry.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,13 +8,13 @@ use parking_lot::Mutex;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifResult, ResourceArc, Term};
 use vitrine_core::{LinkedPlugin, Plugin};
 
-use crate::links::LinkedResource;
+use crate::link::LinkedResource;
 use crate::plugin::PluginResource;
 use crate::{atoms, bytes};
 
 const SHARDS: usize = 16;
 
-/// What is listed of something.
+/// The data that is listed for one plugin.
 struct Record<T> {
     name: Vec<u8>,
     /// The hash of the main module, as text.
@@ -47,7 +46,7 @@ impl<T> Registry<T> {
         }
     }
 
-    /// All records, each shard's at one moment.
+    /// All records. Those of one shard are from the same moment.
     fn all(&self) -> Vec<Arc<Record<T>>> {
         let shards = self.shards.iter();
         shards
@@ -62,7 +61,7 @@ impl<T> Registry<T> {
 static PLUGINS: Registry<Plugin> = Registry::new();
 static COMPILED: Registry<LinkedPlugin> = Registry::new();
 
-/// The place of a record, which leaves the registry with it.
+/// The place of a record in the registry. Dropping it removes the record.
 struct Entry<T: 'static> {
     registry: &'static Registry<T>,
     shard: usize,
@@ -73,7 +72,7 @@ struct Entry<T: 'static> {
 impl<T> Entry<T> {
     fn new(registry: &'static Registry<T>, record: Record<T>) -> Self {
         let record = Arc::new(record);
-        // Addresses are spread by the allocator, and processes by nobody.
+        // The allocator spreads addresses over the shards; nothing spreads processes.
         let shard = (Arc::as_ptr(&record) as usize >> 6) % SHARDS;
         let mut locked = registry.shards[shard].lock();
         let place = match locked.free.pop() {
@@ -114,7 +113,7 @@ impl<T> Listed<T> {
         self.0.get_or_init(|| Entry::new(registry, record));
     }
 
-    /// Somebody else has it from now on.
+    /// Another process owns it from now on.
     pub fn hand_over(&self, owner: LocalPid) {
         if let Some(entry) = self.0.get() {
             *entry.record.owner.lock() = owner;
@@ -135,7 +134,7 @@ fn record<T>(what: &Arc<T>, name: Binary, hash: Binary, owner: LocalPid) -> Reco
     }
 }
 
-/// Lists a plugin under its name and hash, as what that process has.
+/// Lists a plugin of the process `owner` under its name and hash.
 #[rustler::nif]
 fn plugin_list(
     plugin: ResourceArc<PluginResource>,
@@ -161,8 +160,8 @@ fn links_list(
     atoms::ok()
 }
 
-/// All plugins that are not closed: `{name, hash, owner, since, idle?, calls, memory, fuel}` each, and all that is
-/// compiled: `{name, hash, owner, since}`.
+/// All plugins that are not closed, `{{name, hash, owner, since}, idle?, calls, memory, fuel}` each, and all compiled plugins,
+/// `{name, hash, owner, since}` each.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn list_all(env: Env<'_>) -> NifResult<Term<'_>> {
     let mut plugins = Term::list_new_empty(env);

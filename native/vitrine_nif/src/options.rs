@@ -1,4 +1,4 @@
-//! Options as terms.
+//! Decodes options.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use vitrine_core::{
 use crate::atoms;
 use crate::value::decode_type;
 
-/// What modules are linked with.
+/// The options of linking.
 #[derive(NifMap)]
 pub struct LinkTerm<'a> {
     /// `{namespace, name, nil | {params, results}}` each.
     host_functions: Vec<(String, String, Term<'a>)>,
     wasi: bool,
-    /// Whether a snapshot is to be taken.
+    /// Whether a snapshot is to be taken of the plugin.
     snapshot: bool,
-    /// The function that is called before that, or `nil`.
+    /// The function that is called before the snapshot, or `nil`.
     called: Option<String>,
 }
 
@@ -57,7 +57,7 @@ struct LimitsTerm {
     vars: u64,
 }
 
-/// The most bytes and files that a plugin adds to a directory.
+/// The most bytes and files that a plugin may add to a directory.
 type LimitsOfDirectory = (Option<u64>, Option<u64>);
 
 #[derive(NifMap)]
@@ -133,7 +133,7 @@ fn output(term: Atom) -> NifResult<Output> {
     found.map(|(_, output)| output).ok_or(Error::BadArg)
 }
 
-/// Whether debug information is used, and whether also by a native debugger.
+/// Whether debug information is used, and whether a native debugger uses it, too.
 #[derive(NifUnitEnum, PartialEq)]
 enum DebugTerm {
     False,
@@ -141,13 +141,13 @@ enum DebugTerm {
     Native,
 }
 
-/// How modules are compiled.
+/// The options of compiling.
 #[derive(NifMap)]
 pub struct CompileTerm {
     fuel: bool,
     debug: DebugTerm,
     coredump: bool,
-    /// Or `nil`, which is an atom like others.
+    /// `perf`, `jitdump` or `vtune`, or `nil`.
     profiler: Atom,
     dense: bool,
     library: bool,
@@ -186,7 +186,7 @@ impl CompileTerm {
     }
 }
 
-/// What an atom stands for; `nil` for nothing.
+/// The value that an atom stands for; `nil` stands for none.
 fn one_of<T: Copy>(all: &[(Atom, T)], wanted: Atom) -> NifResult<Option<T>> {
     let found = all.iter().find(|(atom, _)| *atom == wanted);
     match found {

@@ -1,9 +1,9 @@
-//! Permits for dirty CPU schedulers, of which no more are given out than there are such schedulers: see
-//! `vitrine_core`'s `run_queue`. A process asks on its normal scheduler before it calls a NIF that takes long on a dirty
-//! one, and the NIF, or the process, gives the permit back.
+//! Permits for dirty CPU schedulers. There are as many permits as such schedulers (see `run_queue` in `vitrine_core`). A
+//! process asks for one on its normal scheduler before it calls a NIF that takes long on a dirty scheduler. The NIF, or the
+//! process, returns the permit.
 //!
-//! The answer is `{:ok, permit}` or `{:wait, permit}`: ask again with that permit when `{:vitrine_wake, id}` comes.
-//! A permit that its process does not give back is given back when it is collected.
+//! The answer is `{:ok, permit}` or `{:wait, permit}`: ask again with that permit when `{:vitrine_wake, id}` comes. A permit
+//! that its process does not return is returned when it is garbage collected.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ pub struct PermitResource(Mutex<Asked>);
 #[derive(Default)]
 struct Asked {
     permit: Permit,
-    /// Who is told to ask again.
+    /// Wakes the process, which then asks again.
     waker: Option<Arc<Waker>>,
 }
 
 #[rustler::resource_impl]
 impl Resource for PermitResource {
     fn destructor(self, env: Env<'_>) {
-        // Others may be told.
+        // Other processes may be invited.
         reply::on_scheduler(env, || drop(self));
     }
 }
 
-/// Wakes a process once at most, whoever does it.
+/// Wakes a process at most once, even if several threads try.
 pub struct Waker(Mutex<Option<reply::Asker>>);
 
 impl Waker {
@@ -38,7 +38,7 @@ impl Waker {
         Arc::new(Waker(Mutex::new(Some(reply::Asker::new(env, id)))))
     }
 
-    /// Whether the process is told.
+    /// True if the process has been woken.
     pub fn wake(&self) -> bool {
         let mut asker = self.0.lock();
         let told = asker.as_mut().is_none_or(reply::Asker::wake);
@@ -48,7 +48,7 @@ impl Waker {
         told
     }
 
-    /// No message is sent any more once this returns.
+    /// Sends no message any more once this returns.
     fn forget(&self) {
         *self.0.lock() = None;
     }
@@ -63,7 +63,7 @@ impl PermitResource {
         }
     }
 
-    /// Runs `work` on a dirty scheduler, and gives the permit back.
+    /// Runs `work` on a dirty scheduler and returns the permit.
     pub fn run<R>(&self, env: Env<'_>, work: impl FnOnce() -> R) -> R {
         struct Leave<'a>(&'a PermitResource);
         impl Drop for Leave<'_> {
@@ -85,7 +85,7 @@ impl PermitResource {
     }
 }
 
-/// Asks for a permit. The waker is there if the process must wait: it wakes the process also for other reasons.
+/// Asks for a permit. If the process must wait, there is a waker, which may also wake the process for other reasons.
 pub fn ask<'a>(
     env: Env<'a>,
     permit: Option<ResourceArc<PermitResource>>,
@@ -110,7 +110,7 @@ pub fn ask<'a>(
     (permit, waker)
 }
 
-/// A place for work of a process that is not a call, or has not begun.
+/// Asks for a permit for work that is not a call, or for a call that has not begun.
 #[rustler::nif]
 fn permit_ask<'a>(
     env: Env<'a>,
@@ -126,7 +126,7 @@ fn permit_ask<'a>(
     (answer, permit).encode(env)
 }
 
-/// Gives back a permit, or the place in the queue for one. No wake-up comes after this.
+/// Returns a permit, or gives up the place in the queue for one. No wake-up comes after this.
 #[rustler::nif]
 fn permit_leave(env: Env<'_>, permit: &PermitResource) -> Atom {
     reply::on_scheduler(env, || permit.leave());
@@ -141,7 +141,7 @@ struct PermitsTerm {
     waiting: usize,
 }
 
-/// How many permits there are, are taken, are on offer, and how many processes wait for one.
+/// The number of permits in all, of permits that are taken, of processes that were invited, and of processes that wait.
 #[rustler::nif]
 fn permits() -> PermitsTerm {
     let counts = vitrine_core::permits();

@@ -1,4 +1,4 @@
-//! Plugins as resources.
+//! Makes plugins and reads and changes their state.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustler::{
 };
 use vitrine_core::{Error, ExportKind, Plugin};
 
-use crate::links::LinkedResource;
+use crate::link::LinkedResource;
 use crate::listing::Listed;
 use crate::options::PluginTerm;
 use crate::stats::StatsTerm;
@@ -17,13 +17,13 @@ pub struct PluginResource(pub Arc<Plugin>, pub Listed<Plugin>);
 
 #[rustler::resource_impl]
 impl Resource for PluginResource {
-    /// The process is gone that the plugin was tied to.
+    /// Closes the plugin: the process that it was tied to is gone.
     fn down<'a>(&'a self, env: Env<'a>, _process: LocalPid, _monitor: Monitor) {
         reply::on_scheduler(env, || self.0.close());
     }
 }
 
-/// A plugin of linked modules.
+/// Makes a plugin of linked modules.
 #[rustler::nif]
 fn plugin_new<'a>(
     env: Env<'a>,
@@ -33,7 +33,7 @@ fn plugin_new<'a>(
     new(env, links, options)
 }
 
-/// The same, with options that take long to copy.
+/// Like `plugin_new`, for options that take long to copy.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_new_dirty<'a>(
     env: Env<'a>,
@@ -54,15 +54,15 @@ fn new<'a>(env: Env<'a>, links: &LinkedResource, options: PluginTerm<'a>) -> Nif
     })
 }
 
-/// Ties the plugin to the process that calls this: when that ends, however it does, the plugin is closed. For one
-/// whose calls other processes make.
+/// Ties the plugin to the process that calls this: when the process ends, for whatever reason, the plugin is closed. It is for
+/// a plugin that other processes call.
 #[rustler::nif]
 fn plugin_tie(env: Env<'_>, plugin: ResourceArc<PluginResource>) -> bool {
     plugin.1.hand_over(env.pid());
     plugin.monitor(Some(env), &env.pid()).is_some()
 }
 
-/// The variables, as a map of binaries.
+/// The variables: a map of binaries.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_vars<'a>(env: Env<'a>, plugin: &PluginResource) -> NifResult<Term<'a>> {
     let vars = plugin.0.vars().into_iter();
@@ -72,7 +72,7 @@ fn plugin_vars<'a>(env: Env<'a>, plugin: &PluginResource) -> NifResult<Term<'a>>
     Term::map_from_pairs(env, &pairs)
 }
 
-/// Another number after each change of the variables.
+/// A number that changes whenever the variables change.
 #[rustler::nif]
 fn plugin_vars_version(plugin: &PluginResource) -> u64 {
     plugin.0.vars_version()
@@ -83,7 +83,7 @@ fn plugin_stats<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     StatsTerm::new(env, plugin.0.stats()).encode(env)
 }
 
-/// Takes `{name, value}` pairs.
+/// Replaces the variables by `{name, value}` pairs.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_put_vars<'a>(
     env: Env<'a>,
@@ -95,7 +95,7 @@ fn plugin_put_vars<'a>(
     done(env, plugin.0.put_vars(vars.collect()))
 }
 
-/// Takes `{key, value | nil}` pairs.
+/// Changes the configuration by `{key, value | nil}` pairs, where `nil` deletes.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_put_config<'a>(
     env: Env<'a>,
@@ -113,7 +113,7 @@ fn done<'a>(env: Env<'a>, result: Result<(), Error>) -> Term<'a> {
     }
 }
 
-/// `{stdout, stderr}`, what was captured since the last time.
+/// Takes the output that was captured since the last time, `{stdout, stderr}`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn plugin_take_printed<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     let [stdout, stderr] = plugin.0.take_printed();
@@ -125,7 +125,7 @@ fn plugin_fuel_used(plugin: &PluginResource) -> u64 {
     plugin.0.fuel_used()
 }
 
-/// Whether there is a plugin function of this name: no parameters, no result or a return code.
+/// Whether there is a plugin function of this name: one without parameters, and with no result or a return code.
 #[rustler::nif]
 fn plugin_function(plugin: &PluginResource, name: Binary) -> bool {
     let name = std::str::from_utf8(name.as_slice()).ok();
@@ -140,7 +140,7 @@ fn plugin_functions<'a>(env: Env<'a>, plugin: &PluginResource) -> Term<'a> {
     functions.encode(env)
 }
 
-/// Whether no call runs.
+/// Whether no call is running.
 #[rustler::nif]
 fn plugin_idle(plugin: &PluginResource) -> bool {
     plugin.0.is_idle()

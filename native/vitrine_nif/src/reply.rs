@@ -1,9 +1,8 @@
-//! Messages to Elixir processes from threads that are not schedulers.
+//! Sends messages to Elixir processes, also from threads that are not schedulers.
 //!
-//! OTP builds a map of more than 32 keys with memory that only a scheduler thread has: elsewhere it
-//! ends the VM. So what is sent from here is made of binaries, numbers, lists, tuples, resources, atoms that
-//! were there when the library was loaded, and maps of a fixed few keys (`NifMap`). A map of as many
-//! keys as a guest likes is made by who receives it.
+//! OTP builds a map of more than 32 keys with memory that only a scheduler thread has: on other threads it ends the VM. So
+//! messages from here consist of binaries, numbers, lists, tuples, resources, atoms that existed when the library was loaded,
+//! and maps with a fixed small number of keys (`NifMap`). A map with as many keys as a guest likes is made by the receiver.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -14,7 +13,7 @@ use rustler::{Encoder, Env, LocalPid, OwnedEnv, Term};
 
 use crate::atoms;
 
-/// A process that waits for an answer, and the reference that it knows it by.
+/// A process that waits for an answer, and the reference by which it recognises the answer.
 pub struct Asker {
     pid: LocalPid,
     env: OwnedEnv,
@@ -29,8 +28,8 @@ impl Asker {
         Asker { pid, env, id }
     }
 
-    /// Sends `{:vitrine_wake, id}`, as [`wake`] does. False if the process is gone, or on a dirty scheduler if that works
-    /// for a process that was killed meanwhile: OTP lets such a one send nothing.
+    /// Sends `{:vitrine_wake, id}`, as [`wake`] does. False if the process is gone. False also on a dirty scheduler that works
+    /// for a process that was killed meanwhile, because OTP lets such a process send nothing.
     pub fn wake(&mut self) -> bool {
         let Asker { pid, env, id } = self;
         let scheduler = ENV.get();
@@ -52,7 +51,7 @@ impl Asker {
     /// Sends `{:vitrine_reply, id, result}`. Must not run on a scheduler, and `result` must not make a large map.
     pub fn answer(self, result: impl for<'a> FnOnce(Env<'a>) -> Term<'a>) {
         let Asker { pid, mut env, id } = self;
-        // A process that is gone wants no answer.
+        // It fails only if the process is gone and needs no answer.
         let _ = env.send_and_clear(&pid, |env| {
             let result = result(env);
             (atoms::vitrine_reply(), id.load(env), result).encode(env)
@@ -65,7 +64,7 @@ thread_local! {
     static ENV: Cell<*mut c_void> = const { Cell::new(null_mut()) };
 }
 
-/// Puts back the environment that was there before, also when what runs under it panics.
+/// Restores the previous environment, also after a panic.
 struct Restore(*mut c_void);
 
 impl Drop for Restore {
@@ -80,15 +79,15 @@ pub fn on_scheduler<R>(env: Env<'_>, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Sends `{:vitrine_wake, id}`. The message is in the mailbox when this returns, so that a process
-/// which has disarmed its waker can be sure that none is under way.
+/// Sends `{:vitrine_wake, id}`. The message is in the mailbox when this returns, so a process that has disarmed its waker knows
+/// that no message is under way.
 pub fn wake(to: LocalPid, id: u64) {
     let env = ENV.get();
     if env.is_null() {
         let _ = OwnedEnv::new().send_and_clear(&to, |env| (atoms::vitrine_wake(), id).encode(env));
     } else {
-        // SAFETY: `on_scheduler` set it for the time of a call on this very thread, which holds
-        // the environment it came from.
+        // SAFETY: `on_scheduler` set `env` for the duration of a call on this very thread, which holds the environment that it
+        // came from.
         let env = unsafe { Env::new(&(), env.cast()) };
         let _ = env.send(&to, (atoms::vitrine_wake(), id));
     }

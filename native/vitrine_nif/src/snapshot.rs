@@ -1,4 +1,4 @@
-//! Snapshots: reading an instance is a worker's work, the answer a message.
+//! Takes snapshots. A worker reads the instance, and its answer is a message.
 
 use std::sync::Arc;
 
@@ -8,8 +8,7 @@ use crate::plugin::PluginResource;
 use crate::reply::Asker;
 use crate::{atoms, bytes, error};
 
-/// Answers `{:vitrine_reply, id, {:ok, module} | {:error, details}}`, and the plugin has no
-/// instance any more.
+/// Answers `{:vitrine_reply, id, {:ok, module} | {:error, details}}`. The plugin has no instance afterwards.
 #[rustler::nif]
 fn plugin_snapshot(env: Env<'_>, plugin: &PluginResource, id: Term) -> Atom {
     let (asker, plugin) = (Asker::new(env, id), Arc::clone(&plugin.0));

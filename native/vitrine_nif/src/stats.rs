@@ -1,4 +1,4 @@
-//! A plugin's counters as a term.
+//! Encodes a plugin's counters.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl<'a> StatsTerm<'a> {
     pub fn new(env: Env<'a>, stats: Stats) -> Self {
         let errors = stats.errors.iter();
         let errors = errors.fold(Term::map_new(env), |map, (reason, count)| {
-            // Only what is no map cannot be put into.
+            // This fails only for a term that is not a map.
             map.map_put(error::reason(*reason), count).unwrap_or(map)
         });
         StatsTerm {

@@ -1,7 +1,6 @@
-//! TOML text as terms, parsed on a worker: its recursion is no matter for a scheduler's stack.
+//! Parses TOML on a worker, because the parser's recursion could overflow a scheduler's stack.
 //!
-//! A worker cannot make a map of many keys (see `reply.rs`), so a table is sent as `{pairs}`, and
-//! Elixir makes the map.
+//! A worker cannot make a map of many keys (see `reply.rs`), so a table is sent as `{pairs}`, and Elixir makes the map.
 
 use std::panic::catch_unwind;
 
@@ -17,7 +16,7 @@ use crate::{atoms, value};
 fn decode_toml(env: Env<'_>, text: Binary, id: Term) -> Atom {
     let (asker, text) = (Asker::new(env, id), text.as_slice().to_vec());
     vitrine_core::submit(move || {
-        // Whatever happens, somebody waits for the answer.
+        // The process waits for an answer, even if the parser panics.
         let parsed =
             catch_unwind(|| parse(&text)).unwrap_or_else(|_| Err("the parser gave up".to_string()));
         asker.answer(|env| match parsed {
@@ -36,7 +35,7 @@ fn parse(text: &[u8]) -> Result<Table, String> {
     })
 }
 
-/// The place of a byte as people count.
+/// The place of a byte, counted from 1 as people count.
 fn place(text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
@@ -59,7 +58,7 @@ fn encode<'a>(env: Env<'a>, value: &Value) -> Term<'a> {
     }
 }
 
-/// No other value is a tuple.
+/// A table is a tuple, which no other value is.
 fn encode_table<'a>(env: Env<'a>, table: &Table) -> Term<'a> {
     let pairs: Vec<_> = table
         .iter()

@@ -1,4 +1,4 @@
-//! Values of host functions as terms. Erlang has no infinities and no NaN: those are atoms.
+//! Converts values of host functions from and to terms. Erlang has no infinities and no NaN, so these are atoms.
 
 use rustler::{Atom, Binary, Encoder, Env, Error, NifResult, Term};
 use vitrine_core::{Value, ValueType};

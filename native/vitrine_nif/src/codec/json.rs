@@ -1,4 +1,4 @@
-//! JSON.
+//! Reads and writes JSON.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub fn decode<'a>(env: Env<'a>, text: &[u8]) -> Result<Term<'a>, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Makes terms while the text is read. Its depth is bounded by serde_json.
+/// Makes terms while the text is read. serde_json bounds its depth.
 #[derive(Clone, Copy)]
 struct Reader<'a>(Env<'a>);
 

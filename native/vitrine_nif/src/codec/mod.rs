@@ -1,28 +1,27 @@
-//! JSON and MessagePack as terms, and terms as these.
+//! Reads terms from JSON and MessagePack, and writes terms as these.
 //!
-//! Each NIF is there twice. On a normal scheduler reading is for what is short, and writing gives
-//! up with `:large` after a budget of work: how large a term is, nobody knows before. Both recurse
-//! no deeper than [`DEPTH`], which any scheduler's stack can hold.
+//! Each NIF exists twice, for normal and for dirty schedulers. On a normal scheduler only short texts are read, and writing
+//! answers `:large` after a budget of work, because the size of a term is not known in advance. Both recurse no deeper than
+//! [`DEPTH`], which any scheduler's stack can hold.
 //!
-//! Reading answers `{:ok, term}` or `{:error, message}`; writing `{:ok, binary}`, `:large` or
-//! `{:error, {problem, term, path}}`, where the path has indices of lists and `{key}` of maps.
+//! Reading answers `{:ok, term}` or `{:error, message}`. Writing answers `{:ok, binary}`, `:large` or
+//! `{:error, {problem, term, path}}`, where the path consists of indices of lists and `{key}` of maps.
 
 mod build;
 mod json;
 mod msgpack;
 mod walk;
 
-use std::time::Instant;
-
 use rustler::{Binary, Encoder, Env, Term};
 
+use crate::scheduler::charged;
 use crate::{atoms, bytes};
 use walk::{Sink, Stop};
 
-/// How deep lists and maps may be nested: as deep as serde_json reads.
+/// How deeply lists and maps may be nested: as deeply as serde_json reads.
 const DEPTH: usize = 127;
 
-/// What writing may cost on a normal scheduler, in elements: some tenths of a millisecond.
+/// The budget of writing on a normal scheduler, in elements. It takes some tenths of a millisecond.
 const BUDGET: usize = 4 * 1024;
 
 #[rustler::nif]
@@ -82,15 +81,4 @@ fn answer<'a>(env: Env<'a>, read: Result<Term<'a>, String>) -> Term<'a> {
         Ok(term) => (atoms::ok(), term).encode(env),
         Err(message) => (atoms::error(), message).encode(env),
     }
-}
-
-/// Lets the normal scheduler count the work as what it was.
-pub fn charged<'a>(env: Env<'a>, work: impl FnOnce() -> Term<'a>) -> Term<'a> {
-    let begun = Instant::now();
-    let result = work();
-    let percent = begun.elapsed().as_micros() / 10;
-    if percent > 0 {
-        rustler::schedule::consume_timeslice(env, percent.min(100) as i32);
-    }
-    result
 }

@@ -1,4 +1,4 @@
-//! MessagePack.
+//! Reads and writes MessagePack.
 
 use rmp::{Marker, encode};
 use rustler::{Binary, Encoder, Env, NewBinary, NifStruct, Term};
@@ -7,7 +7,7 @@ use super::walk::Sink;
 use super::{DEPTH, build};
 use crate::{atoms, bytes, value};
 
-/// Bytes that are no text.
+/// Bytes that are not text.
 #[derive(NifStruct)]
 #[module = "Vitrine.Codec.MessagePack.Bin"]
 struct Bin<'a> {
@@ -134,7 +134,7 @@ impl<'a, 'b> Reader<'a, 'b> {
 
     fn list(&mut self, length: usize, depth: usize) -> Result<Term<'a>, String> {
         self.check_depth(depth)?;
-        // Not more than there can be: the length is not to be trusted.
+        // The length is not trusted: no more capacity is reserved than there can be items.
         let mut items = Vec::with_capacity(length.min(self.rest.len()));
         for _ in 0..length {
             items.push(self.value(depth + 1)?);
@@ -175,11 +175,11 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 }
 
-/// MessagePack with the shortest form of each value but of floats, which keep their 64 bits.
+/// Writes each value in its shortest form, except that floats keep their 64 bits.
 #[derive(Default)]
 pub struct MessagePack(Vec<u8>);
 
-/// A vector takes everything.
+/// Drops a result: writing to a vector cannot fail.
 fn written<T, E>(_: Result<T, E>) {}
 
 impl Sink for MessagePack {
@@ -226,7 +226,7 @@ impl Sink for MessagePack {
     }
 
     fn bytes(&mut self, r#type: Option<i8>, bytes: &[u8]) {
-        // The walk has seen that a length fits.
+        // The walk has checked that the length fits.
         let length = bytes.len() as u32;
         match r#type {
             None => written(encode::write_bin_len(&mut self.0, length)),

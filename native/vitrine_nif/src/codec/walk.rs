@@ -1,11 +1,11 @@
-//! A term, visited in depth and written to a sink, within a budget of work.
+//! Visits a term depth first and writes it to a sink, within a budget of work.
 
 use rustler::{Atom, Binary, Encoder, MapIterator, Term, TermType};
 
 use super::DEPTH;
 use crate::atoms;
 
-/// A format that is written. A binary is a text, an atom too.
+/// A format that is written. Binaries and atoms are written as text.
 pub trait Sink {
     /// Whether all keys of maps are texts.
     const TEXT_KEYS: bool;
@@ -20,10 +20,10 @@ pub trait Sink {
     fn end_list(&mut self) {}
     fn begin_map(&mut self, length: u32);
     fn end_map(&mut self) {}
-    /// Comes before all elements and entries but the first.
+    /// Called before each element and entry but the first.
     fn next(&mut self) {}
     fn between_key_and_value(&mut self) {}
-    /// The bytes that a struct stands for, if the format has such, and their type if they have one.
+    /// The bytes that a struct stands for, if the format has such structs, and their type if they have one.
     fn bytes_of<'a>(_structure: Term<'a>) -> Option<(Option<i8>, Binary<'a>)> {
         None
     }
@@ -33,12 +33,12 @@ pub trait Sink {
 
 /// Why writing ended early.
 pub enum Stop<'a> {
-    /// It is more work than the budget.
+    /// The term is more work than the budget allows.
     Large,
     Fault(Fault<'a>),
 }
 
-/// What cannot be written, and where it stands, from the innermost.
+/// A term that cannot be written, and the path to it, innermost step first.
 pub struct Fault<'a> {
     pub problem: Atom,
     pub term: Term<'a>,
@@ -148,7 +148,7 @@ impl<S: Sink> Walk<S> {
         Ok(())
     }
 
-    /// Counts as it spends: the BEAM's own count would go through any list to its end.
+    /// Counts within the budget. The BEAM's own count would go through a list of any length.
     fn length<'a>(&mut self, list: Term<'a>) -> Result<u32, Stop<'a>> {
         let (mut rest, mut length) = (list, 0_usize);
         while let Ok((_, tail)) = rest.list_get_cell() {
@@ -222,12 +222,12 @@ fn entries(map: Term<'_>) -> Vec<(Term<'_>, Term<'_>)> {
     MapIterator::new(map).into_iter().flatten().collect()
 }
 
-/// What no format has: tuples, functions, pids and the like.
+/// The fault of a term that no format has: a tuple, a function, a pid and the like.
 fn other(term: Term<'_>) -> Stop<'_> {
     Stop::fault(atoms::other(), term)
 }
 
-/// A length, if formats can say it.
+/// A length, if it fits the 32 bits that formats have for it.
 fn size(length: usize, term: Term<'_>) -> Result<u32, Stop<'_>> {
     u32::try_from(length).map_err(|_| Stop::fault(atoms::size(), term))
 }

@@ -1,7 +1,7 @@
-//! Calls: each NIF runs one slice and says what the call needs next.
+//! Calls: each NIF runs one slice and answers what the call needs next.
 //!
-//! * `{:ok, output}` and `{:error, details}`: it has ended
-//! * `{:output, call}`: it has ended; its output is to be taken on a dirty scheduler
+//! * `{:ok, output}` and `{:error, details}`: the call has ended
+//! * `{:output, call}`: the call has ended; take its output on a dirty scheduler
 //! * `{:host_function, call, index, args, results, scheduler}` and
 //!   `{:log, call, level, message, scheduler}` and
 //!   `{:print, call, :stdout | :stderr, text, scheduler}`: do that and resume on that scheduler
@@ -10,18 +10,18 @@
 //! * `{:slice, call}`: resume on a dirty scheduler, with a permit
 //! * `{:wait, call, wake, milliseconds | :infinity}`: resume when `{:vitrine_wake, wake}` comes
 //!
-//! NIFs on dirty schedulers take a permit, see [`crate::permit`], and give it back.
+//! NIFs on dirty schedulers take a permit (see [`crate::permit`]) and return it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+mod step;
 
 use parking_lot::Mutex;
 use rustler::{Atom, Binary, Decoder, Encoder, Env, Error, NifResult, Resource, ResourceArc, Term};
-use vitrine_core::{Call, Finished, LARGE, Reply, Request, Scheduler, Step, Stream};
+use vitrine_core::{Call, Finished, Reply, Scheduler};
 
+use self::step::{milliseconds, output, step};
 use crate::permit::{self, PermitResource};
 use crate::plugin::PluginResource;
-use crate::{atoms, bytes, error, http, options, reply, value};
+use crate::{atoms, error, http, options, reply, value};
 
 enum State {
     Parked(Call),
@@ -30,8 +30,8 @@ enum State {
     Taken,
 }
 
-/// A call between two slices. The process that makes the call holds the only reference: when it
-/// dies the call is dropped, and with it the guest.
+/// A call between two slices. The process that makes the call holds the only reference, so when that process dies, the call
+/// and its guest are dropped.
 struct CallResource(Mutex<State>);
 
 #[rustler::resource_impl]
@@ -61,7 +61,7 @@ impl CallResource {
     }
 }
 
-/// A call that has been parked before, as the process has it.
+/// A call that has been parked before: the term that the process holds, and its resource.
 #[derive(Clone, Copy)]
 struct Parked<'a> {
     term: Term<'a>,
@@ -110,7 +110,7 @@ fn call_start_dirty<'a>(
     })
 }
 
-/// The same with a standard input for this call beside its input.
+/// Like `call_start_dirty`, with a standard input for this call in addition to its input.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn call_start_stdin<'a>(
     env: Env<'a>,
@@ -130,7 +130,7 @@ fn call_start_stdin<'a>(
     })
 }
 
-/// The name of a function. What is no UTF-8 is the name of nothing.
+/// The name of a function. Bytes that are not UTF-8 become a name that no function has.
 fn name<'a>(function: &'a Binary) -> &'a str {
     std::str::from_utf8(function.as_slice()).unwrap_or("\u{FFFD}")
 }
@@ -158,7 +158,7 @@ fn start<'a>(
     Ok(first(env, started, scheduler))
 }
 
-/// Makes the plugin's instance.
+/// Creates the plugin's instance.
 #[rustler::nif]
 fn plugin_initialise<'a>(
     env: Env<'a>,
@@ -211,8 +211,8 @@ fn call_resume_dirty<'a>(
     permit.run(env, || resume(env, call, reply, Scheduler::Dirty))
 }
 
-/// A permit for the next slice: as `permit_ask/3` answers, with the time that the call may wait, or `:over` if the call is to
-/// be resumed with `:timeout` on a normal scheduler, because nothing is left to it but to end.
+/// Asks for a permit for the next slice. The answer is that of `permit_ask/3` with the time that the call may wait, or `:over`
+/// if the call can only end: it is to be resumed with `:timeout` on a normal scheduler.
 #[rustler::nif]
 fn call_permit<'a>(
     env: Env<'a>,
@@ -230,7 +230,7 @@ fn call_permit<'a>(
             return Ok(atoms::over().encode(env));
         }
         State::Parked(call) => call.patience(),
-        // Its output is to be taken.
+        // The permit is for taking the output.
         State::Finished(_) => None,
         State::Taken => return Err(Error::BadArg),
     };
@@ -279,18 +279,16 @@ fn call_cancelled(call: &CallResource) -> bool {
     matches!(&*call.0.lock(), State::Parked(call) if call.is_cancelled())
 }
 
-/// Gives up a call that is parked, and with it the guest, or the output of one that has ended.
-/// Nothing if it is in a slice.
+/// Drops a parked call with its guest, or the output of a call that has ended. A call that is in a slice is left alone.
 #[rustler::nif]
 fn call_drop(call: &CallResource) -> Atom {
     let state = std::mem::replace(&mut *call.0.lock(), State::Taken);
-    // What it had is given back without the lock.
+    // The lock is not held while the call is dropped.
     drop(state);
     atoms::ok()
 }
 
-/// `:go`, `{:values, values}`, `{:http, {status, headers, body}}`, `{:error, text}`,
-/// `:timeout` or `:failed`.
+/// A reply is `:go`, `{:values, values}`, `{:http, {status, headers, body}}`, `{:error, text}`, `:timeout` or `:failed`.
 fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
     if let Ok(atom) = term.decode::<Atom>() {
         return match atom {
@@ -315,146 +313,4 @@ fn decode_reply(term: Term<'_>) -> NifResult<Option<Reply>> {
     Ok(Some(Reply::Error(
         content.decode::<Binary>()?.as_slice().to_vec(),
     )))
-}
-
-/// Runs a slice. `parked` is the call's resource if it has been parked before.
-fn step<'a>(
-    env: Env<'a>,
-    mut call: Call,
-    parked: Option<Parked<'a>>,
-    scheduler: Scheduler,
-    reply: Option<Reply>,
-) -> Term<'a> {
-    let step = call.resume(scheduler, reply);
-    if scheduler == Scheduler::Normal {
-        charge(env, &call);
-    }
-    match step {
-        Step::Done(finished) => end(env, finished, parked, scheduler),
-        Step::SliceOver => (atoms::slice(), park(env, parked, call)).encode(env),
-        Step::Waiting(left) => wait(env, parked, call, left),
-        Step::Parked(Request::HostFunction {
-            index,
-            args,
-            results,
-        }) => {
-            let args: Vec<_> = args
-                .into_iter()
-                .map(|arg| value::encode(env, arg))
-                .collect();
-            let next = next(&call);
-            (
-                atoms::host_function(),
-                park(env, parked, call),
-                index,
-                args,
-                results,
-                next,
-            )
-                .encode(env)
-        }
-        Step::Parked(Request::Log { level, message }) => {
-            let (message, next) = (bytes::give(env, message), next(&call));
-            (
-                atoms::log(),
-                park(env, parked, call),
-                level as i32,
-                message,
-                next,
-            )
-                .encode(env)
-        }
-        Step::Parked(Request::Print { stream, text }) => {
-            let stream = match stream {
-                Stream::Stdout => atoms::stdout(),
-                Stream::Stderr => atoms::stderr(),
-            };
-            let (text, next) = (bytes::give(env, text), next(&call));
-            (atoms::print(), park(env, parked, call), stream, text, next).encode(env)
-        }
-        Step::Parked(Request::Http(request)) => {
-            let left = milliseconds(env, call.time_left());
-            let (request, next) = (http::encode(env, request), next(&call));
-            (atoms::http(), park(env, parked, call), request, left, next).encode(env)
-        }
-    }
-}
-
-/// Where the call is to be resumed.
-fn next(call: &Call) -> Atom {
-    match call.next_scheduler() {
-        Scheduler::Normal => atoms::normal(),
-        Scheduler::Dirty => atoms::dirty(),
-    }
-}
-
-fn park<'a>(env: Env<'a>, parked: Option<Parked<'a>>, call: Call) -> Term<'a> {
-    keep(env, parked, State::Parked(call))
-}
-
-fn keep<'a>(env: Env<'a>, parked: Option<Parked<'a>>, state: State) -> Term<'a> {
-    match parked {
-        Some(Parked { term, resource }) => {
-            *resource.0.lock() = state;
-            term
-        }
-        None => ResourceArc::new(CallResource(Mutex::new(state))).encode(env),
-    }
-}
-
-fn end<'a>(
-    env: Env<'a>,
-    mut finished: Finished,
-    parked: Option<Parked<'a>>,
-    scheduler: Scheduler,
-) -> Term<'a> {
-    let large = finished.output().is_ok_and(|output| output.len() > LARGE);
-    if !large || scheduler == Scheduler::Dirty {
-        return output(env, finished);
-    }
-    let kept = keep(env, parked, State::Finished(finished));
-    (atoms::output(), kept).encode(env)
-}
-
-fn output<'a>(env: Env<'a>, mut finished: Finished) -> Term<'a> {
-    match finished.output() {
-        Ok(output) => (atoms::ok(), bytes::copy(env, output)).encode(env),
-        Err(e) => error::encode(env, e),
-    }
-}
-
-fn wait<'a>(
-    env: Env<'a>,
-    parked: Option<Parked<'a>>,
-    call: Call,
-    left: Option<Duration>,
-) -> Term<'a> {
-    static WAKES: AtomicU64 = AtomicU64::new(0);
-    let (to, id) = (env.pid(), WAKES.fetch_add(1, Relaxed));
-    if !call.arm(Box::new(move || reply::wake(to, id))) {
-        return (atoms::slice(), park(env, parked, call)).encode(env);
-    }
-    (
-        atoms::wait(),
-        park(env, parked, call),
-        id,
-        milliseconds(env, left),
-    )
-        .encode(env)
-}
-
-/// The time that is left, rounded up: what ends with it ends after the deadline, not before.
-fn milliseconds(env: Env<'_>, left: Option<Duration>) -> Term<'_> {
-    match left {
-        Some(left) => (left.as_millis() as u64 + 1).encode(env),
-        None => atoms::infinity().encode(env),
-    }
-}
-
-/// Lets the scheduler count the slice as the work that it was.
-fn charge(env: Env<'_>, call: &Call) {
-    let percent = call.last_slice().as_micros() / 10;
-    if percent > 0 {
-        rustler::schedule::consume_timeslice(env, percent.min(100) as i32);
-    }
 }

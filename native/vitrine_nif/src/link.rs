@@ -1,4 +1,4 @@
-//! Linked modules as resources, of which any number of plugins is made.
+//! Links modules. Any number of plugins is made from the resource.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct LinkedResource(pub Reaped<Arc<LinkedPlugin>>, pub Listed<LinkedPlugin
 #[rustler::resource_impl]
 impl Resource for LinkedResource {}
 
-/// Links compiled modules, `{name, compiled}` each, of which the one at `main` is called.
+/// Links compiled modules, `{name, compiled}` each. The module at `main` is the one that is called.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn link<'a>(
     env: Env<'a>,
