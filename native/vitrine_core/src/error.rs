@@ -1,10 +1,10 @@
-//! What can go wrong, as data: every failure of loading or calling a plugin is an [`Error`].
+//! Errors as data: every failure of loading or calling a plugin is an [`Error`].
 
 use std::fmt;
 
 use crate::time_spent::Spent;
 
-/// Why something failed; the BEAM side shows each as an atom of the same name.
+/// The kind of a failure. Elixir has an atom of the same name for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The plugin reported an error, or returned a code other than 0.
@@ -15,7 +15,7 @@ pub enum Reason {
     Exit,
     /// The deadline of the call passed.
     Timeout,
-    /// Somebody cancelled the call.
+    /// The call was cancelled.
     Cancelled,
     /// A memory limit was reached.
     OutOfMemory,
@@ -27,15 +27,15 @@ pub enum Reason {
     HostFunction,
     /// An HTTP request was refused or failed.
     Http,
-    /// The plugin has no such function, or it cannot be called as one.
+    /// The plugin has no such function, or the function cannot be called as a plugin function.
     FunctionNotFound,
     /// An import cannot be satisfied.
     Link,
-    /// What the plugin is granted cannot be had.
+    /// Something that the plugin is granted is not available, such as a directory.
     Manifest,
-    /// The variables do not fit into their limit.
+    /// The variables exceed their limit.
     Vars,
-    /// The bytes are no module that can be compiled.
+    /// The bytes are not a module that can be compiled.
     Compile,
     /// The plugin has, or may have, state that a snapshot would lose.
     Snapshot,
@@ -46,7 +46,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All of them, each at the place of its discriminant.
+    /// All reasons, each at the index of its discriminant.
     pub const ALL: [Reason; 18] = [
         Reason::GuestError,
         Reason::Trap,
@@ -72,21 +72,21 @@ impl Reason {
 /// One frame of a Wasm backtrace, innermost first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// The function's name, where the module has a name section.
+    /// The function's name, if the module has a name section.
     pub function: Option<String>,
     /// The function's index in the module.
     pub index: u32,
     /// The offset of the instruction in the module's bytes.
     pub offset: Option<usize>,
-    /// The source file, if debug information was asked for and is there.
+    /// The source file, if debug information was asked for and exists.
     pub file: Option<String>,
-    /// The line in it.
+    /// The line in the source file.
     pub line: Option<u32>,
-    /// How many frames, this one the last of them, came again and again, and how often once more.
+    /// How many frames were repeated, this one being the last of them, and how many more times.
     pub repeated: Option<(u32, u32)>,
 }
 
-/// A failure, with what is known of it.
+/// A failure, with all that is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// The kind of failure.
@@ -99,12 +99,12 @@ pub struct Error {
     pub trap: Option<String>,
     /// Where the guest was.
     pub backtrace: Vec<Frame>,
-    /// Where the time went of a call that ran out of it.
+    /// Where the time of the call went, if it ran out of time.
     pub spent: Option<Box<Spent>>,
 }
 
 impl Error {
-    /// An error with nothing but a reason and a message.
+    /// An error with a reason and a message only.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Error {
             reason,
@@ -125,7 +125,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Why the host stopped a guest from within: travels through Wasmtime as the trap's cause.
+/// The reason why the host stopped a guest. It travels through Wasmtime as the cause of the trap.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Stop {
     #[error("the call ran past its deadline")]

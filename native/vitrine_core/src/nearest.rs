@@ -1,17 +1,17 @@
-//! The name that somebody may have meant who wrote another.
+//! Finds the existing name that was probably meant by a misspelt one, for "did you mean".
 
 use std::fmt::Write;
 
 use crate::text::quoted;
 
-/// How alike two names must be, from 0 to 1.
+/// The least similarity of two names, from 0 to 1.
 const ALIKE: f64 = 0.8;
-/// Longer names are not compared: nobody typed them.
+/// Longer names are not compared, because no person typed them.
 const LONGEST: usize = 256;
-/// So many names are compared at most.
+/// The most names that are compared.
 const MOST: usize = 10_000;
 
-/// The names nearest to `wanted`, the nearest first, `most` of them.
+/// At most `most` names that are similar to `wanted`, the most similar first.
 pub(crate) fn nearest<'a>(
     wanted: &str,
     names: impl IntoIterator<Item = &'a str>,
@@ -30,7 +30,7 @@ pub(crate) fn nearest<'a>(
     rated.into_iter().take(most).map(|(_, name)| name).collect()
 }
 
-/// Names that differ in case and separators only are the most alike.
+/// The similarity of two names. It is greatest for names that differ in case and separators only.
 fn alike(folded: &str, wanted: &str, name: &str) -> f64 {
     match !folded.is_empty() && folded == fold(name) {
         true => 1.0,
@@ -43,7 +43,7 @@ fn fold(name: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// `; did you mean "one" or "two"?`, or nothing.
+/// The hint `; did you mean "one" or "two"?`. It is empty if there are no names.
 pub(crate) fn did_you_mean(names: &[&str]) -> String {
     let mut hint = String::new();
     for (at, name) in names.iter().enumerate() {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_comes_first_and_what_is_far_is_not_there() {
+    fn nearest_name_comes_first_and_dissimilar_names_are_absent() {
         let names = ["greet", "greeting", "farewell", "fleet"];
         assert_eq!(nearest("great", names, 3), ["greet"]);
         assert_eq!(nearest("greetin", names, 2), ["greeting", "greet"]);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_and_separators_only_are_nearest() {
+    fn name_that_differs_in_case_and_separators_only_is_nearest() {
         assert_eq!(
             nearest("countVowels", ["count_vowel", "count_vowels"], 1),
             ["count_vowels"]
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_typed_is_not_compared() {
+    fn names_longer_than_the_limit_are_not_compared() {
         let long = "x".repeat(100_000);
         assert!(nearest(&long, [&*long, "x"], 3).is_empty());
         assert!(nearest("x", [&*long], 3).is_empty());
     }
 
     #[test]
-    fn a_hint_names_each_escaped() {
+    fn hint_quotes_and_escapes_each_name() {
         assert_eq!(did_you_mean(&[]), "");
         assert_eq!(
             did_you_mean(&["a\n", "b"]),

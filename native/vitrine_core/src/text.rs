@@ -1,16 +1,16 @@
-//! Texts that a guest chose, for errors and logs: as long as a person may read, because they are made wherever
-//! the guest runs. `Vitrine.Printable` does the same in Elixir.
+//! Texts that a guest chose, made fit for errors and logs: they are cut to what a person may read, because they are made
+//! on the scheduler on which the guest runs. `Vitrine.Text.Printable` does the same in Elixir.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Bytes of a guest's error message, and of a line that it logs.
+/// The most bytes of a guest's error message, and of a line that it logs.
 pub(crate) const MESSAGE: usize = 64 << 10;
-/// Bytes of a name: of a function, a file, a variable.
+/// The most bytes of a name: of a function, a file, a variable.
 pub(crate) const NAME: usize = 256;
 
-/// The text for a message of ours, its beginning if it is longer than `most` bytes: in one line, without anything
-/// that a terminal obeys or nobody sees.
+/// The text for a message of Vitrine's: on one line, without control characters and invisible ones. If it is longer than
+/// `most` bytes, only its beginning.
 pub(crate) fn shown(text: &[u8], most: usize) -> String {
     let text = said(text, most);
     if !text.contains(is_hidden) {
@@ -23,7 +23,7 @@ pub(crate) fn shown(text: &[u8], most: usize) -> String {
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
             '\u{1B}' => shown.push_str("\\e"),
-            // To a string nothing fails to be written.
+            // Writing to a string cannot fail.
             _ if is_hidden(char) => write!(shown, "\\u{{{:X}}}", u32::from(char)).unwrap_or(()),
             _ => shown.push(char),
         }
@@ -47,13 +47,13 @@ pub(crate) fn import(namespace: &str, function: &str) -> String {
     format!("{}::{}", name(namespace), name(function))
 }
 
-/// The text as it was said, its beginning if it is longer than `most` bytes: for an error's message, which the host
-/// may read as data.
+/// The text as the guest gave it, for an error's message, which the host may read as data. If it is longer than `most` bytes,
+/// only its beginning.
 pub(crate) fn said(text: &[u8], most: usize) -> String {
     String::from_utf8_lossy(&cut(text, most)).into_owned()
 }
 
-/// The text in UTF-8, with U+FFFD for what is not.
+/// The text in UTF-8, with U+FFFD for bytes that are not UTF-8.
 pub(crate) fn valid(text: Vec<u8>) -> Vec<u8> {
     match String::from_utf8(text) {
         Ok(text) => text.into_bytes(),
@@ -63,7 +63,7 @@ pub(crate) fn valid(text: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Controls, the soft hyphen, and what has no width, separates lines or turns the direction of text.
+/// Control characters, the soft hyphen, and characters that have no width, separate lines or change the direction of text.
 fn is_hidden(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}')
@@ -72,7 +72,7 @@ fn is_hidden(char: char) -> bool {
         || matches!(char, '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// The same of what need not be text, in which no character is cut through.
+/// Bytes that need not be text, cut to `most` bytes between two characters.
 pub(crate) fn cut(text: &[u8], most: usize) -> Cow<'_, [u8]> {
     let Some(begin) = text.get(..most).filter(|begin| begin.len() < text.len()) else {
         return Cow::Borrowed(text);
@@ -82,7 +82,7 @@ pub(crate) fn cut(text: &[u8], most: usize) -> Cow<'_, [u8]> {
     Cow::Owned([&begin[..whole], rest.as_bytes()].concat())
 }
 
-/// How many bytes at the end are the beginning of a character, which has at most three of them.
+/// The number of bytes at the end that are an incomplete character: at most three.
 pub(crate) fn half_character(text: &[u8]) -> usize {
     let longest = text.len().min(3);
     (1..=longest)
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_too_long_is_shown_whole() {
+    fn short_text_is_shown_whole() {
         assert_eq!(shown(b"", 3), "");
         assert_eq!(shown(b"abc", 3), "abc");
         assert_eq!(shown(b"a\xFF", 3), "a\u{FFFD}");
     }
 
     #[test]
-    fn of_what_is_longer_the_beginning_is_shown_without_half_a_character() {
+    fn long_text_is_cut_between_characters_and_says_how_much_is_missing() {
         assert_eq!(shown(b"abcd", 3), "abc… (1 bytes more)");
         assert_eq!(shown("aéé".as_bytes(), 4), "aé… (2 bytes more)");
         assert_eq!(shown("a👍".as_bytes(), 4), "a… (4 bytes more)");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_a_line_moves_a_cursor_turns_text_or_has_no_width_is_an_escape() {
+    fn control_characters_and_invisible_characters_are_shown_as_escapes() {
         assert_eq!(
             shown(b"a\r\n\tb\x1B[2J\0\x7F", 99),
             r"a\r\n\tb\e[2J\u{0}\u{7F}"
@@ -129,17 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_does_not_end_a_name_in_quotes() {
+    fn quoted_name_escapes_its_quotes_and_backslashes() {
         assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\n""#);
     }
 
     #[test]
-    fn what_was_said_keeps_its_lines() {
+    fn said_text_keeps_its_line_feeds() {
         assert_eq!(said(b"a\nb", 3), "a\nb");
     }
 
     #[test]
-    fn what_is_no_text_is_cut_as_it_is() {
+    fn bytes_that_are_not_text_are_cut_unchanged() {
         assert_eq!(cut(b"\xFFabc", 4), &b"\xFFabc"[..]);
         let begin = cut(b"\xFFabc\xFF", 4);
         assert_eq!(begin, [b"\xFFabc", "… (1 bytes more)".as_bytes()].concat());

@@ -1,38 +1,38 @@
-//! In what a call's time went: kept in passing while the call runs, read when it has run out of time.
+//! Where the time of a call went. It is recorded while the call runs, and read if the call runs out of time.
 
 use std::time::Duration;
 
-/// What a call that is parked waits for.
+/// What a parked call waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaited {
     /// The host function at this index of the list given to [`crate::LinkedPlugin::new`].
     HostFunction(usize),
     /// An HTTP request to this URL.
     Http(String),
-    /// Something that was logged or printed.
+    /// A log line, or printed text.
     Log,
-    /// What WASI waits for, such as the end of a sleep, or instances to be dropped.
+    /// A wait of WASI, such as a sleep, or a wait until instances are dropped.
     Wasi,
 }
 
-/// Waits that are not worth to be told apart, in nanoseconds.
+/// Waits shorter than this are not told apart, in nanoseconds.
 const SHORT: u64 = 100_000;
 
-/// How many long waits for different things are told apart.
+/// The most different things whose waits are told apart.
 const MOST: usize = 16;
 
-/// In what a call's time went, in nanoseconds. What is in none of these is the wait for a scheduler.
+/// Where the time of a call went, in nanoseconds. Time that is in none of these fields was spent waiting for a scheduler.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// All of the time.
+    /// The whole time of the call.
     pub total: u64,
-    /// In the guest's code that initialises the instance, and making that.
+    /// Time of making the instance, including the guest's initialisers.
     pub initialising: u64,
-    /// In the guest's code after that.
+    /// Time of the guest's code after that.
     pub guest: u64,
-    /// In what took a while, for each in all.
+    /// Total time of the long waits for each thing.
     pub awaited: Vec<(Awaited, u64)>,
-    /// In the rest of what the call waited for.
+    /// Time of all other waits.
     pub others: u64,
 }
 
@@ -59,12 +59,12 @@ impl Spent {
         }
     }
 
-    /// What a scheduler was needed for.
+    /// The time that a scheduler was needed.
     pub(crate) fn running(&self) -> Duration {
         Duration::from_nanos(self.initialising + self.guest)
     }
 
-    /// The wait for a scheduler.
+    /// The time that the call waited for a scheduler.
     pub fn queued(&self) -> u64 {
         let awaited: u64 = self.awaited.iter().map(|(_, time)| time).sum();
         let known = self.initialising + self.guest + self.others + awaited;
@@ -79,7 +79,7 @@ mod tests {
     const MILLISECOND: u64 = 1_000_000;
 
     #[test]
-    fn waits_for_one_thing_are_added_up_and_what_is_short_or_too_many_is_put_together() {
+    fn waits_are_added_up_for_each_thing_and_short_or_excess_ones_count_as_others() {
         let mut spent = Spent::default();
         for index in 0..2 * MOST {
             spent.awaited(Awaited::HostFunction(index), MILLISECOND);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_accounted_for_is_the_wait_for_a_scheduler() {
+    fn unaccounted_time_is_the_wait_for_a_scheduler() {
         let mut spent = Spent {
             total: 100 * MILLISECOND,
             ..Spent::default()
@@ -102,7 +102,7 @@ mod tests {
         spent.ran(Duration::from_millis(30), true);
         spent.awaited(Awaited::Wasi, 10 * MILLISECOND);
         assert_eq!(spent.queued(), 40 * MILLISECOND);
-        // Times of slices are rounded.
+        // Times of slices are rounded, so their sum may exceed the total.
         spent.ran(Duration::from_millis(80), true);
         assert_eq!(spent.queued(), 0);
     }

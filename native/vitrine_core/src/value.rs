@@ -1,4 +1,4 @@
-//! Values that cross between guest and host functions.
+//! Values that pass between guests and host functions.
 
 use wasmtime::{Val, ValType};
 
@@ -13,7 +13,7 @@ pub enum ValueType {
     F32,
     /// A 64-bit float.
     F64,
-    /// Bytes in the kernel's memory: an i64 handle to the guest.
+    /// Bytes in the kernel's memory. To the guest they are a handle, an i64.
     Bytes,
 }
 
@@ -43,7 +43,7 @@ impl ValueType {
         }
     }
 
-    /// What the guest gets when a host function has no value to give.
+    /// The value that the guest gets if a host function fails.
     pub(crate) fn zero(self) -> Val {
         match self {
             ValueType::I32 => Val::I32(0),

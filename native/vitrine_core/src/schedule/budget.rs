@@ -1,28 +1,28 @@
-//! How long a guest may run before the BEAM has its scheduler back.
+//! The budget of a slice: how long a guest may run before the BEAM gets its scheduler back.
 
 use std::time::Duration;
 
-/// Where the next slice of a call runs.
+/// The kind of scheduler on which a slice runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheduler {
-    /// On a normal scheduler: about a millisecond for the whole of a call.
+    /// A normal scheduler. A whole call may use about a millisecond of these.
     Normal,
-    /// On a dirty CPU scheduler.
+    /// A dirty CPU scheduler.
     Dirty,
 }
 
-/// What one call may use of normal schedulers altogether. The epoch moves each half millisecond,
-/// so a slice ends within that time after its budget.
+/// The time of normal schedulers that one call may use in all. The epoch moves every half millisecond, so a slice ends within
+/// half a millisecond after its budget.
 pub(crate) const NORMAL_BUDGET: Duration = Duration::from_micros(500);
 
-/// Dirty slices shrink between these bounds as more calls want them.
+/// The bounds of a dirty slice in nanoseconds. Slices shrink as more calls want them.
 const LONGEST: u64 = 5_000_000;
 const SHORTEST: u64 = 500_000;
 
-/// What a round of all waiting calls may take, in nanoseconds for each dirty scheduler.
+/// The time that one slice for each waiting call may take in all, in nanoseconds for each dirty scheduler.
 const ROUND: u64 = 40_000_000;
 
-/// Nanoseconds of the next dirty slice, while so many calls want one of so many schedulers.
+/// Nanoseconds of the next dirty slice, if `wanted` calls share `schedulers` schedulers.
 pub(crate) fn dirty_budget(schedulers: usize, wanted: usize) -> u64 {
     (ROUND * schedulers as u64 / wanted.max(1) as u64).clamp(SHORTEST, LONGEST)
 }

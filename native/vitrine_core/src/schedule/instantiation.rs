@@ -1,15 +1,15 @@
-//! Predicts whether making an instance is short enough for a normal scheduler.
+//! Predicts whether the next instance of a module can be made quickly enough for a normal scheduler.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The longest that a normal scheduler may spend on making an instance, its initialisers included.
+/// The longest time that a normal scheduler may spend on making an instance, including its initialisers.
 const QUICK: Duration = Duration::from_micros(250);
-/// After so many slow instances in a row none is made on a normal scheduler. One says little: a thread that the operating
-/// system held up looks the same.
+/// After so many slow instances in a row, the next one is not made on a normal scheduler. One slow instance says little: a
+/// thread that the operating system held up looks the same.
 const DOUBTS: u32 = 3;
 
-/// What is known of how long instances of the same modules take.
+/// Past instances of the same modules, counted as doubts that the next one is quick.
 pub(crate) struct Predictor(AtomicU32);
 
 impl Default for Predictor {

@@ -1,7 +1,10 @@
-//! When guest code runs, and on which thread: the clock, the ticker that interrupts guests, the budget of a slice, the
-//! permits for dirty schedulers, and the threads for what is not guest code.
+//! Decides when guest code runs, and on which thread. Nothing here knows what that code is.
 //!
-//! Nothing here knows what runs.
+//! Read `budget` first: it has the two kinds of schedulers, and how long a slice may take on each. `clock` and `ticker` measure
+//! time and interrupt guests whose slice is over. `run_queue` has the permits for dirty schedulers and the queue for them.
+//! `waker` notifies the embedder when a waiting call can continue. `instantiation` and `overruns` predict from the past whether
+//! a normal scheduler will do. `workers` and `reaper` are threads for other work: compiling, and dropping what takes long to
+//! drop.
 
 pub(crate) mod budget;
 pub(crate) mod clock;

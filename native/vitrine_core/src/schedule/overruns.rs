@@ -1,19 +1,19 @@
-//! Plugins that cannot be interrupted in time on a normal scheduler, found out by trying.
+//! Finds plugins that cannot be interrupted in time on a normal scheduler, by trying.
 //!
-//! What fails in a few calls is not tried again until as many were quick on a dirty scheduler; a few,
-//! because a thread that the operating system held up looks the same.
+//! A plugin that overruns in a few calls goes to dirty schedulers until as many calls were quick there. One overrun is not
+//! enough, because a thread that the operating system held up looks the same.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::schedule::budget::{NORMAL_BUDGET, Scheduler};
 
-/// Calls that overran after which a plugin is sent to dirty schedulers from the start.
+/// After so many overruns, the calls of a plugin begin on dirty schedulers.
 const TOO_MANY: u32 = 3;
-/// A slice on a normal scheduler that took longer than this was not interrupted in time.
+/// A slice on a normal scheduler that takes longer than this was not interrupted in time.
 const OVERRUN: Duration = Duration::from_millis(4);
 
-/// The calls of a plugin that overran of late.
+/// The number of a plugin's recent calls that overran.
 #[derive(Default)]
 pub(crate) struct Overruns(AtomicU32);
 
@@ -22,7 +22,7 @@ impl Overruns {
         scheduler == Scheduler::Normal && took > OVERRUN
     }
 
-    /// Counts a call that has ended: whether one of its slices overran, and how long it ran in all.
+    /// Counts a call that has ended. `overran` says whether one of its slices overran, and `ran` how long it ran in all.
     pub(crate) fn note(&self, overran: bool, ran: Duration) {
         let now = self.0.load(Relaxed);
         if overran {
@@ -45,7 +45,7 @@ mod tests {
     const LONG: Duration = Duration::from_millis(50);
 
     #[test]
-    fn calls_that_overrun_are_too_many_however_quickly_they_end_then() {
+    fn three_overruns_on_a_normal_scheduler_are_too_many() {
         let overruns = Overruns::default();
         assert!(Overruns::is_one(Scheduler::Normal, LONG));
         assert!(!Overruns::is_one(Scheduler::Dirty, LONG));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_calls_make_up_for_them_and_long_ones_do_not() {
+    fn quick_calls_make_up_for_overruns_and_long_calls_do_not() {
         let overruns = Overruns::default();
         (0..100).for_each(|_| overruns.note(true, LONG));
         (0..100).for_each(|_| overruns.note(false, LONG));

@@ -1,5 +1,5 @@
-//! Drops what is expensive to drop: unmapping a guest's memory can take milliseconds, and what
-//! holds it is collected on whichever scheduler happens to collect garbage.
+//! The thread that drops values that take long to drop. Unmapping a guest's memory can take milliseconds, and the resource
+//! that holds it is collected on whichever scheduler happens to collect garbage.
 
 use std::any::Any;
 use std::mem::ManuallyDrop;
@@ -11,12 +11,12 @@ use std::task::Waker;
 use crossbeam_channel::{Sender, unbounded};
 use parking_lot::Mutex;
 
-/// Instances of a module that may wait to be dropped before new ones are held back: each may have as
-/// much memory as its limit allows.
+/// The most instances of a module that may wait to be dropped before new ones are held back. Each may have as much memory as
+/// its limit allows.
 const MOST: usize = 8;
 
-/// What of one module waits to be dropped. Who makes instances and loses them in a loop waits for
-/// that, and nobody else does.
+/// The instances of one module that wait to be dropped. A caller that keeps discarding instances of this module is held back;
+/// other modules are not.
 #[derive(Default)]
 pub(crate) struct Backlog(Mutex<Waiting>);
 
@@ -28,7 +28,7 @@ struct Waiting {
 }
 
 impl Backlog {
-    /// Whether another instance may be made now. If not, `waker` is called when one may.
+    /// Whether another instance may be made now. If not, `waker` is called as soon as one may.
     pub(crate) fn admits(&self, waker: &Waker) -> bool {
         let mut waiting = self.0.lock();
         let admits = waiting.items <= MOST;
@@ -49,7 +49,7 @@ impl Backlog {
     }
 }
 
-/// Something to be dropped, counted as long as it is there.
+/// A value to be dropped. It counts in its backlog until then.
 struct Item {
     value: Option<Box<dyn Any + Send>>,
     backlog: Option<Arc<Backlog>>,
@@ -70,7 +70,7 @@ impl Item {
 impl Drop for Item {
     fn drop(&mut self) {
         let value = self.value.take();
-        // The reaper outlives what panics when it is dropped.
+        // A value that panics while it is dropped does not end the reaper.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
         if let Some(backlog) = &self.backlog {
             backlog.dropped();
@@ -79,23 +79,23 @@ impl Drop for Item {
 }
 
 static REAPER: LazyLock<Option<Sender<Item>>> = LazyLock::new(|| {
-    let (bin, rubbish) = unbounded::<Item>();
+    let (queue, items) = unbounded::<Item>();
     std::thread::Builder::new()
         .name("vitrine-reaper".into())
-        .spawn(move || rubbish.into_iter().for_each(drop))
+        .spawn(move || items.into_iter().for_each(drop))
         .ok()
-        .map(|_| bin)
+        .map(|_| queue)
 });
 
-/// Drops `item` on the reaper's thread, and here if there is none.
+/// Drops `item` on the reaper's thread, or here if there is no such thread.
 pub(crate) fn reap(item: impl Any + Send, backlog: Option<Arc<Backlog>>) {
     let item = Item::new(item, backlog);
-    if let Some(bin) = &*REAPER {
-        let _ = bin.send(item);
+    if let Some(queue) = &*REAPER {
+        let _ = queue.send(item);
     }
 }
 
-/// A value that is dropped by the reaper, wherever its owner is dropped.
+/// A value that the reaper drops, wherever its owner is dropped.
 pub struct Reaped<T: Send + 'static> {
     value: ManuallyDrop<T>,
     backlog: Option<Arc<Backlog>>,
@@ -110,7 +110,7 @@ impl<T: Send + 'static> Reaped<T> {
         }
     }
 
-    /// Wraps a value that is counted while it waits.
+    /// Wraps a value that counts in `backlog` while it waits to be dropped.
     pub(crate) fn counted(value: T, backlog: Arc<Backlog>) -> Self {
         Reaped {
             value: ManuallyDrop::new(value),
@@ -121,7 +121,7 @@ impl<T: Send + 'static> Reaped<T> {
 
 impl<T: Send + 'static> Drop for Reaped<T> {
     fn drop(&mut self) {
-        // SAFETY: this is the drop of its owner, so the value is not used again.
+        // SAFETY: its owner is being dropped, so the value is not used again.
         #[allow(unsafe_code)]
         let value = unsafe { ManuallyDrop::take(&mut self.value) };
         reap(value, self.backlog.take());
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    /// Waits until all is dropped that was given before.
+    /// Waits until everything that was given before is dropped.
     fn settle() {
         struct Tell(mpsc::Sender<()>);
         impl Drop for Tell {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn who_loses_instances_in_a_loop_is_held_back_and_woken_and_nobody_else() {
+    fn module_with_a_full_backlog_is_held_back_and_woken_and_other_modules_are_not() {
         let (own, other) = (Arc::<Backlog>::default(), Arc::<Backlog>::default());
         let count = Arc::<Count>::default();
         let waker = Waker::from(count.clone());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_panics_when_it_is_dropped_neither_ends_the_reaper_nor_counts_for_ever() {
+    fn panic_of_a_dropped_value_neither_ends_the_reaper_nor_keeps_the_backlog_full() {
         let backlog = Arc::<Backlog>::default();
         for _ in 0..=2 * MOST {
             drop(Reaped::counted(Bad, backlog.clone()));

@@ -1,8 +1,7 @@
-//! The thread that moves the engines' epochs, which is what interrupts guests.
+//! The thread that moves the engines' epochs, which interrupts guests.
 //!
-//! It ticks while guests run, or wait for a scheduler, and sleeps when none has for a while, so that an idle node has no
-//! wake-ups. A slice that begins costs two atomic operations, and a wake-up only when the ticker
-//! had gone to sleep.
+//! It ticks while guests run or wait for a scheduler. When none has for a while, it sleeps, so an idle node has no wake-ups.
+//! Beginning a slice costs two atomic operations, and a wake-up only if the ticker sleeps.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU64,
@@ -18,13 +17,13 @@ use wasmtime::Engine;
 use crate::error::{Error, Reason};
 use crate::schedule::run_queue;
 
-/// How often the epochs move while a guest runs.
+/// The time between two ticks while a guest runs.
 pub(crate) const TICK: Duration = Duration::from_micros(500);
 
-/// Ticks without a guest before the thread goes to sleep: a wake-up costs more than some ticks.
+/// The number of ticks without a guest before the thread goes to sleep. A wake-up costs more than some ticks.
 const LINGER: u32 = 40;
 
-/// One slice in each half of [`Shared::slices`]. The count of those that ever began may wrap.
+/// One slice in each half of [`Shared::slices`]. The count of slices that ever began may wrap.
 const RUNNING: u64 = 1;
 const BEGUN: u64 = 1 << 32;
 
@@ -34,10 +33,10 @@ pub(crate) struct Ticker {
 }
 
 struct Shared {
-    /// Slices that are running now, in the low half; in the high half those that ever began, which
-    /// tells the ticker that something ran between two ticks.
+    /// In the low half, the number of slices that are running now. In the high half, the number of slices that ever began,
+    /// which tells the ticker that something ran between two ticks.
     slices: AtomicU64,
-    /// How often the epochs have moved.
+    /// The number of ticks so far.
     ticks: AtomicU64,
     asleep: AtomicBool,
     engines: Mutex<Vec<Engine>>,
@@ -46,7 +45,7 @@ struct Shared {
 static TICKER: LazyLock<Result<Ticker, String>> =
     LazyLock::new(|| Ticker::start().map_err(|e| e.to_string()));
 
-/// The ticker. It is missing only where no thread can be made.
+/// The ticker. It fails to start only if no thread can be made.
 pub(crate) fn ticker() -> Result<&'static Ticker, Error> {
     TICKER.as_ref().map_err(|message| {
         Error::new(
@@ -72,7 +71,7 @@ impl Ticker {
         Ok(Ticker { shared, wake })
     }
 
-    /// Moves the epoch of this engine, too, from now on.
+    /// From now on, moves the epoch of this engine, too.
     pub(crate) fn tick_for(&self, engine: Engine) {
         self.shared.engines.lock().push(engine);
     }
@@ -81,7 +80,7 @@ impl Ticker {
     pub(crate) fn running(&self) -> Running<'_> {
         self.shared.slices.fetch_add(BEGUN + RUNNING, SeqCst);
         if self.shared.asleep.load(SeqCst) {
-            // A full channel means that somebody else has woken it.
+            // If the channel is full, another thread has woken the ticker.
             let _ = self.wake.try_send(());
         }
         Running {
@@ -97,8 +96,8 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// How long it has been, by the ticks since: nothing for most, and right on average. Much
-    /// cheaper than to read the clock.
+    /// The time since this guard was made, in ticks: zero for most slices, and right on average. This is much cheaper than
+    /// reading the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         let ticks = self.shared.ticks.load(Relaxed) - self.since;
         TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
@@ -132,7 +131,7 @@ fn tick(shared: &Shared, woken: &Receiver<()>) {
         }
         idle = 0;
         shared.asleep.store(true, SeqCst);
-        // A slice that began before it could see the flag is seen here instead.
+        // A slice may have begun without seeing the flag. It is seen here.
         if shared.slices.load(SeqCst) / BEGUN == seen && woken.recv().is_err() {
             return;
         }

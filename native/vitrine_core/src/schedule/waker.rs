@@ -1,8 +1,7 @@
-//! Tells a slice that is over from a future that waits, and wakes the caller of one that waits.
+//! The waker of a call. It tells a slice that is over from a future that waits, and notifies the embedder of a waiting call.
 //!
-//! A waker called while its future is polled means "again, please": Wasmtime yields at an epoch
-//! that way. One that is called later means that what the future waited for has come, and the
-//! embedder is notified.
+//! If the waker is called while its future is polled, the future wants to be polled again: Wasmtime yields at an epoch that
+//! way. If it is called later, the event that the future waits for has happened, and the embedder is notified.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -15,25 +14,25 @@ pub type Notify = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 enum State {
-    /// Nothing to tell yet.
+    /// The waker has not been called.
     #[default]
     Quiet,
-    /// Woken since the last poll began.
+    /// The waker has been called since the last poll began.
     Woken,
-    /// Waiting: the embedder wants to hear.
+    /// The call waits, and the embedder is to be notified.
     Armed(Notify),
 }
 
-/// The waker of a plugin's calls, one at a time.
+/// The waker of a plugin's calls, of which there is one at a time.
 #[derive(Default)]
 pub(crate) struct CallWaker {
     state: Mutex<State>,
-    /// Whether the state is anything but quiet, which it hardly ever is.
+    /// Whether the state is other than `Quiet`, which is rare.
     stirred: AtomicBool,
 }
 
 impl CallWaker {
-    /// Forgets what was. Once this returns no notification is under way.
+    /// Resets the waker. Once this returns, no notification is under way.
     pub(crate) fn clear(&self) {
         if self.stirred.load(SeqCst) {
             let mut state = self.state.lock();
@@ -46,7 +45,7 @@ impl CallWaker {
         self.stirred.load(SeqCst) && matches!(*self.state.lock(), State::Woken)
     }
 
-    /// Asks for `notify` when the waker is called. False if it has been called already.
+    /// Has `notify` called when the waker is called. False if the waker has been called already.
     pub(crate) fn arm(&self, notify: Notify) -> bool {
         let mut state = self.state.lock();
         if matches!(*state, State::Woken) {
@@ -68,7 +67,7 @@ impl Wake for CallWaker {
         self.stirred.store(true, SeqCst);
         let before = std::mem::replace(&mut *state, State::Woken);
         if let State::Armed(notify) = before {
-            // Under the lock, which is what makes the promise of `clear` true.
+            // The lock is held, so that `clear` waits for a notification that is under way.
             notify();
         }
     }
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_armed_waker_notifies_once() {
+    fn armed_waker_notifies_once() {
         let (waker, count) = (Arc::new(CallWaker::default()), Arc::default());
         assert!(waker.arm(counting(&count)));
         waker.wake_by_ref();
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_woken_cannot_be_armed_until_it_is_cleared() {
+    fn waker_that_was_called_cannot_be_armed_until_it_is_cleared() {
         let (waker, count) = (Arc::new(CallWaker::default()), Arc::default());
         waker.wake_by_ref();
         assert!(!waker.arm(counting(&count)));

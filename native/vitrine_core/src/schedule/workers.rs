@@ -1,5 +1,5 @@
-//! Threads for work that needs a deep stack or much time: parsing and compiling never run on a
-//! BEAM scheduler, whose stack of some hundred KiB a hostile module could overflow.
+//! Threads for work that needs a deep stack or much time. Parsing and compiling never run on a scheduler of the BEAM: its stack
+//! has some hundred KiB, which a hostile module could overflow.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ const STACK: usize = 32 * 1024 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// For what is done in milliseconds, and must not wait for compilations.
+/// The queue of jobs that take milliseconds and must not wait for compilations.
 static QUICK: LazyLock<Sender<Job>> = LazyLock::new(|| start("vitrine-worker"));
 
 fn start(name: &str) -> Sender<Job> {
@@ -19,13 +19,13 @@ fn start(name: &str) -> Sender<Job> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     for _ in 0..threads.max(2) {
         let jobs = jobs.clone();
-        // Without any worker `submit` says so; with fewer than wanted the rest do the work.
+        // If there are fewer workers than wanted, they do all the work. If there is none, `submit` says so.
         let _ = std::thread::Builder::new()
             .name(name.into())
             .stack_size(STACK)
             .spawn(move || {
                 for job in jobs {
-                    // A job answers for its own panics; this keeps the worker.
+                    // A job reports its own panics. This keeps the worker alive.
                     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
                 }
             });
@@ -33,8 +33,8 @@ fn start(name: &str) -> Sender<Job> {
     queue
 }
 
-/// Compilations, which nobody can interrupt, by how long they take. Each lane has threads of its own,
-/// among which the system divides the processors: who compiles a small module waits for small ones.
+/// A class of compilations that take about as long. A compilation cannot be interrupted, so each lane has its own threads, and
+/// the operating system divides the processors among them. A small module therefore only waits for small ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lane {
     Short,
@@ -42,12 +42,12 @@ pub(crate) enum Lane {
     Long,
 }
 
-/// The longest compilation of the lanes but the last, in microseconds of a processor's time.
+/// The longest compilation of each lane but the last, in microseconds of processor time.
 const SHORT: u64 = 300_000;
 const MEDIUM: u64 = 3_000_000;
 
 impl Lane {
-    /// The lane of what is estimated to take so long.
+    /// The lane of a compilation that is estimated to take so many microseconds.
     pub(crate) fn of(microseconds: u64) -> Lane {
         if microseconds <= SHORT {
             Lane::Short
@@ -63,11 +63,11 @@ impl Lane {
     }
 }
 
-/// What the compilations of a lane run on.
+/// The threads of a lane.
 struct Threads {
-    /// Where they begin, and where who has to wait does.
+    /// The queue of compilations. Its threads begin them, and wait for Cranelift.
     jobs: Sender<Job>,
-    /// Threads for Cranelift. Its work is spread over them by Wasmtime; their stack is deep.
+    /// Threads with deep stacks for Cranelift. Wasmtime spreads its work over them.
     cranelift: Option<ThreadPool>,
 }
 
@@ -86,10 +86,10 @@ impl Threads {
     }
 }
 
-/// A thread for Cranelift that is given nothing but modules of Vitrine's own, which are small.
+/// A thread for Cranelift that compiles only Vitrine's own modules, which are small.
 static CRANELIFT_QUICK: LazyLock<Option<ThreadPool>> = LazyLock::new(|| pool("vitrine-quick", 1));
 
-/// As many threads as there are processors for 0.
+/// A pool of so many threads; 0 means as many as there are processors.
 fn pool(name: &'static str, threads: usize) -> Option<ThreadPool> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -106,23 +106,22 @@ fn install<R: Send>(pool: &Option<ThreadPool>, work: impl FnOnce() -> R + Send) 
     }
 }
 
-/// Compiles what a guest consists of, while this thread waits.
+/// Compiles a guest's module, while this thread waits.
 pub(crate) fn compile_on_deep_stack<R: Send>(lane: Lane, work: impl FnOnce() -> R + Send) -> R {
     install(&lane.threads().cranelift, work)
 }
 
-/// Compiles what is no guest's and small, while this thread waits, and never for a guest's.
+/// Compiles a small module of Vitrine's own, while this thread waits. It never waits for a guest's module.
 pub(crate) fn on_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     install(&CRANELIFT_QUICK, work)
 }
 
-/// Runs `job`, which should be short, on a worker. False if there is none, in which case `job` was
-/// dropped.
+/// Runs `job`, which should be short, on a worker. False if there is no worker; `job` is dropped then.
 pub fn submit(job: impl FnOnce() + Send + 'static) -> bool {
     QUICK.send(Box::new(job)).is_ok()
 }
 
-/// The same for a compilation, which may take as long as its lane says.
+/// Runs `job` on a worker of `lane`. False if there is no worker; `job` is dropped then.
 pub(crate) fn submit_compilation(lane: Lane, job: impl FnOnce() + Send + 'static) -> bool {
     lane.threads().jobs.send(Box::new(job)).is_ok()
 }
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_jobs_run_at_once_than_there_are_workers_and_all_of_them_run() {
+    fn every_job_runs_and_no_more_run_at_once_than_there_are_workers() {
         let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (done, finished) = mpsc::channel();
@@ -149,7 +148,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(2));
                 running.fetch_sub(1, SeqCst);
                 done.send(job).unwrap();
-                // A worker outlives what it does.
+                // A panic of a job does not end its worker.
                 assert!(job % 2 == 0);
             });
         }
@@ -159,7 +158,7 @@ mod tests {
         assert!((1..=workers.max(2)).contains(&most.load(SeqCst)));
     }
 
-    /// Keeps all threads of a lane busy, and as many wait, until the sender is dropped.
+    /// Keeps all threads of a lane busy, and as many jobs waiting, until the sender is dropped.
     fn occupy(lane: Lane, ended: &Receiver<()>) {
         let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
         for _ in 0..2 * workers.max(2) {
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_short_does_not_wait_for_what_takes_longer() {
+    fn short_compilation_does_not_wait_for_longer_ones() {
         let (end, ended) = crossbeam_channel::bounded::<()>(0);
         let (done, finished) = mpsc::channel();
         occupy(Lane::Long, &ended);
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lane_of_a_compilation_is_that_of_how_long_it_takes() {
+    fn lane_of_a_compilation_follows_its_estimated_time() {
         assert_eq!(Lane::of(0), Lane::Short);
         assert_eq!(Lane::of(SHORT + 1), Lane::Medium);
         assert_eq!(Lane::of(MEDIUM + 1), Lane::Long);

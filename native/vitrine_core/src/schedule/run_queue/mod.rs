@@ -1,12 +1,12 @@
-//! Who may go to the BEAM's dirty CPU schedulers, and who waits for that.
+//! The permits for the BEAM's dirty CPU schedulers, and the queue of processes that wait for one.
 //!
-//! The BEAM has one queue for all of its dirty CPU schedulers, in order of arrival, and other libraries' NIFs and
-//! large garbage collections stand in it, too. So no more of our work goes there than there are schedulers: it has
-//! permits. The rest waits here, in order of arrival: a process has one place, so callers take turns.
+//! The BEAM has one queue for all of its dirty CPU schedulers, in order of arrival. NIFs of other libraries and large garbage
+//! collections stand in it, too. So no more of Vitrine's work goes there than there are schedulers: each piece of work needs a
+//! permit. The rest waits here, in order of arrival. A process has one place in this queue, so callers take turns.
 //!
-//! A process that waits is invited, by a message, and takes its permit when it comes. Until then the permit is
-//! nobody's: an invitation that is not taken up soon (the process is suspended, starved or dying) is followed by
-//! another, and may be taken up late.
+//! A process that waits is invited by a message, and takes its permit when it comes. Until then the permit belongs to no
+//! process. If an invitation is not taken up soon, because the process is suspended, starved or dying, another process is
+//! invited. The first one may still come late.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -23,25 +23,25 @@ pub use permit::Permit;
 
 /// How long an invitation keeps a permit from others.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// How long who has taken a permit may be on its way to a scheduler. It stands in the BEAM's queue, or was suspended
-/// just then.
+/// How long a process that has taken a permit may be on its way to a scheduler. It stands in the BEAM's queue, or was
+/// suspended at that moment.
 const LOST: Duration = Duration::from_secs(1);
 
 type Id = u64;
 
-/// Tells a process that it is invited. False if this thread cannot, because the process that it works for is being
-/// ended, or if there is nobody to tell.
+/// Tells a process that it is invited. False if the process is gone, or if this thread cannot send, because the process that it
+/// works for is being killed.
 pub type Invite = Box<dyn FnMut() -> bool + Send>;
 
 struct State {
-    /// How many permits there are.
+    /// The number of permits.
     limit: usize,
     taken: usize,
     next: Id,
     waiting: BTreeMap<Id, Invite>,
-    /// Who was invited, and when.
+    /// Processes that were invited, and when.
     invited: BTreeMap<Id, u64>,
-    /// Who has taken a permit and does not use it yet, and since when.
+    /// Processes that have taken a permit and do not use it yet, and since when.
     coming: BTreeMap<Id, u64>,
 }
 
@@ -55,13 +55,13 @@ impl State {
         self.coming.insert(id, now);
     }
 
-    fn put_back(&mut self, now: u64) {
+    fn return_permit(&mut self, now: u64) {
         self.taken = self.taken.saturating_sub(1);
         self.invite(now);
     }
 
-    /// Under the lock, so that nobody is told of what is not so any more. What cannot be told here the ticker tells,
-    /// which sees to it while somebody waits.
+    /// Invites processes while permits are free. The lock is held, so no invitation is out of date when it is sent. If this
+    /// thread cannot send one, the ticker does, which runs while a process waits.
     fn invite(&mut self, now: u64) {
         while self.free()
             && let Some(mut first) = self.waiting.first_entry()
@@ -85,7 +85,7 @@ impl State {
             self.taken = self.taken.saturating_sub(1);
         }
         self.invite(now);
-        // Whom the ticker cannot tell is gone.
+        // A process that the ticker cannot tell is gone.
         while self.free() && self.waiting.pop_first().is_some() {
             self.invite(now);
         }
@@ -100,10 +100,10 @@ fn is_over(since: u64, span: Duration, now: u64) -> bool {
     u128::from(now.saturating_sub(since)) > span.as_nanos()
 }
 
-/// What permits there are and who wants them.
+/// The numbers of permits, and of processes that want one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Permits, as many as there are dirty CPU schedulers.
+    /// All permits: as many as there are dirty CPU schedulers.
     pub limit: usize,
     /// Permits that are taken.
     pub taken: usize,
@@ -116,7 +116,7 @@ pub struct Counts {
 struct RunQueue(Mutex<State>);
 
 static QUEUE: LazyLock<RunQueue> = LazyLock::new(|| {
-    // As many as the BEAM makes, until somebody says how many there are.
+    // As many as the BEAM makes by default, until a caller says how many there are.
     RunQueue::new(std::thread::available_parallelism().map_or(1, |n| n.get()))
 });
 
@@ -143,7 +143,7 @@ impl RunQueue {
     }
 }
 
-/// What permits there are and who wants them now.
+/// The present numbers of permits, and of processes that want one.
 pub fn permits() -> Counts {
     QUEUE.counts()
 }
@@ -154,7 +154,7 @@ pub(crate) fn budget() -> u64 {
     budget::dirty_budget(state.limit, state.wanted())
 }
 
-/// Invites others in the place of who does not come. Whether somebody waits.
+/// Invites other processes in the place of those that do not come. True if a process waits or is invited.
 pub(crate) fn reclaim() -> bool {
     let mut state = QUEUE.0.lock();
     if state.invited.is_empty() && state.waiting.is_empty() {

@@ -1,4 +1,4 @@
-//! A process's permit, from the question to the end.
+//! The permit of one process, from asking for it to returning it.
 
 use super::{Id, Invite, QUEUE, RunQueue};
 use crate::schedule::clock;
@@ -13,7 +13,8 @@ enum Place {
     Used,
 }
 
-/// A process's permit to go to a dirty scheduler, or its place in the queue for one. Dropping it gives up both.
+/// A process's permit to go to a dirty scheduler, or its place in the queue for one. Dropping it returns the permit and gives up
+/// the place.
 pub struct Permit {
     queue: &'static RunQueue,
     place: Place,
@@ -33,8 +34,9 @@ impl Permit {
         }
     }
 
-    /// Asks for one of `limit` permits. If none is free the caller has a place in the queue, and what `invite` makes is
-    /// called when it is worth asking again. Most callers find a permit free, so nothing is made for them.
+    /// Asks for one of `limit` permits. True if the caller has one. If none is free, the caller gets a place in the queue, and
+    /// the function that `invite` makes is called when it is worth asking again. Most callers find a free permit, so `invite`
+    /// is not called for them.
     pub fn ask(&mut self, limit: usize, invite: impl FnOnce() -> Invite) -> bool {
         let now = clock::now();
         let mut state = self.queue.0.lock();
@@ -48,7 +50,7 @@ impl Permit {
                 state.next += 1;
                 (state.next, state.free())
             }
-            // Who was invited does not wait for others who were and are not there.
+            // An invited process does not wait for others that were invited and have not come.
             Place::Queued(id) => {
                 let invited = state.waiting.remove(&id).is_none();
                 state.invited.remove(&id);
@@ -70,12 +72,12 @@ impl Permit {
         state.waiting.insert(id, invite());
         self.place = Place::Queued(id);
         drop(state);
-        // It is who invites others in the place of those that do not come.
+        // The ticker must run: it invites others in the place of those that do not come.
         drop(ticker().map(|ticker| ticker.running()));
         false
     }
 
-    /// From now on the permit is used, however long that takes. Whoever runs without having asked is counted, too.
+    /// From now on the permit is used, for any length of time. A process that runs without having asked counts, too.
     pub fn begin(&mut self) {
         let mut state = self.queue.0.lock();
         let has = match self.place {
@@ -94,7 +96,7 @@ impl Permit {
         self.place = Place::Used;
     }
 
-    /// Gives up the permit, or the place in the queue.
+    /// Returns the permit, or gives up the place in the queue.
     pub fn leave(&mut self) {
         let place = std::mem::replace(&mut self.place, Place::Outside);
         if place == Place::Outside {
@@ -111,10 +113,10 @@ impl Permit {
             }
             Place::Taken(id) => {
                 if state.coming.remove(&id).is_some() {
-                    state.put_back(now);
+                    state.return_permit(now);
                 }
             }
-            Place::Used => state.put_back(now),
+            Place::Used => state.return_permit(now),
         }
     }
 }

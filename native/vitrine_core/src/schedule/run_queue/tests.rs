@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use super::*;
 
-/// A process: its permit, and how often it was told to come.
+/// A process: its permit, and how often it was invited.
 struct Caller {
     permit: Permit,
     told: Arc<AtomicUsize>,
@@ -28,7 +28,7 @@ impl Caller {
         self.told.load(SeqCst)
     }
 
-    /// A slice of one that was told to come.
+    /// Runs a slice of a process that was invited.
     fn slice(&mut self) {
         assert!(self.ask());
         self.permit.begin();
@@ -62,13 +62,13 @@ fn later(span: Duration) -> u64 {
 }
 
 #[test]
-fn no_more_permits_are_taken_than_there_are_and_the_rest_waits() {
+fn callers_beyond_the_number_of_permits_wait() {
     let queue = queue(2);
     let mut callers = callers(queue, 5);
     let given: Vec<_> = callers.iter_mut().map(Caller::ask).collect();
     assert_eq!(given, [true, true, false, false, false]);
     assert_eq!(counts(queue), [2, 0, 3]);
-    // One that asks again has it still, and one that waits does so in its place.
+    // A caller that asks again still has its permit, and one that waits keeps its place.
     assert!(callers[0].ask());
     assert!(!callers[2].ask());
     assert_eq!(counts(queue), [2, 0, 3]);
@@ -77,7 +77,7 @@ fn no_more_permits_are_taken_than_there_are_and_the_rest_waits() {
 }
 
 #[test]
-fn callers_take_turns_in_the_order_in_which_they_came() {
+fn callers_take_turns_in_order_of_arrival() {
     let queue = queue(1);
     let mut callers = callers(queue, 4);
     assert!(callers[0].ask());
@@ -85,9 +85,9 @@ fn callers_take_turns_in_the_order_in_which_they_came() {
     callers[0].permit.begin();
     for _round in 1..10 {
         for n in 0..4 {
-            // Its slice is over and it wants another one: that is after all others'.
+            // Its slice is over and it wants another one, which comes after those of all others.
             callers[n].permit.leave();
-            assert!(!callers[n].ask(), "nobody overtakes who was invited");
+            assert!(!callers[n].ask(), "a caller overtook one that was invited");
             let next = (n + 1) % 4;
             assert_eq!(counts(queue), [0, 1, 3]);
             assert!(callers[next].ask());
@@ -99,7 +99,7 @@ fn callers_take_turns_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn whoever_dies_waiting_invited_or_with_a_permit_leaves_it_to_the_next() {
+fn caller_that_dies_waiting_invited_or_with_a_permit_leaves_it_to_the_next() {
     let queue = queue(1);
     let mut callers = callers(queue, 6);
     let last = callers.pop();
@@ -108,7 +108,7 @@ fn whoever_dies_waiting_invited_or_with_a_permit_leaves_it_to_the_next() {
     }
     let mut last = last.unwrap();
     assert!(!last.ask());
-    // One that waits, one on its way to a scheduler, one that was invited, and one on a scheduler.
+    // Callers are dropped that wait, are on their way to a scheduler, were invited, and are on a scheduler.
     drop(callers.remove(1));
     drop(callers.remove(0));
     assert_eq!(callers[0].told(), 1);
@@ -122,7 +122,7 @@ fn whoever_dies_waiting_invited_or_with_a_permit_leaves_it_to_the_next() {
 }
 
 #[test]
-fn one_that_does_not_come_holds_nobody_up_and_may_come_late() {
+fn invited_caller_that_does_not_come_is_passed_over_and_may_come_late() {
     let queue = queue(1);
     let mut callers = callers(queue, 3);
     assert!(callers[0].ask());
@@ -135,7 +135,7 @@ fn one_that_does_not_come_holds_nobody_up_and_may_come_late() {
     queue.0.lock().reclaim(later(PATIENCE));
     assert_eq!([callers[1].told(), callers[2].told()], [1, 1]);
     assert!(callers[2].ask());
-    // The late one has its place before those that came after it.
+    // The late caller keeps its place before those that came after it.
     assert!(!callers[1].ask());
     assert!(!callers[0].ask());
     callers[2].slice();
@@ -146,7 +146,7 @@ fn one_that_does_not_come_holds_nobody_up_and_may_come_late() {
 }
 
 #[test]
-fn where_all_are_late_whoever_comes_first_goes_on() {
+fn first_to_come_gets_the_permit_when_all_invited_callers_are_late() {
     let queue = queue(1);
     let mut callers = callers(queue, 50);
     for caller in &mut callers {
@@ -164,7 +164,7 @@ fn where_all_are_late_whoever_comes_first_goes_on() {
 }
 
 #[test]
-fn a_permit_that_does_not_arrive_at_a_scheduler_is_taken_back_and_not_counted_twice() {
+fn permit_that_does_not_arrive_at_a_scheduler_is_reclaimed_and_not_counted_twice() {
     let queue = queue(1);
     let mut callers = callers(queue, 2);
     assert!(callers[0].ask());
@@ -175,13 +175,13 @@ fn a_permit_that_does_not_arrive_at_a_scheduler_is_taken_back_and_not_counted_tw
     assert_eq!(callers[1].told(), 1);
     assert!(callers[1].ask());
     callers[1].permit.begin();
-    // It arrives all the same.
+    // The permit arrives after it was reclaimed.
     callers[0].permit.begin();
     assert_eq!(counts(queue), [2, 0, 0]);
     callers[0].permit.leave();
     callers[1].permit.leave();
     assert_eq!(counts(queue), [0, 0, 0]);
-    // One that is used is used for as long as it takes.
+    // A permit in use is never reclaimed.
     assert!(callers[0].ask());
     callers[0].permit.begin();
     queue.0.lock().reclaim(later(LOST * 100));
@@ -189,7 +189,7 @@ fn a_permit_that_does_not_arrive_at_a_scheduler_is_taken_back_and_not_counted_tw
 }
 
 #[test]
-fn there_are_as_many_permits_as_who_asks_says() {
+fn number_of_permits_follows_the_limit_of_the_last_caller() {
     let queue = queue(1);
     let mut callers = callers(queue, 6);
     let given = |callers: &mut [Caller], limit| {
@@ -200,11 +200,11 @@ fn there_are_as_many_permits_as_who_asks_says() {
             .count()
     };
     assert_eq!(given(&mut callers[..5], 1), 1);
-    // Two more at once, for those that wait.
+    // There are two more permits at once, for callers that wait.
     assert_eq!(given(&mut callers[5..], 3), 0);
     assert_eq!(counts(queue), [1, 2, 3]);
     assert_eq!(given(&mut callers[1..3], 3), 2);
-    // Two fewer: nobody is invited until less than one is taken.
+    // There are two permits fewer: no caller is invited until less than one is taken.
     assert_eq!(given(&mut callers[5..], 1), 0);
     callers[0].permit.leave();
     callers[1].permit.leave();
@@ -214,14 +214,14 @@ fn there_are_as_many_permits_as_who_asks_says() {
 }
 
 #[test]
-fn whom_a_thread_could_not_tell_the_ticker_tells_or_passes_over() {
+fn caller_that_a_thread_could_not_invite_is_invited_or_passed_over_by_the_ticker() {
     let queue = queue(1);
     let mut callers = callers(queue, 4);
     for caller in &mut callers {
         caller.ask();
     }
     callers[1].there.store(false, SeqCst);
-    // Its process was killed in the middle of its slice: what works for that cannot send.
+    // The process was killed in the middle of its slice, so the thread that works for it cannot send.
     callers[0].permit.leave();
     assert_eq!(counts(queue), [0, 0, 3]);
     callers[1].there.store(true, SeqCst);
