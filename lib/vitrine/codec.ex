@@ -42,7 +42,7 @@ defmodule Vitrine.Codec do
 
           if columns == nil or Enum.all?(rows, &(length(&1) == columns)),
             do: {:ok, rows},
-            else: {:error, "a line has not #{columns} fields"}
+            else: {:error, "a line does not have #{columns} fields"}
         end
       end
 

@@ -1,8 +1,8 @@
 defmodule Vitrine.Compiled do
   @moduledoc """
-  A plugin that is compiled and linked, with its options, as returned by `Vitrine.compile/2`. Nothing of it has run.
+  A plugin that is compiled and linked, with its options, as returned by `Vitrine.compile/2`. Nothing of it has run, except for a snapshot.
 
-  `Vitrine.new/2`, `Vitrine.run/4` and `Vitrine.Server` take it as a source. They make instances of it in a fraction
+  `Vitrine.new/2`, `Vitrine.run/4`, `Vitrine.Server` and `Vitrine.Pool` take it as a source. They make instances of it in a fraction
   of a millisecond:
 
       iex> {:ok, compiled} = Vitrine.compile(~S|(module (func (export "run")))|, name: "p")
@@ -11,7 +11,7 @@ defmodule Vitrine.Compiled do
       {:ok, ""}
 
   A compiled plugin can be sent to other processes of the same node. All instances share its code. The code is
-  released when the last compiled plugin and the last instance of it are gone.
+  dropped when the last compiled plugin and the last instance of it are gone.
   """
 
   @typedoc "A compiled plugin. Its fields are private, except for `name`, and `hash` of its main module."

@@ -6,12 +6,12 @@ defmodule Vitrine.Error do
 
     * `:guest_error` - the plugin reported an error, or returned a code other than 0. `message` has the text, `code`
       the return code
-    * `:trap` - the guest trapped, or broke the rules of the host's functions. `trap` has the kind of trap,
-      `backtrace` its place
+    * `:trap` - the guest crashed, broke the rules of the ABI, or reached a limit that has no reason of its own. `trap`
+      has the kind of trap, `backtrace` its place
     * `:exit` - the guest ended itself with the exit code in `code`
     * `:timeout` - the call ran past its deadline. The message says how the time was spent, how much was allowed, and
       which option set the limit
-    * `:cancelled` - `Vitrine.cancel/1` or `Vitrine.close/1` stopped the call
+    * `:cancelled` - `Vitrine.cancel/1`, `Vitrine.close/1`, or the end of the server or the pool stopped the call
     * `:out_of_memory` - the plugin needs more memory than its limit
     * `:fuel` - the plugin used up its fuel, see the option `:fuel` of `Vitrine.new/2`
     * `:output_too_large` - the output is larger than its limit
