@@ -36,8 +36,10 @@ defmodule Vitrine.Loader.Contract do
   def faults(contract, interface, wasi?) do
     functions = MapSet.new(interface.functions)
 
+    allowed = if is_list(contract.imports), do: MapSet.new(contract.imports), else: :any
+
     missing = Enum.reject(contract.exports, &(&1 in functions))
-    excess = Enum.reject(interface.imports, &allowed?(&1, contract.imports, wasi?))
+    excess = Enum.reject(interface.imports, &allowed?(&1, allowed, wasi?))
     abi = Surface.abi(interface.imports)
     known = Enum.take(interface.functions, @most_compared)
 

@@ -3,6 +3,9 @@ defmodule Vitrine.Loader.ContractTest do
 
   import Vitrine.Guests
 
+  alias Vitrine.Loader.{Contract, Surface}
+  alias Vitrine.Usage
+
   @guest ~S"""
   (module
     (import "extism:host/env" "input_offset" (func (result i64)))
@@ -46,6 +49,22 @@ defmodule Vitrine.Loader.ContractTest do
       error = error!(new([imports: []], "(module #{imports})"))
       assert error.message =~ ~S("x"."f20" and 10 more)
       refute error.message =~ ~S("f21")
+    end
+
+    test "is checked in work that grows with the imports and with the list of those that are allowed, not with the product" do
+      surface = fn count ->
+        imports = for n <- 1..count, do: {"x", "f#{n}", 0}
+        Surface.new([{"main", {[], [], imports}}], 0, [], false)
+      end
+
+      work = fn count ->
+        contract = %{exports: [], imports: for(n <- 1..count, do: {"y", "g#{n}"}), abi: nil}
+        surface = surface.(count)
+        {work, [_excess]} = Usage.reductions(fn -> Contract.faults(contract, surface, false) end)
+        work
+      end
+
+      assert work.(8_000) < 12 * work.(1_000)
     end
 
     test "names the function that is nearest to one that is missing" do
