@@ -34,11 +34,14 @@ defmodule Vitrine.LiveView.Messages do
   def clear(socket, %Session{name: name}, id \\ nil) do
     case kept(socket) do
       %{^name => {own, text}} = kept when id in [nil, own] ->
-        socket = keep(socket, Map.delete(kept, name))
-        # The host, or another plugin of the page, may have put another message since.
-        if socket.assigns.flash["error"] == text,
-          do: Phoenix.LiveView.clear_flash(socket, :error),
-          else: socket
+        others = Map.delete(kept, name)
+        socket = keep(socket, others)
+
+        # The host, or another plugin of the page, may have put another message since, or one of the same text.
+        if socket.assigns.flash["error"] == text and
+             not Enum.any?(others, &match?({_, {_, ^text}}, &1)),
+           do: Phoenix.LiveView.clear_flash(socket, :error),
+           else: socket
 
       _none ->
         socket

@@ -77,6 +77,14 @@ defmodule Vitrine.LiveView.SocketTest do
       assert answered(socket, {:ok, %{}}).assigns.flash == %{}
     end
 
+    test "leaves an equal message of another plugin alone" do
+      socket = :board |> attach() |> answered(refusal("no")) |> attach(:chat)
+      socket = Display.answered(socket, session(socket, :chat), refusal("no"))
+      socket = LiveView.dispatch(socket, :board, "move")
+      assert socket.assigns.flash == %{"error" => "no"}
+      assert LiveView.dispatch(socket, :chat, "say").assigns.flash == %{}
+    end
+
     test "leaves a message of the host's alone" do
       socket = :board |> attach() |> answered(refusal("it is not your turn"))
       socket = Phoenix.LiveView.put_flash(socket, :error, "the host's")
