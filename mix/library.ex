@@ -55,6 +55,7 @@ defmodule Vitrine.Build.Library do
          {:ok, bytes} <- File.read(path) do
       cond do
         not object?(bytes) -> {:error, "this file is not a shared library"}
+        cut_off?(bytes) -> {:error, "this file is cut off: it ends before its code does"}
         :binary.match(bytes, @module) == :nomatch -> {:error, "this is not Vitrine's library"}
         true -> :ok
       end
@@ -70,6 +71,33 @@ defmodule Vitrine.Build.Library do
   defp object?(<<0x7F, "ELF", _::binary>>), do: true
   defp object?(<<magic::32, _::binary>>), do: magic in [0xCFFAEDFE, 0xCAFEBABE]
   defp object?(_bytes), do: false
+
+  # The VM that loads such a file dies without a word, when it reads what is not there. All systems that are supported
+  # and have ELF are of 64 bits, with the low byte first.
+  defp cut_off?(
+         <<0x7F, "ELF", 2, 1, _::binary-size(26), at::little-64, _::binary-size(14),
+           size::little-16, count::little-16, _::binary>> = bytes
+       ) do
+    Enum.any?(0..(count - 1)//1, fn n -> segment_end(bytes, at + n * size) > byte_size(bytes) end)
+  end
+
+  defp cut_off?(<<0x7F, "ELF", _::binary>> = bytes), do: byte_size(bytes) < 64
+  defp cut_off?(_bytes), do: false
+
+  # Where a segment that is loaded ends in the file.
+  defp segment_end(bytes, at) do
+    case bytes do
+      <<_::binary-size(at), 1::little-32, _flags::32, offset::little-64, _addresses::128,
+        size::little-64, _::binary>> ->
+        offset + size
+
+      <<_::binary-size(at), _another::binary-size(40), _::binary>> ->
+        0
+
+      _shorter ->
+        at + 40
+    end
+  end
 
   @doc "Puts a copy of `source` at `target`, unless an equal one is there."
   @spec install(Path.t(), Path.t()) :: :ok | {:error, String.t()}

@@ -106,8 +106,13 @@ defmodule Vitrine.Mix.ConsumerTest do
       assert output =~ "VITRINE_NIF_PATH"
     end
 
-    test "a wrong VITRINE_NIF_PATH is an error", %{consumer: consumer, environment: environment} do
+    test "a wrong VITRINE_NIF_PATH is an error", context do
+      %{consumer: consumer, environment: environment} = context
+      cut = Path.expand("cut.so", context.tmp_dir)
+      File.write!(cut, binary_part(File.read!(library()), 0, 100_000))
+
       for {path, message} <- [
+            {cut, "cut.so: this file is cut off"},
             {"/no/such/library.so",
              "VITRINE_NIF_PATH=/no/such/library.so: there is no such file"},
             {"library.so", "VITRINE_NIF_PATH=library.so: this is not an absolute path"},
