@@ -1,17 +1,19 @@
 defmodule Vitrine.HTTP.TLSFailure do
   @moduledoc false
-  # OTP's alerts in words. The fault of a certificate stands only in the alert's text, if at all.
+  # OTP's alerts in words. The fault of a certificate, or of what is not TLS, stands only in the alert's text, if at all.
 
   # How many bytes of the text are examined. The fault stands at its beginning.
   @looked_at 1_000
 
-  @certificates [
+  @marks [
     {"hostname_check_failed", "the server's certificate is for another host's name"},
     {"selfsigned_peer", "the server's certificate is signed by itself and not by an authority"},
     {"cert_expired", "the server's certificate has expired, or is not valid yet"},
     {"unknown_ca", "the server's certificate is signed by an authority that is not trusted here"},
     {"invalid_signature", "the server's certificate has a wrong signature"},
-    {"revoked", "the server's certificate was revoked"}
+    {"revoked", "the server's certificate was revoked"},
+    {"unsupported_record_type",
+     "the server does not speak TLS on this port; it may speak HTTP without it"}
   ]
 
   @alerts %{
@@ -47,7 +49,7 @@ defmodule Vitrine.HTTP.TLSFailure do
     text = to_text(text)
 
     why =
-      Enum.find_value(@certificates, fn {mark, words} -> if text =~ mark, do: words end) ||
+      Enum.find_value(@marks, fn {mark, words} -> if text =~ mark, do: words end) ||
         Map.get(@alerts, name) || plain(name)
 
     advice = if why =~ "authority", do: "; #{@advice}", else: ""

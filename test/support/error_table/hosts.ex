@@ -245,6 +245,14 @@ defmodule Vitrine.ErrorTable.Hosts do
       {"a certificate of an unknown authority", :http,
        "HTTP request to https://example.com/ failed: TLS: the server's certificate is signed by an authority that is not trusted here; the certificates of other authorities are given by ssl: [cacertfile: path]",
        fn -> answered.(alert.(:unknown_ca, "... Unknown CA"), []) end},
+      {"a server that does not speak TLS", :http,
+       "HTTP request to https://example.com/ failed: TLS: the server does not speak TLS on this port; it may speak HTTP without it",
+       fn ->
+         text =
+           "TLS client: In state hello generated CLIENT ALERT: Fatal - Unexpected Message\n {unsupported_record_type,72}"
+
+         answered.(alert.(:unexpected_message, text), [])
+       end},
       {"another failure of TLS", :http,
        "HTTP request to https://example.com/ failed: TLS: internal error",
        fn -> answered.(alert.(:internal_error, "TLS client: something"), []) end},

@@ -384,6 +384,28 @@ defmodule Vitrine.HTTP.ClientTest do
       end
     end
 
+    test "says that the server does not speak TLS" do
+      {:ok, listener} = :gen_tcp.listen(0, [:binary, ip: {127, 0, 0, 1}, active: false])
+      {:ok, port} = :inet.port(listener)
+
+      start_supervised!(
+        {Task,
+         fn ->
+           {:ok, socket} = :gen_tcp.accept(listener)
+           {:ok, _hello} = :gen_tcp.recv(socket, 0)
+           :ok = :gen_tcp.send(socket, "HTTP/1.1 400 Bad Request\r\n\r\n")
+           :gen_tcp.recv(socket, 0)
+         end}
+      )
+
+      assert {:error, message, details} = fetch("https://localhost:#{port}/", host: "localhost")
+
+      assert message =~
+               "failed: TLS: the server does not speak TLS on this port; it may speak HTTP without it"
+
+      assert {:tls_alert, _} = details[:exception]
+    end
+
     test "says that no TLS version is shared", %{authorities: authorities, tls: tls} do
       server = start_supervised!({Server, ssl: tls ++ [versions: [:"tlsv1.2"]]}, id: :old)
       url = Server.url(server, "/status/200", "localhost")
