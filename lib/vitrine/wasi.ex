@@ -1,6 +1,7 @@
 defmodule Vitrine.Wasi do
   alias Vitrine.Options.{Argument, Docs, Names, Schema, Type, Validation}
   alias Vitrine.Options.Tables.Inside
+  alias Vitrine.Text.Printable
 
   @moduledoc """
   What a plugin is granted through WASI preview 1, the option `:wasi` of `Vitrine.new/2`.
@@ -307,7 +308,7 @@ defmodule Vitrine.Wasi do
 
   defp variable!(other), do: wrong_env!(other)
 
-  defp show(text), do: inspect(text, printable_limit: 80)
+  defp show(text), do: Printable.term(text)
 
   defp wrong_env!(got) do
     raise ArgumentError, "expected :env of :wasi to map strings to strings, got: #{inspect(got)}"

@@ -74,12 +74,24 @@ defmodule Vitrine.Text.Printable do
 
       iex> Vitrine.Text.Printable.term(%{"memory" => 1..9 |> Enum.to_list()})
       ~S(%{"memory" => [1, 2, 3, 4, ...]})
+
+  A text stays a text if it has control characters, and is not shown as numbers:
+
+      iex> Vitrine.Text.Printable.term("/srv/data\\0")
+      ~S("/srv/data\\0")
   """
   @spec term(term()) :: String.t()
   def term(value) do
-    text = value |> inspect(limit: 5, printable_limit: 80) |> text()
+    binaries = if text?(value), do: :as_strings, else: :infer
+    text = value |> inspect(limit: 5, printable_limit: 80, binaries: binaries) |> text()
     if String.length(text) > 300, do: String.slice(text, 0, 300) <> "...", else: text
   end
+
+  # What is longer is not looked through. Bytes of a module begin with NUL, and are not a text.
+  defp text?(value),
+    do:
+      is_binary(value) and byte_size(value) <= @name and not match?(<<0, _::binary>>, value) and
+        String.valid?(value)
 
   # Never cuts through a character.
   defp cut(text, most) when byte_size(text) <= most, do: text

@@ -165,7 +165,7 @@ defmodule Vitrine.ErrorTable.Arguments do
        "the option allowed_paths must give each directory a path of its own in the guest, got \"/a\" for both \"/tmp\" and \"/var\"",
        fn -> new(wasi: true, allowed_paths: %{"/tmp" => "/a", "/var" => "/a"}) end},
       {"a path with a NUL",
-       "the option allowed_paths[\"/tmp\"] must be a path without a NUL byte, got: <<47, 97, 0>>",
+       "the option allowed_paths[\"/tmp\"] must be a path without a NUL byte, got: \"/a\\0\"",
        fn -> new(wasi: true, allowed_paths: %{"/tmp" => "/a\0"}) end},
       {"WASI that is a text", "expected :wasi to be true, false or a keyword list, got: \"yes\"",
        fn -> new(wasi: "yes") end},

@@ -149,7 +149,7 @@ defmodule Vitrine.ErrorTable.Sources do
        "the manifest's wasm[0].data must be base64, or the bytes of a module, got: 7",
        fn -> Vitrine.new(%{wasm: [%{data: 7}]}) end},
       {"a manifest's path with a NUL", :manifest,
-       "the manifest's wasm[0].path must be the path of a file, without a NUL byte, got: <<97, 0, 46, 119, 97, ...>>",
+       "the manifest's wasm[0].path must be the path of a file, without a NUL byte, got: \"a\\0.wasm\"",
        fn -> Vitrine.new(%{wasm: [%{path: "a\0.wasm"}]}) end},
       {"a manifest's URL of another scheme", :manifest,
        "the manifest's wasm[0].url must be a URL of http or https, got: \"ftp://example.com/a.wasm\"",
