@@ -152,8 +152,8 @@ defmodule Vitrine.Wasi do
   end
 
   def options!(other, _paths) do
-    raise ArgumentError,
-          "expected :wasi to be true, false or a keyword list, got: #{inspect(other)}"
+    # The environment of a program may have secrets.
+    Argument.wrong!(":wasi to be true, false or a keyword list", Argument.shape(other))
   end
 
   @doc false

@@ -10,8 +10,8 @@ defmodule Vitrine.PoolTest do
     test "raises for options that are wrong" do
       for {options, message} <- [
             {[source: nil], ~r/the option :source is missing/},
-            {[size: 0], ~r/expected :size to be an integer from 1 on, got: 0/},
-            {[overflow: -1], ~r/expected :overflow to be an integer from 0 on, got: -1/},
+            {[size: 0], ~r/expected :size to be an integer from 1 to 1000000, got: 0/},
+            {[overflow: -1], ~r/expected :overflow to be an integer from 0 to 1000000, got: -1/},
             {[max_queue: :none], ~r/:max_queue to be .* from 0 on or :infinity, got: :none/},
             {[max_calls: 0], ~r/:max_calls/},
             {[max_age: 1.5], ~r/:max_age/},

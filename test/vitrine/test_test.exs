@@ -301,7 +301,7 @@ defmodule Vitrine.TestTest do
       end
 
       for results <- [nil, -1] do
-        assert_raise ArgumentError, ~r/expected :results to be an integer from 0 on/, fn ->
+        assert_raise ArgumentError, ~r/expected :results to be an integer from 0 to 1000/, fn ->
           call_host_function(%{"f" => & &1}, "f", [""], results: results)
         end
       end

@@ -210,6 +210,10 @@ defmodule Vitrine.LiveView.Hub do
       nil ->
         look_for_server_later(state)
 
+      # A node without a name cannot monitor a process of another node.
+      {_name, _node} when node() == :nonode@nohost ->
+        look_for_server_later(state)
+
       server ->
         %{state | server: Process.monitor(server)}
     end

@@ -92,11 +92,13 @@ defmodule Vitrine.Options.Argument do
   @spec wrong!(String.t(), String.t()) :: no_return()
   def wrong!(expected, got), do: raise(ArgumentError, "expected #{expected}, got: #{got}")
 
-  defp shape(%module{}), do: "a struct, %#{inspect(module)}{}"
-  defp shape(map) when is_map(map), do: "a map with the keys #{Printable.term(Map.keys(map))}"
-  defp shape([]), do: "an empty list"
+  @doc "Describes a term that is not what was expected. Of a map or a list only the keys are shown."
+  @spec shape(term()) :: String.t()
+  def shape(%module{}), do: "a struct, %#{inspect(module)}{}"
+  def shape(map) when is_map(map), do: "a map with the keys #{Printable.term(Map.keys(map))}"
+  def shape([]), do: "an empty list"
 
-  defp shape(list) when is_list(list) do
+  def shape(list) when is_list(list) do
     cond do
       List.improper?(list) ->
         "an improper list"
@@ -109,7 +111,7 @@ defmodule Vitrine.Options.Argument do
     end
   end
 
-  defp shape(other), do: Printable.term(other)
+  def shape(other), do: Printable.term(other)
 
   defp option?({key, _value}), do: is_atom(key)
   defp option?(_other), do: false

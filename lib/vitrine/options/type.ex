@@ -7,6 +7,9 @@ defmodule Vitrine.Options.Type do
   # The longest that a process can wait in `receive`, in milliseconds.
   @max_timeout 0xFFFF_FFFF
 
+  # About the longest that a timer of the BEAM can run, in milliseconds. It is 34 years.
+  @max_timer 0xFF_FFFF_FFFF
+
   # A bound above this tells a reader of the docs nothing.
   @worth_telling 0xFFFF
 
@@ -28,9 +31,22 @@ defmodule Vitrine.Options.Type do
   @typedoc "The largest value, the unit, and what an integer can be replaced by."
   @type integer_option :: {:to, integer()} | {:unit, String.t()} | {:or, [atom()]}
 
-  @doc "The type of a time that a process waits."
-  @spec timeout() :: t()
-  def timeout, do: {:integer, 0, to: @max_timeout, unit: "milliseconds", or: [:infinity]}
+  @doc "The type of a time that a process waits, from this number of milliseconds on, or one of these atoms."
+  @spec timeout(non_neg_integer(), [atom()]) :: t()
+  def timeout(from \\ 0, other \\ [:infinity]), do: milliseconds(from, @max_timeout, other)
+
+  @doc "The longest time that a process can wait, in milliseconds."
+  @spec max_timeout() :: pos_integer()
+  def max_timeout, do: @max_timeout
+
+  @doc "The type of a time after which a timer sends a message, in the same form."
+  @spec timer(non_neg_integer(), [atom()]) :: t()
+  def timer(from, other \\ [:infinity]), do: milliseconds(from, @max_timer, other)
+
+  defp milliseconds(from, to, []), do: {:integer, from, to: to, unit: "milliseconds"}
+
+  defp milliseconds(from, to, other),
+    do: {:integer, from, to: to, unit: "milliseconds", or: other}
 
   @doc "Whether a value is of the type."
   @spec valid?(t(), term()) :: boolean()

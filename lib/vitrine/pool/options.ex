@@ -2,7 +2,7 @@ defmodule Vitrine.Pool.Options do
   @moduledoc false
   # The options of a pool, checked.
 
-  alias Vitrine.Options.{Argument, Names, Schema, Validation}
+  alias Vitrine.Options.{Argument, Names, Schema, Type, Validation}
   alias Vitrine.Options.Tables.Plugin, as: PluginTable
   alias Vitrine.Options.Tables.Pool, as: Table
   alias Vitrine.Pool.{Policy, Version}
@@ -69,7 +69,7 @@ defmodule Vitrine.Pool.Options do
 
   # What the supervisor adds to the time for calls.
   defp patience(:infinity), do: :infinity
-  defp patience(shutdown), do: shutdown + 1_000
+  defp patience(shutdown), do: min(shutdown + 1_000, Type.max_timeout())
 
   @doc "The options of `Vitrine.Pool.upgrade/3`, put over those of the pool."
   @spec upgrade!(keyword(), Vitrine.source(), keyword(), map()) :: {keyword(), map()}

@@ -20,7 +20,14 @@ defmodule Vitrine.Process.Callable do
   def process!(pid, _what) when is_pid(pid), do: pid
   def process!(name, _what) when is_atom(name) and name not in [nil, true, false], do: name
   def process!({:global, _} = name, _what), do: name
-  def process!({:via, module, _} = name, _what) when is_atom(module), do: name
+
+  def process!({:via, module, _} = name, what) when is_atom(module) do
+    if function_exported?(module, :whereis_name, 1) or
+         (Code.ensure_loaded?(module) and function_exported?(module, :whereis_name, 1)),
+       do: name,
+       else: Argument.wrong!(what, "#{show(name)}: #{inspect(module)} is not a registry")
+  end
+
   def process!({name, node} = process, _) when is_atom(name) and is_atom(node), do: process
   def process!(other, what), do: Argument.wrong!(what, show(other) <> advice(other))
 

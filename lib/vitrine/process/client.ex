@@ -3,6 +3,7 @@ defmodule Vitrine.Process.Client do
   # Questions to servers and pools, in the process that asks.
 
   alias Vitrine.Error
+  alias Vitrine.Options.Type
   alias Vitrine.Process.Directory
   alias Vitrine.Time.Deadline
 
@@ -36,7 +37,7 @@ defmodule Vitrine.Process.Client do
   @doc "Returns how long to wait for the answer to a call. Only the process knows its plugin's own timeout."
   @spec answer_timeout(timeout() | nil) :: timeout()
   def answer_timeout(timeout) when timeout in [nil, :infinity], do: :infinity
-  def answer_timeout(timeout), do: timeout + @grace
+  def answer_timeout(timeout), do: min(timeout + @grace, Type.max_timeout())
 
   @doc "Asks a pool to put itself into the directory, which it does when it has started. Gives the time that is left."
   @spec introduce(pid(), timeout() | nil) :: {:ok, timeout() | nil} | {:error, Error.t()}

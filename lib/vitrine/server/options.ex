@@ -3,13 +3,15 @@ defmodule Vitrine.Server.Options do
   # The options of a server, checked where it is started: a wrong one raises there.
 
   alias Vitrine.Loader.{Pipeline, Source}
-  alias Vitrine.Options.{Argument, Names, Schema, Validation}
+  alias Vitrine.Options.{Argument, Names, Schema, Type, Validation}
   alias Vitrine.Options.Tables.Plugin, as: PluginTable
   alias Vitrine.Options.Tables.Server, as: Table
   alias Vitrine.Text.Printable
 
   # A server has an `:on_trap` of its own, and its `:name` is that of the process.
   @plugin_options Schema.names(PluginTable.schema()) -- [:name, :on_trap]
+
+  @max_timeout Type.max_timeout()
 
   @gen_server [:name, :hibernate_after, :spawn_opt, :debug]
 
@@ -96,7 +98,7 @@ defmodule Vitrine.Server.Options do
   defp watch!(none, _source) when none in [nil, false], do: nil
   defp watch!(true, source), do: watch!(Table.interval(), source)
 
-  defp watch!(interval, source) when is_integer(interval) and interval > 0 do
+  defp watch!(interval, source) when is_integer(interval) and interval in 1..@max_timeout do
     if Source.files(source) == [] do
       raise ArgumentError,
             "expected :watch together with a source that is a file or made of files"

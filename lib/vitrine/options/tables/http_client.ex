@@ -2,7 +2,7 @@ defmodule Vitrine.Options.Tables.HTTPClient do
   @moduledoc false
   # The options of Vitrine.HTTP.Client.
 
-  alias Vitrine.Options.Schema
+  alias Vitrine.Options.{Schema, Type}
 
   @schema Schema.new([
             {nil,
@@ -17,7 +17,7 @@ defmodule Vitrine.Options.Tables.HTTPClient do
                  """
                ],
                connect_timeout: [
-                 type: {:integer, 1, unit: "milliseconds", or: [:infinity]},
+                 type: Type.timeout(1),
                  default: 5_000,
                  doc: """
                  How long connecting may take, including the TLS handshake. If it takes longer, the request fails with the

@@ -121,19 +121,19 @@ defmodule Vitrine.Options.Tables.LiveView do
       doc: "The time for each call of the plugin, as in `Vitrine.call/4`."
     ],
     patience: [
-      type: {:integer, 0, unit: "milliseconds"},
+      type: Type.timeout(0, []),
       default: 100,
       doc: """
       How long the first page waits for the first render. A render that takes longer is shown when it is there.
       """
     ],
     slow_after: [
-      type: {:integer, 0, unit: "milliseconds"},
+      type: Type.timer(0, []),
       default: 250,
       doc: "How long an event or a render may take before the view is `busy`."
     ],
     fade_after: [
-      type: {:integer, 1, unit: "milliseconds", or: [:infinity]},
+      type: Type.timer(1),
       default: 6_000,
       doc: "How long the message of a refused event is shown. Then it goes away by itself."
     ],

@@ -267,7 +267,7 @@ defmodule Vitrine.Options.Tables.Plugin do
   def name?(name), do: is_atom(name) or (text?(name) and name != "")
 
   @doc false
-  def snapshot?(snapshot), do: is_boolean(snapshot) or (is_binary(snapshot) and snapshot != "")
+  def snapshot?(snapshot), do: is_boolean(snapshot) or (text?(snapshot) and snapshot != "")
 
   @doc false
   def file?(path), do: text?(path) and path != "" and not String.contains?(path, <<0>>)

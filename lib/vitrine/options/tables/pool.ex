@@ -2,7 +2,10 @@ defmodule Vitrine.Options.Tables.Pool do
   @moduledoc false
   # The options of Vitrine.Pool.start_link/1, but for those of the plugin.
 
-  alias Vitrine.Options.Schema
+  alias Vitrine.Options.{Schema, Type}
+
+  # A pool allocates its table of slots when it starts: 64 bytes for each.
+  @max_slots 1_000_000
 
   @plugin [
     source: [
@@ -26,14 +29,14 @@ defmodule Vitrine.Options.Tables.Pool do
 
   @instances [
     size: [
-      type: {:integer, 1, []},
+      type: {:integer, 1, to: @max_slots},
       default_doc: "twice the number of schedulers",
       doc: """
       The most instances, and so the most calls at the same time. A caller that finds all of them taken waits in the queue.
       """
     ],
     overflow: [
-      type: {:integer, 0, []},
+      type: {:integer, 0, to: @max_slots},
       default: 0,
       doc:
         "The most instances beyond `:size` that are made while all others are taken. They are dropped after their call."
@@ -55,7 +58,7 @@ defmodule Vitrine.Options.Tables.Pool do
       """
     ],
     idle_timeout: [
-      type: {:integer, 1, unit: "milliseconds", or: [:infinity]},
+      type: Type.timer(1),
       default: 60_000,
       doc: """
       How long other instances are kept while nobody uses them. They are dropped between this time and twice this time.
@@ -67,7 +70,7 @@ defmodule Vitrine.Options.Tables.Pool do
       doc: "The number of calls after which an instance is dropped."
     ],
     max_age: [
-      type: {:integer, 1, unit: "milliseconds", or: [:infinity]},
+      type: Type.timer(1),
       default: :infinity,
       doc: "The age at which an instance is dropped, as soon as no call is in it."
     ],
@@ -86,7 +89,7 @@ defmodule Vitrine.Options.Tables.Pool do
         "The most callers that may wait for an instance. The next caller gets the error `:pool_full` at once."
     ],
     queue_timeout: [
-      type: {:integer, 0, unit: "milliseconds", or: [:infinity]},
+      type: Type.timer(0),
       default: :infinity,
       doc: """
       The time that a caller may wait for an instance, within the timeout of its call. A caller that waits longer gets the
@@ -116,7 +119,7 @@ defmodule Vitrine.Options.Tables.Pool do
       doc: "When the supervisor starts the pool again, as in a child specification."
     ],
     shutdown: [
-      type: {:integer, 0, unit: "milliseconds", or: [:infinity]},
+      type: Type.timeout(),
       default: 5_000,
       doc: """
       How long calls may go on when the pool is stopped. Then they are cancelled. A pool that crashes does not wait for them.

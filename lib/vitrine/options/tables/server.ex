@@ -2,7 +2,7 @@ defmodule Vitrine.Options.Tables.Server do
   @moduledoc false
   # The options of Vitrine.Server.start_link/1, but for those of the plugin.
 
-  alias Vitrine.Options.Schema
+  alias Vitrine.Options.{Schema, Type}
 
   # How often watched files are looked at, in milliseconds.
   @interval 500
@@ -66,7 +66,7 @@ defmodule Vitrine.Options.Tables.Server do
         "The most calls that may wait for their turn. The next call gets the error `:queue_full` at once."
     ],
     shutdown: [
-      type: {:integer, 0, unit: "milliseconds", or: [:infinity, :brutal_kill]},
+      type: Type.timeout(0, [:infinity, :brutal_kill]),
       default: 5_000,
       doc: """
       How long the server may take to end. If its supervisor shuts it down, a call that runs has nearly this time to end; then

@@ -4,6 +4,9 @@ defmodule Vitrine.Options.Tables.Test do
 
   alias Vitrine.Options.{Argument, Schema, Type}
 
+  # The most results that a function of a module can have.
+  @max_results 1_000
+
   @stub Schema.new([
           {nil,
            [
@@ -45,7 +48,7 @@ defmodule Vitrine.Options.Tables.Test do
                         doc: "The function's namespace."
                       ],
                       results: [
-                        type: {:integer, 0, []},
+                        type: {:integer, 0, to: @max_results},
                         default: 1,
                         doc: """
                         How many results the plugin expects of a function without declared types. They are bytes. `0` is for
