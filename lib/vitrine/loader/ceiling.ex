@@ -122,11 +122,18 @@ defmodule Vitrine.Loader.Ceiling do
 
   defp url?(_other, _url), do: false
 
-  defp host(host, hosts),
-    do:
-      unless(within?(host, hosts),
-        do: refused("allowed_hosts", Printable.term(host), :allowed_hosts, hosts)
-      )
+  defp host(host, hosts) do
+    unless within?(host, hosts),
+      do:
+        refused("allowed_hosts", Printable.term(host), :allowed_hosts, hosts, advice(host, hosts))
+  end
+
+  # A pattern seems to allow it, and does not.
+  defp advice(host, hosts) do
+    if Enum.any?(hosts, &(&1 |> text() |> String.downcase() |> pattern?(String.downcase(host)))),
+      do: "; an address, and a name that may have a private address, must itself be listed",
+      else: ""
+  end
 
   defp path({host, _guest}, most) do
     {mode, directory} = directory(host)
@@ -152,11 +159,12 @@ defmodule Vitrine.Loader.Ceiling do
     if asked == nil or asked <= most, do: :ok, else: refused("timeout_ms", asked, :timeout, most)
   end
 
-  defp refused(key, asked, option, most) do
+  defp refused(key, asked, option, most, advice \\ "") do
     most = inspect([{option, most}], limit: 20, printable_limit: 300)
 
     message =
-      "the manifest's #{key} is #{asked}, which is more than it may ask for; the most is ceiling: #{most}"
+      "the manifest's #{key} is #{asked}, which is more than it may ask for; the most is ceiling: #{most}" <>
+        advice
 
     {:error, %Error{reason: :manifest, message: message}}
   end

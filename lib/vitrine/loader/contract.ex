@@ -43,7 +43,9 @@ defmodule Vitrine.Loader.Contract do
     abi = Surface.abi(interface.imports)
     known = Enum.take(interface.functions, @most_compared)
 
-    listed(missing, "it lacks the plugin functions ", &lacking(&1, known)) ++
+    functions = if match?([_], missing), do: "function", else: "functions"
+
+    listed(missing, "it lacks the plugin #{functions} ", &lacking(&1, known)) ++
       listed(excess, "it imports what it must not: ", &Surface.show/1) ++ abi(contract.abi, abi)
   end
 

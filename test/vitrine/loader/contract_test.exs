@@ -68,7 +68,7 @@ defmodule Vitrine.Loader.ContractTest do
     end
 
     test "names the function that is nearest to one that is missing" do
-      assert error!(new(exports: ["runs"])).message =~ ~S|functions "runs" (did you mean "run"?)|
+      assert error!(new(exports: ["runs"])).message =~ ~S|function "runs" (did you mean "run"?)|
     end
 
     test "is checked before linking" do
@@ -111,7 +111,7 @@ defmodule Vitrine.Loader.ContractTest do
 
       assert {:ok, _} = new([exports: ["run"], imports: ["app"]], manifest)
       error = error!(new([exports: ["f"], imports: []], manifest))
-      assert error.message =~ ~S|lacks the plugin functions "f"|
+      assert error.message =~ ~S|lacks the plugin function "f"|
       assert error.message =~ ~S(must not: "app"."log")
       refute error.message =~ ~S("lib"."f")
     end

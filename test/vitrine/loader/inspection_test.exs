@@ -149,7 +149,7 @@ defmodule Vitrine.Loader.InspectionTest do
 
       assert reason(Vitrine.new(many)) == :link
 
-      assert ["it lacks the plugin functions \"run\""] =
+      assert ["it lacks the plugin function \"run\""] =
                refused("(module)", requires: [exports: ["run"]])
     end
 
