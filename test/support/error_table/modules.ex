@@ -242,7 +242,7 @@ defmodule Vitrine.ErrorTable.Modules do
          modules(~S|(module (import "lib" "m" (memory 2)))|, ~S|(module (memory (export "m") 1))|)
        end},
       {"memories that are imported in a circle", :link,
-       "the modules import memories, tables, globals or tags in a circle: lib -> main -> lib; only functions can be imported so",
+       "the modules import memories, tables, globals or tags in a circle: lib -> main -> lib; only functions can be imported in a circle",
        fn ->
          circle = &~s|(module (import "#{&1}" "m" (memory 1)) (export "m" (memory 0)))|
          modules(circle.("lib"), circle.("main"))

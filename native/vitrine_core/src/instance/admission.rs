@@ -1,6 +1,6 @@
-//! When and where an instance may be made: on a normal scheduler if that is known to be short, and not before most
-//! instances of its module that were discarded have been dropped. The memory mappings that it will take are counted
-//! before it is made.
+//! Decides when and where an instance may be made. It is made on a normal scheduler if that is known to be short. It
+//! waits until most discarded instances of its module have been dropped. The memory mappings that it will take are
+//! counted before it is made.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -12,12 +12,12 @@ use crate::host::control::Control;
 use crate::host::plugin_state::PluginState;
 use crate::link::LinkedPlugin;
 
-/// Whether an instance may be made on a normal scheduler, as far as is known.
+/// Whether making an instance is known to be short enough for a normal scheduler.
 pub(crate) fn is_short(linked: &LinkedPlugin, plugin: &PluginState) -> bool {
     linked.predictor.is_quick() && !plugin.opens_directories()
 }
 
-/// Waits until a call may make its instance, on a scheduler where it may.
+/// Waits until a call may make its instance, and runs on a scheduler where it may.
 pub(crate) async fn admit(linked: &LinkedPlugin, plugin: &PluginState) {
     let short = is_short(linked, plugin);
     poll_fn(|context| {
@@ -33,8 +33,8 @@ pub(crate) async fn admit(linked: &LinkedPlugin, plugin: &PluginState) {
     .await;
 }
 
-/// Takes the mappings of an instance that is about to be made: so many, and those of a stack. If mappings have to be
-/// counted for that, the call goes on on a dirty scheduler.
+/// Takes `count` memory mappings for an instance that is about to be made, and those of a stack. If the mappings of the
+/// process have to be counted for that, the call continues on a dirty scheduler.
 pub(crate) async fn take_mappings(control: &Control, count: u64) -> Result<Promised, Error> {
     if let Some(promised) = mappings::try_take(count) {
         return Ok(promised);

@@ -1,4 +1,4 @@
-//! Makes the instances of a plugin's modules in one store, and resolves their imports there.
+//! Assembles a plugin in a store: makes the instances of its modules, and resolves their imports there.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::link::store::StoreData;
 use crate::link::{LinkedModule, LinkedPlugin, Source, unlinkable};
 use crate::text;
 
-/// Instantiates the kernel, then the modules in their order. Gives the main one, not initialised.
+/// Instantiates the kernel, then the modules in their order. Gives the instance of the main module, which is not yet
+/// initialised.
 pub(crate) async fn assemble(
     store: &mut Store<StoreData>,
     linked: &Arc<LinkedPlugin>,
@@ -40,8 +41,8 @@ pub(crate) async fn assemble(
     }
     store.data_mut().host.limiter.begin();
     let mut main = None;
-    // In a circle of imports nobody is initialised before everybody is there.
-    let (mut missing, mut waiting) = (stand_ins(linked), Vec::new());
+    // In a circle of imports, no module is initialised before all of them are instantiated.
+    let (mut missing, mut waiting) = (targets(linked), Vec::new());
     for (place, module) in linked.modules.iter().enumerate() {
         if module.compiled.command {
             continue;
@@ -64,11 +65,13 @@ pub(crate) async fn assemble(
     main.ok_or_else(|| wasmtime::format_err!("the main module is a library"))
 }
 
-fn stand_ins(linked: &LinkedPlugin) -> usize {
-    linked.modules.iter().map(|m| m.stands_for.len()).sum()
+/// How many functions trampolines call.
+fn targets(linked: &LinkedPlugin) -> usize {
+    let modules = linked.modules.iter();
+    modules.map(|m| m.trampoline_targets.len()).sum()
 }
 
-/// Instantiates one module with the imports that [`LinkedPlugin`] found for it.
+/// Instantiates one module with the sources that linking found for its imports.
 pub(crate) async fn instantiate(
     mut store: impl AsContextMut<Data = StoreData>,
     linked: &LinkedPlugin,
@@ -117,7 +120,8 @@ fn imports(
     Ok(imports)
 }
 
-/// Whether an error of instantiation is one of code that ran, or of a limit, ours or the system's.
+/// Whether an error of instantiation comes from code that ran, or from a limit of the plugin or of the system. Any
+/// other is an error of linking.
 fn ran(error: &wasmtime::Error) -> bool {
     error.is::<wasmtime::Trap>()
         || error.is::<wasmtime::WasmBacktrace>()
@@ -134,6 +138,7 @@ fn mismatch(error: &wasmtime::Error, module: &LinkedModule) -> Error {
     ))
 }
 
+/// Finds the item that an import is given, in the store.
 fn resolve(
     store: &mut impl AsContextMut<Data = StoreData>,
     linked: &LinkedPlugin,
@@ -142,7 +147,9 @@ fn resolve(
     let mut store = store.as_context_mut();
     let instances = &store.data().instances;
     match source {
-        Source::Linker { namespace, name } => linked.linker.get(&mut store, namespace, name).ok(),
+        Source::Linker { namespace, name } | Source::Command { namespace, name } => {
+            linked.linker.get(&mut store, namespace, name).ok()
+        }
         Source::Blank => instances.blank.map(Extern::Memory),
         Source::Kernel(export) => instances.kernel?.get_module_export(&mut store, export),
         Source::Module { module, export } => {
@@ -157,7 +164,7 @@ fn resolve(
     }
 }
 
-/// Puts a module's functions where trampolines jump to; how many they were.
+/// Puts the functions of a module into the table of the trampolines that call them. Gives their count.
 fn fill(
     store: &mut Store<StoreData>,
     linked: &LinkedPlugin,
@@ -173,15 +180,15 @@ fn fill(
     let Some(table) = table.and_then(Extern::into_table) else {
         wasmtime::bail!("the trampolines lack their table");
     };
-    for (slot, export) in &module.stands_for {
+    for (slot, export) in &module.trampoline_targets {
         let function = instance.get_module_export(&mut *store, export);
         let function = function.and_then(Extern::into_func);
         table.set(&mut *store, *slot, Ref::Func(function))?;
     }
-    Ok(module.stands_for.len())
+    Ok(module.trampoline_targets.len())
 }
 
-/// An instance for a call of a command from within the guest.
+/// Makes an instance for a call of a command from within the guest.
 pub(crate) async fn instantiate_command(
     caller: &mut Caller<'_, StoreData>,
     module: usize,

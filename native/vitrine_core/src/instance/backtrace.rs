@@ -1,15 +1,15 @@
-//! Backtraces for a person: names as they are in the source, and a recursion once.
+//! Makes backtraces readable: names as they are in the source, and a recursion only once.
 
 use std::borrow::Cow;
 
 use crate::error::Frame;
 
-/// Frames of the longest circle of calls that is looked for.
+/// The length of the longest circle of calls that is recognised, in frames.
 const LONGEST: usize = 8;
-/// Names that are longer stay as they are.
+/// The length of the longest name that is demangled.
 const LONGEST_NAME: usize = 2_048;
 
-/// A name of Rust without its mangling; any other as it is.
+/// Demangles a name of Rust. Any other name stays as it is.
 pub(crate) fn demangled(name: &str) -> Cow<'_, str> {
     if name.len() > LONGEST_NAME {
         return name.into();
@@ -17,7 +17,7 @@ pub(crate) fn demangled(name: &str) -> Cow<'_, str> {
     if let Ok(known) = rustc_demangle::try_demangle(name) {
         return format!("{known:#}").into();
     }
-    // The linker has undone as much of it as is the same in C++.
+    // The linker may have demangled the part of the name that C++ mangles in the same way.
     half_mangled(name)
         .and_then(|name| {
             let known = rustc_demangle::try_demangle(&name).ok()?;
@@ -26,7 +26,7 @@ pub(crate) fn demangled(name: &str) -> Cow<'_, str> {
         .unwrap_or(name.into())
 }
 
-/// The name as it was before the linker, if it ends as only names of Rust do: `a::b::h0123456789abcdef`.
+/// Undoes the linker's demangling of a name that ends as only names of Rust do: `a::b::h0123456789abcdef`.
 fn half_mangled(name: &str) -> Option<String> {
     let (_, hash) = name.rsplit_once("::h")?;
     if hash.len() != 16 || !hash.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -36,7 +36,7 @@ fn half_mangled(name: &str) -> Option<String> {
     Some(format!("_ZN{}E", parts.collect::<String>()))
 }
 
-/// Leaves of calls that come again and again one circle, whose last frame says how often it came once more.
+/// Collapses calls that repeat to a single circle. Its last frame says how often it repeats after the first time.
 pub(crate) fn collapse(frames: Vec<Frame>) -> Vec<Frame> {
     let mut collapsed = Vec::with_capacity(frames.len());
     let mut rest = &frames[..];
@@ -59,7 +59,7 @@ pub(crate) fn collapse(frames: Vec<Frame>) -> Vec<Frame> {
     collapsed
 }
 
-/// How often the first frames, so many of them, come once more.
+/// How often the first `length` frames repeat after the first time.
 fn repeats(frames: &[Frame], length: usize) -> usize {
     let (first, rest) = frames.split_at(length);
     rest.chunks_exact(length)
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn a_recursion_is_one_frame_that_says_how_often() {
+    fn a_recursion_collapses_to_one_frame_with_a_count() {
         let recursion = [&[7][..], &[1; 19]].concat();
         assert_eq!(collapsed(&recursion), [(7, None), (1, Some((1, 18)))]);
     }
 
     #[test]
-    fn functions_that_call_each_other_are_one_circle() {
+    fn mutual_recursion_collapses_to_one_circle_with_a_count() {
         let circle: Vec<u32> = (0..20).map(|at| at % 3).collect();
         assert_eq!(
             collapsed(&circle),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_repeat_stays_as_it_is() {
+    fn frames_that_do_not_repeat_stay_as_they_are() {
         for frames in [&[][..], &[1], &[1, 2, 3], &[1, 1, 2], &[1, 2, 3, 1]] {
             let expected: Vec<_> = frames.iter().map(|index| (*index, None)).collect();
             assert_eq!(collapsed(frames), expected);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_rust_are_demangled_and_others_are_not() {
+    fn only_names_of_rust_are_demangled() {
         let cases = [
             (
                 "_ZN4core9panicking5panic17h0123456789abcdefE",
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_refers_to_itself_takes_little_of_the_stack_and_of_time() {
+    fn demangling_a_name_that_refers_to_itself_takes_little_stack_and_memory() {
         let references = ["RB_", "INvB_", "TB_B_", "FB_EB_"].map(|again| {
             let mut name = String::from("_RINvC1a1b");
             while name.len() + again.len() < LONGEST_NAME {

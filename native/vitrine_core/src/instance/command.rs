@@ -1,6 +1,5 @@
-//! Commands as libraries: each call of one of their functions finds the module in its first state. Wasmtime does not
-//! free an instance while its store lives, so instances are used again after they were reset; see
-//! [`vitrine_rewrite::command`].
+//! Commands as libraries. Each call of one of their functions finds the module in its initial state. Wasmtime does not
+//! free an instance while its store lives, so instances are reset and used again: see [`vitrine_rewrite::command`].
 
 use vitrine_rewrite::state_exports::{START, is_state};
 use wasmtime::{Caller, Extern, ExternType, Ref, Result, Table, Val};
@@ -15,19 +14,18 @@ use crate::link::store::{CommandInstance, FirstBytes, StoreData};
 use crate::link::{LinkedPlugin, Modules, link};
 use crate::schedule::clock;
 
-/// Calls of commands within each other: each has a stack of its own.
+/// How deep calls of commands may be nested. Each of them has a stack of its own.
 const MAX_DEPTH: usize = 16;
 
-/// A memory is kept without the parts of this size that are all zero.
+/// The initial content of a memory is stored in chunks of this size. Chunks that are all zero are left out.
 const CHUNK: usize = 4096;
 
-/// Elements of tables that are too many to be put back on a normal scheduler: each takes some tens of
-/// nanoseconds.
+/// More elements of tables than this are reset on a dirty scheduler: each takes some tens of nanoseconds.
 const MANY: usize = 4096;
 
 impl LinkedPlugin {
-    /// Links the modules, of which the one at `main` is called. They may import these host functions, and WASI if
-    /// `has_wasi` is set.
+    /// Links modules. Functions of the module at `main` are called. The modules may import the host functions, and WASI
+    /// if `has_wasi` is set.
     ///
     /// # Errors
     ///
@@ -35,7 +33,7 @@ impl LinkedPlugin {
     ///
     /// # Panics
     ///
-    /// If there is not a module at `main`.
+    /// If there is no module at `main`.
     pub fn new(
         modules: &Modules,
         main: usize,
@@ -85,7 +83,8 @@ async fn call(
         wasmtime::bail!("the command lacks a function that it exports");
     };
     function.call_async(&mut caller, params, results).await?;
-    // After an error the whole store is given up, or the next call makes another instance.
+    // After an error the instance is not used again. Either the whole store is dropped, or the next call makes a new
+    // instance.
     let instances = &mut caller.data_mut().instances;
     instances.depth -= 1;
     instances.commands[module].push(instance);
@@ -95,7 +94,7 @@ async fn call(
 impl CommandInstance {
     async fn new(caller: &mut Caller<'_, StoreData>, module: usize) -> Result<CommandInstance> {
         let plugin = caller.data().host.plugin.clone();
-        // Nobody knows yet how large it is.
+        // Its size is not known yet.
         plugin.control.on_dirty().await;
         let instance = instantiate_command(caller, module).await?;
         let mut made = CommandInstance {
@@ -141,8 +140,8 @@ impl CommandInstance {
         Ok(made)
     }
 
-    /// Makes the instance what it was when it was new. Only a memory that has grown stays as large, what is past
-    /// its first end is zero, and the guest grows into it: see [`vitrine_rewrite::command`].
+    /// Resets the instance to its initial state. Only a memory that has grown keeps its size: what is past its initial
+    /// end is zero, and the guest grows into it. See [`vitrine_rewrite::command`].
     async fn reset(&mut self, caller: &mut Caller<'_, StoreData>) -> Result<()> {
         let plugin = caller.data().host.plugin.clone();
         let memories = self.memories.iter();
@@ -185,16 +184,18 @@ impl FirstBytes {
     }
 }
 
-/// A value that can be kept while the guest runs: none of the garbage-collected heap's.
+/// Checks that a value can be kept while the guest runs. References to objects on the garbage-collected heap cannot.
 fn fixed(value: Val) -> Result<Val> {
     match value {
-        Val::ExternRef(Some(_)) | Val::AnyRef(Some(_)) | Val::ExnRef(Some(_)) => {
-            Err(Stop::Abi("a command library begins with references to objects".into()).into())
-        }
+        Val::ExternRef(Some(_)) | Val::AnyRef(Some(_)) | Val::ExnRef(Some(_)) => Err(Stop::Abi(
+            "a command library begins with references to garbage-collected objects".into(),
+        )
+        .into()),
         value => Ok(value),
     }
 }
 
+/// The elements of a table.
 fn elements(caller: &mut Caller<'_, StoreData>, table: &Table) -> Result<Vec<Ref>> {
     let mut elements = Vec::new();
     for index in 0..table.size(&*caller) {

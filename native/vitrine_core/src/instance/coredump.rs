@@ -1,7 +1,7 @@
-//! Writes what a trapped guest left behind to a file, for wasmgdb and the like.
+//! Writes the coredump of a trapped guest to a file, for debuggers like wasmgdb.
 //!
-//! That takes memory that no limit of the plugin counts, and time that comes after its deadline: both are
-//! bounded by how much may be written.
+//! This takes memory that no limit of the plugin counts, and time after the call's deadline. The limits on the size of a
+//! coredump bound both.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use wasmtime::{Store, WasmCoreDump};
 
 use crate::link::store::StoreData;
 
-/// Bytes of all memories together, which are looked through, and in MiB.
+/// The most bytes that all memories have together. They are all searched for chunks that are not zero.
 const MOST: usize = MOST_MIB << 20;
 const MOST_MIB: usize = 256;
-/// Of them, those in chunks that are not all zero, which are written. Wasmtime makes some copies of them.
+/// The most bytes in chunks that are not all zero. Only these are written. Wasmtime copies them a few times.
 const MOST_USED: usize = MOST_USED_MIB << 20;
 const MOST_USED_MIB: usize = 64;
 
 const CHUNK: usize = 4096;
 
-/// Writes the coredump that came with an error, if one did and it is not too large. Takes some tenths of a
-/// second at most.
+/// Writes the coredump that an error carries, if it carries one that is not too large. Takes some tenths of a second at
+/// most.
 pub(crate) async fn write(store: &mut Store<StoreData>, error: &wasmtime::Error, path: &Path) {
     let Some(dump) = error.downcast_ref::<WasmCoreDump>() else {
         return;
@@ -35,7 +35,7 @@ pub(crate) async fn write(store: &mut Store<StoreData>, error: &wasmtime::Error,
             std::fs::write(path, bytes).map_err(|e| e.to_string())
         }
     };
-    // The call has failed already: that its coredump could not be written is no other failure.
+    // The call has already failed. A coredump that cannot be written is only noted in its error.
     if let Err(why) = written {
         let path = path.display();
         store.data_mut().host.note = Some(format!(
@@ -44,6 +44,7 @@ pub(crate) async fn write(store: &mut Store<StoreData>, error: &wasmtime::Error,
     }
 }
 
+/// Why a coredump is too large to be written, if it is.
 fn too_large(store: &Store<StoreData>, dump: &WasmCoreDump) -> Option<String> {
     let memories = dump.memories().iter().map(|memory| memory.data(store));
     let all: usize = memories.clone().map(<[u8]>::len).sum();

@@ -1,8 +1,8 @@
 //! Counts the fuel that the guests of a store use.
 //!
-//! Compiled code counts in a register, and writes the count down where it calls, returns, or is out of what it
-//! was given. A trap, a timeout or a cancel in between loses what was not written down. Fuel is therefore given
-//! a part at a time, so that at most one part is in question, and that one then counts as used.
+//! Compiled code counts fuel in a register. It writes the count to memory where it calls, returns, or runs out of the
+//! fuel that it was given. A trap, a timeout or a cancel in between loses what was not written. Therefore fuel is given
+//! in parts: at most one part is uncertain, and that part counts as used.
 
 use std::ops::{Deref, DerefMut};
 
@@ -15,8 +15,8 @@ use crate::host::fuel::FuelLimits;
 use crate::link::store::StoreData;
 use crate::schedule::reaper::Reaped;
 
-/// Of a limit, so much is given at once, within bounds: each time costs some tenths of a microsecond, in which a
-/// guest uses some hundred units.
+/// A part is this fraction of the limit, within bounds. Giving a part costs some tenths of a microsecond, in which a
+/// guest uses some hundred units of fuel.
 const PARTS: u64 = 1_000;
 const LEAST: u64 = 20_000;
 const MOST: u64 = 100_000;
@@ -25,8 +25,8 @@ fn part(limit: u64) -> u64 {
     (limit / PARTS).clamp(LEAST, MOST)
 }
 
-/// A store whose fuel is counted, if it counts any. What it was given and nobody has counted is counted when it
-/// is dropped: a call may be given up wherever it is.
+/// A store whose fuel is counted, if the plugin has a fuel limit. Dropping it counts the fuel that was given and not yet
+/// counted, because a call can be dropped at any point.
 pub(crate) struct Metered {
     store: Reaped<Store<StoreData>>,
     given: Option<u64>,
@@ -37,20 +37,20 @@ impl Metered {
         Metered { store, given: None }
     }
 
-    /// Gives the guest what it may use from here on.
+    /// Gives the guest the fuel that it may use from here on.
     pub(crate) fn give(&mut self, amount: impl FnOnce(FuelLimits) -> u64) {
         let Some(limits) = self.store.data().host().plugin.fuel else {
             return;
         };
         let amount = amount(limits);
-        // They fail only where nothing is counted.
+        // Both fail only on an engine that does not count fuel.
         let _ = self.store.fuel_async_yield_interval(Some(part(amount)));
         let _ = self.store.set_fuel(amount);
         self.given = Some(amount);
         self.store.data().host().control().meter(true);
     }
 
-    /// Counts what was used of it, by a guest that ended so.
+    /// Counts the fuel that was used by a guest that ended in this way.
     pub(crate) fn note<T>(&mut self, ended: &Result<T>) {
         self.count(ended.as_ref().err().is_none_or(is_written_down));
     }
@@ -74,14 +74,14 @@ impl Metered {
     }
 }
 
-/// Whether the guest was stopped where its count is written down: in a function of the host, by itself, or for
-/// want of fuel.
+/// Whether the guest was stopped where its count is written to memory: in a function of the host, by itself, or because
+/// it ran out of fuel.
 fn is_written_down(error: &wasmtime::Error) -> bool {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return matches!(trap, Trap::OutOfFuel | Trap::UnreachableCodeReached);
     }
     match error.downcast_ref::<Stop>() {
-        // A limit of memory also stops instructions, and time whatever runs.
+        // A memory limit also stops instructions, and a timeout or a cancel stops whatever runs.
         Some(Stop::Timeout | Stop::Cancelled | Stop::OutOfMemory(_)) => false,
         Some(_) => true,
         None => error.is::<I32Exit>(),
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_question_is_a_thousandth_of_the_limit_within_bounds() {
+    fn a_part_of_fuel_is_a_thousandth_of_the_limit_within_bounds() {
         assert_eq!(part(0), 20_000);
         assert_eq!(part(50_000_000), 50_000);
         assert_eq!(part(u64::MAX), 100_000);

@@ -1,15 +1,15 @@
-//! Starts the runtime of a guest's language.
+//! Initialises modules: calls the functions that start the runtime of a guest's language.
 
 use wasmtime::{AsContextMut, Instance, Store, Val};
 
 use crate::link::store::StoreData;
 
-/// What a reactor's module wants to be called before anything else.
+/// The function of a reactor that is called before any other.
 const INITIALIZE: &str = "_initialize";
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 const HASKELL: &str = "hs_init";
 
-/// Initialises the main module: Haskell's runtime, else constructors, else what a reactor has.
+/// Initialises the main module: by Haskell's runtime if it has that, else by its constructors, else as a reactor.
 pub(crate) async fn initialise(
     store: &mut Store<StoreData>,
     instance: &Instance,
@@ -20,14 +20,14 @@ pub(crate) async fn initialise(
         let args = [Val::I32(0), Val::I32(0)];
         return hs_init.call_async(&mut *store, &args, &mut results).await;
     }
-    // Constructors of another type are nothing that could be called, nor is `_initialize` then.
+    // Constructors of another type cannot be called. `_initialize` is not called in their place.
     if instance.get_func(&mut *store, CONSTRUCTORS).is_some() {
         return run(store, instance, CONSTRUCTORS).await;
     }
     run_initialize(store, instance).await
 }
 
-/// Initialises a library that is a reactor.
+/// Initialises a library, if it is a reactor.
 pub(crate) async fn run_initialize(
     store: &mut Store<StoreData>,
     instance: &Instance,
@@ -35,7 +35,7 @@ pub(crate) async fn run_initialize(
     run(store, instance, INITIALIZE).await
 }
 
-/// Calls an exported function, if there is one of that name without parameters and results.
+/// Calls the exported function of this name, if there is one without parameters and results.
 async fn run(
     mut store: impl AsContextMut<Data = StoreData>,
     instance: &Instance,

@@ -1,4 +1,9 @@
-//! A live instance: a store with a kernel and the plugin's modules in it.
+//! A live instance: a store with a kernel and the modules of a linked plugin in it.
+//!
+//! This file has the instance and its calls. To follow how an instance is made, read `admission` (when and where it may
+//! be made), `assemble` (its modules, in one store) and `initialise`; `command` has the modules that are instantiated
+//! when they are called. To follow how a call ends, read `outcome`, with `backtrace`, `coredump` and `fuel`. `snapshot`
+//! reads the state of an instance.
 
 pub(crate) mod admission;
 mod assemble;
@@ -35,7 +40,7 @@ use crate::schedule::reaper::Reaped;
 #[derive(Clone)]
 struct Callable {
     func: Typed,
-    /// Whether what it leaves is not called again.
+    /// Whether the instance is not called again after it.
     ends: bool,
 }
 
@@ -66,25 +71,27 @@ impl Callable {
     }
 }
 
+/// A store with the instances of a plugin's modules. It serves one call at a time.
 pub(crate) struct Instance {
     store: Metered,
     linked: Arc<LinkedPlugin>,
     instance: WasmInstance,
+    /// The exported functions that were called, by the index of the export.
     callables: Vec<Option<Callable>>,
-    /// Where the output of the last call is.
+    /// Where the output of the last call is in the kernel's memory.
     output: Range<usize>,
-    /// Pages of the kernel's heap, at its start, that may take memory.
+    /// How many pages at the start of the kernel's heap may be resident.
     touched: u32,
-    /// The mappings of the fiber's stack, until the first call makes it.
+    /// The memory mappings of the fiber's stack, until the first call makes the stack.
     promised: Option<Promised>,
 }
 
-/// Makes an instance and runs its start function and its initialisers. On failure nothing is left.
+/// Makes an instance, and runs its start function and its initialisers. If that fails, the store is dropped.
 pub(crate) async fn instantiate(
     linked: Arc<LinkedPlugin>,
     plugin: Arc<PluginState>,
 ) -> Result<Box<Instance>, Error> {
-    // It may wait for a file system, with nothing in its hands that others wait for.
+    // This may wait for a file system. It comes first, so that the call holds nothing that others wait for.
     let wasi = wasi::begin(&plugin).await?;
     admission::admit(&linked, &plugin).await;
     let promised = admission::take_mappings(&plugin.control, linked.mappings()).await?;
@@ -123,7 +130,7 @@ async fn make(
     Ok(instance)
 }
 
-/// The error that the embedder sees, once all that belongs to it is done.
+/// The error that the embedder gets. What the guest printed is told, and its coredump is written, before that.
 async fn fail(store: &mut Store<StoreData>, error: &wasmtime::Error) -> Error {
     flush(store).await;
     let plugin = store.data().host.plugin.clone();
@@ -133,7 +140,7 @@ async fn fail(store: &mut Store<StoreData>, error: &wasmtime::Error) -> Error {
     outcome::failure(store, error)
 }
 
-/// Tells what the guest printed and did not end with a newline.
+/// Passes on what the guest printed without a newline at the end.
 async fn flush(store: &mut Store<StoreData>) {
     if let Some(wasi) = &store.data().host.wasi {
         for printer in wasi.printers.clone() {
@@ -156,21 +163,21 @@ fn new_store(
 }
 
 impl Instance {
-    /// Forgets the blocks of the last call and sets the input of the next.
+    /// Frees the blocks of the last call and sets the input of the next.
     pub(crate) fn begin_call(&mut self, input: &[u8]) -> Result<(), Error> {
-        // A call that trapped within a command left it counted.
+        // A call that trapped within a command did not count down.
         self.store.data_mut().instances.depth = 0;
         memory::begin_call(&mut *self.store, input)
             .map_err(|e| outcome::failure(&mut self.store, &e))
     }
 
-    /// Calls an exported function: how that went, and whether the instance is as good as before.
+    /// Calls an exported function. Gives the result, and whether the function returned and the instance can be used again.
     pub(crate) async fn call(&mut self, export: usize) -> (Result<(), Error>, bool) {
         self.resolve(export);
         self.promised = None;
         self.store.give(|limits| limits.call);
         let Some(Some(callable)) = self.callables.get(export) else {
-            // Every index comes from the exports.
+            // This does not happen: every index is one of an export.
             return (self.returned(-1), true);
         };
         let store = &mut *self.store;
@@ -184,7 +191,7 @@ impl Instance {
         (self.ended(returned).await, good)
     }
 
-    /// What a function that returned or stopped comes to.
+    /// The result of a function that returned or stopped.
     async fn ended(&mut self, returned: wasmtime::Result<i32>) -> Result<(), Error> {
         match returned {
             Ok(code) => {
@@ -195,7 +202,7 @@ impl Instance {
                 flush(&mut self.store).await;
                 self.returned(0)
             }
-            // On its own, so that the future of a call that goes well stays small.
+            // Boxed, so that the future of a call that succeeds stays small.
             Err(error) => Err(Box::pin(fail(&mut self.store, &error)).await),
         }
     }
@@ -205,7 +212,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Finds the function of an export, once.
+    /// Finds the function of an export, the first time that it is called.
     fn resolve(&mut self, index: usize) {
         if let Some(place @ None) = self.callables.get_mut(index)
             && let Some(export) = self.linked.main().exports.at(index)
@@ -214,19 +221,19 @@ impl Instance {
         }
     }
 
-    /// The store, and the main module's instance in it.
+    /// The store, and the instance of the main module in it.
     pub(crate) fn parts(&mut self) -> (&mut Store<StoreData>, &WasmInstance) {
         (&mut self.store, &self.instance)
     }
 
-    /// Takes note of how much of the kernel's memory the last call used; whether it was much.
+    /// Notes how much of the kernel's memory the last call used. Gives whether it was a large call.
     pub(crate) fn note_peak(&mut self) -> bool {
         let peak = memory::take_large_peak(&mut *self.store);
         self.touched = self.touched.max(peak);
         peak > 0
     }
 
-    /// Gives back some pages of the kernel's memory; whether there are more.
+    /// Decommits some pages of the kernel's memory. Gives whether more are left.
     pub(crate) fn trim(&mut self) -> bool {
         self.touched = memory::trim(&mut *self.store, self.touched);
         self.touched > 0

@@ -1,5 +1,5 @@
-//! What a call came to: Wasmtime's result and the kernel's error, in the order of precedence
-//! that the Extism contract gives them.
+//! The outcome of a call: Wasmtime's result and the kernel's error, in the order of precedence that the Extism contract
+//! gives them.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::link::LinkedPlugin;
 use crate::link::store::StoreData;
 use crate::text;
 
-/// The result of a function that returned: where its output is.
+/// The result of a function that returned: the place of its output, or the error that it set.
 pub(crate) fn returned(store: &mut Store<StoreData>, code: i32) -> Result<Range<usize>, Error> {
     let left = memory::left(&mut *store);
     let message = if left.error && !(left.error_freed && code == 0) {
@@ -34,7 +34,7 @@ pub(crate) fn returned(store: &mut Store<StoreData>, code: i32) -> Result<Range<
     })
 }
 
-/// Whether what stopped the guest is that it ended itself in good order.
+/// Whether the guest stopped because it exited with code 0 and set no error.
 pub(crate) fn is_success(store: &mut Store<StoreData>, error: &wasmtime::Error) -> bool {
     if !matches!(error.downcast_ref::<I32Exit>(), Some(I32Exit(0))) {
         return false;
@@ -56,7 +56,7 @@ fn within_limit(store: &Store<StoreData>, output: Range<usize>) -> Result<Range<
     ))
 }
 
-/// What stopped a guest from returning.
+/// The error of a guest that did not return.
 pub(crate) fn failure(store: &mut Store<StoreData>, error: &wasmtime::Error) -> Error {
     if let Some(known) = error.downcast_ref::<Error>() {
         return known.clone();
@@ -76,7 +76,8 @@ pub(crate) fn failure(store: &mut Store<StoreData>, error: &wasmtime::Error) -> 
     failure
 }
 
-/// What a guest that ended itself said of it: a panic is a trap or an exit, and its text was printed or logged.
+/// The last words of a guest that ended itself: a panic is a trap or an exit, and its text was printed or logged
+/// before.
 fn last_words(store: &Store<StoreData>, failure: &Error) -> Option<String> {
     let ended_itself = match failure.reason {
         Reason::Exit => true,
@@ -99,12 +100,13 @@ fn last_words(store: &Store<StoreData>, failure: &Error) -> Option<String> {
     })
 }
 
-/// How Wasmtime calls the trap of the instruction.
+/// Wasmtime's name for the trap of the `unreachable` instruction.
 const UNREACHABLE: &str = "wasm `unreachable` instruction executed";
 
-/// Bytes of what a guest said last.
+/// The most bytes of a guest's last words in an error.
 const WORDS: usize = 1024;
 
+/// The reason and the message of an error, from its type.
 fn classify(store: &Store<StoreData>, error: &wasmtime::Error) -> Error {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Error::new(stop.reason(), stop.to_string());
@@ -128,7 +130,7 @@ fn classify(store: &Store<StoreData>, error: &wasmtime::Error) -> Error {
         return Error::new(Reason::OutOfMemory, message);
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        // Wasmtime says "wasm trap: out of bounds memory access" and the like.
+        // Wasmtime's messages look like "wasm trap: out of bounds memory access".
         let trap = trap.to_string();
         let name = trap.strip_prefix("wasm trap: ").unwrap_or(&trap);
         return Error {
@@ -167,12 +169,12 @@ fn out_of_fuel(store: &Store<StoreData>) -> String {
     format!("plugin ran out of fuel{limit}")
 }
 
-/// What a heap of the guest's objects has no room for.
+/// What did not fit into the guest's garbage-collected heap, if the error is that it is full.
 fn full_heap(error: &wasmtime::Error) -> Option<String> {
     if let Some(Trap::AllocationTooLarge) = error.downcast_ref::<Trap>() {
         return Some("an object is larger than any heap".into());
     }
-    // It says for how many bytes.
+    // The message ends with the number of bytes.
     let full = error.downcast_ref::<GcHeapOutOfMemory<()>>()?.to_string();
     let what = full.split_once(": ").map_or(&*full, |(_, what)| what);
     Some(what.into())
@@ -199,7 +201,7 @@ fn frames(store: &Store<StoreData>, error: &wasmtime::Error) -> Vec<Frame> {
         .collect()
 }
 
-/// The file and the line of a frame, if the module has them and they are wanted.
+/// The file and the line of a frame, if the module was compiled with debug lines.
 fn place(linked: &LinkedPlugin, frame: &FrameInfo) -> Option<(String, Option<u32>)> {
     let code = frame.module().image_range();
     let mut modules = linked.modules.iter().map(|module| &module.compiled);

@@ -1,5 +1,5 @@
-//! The base that all plugins of the same [`Settings`] share: the kernel, compiled by their engine, and the linkers that
-//! they start from. It is made when it is first needed and kept for good: there are few settings.
+//! Everything that all plugins of the same [`Settings`] share: the kernel, compiled by their engine, and the linkers
+//! that they start from. A base is made when it is first needed and is kept for good: there are few settings.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
@@ -21,12 +21,12 @@ pub(crate) struct Base {
     pub(crate) engine: &'static Engine,
     pub(crate) kernel: Kernel,
     pub(crate) settings: Settings,
-    /// The linkers that every plugin starts from, without and with WASI.
+    /// The linkers that every plugin starts from: without WASI, and with it.
     linkers: [Linker<StoreData>; 2],
     known: OnceLock<Known>,
 }
 
-/// The kernel, ready to be instantiated with each plugin.
+/// The kernel, ready to be instantiated in each plugin's store.
 pub(crate) struct Kernel {
     pub(crate) pre: InstancePre<StoreData>,
     pub(crate) memory: ModuleExport,
@@ -64,7 +64,7 @@ impl Base {
         })
     }
 
-    /// What the host has, to check imports against.
+    /// The functions that the host has, to check imports against.
     pub(crate) fn known(&'static self) -> Result<&'static Known, Error> {
         if self.known.get().is_none() {
             let known = Known::of(self);
@@ -76,7 +76,7 @@ impl Base {
             .ok_or_else(|| Error::new(Reason::Link, "the host's functions are not known"))
     }
 
-    /// A linker with the ABI, and WASI if it is wanted, to add host functions to.
+    /// A linker with the ABI, and with WASI if `has_wasi` is set. Host functions are added to it.
     pub(crate) fn linker(&self, has_wasi: bool) -> Linker<StoreData> {
         self.linkers[usize::from(has_wasi)].clone()
     }
@@ -95,8 +95,8 @@ fn load_kernel(engine: &Engine) -> wasmtime::Result<Kernel> {
     }
 }
 
-/// The ABI's own functions and, to check types against, the kernel's: those are replaced by the
-/// ones of the plugin's own kernel when it is instantiated.
+/// A linker with the ABI's own functions and the kernel's. The kernel's are placeholders that imports are type-checked
+/// against: instantiation replaces them by the functions of the plugin's own kernel.
 fn linker(engine: &Engine, kernel: &Kernel, has_wasi: bool) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
     linker.allow_shadowing(true);

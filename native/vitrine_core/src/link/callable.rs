@@ -1,4 +1,4 @@
-//! Why a name cannot be called as a plugin function, and which may be meant.
+//! Explains why a name cannot be called as a plugin function, and suggests the names that may be meant.
 
 use vitrine_rewrite::{Extern, ModuleType};
 use wasmparser::ValType;
@@ -7,10 +7,10 @@ use crate::error::{Error, Reason};
 use crate::nearest::{did_you_mean, nearest};
 use crate::text::quoted;
 
-/// So many names are told.
+/// The most names that a message lists.
 const MOST: usize = 10;
 
-/// Why the function cannot be called in the module at `main`; nothing if it can be.
+/// Why the function `name` of the module at `main` cannot be called, or `None` if it can.
 pub(crate) fn not_callable(
     name: &str,
     modules: &[(&str, &ModuleType)],
@@ -46,7 +46,7 @@ pub(crate) fn not_callable(
     Some(Error::new(Reason::FunctionNotFound, why))
 }
 
-/// That another module has it.
+/// The hint that another module exports the function.
 fn elsewhere(
     name: &str,
     modules: &[(&str, &ModuleType)],
@@ -65,7 +65,7 @@ fn elsewhere(
     ))
 }
 
-/// The nearest names, or those that there are.
+/// The hint that lists the nearest names or, if none is near, the names that exist.
 fn known(name: &str, own: &ModuleType) -> String {
     let near = nearest(name, own.plugin_functions(), 3);
     if !near.is_empty() {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn who_calls_what_is_not_there_is_told_what_is_near_or_there() {
+    fn error_for_an_unknown_function_suggests_names_or_gives_the_type_that_is_wrong() {
         let functions = r#"(func (export "count_vowels")) (func (export "run") (result i32) (i32.const 0))
             (func (export "takes") (param i32 i64)) (memory (export "memory") 1)
             (func (export "two") (result i32 i32) (unreachable)) (func (export "odd") (result f64) (unreachable))"#;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_functions_some_are_told_and_where_there_is_none_that() {
+    fn error_for_an_unknown_function_lists_ten_names_and_says_when_there_are_none() {
         let many: String = (10..32)
             .map(|n| format!(r#"(func (export "{n}"))"#))
             .collect();

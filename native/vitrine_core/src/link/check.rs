@@ -1,7 +1,7 @@
-//! Whether a plugin's modules can be linked, told from what they declare: before any of them is compiled, and for
-//! who only wants to know. All that is wrong is told at once.
+//! Checks whether a plugin's modules can be linked. The check reads only what the modules declare, so it works before
+//! any of them is compiled. It reports everything that is wrong at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use vitrine_rewrite::{Export, Extern, Import, ModuleType};
 use wasmparser::{FuncType, ValType};
@@ -11,8 +11,8 @@ use super::order::{Edges, order, path};
 use super::types::Types;
 use super::unknown::{Missing, Unknown};
 use super::wording::{Listed, chain, import, signature};
-use super::{MAX_MODULES, MAX_STAND_INS, canonical, exported};
-use crate::error::{Error, Reason};
+use super::{Fault, MAX_MODULES, MAX_TRAMPOLINES, canonical, exported};
+use crate::error::Error;
 use crate::host::extism::ENV;
 use crate::host::function::HostFunction;
 use crate::host::limits::{MEMORIES, TABLES};
@@ -20,45 +20,7 @@ use crate::host::wasi;
 use crate::link::base::Base;
 use crate::text::quoted;
 
-/// Something that is wrong with a plugin's modules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// What kind of failure it is.
-    pub reason: Reason,
-    /// A sentence for a person, without a full stop.
-    pub message: String,
-}
-
-impl Fault {
-    pub(super) fn link(message: impl Into<String>) -> Fault {
-        let message = message.into();
-        Fault {
-            reason: Reason::Link,
-            message,
-        }
-    }
-}
-
-/// The error that faults are, if there are any: the first one's reason, and all that are of it.
-pub(crate) fn error(faults: &[Fault]) -> Option<Error> {
-    let reason = faults.first()?.reason;
-    let same = faults.iter().filter(|fault| fault.reason == reason);
-    let mut message = String::new();
-    for fault in same {
-        let mut letters = fault.message.chars();
-        match letters.next() {
-            Some(first) if !message.is_empty() => {
-                message += ". ";
-                message.extend(first.to_uppercase());
-                message += letters.as_str();
-            }
-            _ => message += &fault.message,
-        }
-    }
-    Some(Error::new(reason, message))
-}
-
-/// What a plugin is to be made of, and what its modules may import.
+/// The modules that a plugin is to be made of, and what they may import from the host.
 pub(crate) struct Plan<'a> {
     pub(crate) modules: &'a [(&'a str, &'a ModuleType)],
     pub(crate) main: usize,
@@ -66,7 +28,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) has_wasi: bool,
 }
 
-/// All that is wrong with the plan.
+/// Everything that is wrong with the plan.
 pub(crate) fn faults(plan: &Plan<'_>, base: &'static Base) -> Result<Vec<Fault>, Error> {
     let count = plan.modules.len();
     if count > MAX_MODULES {
@@ -85,17 +47,17 @@ pub(crate) fn faults(plan: &Plan<'_>, base: &'static Base) -> Result<Vec<Fault>,
 struct Check<'a> {
     plan: &'a Plan<'a>,
     known: &'a Known,
-    /// The host functions by namespace and name.
+    /// The host functions, by namespace and name.
     functions: HashMap<(&'a str, &'a str), &'a HostFunction>,
-    /// The exports of the modules that others import from, by their names.
+    /// The modules that other modules import from, by name: their places, and their exports by name.
     exports: HashMap<&'a str, (usize, HashMap<&'a str, &'a Export>)>,
     types: Types,
 }
 
-/// What is wrong with imports.
+/// The faults of imports.
 struct Found {
     unknown: Unknown,
-    /// Those that are there, and are something else.
+    /// Imports that exist but have another type.
     others: Listed,
 }
 
@@ -163,11 +125,11 @@ impl<'a> Check<'a> {
         let chain = chain(circle.iter().map(|&module| self.plan.modules[module].0));
         Fault::link(format!(
             "the modules import memories, tables, globals or tags in a circle: {chain}; only functions can be \
-             imported so"
+             imported in a circle"
         ))
     }
 
-    /// Instances have no more memories and tables than there are places for.
+    /// The faults of plugins with more memories or tables than an instance has places for.
     fn counts(&self) -> Vec<Fault> {
         let modules = self.plan.modules;
         let sum = |of: fn(&ModuleType) -> usize| modules.iter().map(|(_, i)| of(i)).sum::<usize>();
@@ -196,7 +158,7 @@ impl<'a> Check<'a> {
             unknown: Unknown::default(),
             others: Listed::default(),
         };
-        let mut stand_ins = std::collections::HashSet::new();
+        let mut trampolines = HashSet::new();
         for (place, &module) in order.iter().enumerate() {
             let (_, interface) = self.plan.modules[module];
             let way = path(&edges, self.plan.main, |end| end == module);
@@ -207,7 +169,7 @@ impl<'a> Check<'a> {
                     format!(", in the chain of imports {chain}")
                 });
             let lazy = module != self.plan.main && interface.is_command();
-            // By their names, what untyped host functions are imported as.
+            // The types as which untyped host functions are imported, by their names.
             let mut declared = HashMap::new();
             for import in &interface.imports {
                 let Some((from, export)) = self.find(import) else {
@@ -220,22 +182,22 @@ impl<'a> Check<'a> {
                 if let Some(why) = self.other(module, import, from, export, is_later) {
                     found.others.add(|| why + &way);
                 } else if is_later && matches!(export.ty, Extern::Function(_)) {
-                    stand_ins.insert((from, &*export.name));
+                    trampolines.insert((from, &*export.name));
                 }
             }
         }
         let mut faults = found.unknown.faults();
         faults.extend(found.others.into_faults("imports of other types"));
-        if stand_ins.len() > MAX_STAND_INS {
+        if trampolines.len() > MAX_TRAMPOLINES {
             faults.push(Fault::link(format!(
-                "{} functions are imported in circles; the limit is {MAX_STAND_INS}",
-                stand_ins.len()
+                "{} functions are imported in circles; the limit is {MAX_TRAMPOLINES}",
+                trampolines.len()
             )));
         }
         faults
     }
 
-    /// What is wrong with an import from another module, which may be instantiated later.
+    /// The fault of an import from another module, if it has one. With `is_later`, that module is instantiated later.
     fn other(
         &self,
         module: usize,
@@ -259,9 +221,10 @@ impl<'a> Check<'a> {
             let plain = own
                 .plain_function(want)
                 .filter(|_| others.plain_function(found).is_some());
-            return (is_later && !plain.is_some_and(can_stand_in)).then(|| {
+            return (is_later && !plain.is_some_and(can_be_trampoline)).then(|| {
                 format!(
-                    "the import {name} is of the circle of imports, and its type {} cannot be imported so",
+                    "the import {name} is part of a circle of imports, and functions of the type {} cannot be imported in a \
+                     circle",
                     signature(own.function(want))
                 )
             });
@@ -289,7 +252,7 @@ impl<'a> Check<'a> {
                 let same = self
                     .types
                     .same_value((module, want.content_type), (from, found.content_type));
-                // Of constants that are references a subtype will do: that is found when they are there.
+                // A constant reference may be of a subtype. That is only known once the module is instantiated.
                 let may_be = same
                     || (!want.mutable
                         && want.content_type.is_reference_type()
@@ -307,7 +270,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// What an export is where it is defined, which may be another module than the one that hands it on; and where.
+    /// Where an export is defined, and as what. A module may hand on what it imports from another one.
     fn definition(&self, mut module: usize, export: &'a Export) -> Option<(usize, Extern)> {
         let mut export = export;
         for _ in self.plan.modules {
@@ -319,7 +282,7 @@ impl<'a> Check<'a> {
         None
     }
 
-    /// What is wrong with an import from the host.
+    /// Checks an import from the host, and adds its fault to `found`.
     fn host<'i>(
         &self,
         wanted: &'i Import,
@@ -384,8 +347,8 @@ impl<'a> Check<'a> {
         if interface.plain_function(ty).is_none() {
             return found.others.add(|| {
                 format!(
-                    "the import {import} is declared as a type of a group or with subtypes, and {whose} is of \
-                     neither{way}"
+                    "the import {import} is declared with a type that is part of a recursion group or has subtypes, and \
+                     {whose} has a plain type{way}"
                 )
             });
         }
@@ -420,14 +383,15 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether something of these limits can be what is there when it is there: that may have grown until then.
+/// Whether a memory or table that is imported with these limits can be one whose maximum is `limit`. Its initial size
+/// is not compared: it may have grown before it is imported.
 fn can_fit((least, most): (u64, Option<u64>), limit: Option<u64>) -> bool {
     let grows = limit.is_none_or(|limit| limit >= least);
     grows && most.is_none_or(|most| limit.is_some_and(|limit| limit <= most))
 }
 
-/// Whether a trampoline can stand in for a function of this type.
-fn can_stand_in(ty: &FuncType) -> bool {
+/// Whether there can be a trampoline of this type.
+fn can_be_trampoline(ty: &FuncType) -> bool {
     use wasmparser::{RefType, ValType};
     let mut values = ty.params().iter().chain(ty.results());
     values.all(|ty| match ty {

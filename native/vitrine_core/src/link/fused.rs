@@ -1,4 +1,4 @@
-//! The kernel's memory as fused modules import it.
+//! The kernel's memory, which fused modules import.
 
 use vitrine_rewrite::fuse::{MEMORY, NAMESPACE, is_accessor};
 use wasmtime::{Linker, Memory, MemoryType, Module};
@@ -9,9 +9,9 @@ use crate::compile::compiled::CompiledModule;
 use crate::link::base::Base;
 use crate::link::store::StoreData;
 
-/// Where a fused module gets its memory from, given where all its other imports come from. If one of
-/// the accessors is not the kernel's, the memory is one in which the module finds nothing, so that
-/// it calls what it imports.
+/// The source of the memory that a fused module imports, given the sources of all its other imports. If one of the
+/// accessors is not the kernel's, the memory is blank: the module's inlined code finds nothing in it and falls back to
+/// calling the functions that it imports.
 pub(super) fn source(base: &Base, compiled: &CompiledModule, others: &[Source]) -> Source {
     let mut imports = compiled.own_imports().zip(others);
     let is_kernels = imports.all(|(import, source)| {
@@ -23,14 +23,16 @@ pub(super) fn source(base: &Base, compiled: &CompiledModule, others: &[Source]) 
     }
 }
 
-/// Whether some module needs a memory in which it finds nothing.
+/// Whether one of the modules needs a blank memory.
 pub(super) fn wants_blank(modules: &[LinkedModule]) -> bool {
     let mut sources = modules.iter().flat_map(|module| &module.sources);
     sources.any(|source| matches!(source, Source::Blank))
 }
 
-/// Checks the imports of a fused module as far as the linker has them. A linker takes memories of a
-/// store only: this one is of a store that is gone.
+/// Type-checks the imports of a fused module against the linker.
+///
+/// Wasmtime's `Linker` only accepts memories that belong to a store. The store made here exists for this check alone:
+/// it never runs anything, and the copy of the linker that refers to it is dropped with it.
 pub(super) fn check(
     base: &Base,
     linker: &Linker<StoreData>,

@@ -1,4 +1,4 @@
-//! What the host has for every plugin: the functions of the ABI and of WASI, with their types.
+//! The functions that the host has for every plugin, with their types: those of the ABI and of WASI.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::link::store::StoreData;
 /// Functions by their names.
 pub(super) type Functions = HashMap<String, FuncType>;
 
-/// What the host has.
+/// The host's functions.
 pub(crate) struct Known {
     pub(super) abi: Functions,
     pub(super) wasi: Functions,
 }
 
 impl Known {
-    /// What the base's linker with everything in it has.
+    /// Reads them from the base's linker that has WASI.
     pub(crate) fn of(base: &Base) -> wasmtime::Result<Known> {
         let linker = base.linker(true);
         let (mut abi, mut wasi) = (Functions::new(), Functions::new());
@@ -43,7 +43,7 @@ impl Known {
     }
 }
 
-/// The host's own functions take and give numbers.
+/// The type of one of the host's own functions: their parameters and results are all numbers.
 fn plain(ty: &wasmtime::FuncType) -> wasmtime::Result<FuncType> {
     let number = |ty| match ty {
         wasmtime::ValType::I32 => Ok(ValType::I32),
@@ -51,7 +51,7 @@ fn plain(ty: &wasmtime::FuncType) -> wasmtime::Result<FuncType> {
         wasmtime::ValType::F32 => Ok(ValType::F32),
         wasmtime::ValType::F64 => Ok(ValType::F64),
         other => Err(wasmtime::format_err!(
-            "a function of the host's takes {other}"
+            "a function of the host has a parameter or a result of the type {other}"
         )),
     };
     let params = ty
@@ -65,7 +65,7 @@ fn plain(ty: &wasmtime::FuncType) -> wasmtime::Result<FuncType> {
     Ok(FuncType::new(params, results))
 }
 
-/// A store in which no instance is, to look into a linker with.
+/// A store without instances, through which the items of a linker can be read.
 pub(super) fn store(base: &Base) -> Store<StoreData> {
     let plugin = Arc::new(PluginState::new(PluginOptions::default(), false));
     Store::new(

@@ -1,9 +1,21 @@
-//! Where each import of a plugin's modules comes from: decided once, for all plugins that are made
-//! of them.
+//! Linking: decides where each import of a plugin's modules comes from. That is decided once, for all plugins that are
+//! made of the same modules, and nothing runs while it is decided.
+//!
+//! [`LinkedPlugin`], the result, is here. To follow how it is made, read these files in this order:
+//!
+//! * `plan`, `inspect`: the questions that can be asked before anything is compiled.
+//! * `check`: everything that can be wrong, read from the declarations of the modules. It uses `known` (the host's
+//!   functions), `types` (compares types across modules), `order` (the order of instantiation) and `fault`, and words
+//!   its messages with `unknown`, `toolchains`, `callable` and `wording`.
+//! * `resolve`: finds the source of every import of modules that passed the check, with `trampoline` for functions that
+//!   are imported in a circle and `fused` for the kernel's memory.
+//! * `base`: the kernel and the linkers that all plugins with the same settings start from.
+//! * `store`: the data of a store, which the instances of a linked plugin are put into.
 
 pub(crate) mod base;
 mod callable;
 mod check;
+mod fault;
 mod fused;
 pub(crate) mod inspect;
 mod known;
@@ -25,8 +37,8 @@ use vitrine_rewrite::state_exports;
 use vitrine_rewrite::{Export, ModuleType};
 use wasmtime::{FuncType, InstancePre, Linker, ModuleExport};
 
-pub use check::Fault;
 use check::{Plan, faults};
+pub use fault::Fault;
 pub(crate) use known::Known;
 pub use plan::{Grants, Planned, plan};
 pub(crate) use plan::{snapshot_fault, with_grants};
@@ -41,35 +53,34 @@ use crate::link::callable::not_callable;
 use crate::link::store::StoreData;
 use crate::schedule::instantiation::Predictor;
 
-/// More would only be an attack.
+/// The most modules of a plugin. No honest plugin has as many.
 const MAX_MODULES: usize = 32;
-/// Functions that are imported in circles. They are compiled while the process waits that links.
-const MAX_STAND_INS: usize = 1_000;
+/// The most functions that are imported in circles. Their trampolines are compiled while the process that links waits.
+const MAX_TRAMPOLINES: usize = 1_000;
 
-/// The modules of a plugin, with the names that others import them by.
+/// The modules of a plugin, with the names by which other modules import from them.
 pub type Modules = Vec<(String, Arc<CompiledModule>)>;
 
-/// Compiled modules with all that they import found: what any number of plugins share. Nothing of
-/// them has run.
+/// Compiled modules with the sources of all their imports. Any number of plugins share it. None of its code has run.
 pub struct LinkedPlugin {
     pub(crate) base: &'static Base,
     /// In the order in which they are instantiated.
     pub(crate) modules: Vec<LinkedModule>,
-    /// The one whose functions are called.
+    /// The place of the module whose functions are called.
     pub(crate) main: usize,
-    /// The functions that are not of a module: the host's, the ABI's, WASI's, and those that
-    /// stand for commands.
+    /// The functions that no instance in the store exports: those of the host, the ABI and WASI, and those that call
+    /// commands.
     pub(crate) linker: Linker<StoreData>,
     pub(crate) trampolines: Option<Trampolines>,
-    /// Whether they may import WASI: then each plugin must be granted some.
+    /// Whether the modules may import WASI. If so, WASI must be granted to each plugin.
     pub(crate) has_wasi: bool,
-    /// Whether the blocks that they give to the host's functions remain their own.
+    /// Whether the modules keep the blocks that they pass to the host's functions.
     pub(crate) lends_blocks: bool,
-    /// Whether one of the modules is no work for normal schedulers.
+    /// Whether one of the modules must not run on normal schedulers.
     pub(crate) uninterruptible: bool,
-    /// Whether one of the sources is [`Source::Blank`].
+    /// Whether one of the imports comes from [`Source::Blank`].
     pub(crate) has_blank_memory: bool,
-    /// Whether making an instance takes long.
+    /// Predicts whether making an instance takes long.
     pub(crate) predictor: Predictor,
 }
 
@@ -93,52 +104,51 @@ impl LinkedPlugin {
         })
     }
 
-    /// The most mappings that the memories of an instance take, without those of commands.
+    /// The most mappings that the memories of an instance take. Instances of commands are not included.
     pub fn mappings(&self) -> u64 {
         if self.base.settings.dense {
             return 0;
         }
         let modules = self.modules.iter().map(|module| &module.compiled);
         let instances = modules.filter(|compiled| !compiled.command);
-        // And the kernel's, the blank one, and the heap of the garbage collector.
+        // Three more: the kernel's memory, the blank one, and the heap of the garbage collector.
         mappings::of_memories(3) + instances.map(|m| m.mappings()).sum::<u64>()
     }
 }
 
+/// A module, and where each of its imports comes from.
 pub(crate) struct LinkedModule {
     pub(crate) name: String,
     pub(crate) compiled: Arc<CompiledModule>,
-    /// One for each import.
+    /// The source of each import, in the order of the imports.
     pub(crate) sources: Vec<Source>,
-    /// All of it resolved, if nothing is imported but what the linker has.
+    /// The module with its imports resolved, if the linker has all of them.
     pub(crate) pre: Option<InstancePre<StoreData>>,
-    /// Functions that are to be put into the trampolines' table, with their slots.
-    pub(crate) stands_for: Vec<(u64, ModuleExport)>,
-    /// How the main module comes to import from it, for errors.
+    /// The functions that trampolines call, with their slots in the trampolines' table.
+    pub(crate) trampoline_targets: Vec<(u64, ModuleExport)>,
+    /// The chain of imports from the main module to this one, for errors.
     pub(crate) way: String,
 }
 
 /// Where an import comes from.
 pub(crate) enum Source {
+    /// An export of the kernel.
     Kernel(ModuleExport),
-    /// A memory that is all zero and stays so, in the place of the kernel's.
+    /// A memory that is and stays all zero, in the place of the kernel's memory.
     Blank,
-    /// A function of the linker, under this name: not always the import's own.
-    Linker {
-        namespace: String,
-        name: String,
-    },
+    /// A function that the linker has under this name, which can differ from the name of the import.
+    Linker { namespace: String, name: String },
+    /// A function that calls a command, which the linker has under this name. The command is instantiated when it is
+    /// called.
+    Command { namespace: String, name: String },
     /// An export of a module that is instantiated earlier.
-    Module {
-        module: usize,
-        export: ModuleExport,
-    },
-    /// The stand-in, in this slot, for a function of a module that is instantiated later.
+    Module { module: usize, export: ModuleExport },
+    /// The trampoline in this slot. It jumps to a function of a module that is instantiated later.
     Trampoline(usize),
 }
 
-/// What other modules find in a module, by name. A command, which only libraries are, has functions for them: its state
-/// is nobody else's.
+/// The exports that other modules can import from a module, by name. Of a command they can import functions only: its
+/// state is its own. Only a library is treated as a command.
 fn exported(interface: &ModuleType, is_library: bool) -> HashMap<&str, &Export> {
     let command = is_library && interface.is_command();
     let exports = interface.exports.iter();
@@ -148,7 +158,7 @@ fn exported(interface: &ModuleType, is_library: bool) -> HashMap<&str, &Export> 
     theirs.map(|export| (&*export.name, export)).collect()
 }
 
-/// Whether a function of one type can be imported as another.
+/// Whether a function of the type `found` can be imported as one of the type `wanted`.
 fn fits(found: &FuncType, wanted: &FuncType) -> bool {
     found.matches(wanted)
 }

@@ -1,13 +1,13 @@
-//! In which order a plugin's modules are instantiated: what a module imports from comes before it.
-//! Functions may be imported in a circle, for a trampoline can stand in for a function that is not
-//! there yet; memories, tables, globals and tags cannot.
+//! The order in which a plugin's modules are instantiated. The modules that a module imports from come before it.
+//! Functions can be imported in a circle, because a trampoline can be imported before its target exists. Memories,
+//! tables, globals and tags cannot.
 
-/// What one module imports from the others, by their indices.
+/// The modules that one module imports from, by index.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edges {
-    /// Modules of which it imports functions only.
+    /// The modules from which it imports functions.
     pub(crate) soft: Vec<usize>,
-    /// Modules of which it imports something else.
+    /// The modules from which it imports anything else.
     pub(crate) hard: Vec<usize>,
 }
 
@@ -17,12 +17,12 @@ impl Edges {
     }
 }
 
-/// The order, or the circle of imports that allows none: its first module is also its last.
+/// The order or, if there is none, the circle of imports that prevents it. Its first module is also its last.
 pub(crate) fn order(edges: &[Edges]) -> Result<Vec<usize>, Vec<usize>> {
     let mut order = Vec::with_capacity(edges.len());
     let mut placed = vec![false; edges.len()];
     while let Some(mut circle) = next_circle(edges, &placed) {
-        // Within a circle, whoever needs nothing but functions of those who are not there yet.
+        // Within a circle, the next module is one that imports nothing but functions from modules that are not placed yet.
         while !circle.is_empty() {
             let ready = |module: &usize| edges[*module].hard.iter().all(|&needed| placed[needed]);
             let Some(at) = circle.iter().position(ready) else {
@@ -36,7 +36,7 @@ pub(crate) fn order(edges: &[Edges]) -> Result<Vec<usize>, Vec<usize>> {
     Ok(order)
 }
 
-/// Modules not yet placed that import from each other and from no others: mostly just one.
+/// Modules that are not yet placed and import only from each other. Mostly this is a single module.
 fn next_circle(edges: &[Edges], placed: &[bool]) -> Option<Vec<usize>> {
     (0..edges.len())
         .filter(|&module| !placed[module])
@@ -55,7 +55,7 @@ fn next_circle(edges: &[Edges], placed: &[bool]) -> Option<Vec<usize>> {
         })
 }
 
-/// The modules not yet placed that `from` imports from, directly or through others.
+/// The modules that are not yet placed and that `from` imports from, directly or through others.
 fn reach(edges: &[Edges], placed: &[bool], from: usize) -> Vec<usize> {
     let (mut found, mut open) = (Vec::new(), vec![from]);
     while let Some(module) = open.pop() {
@@ -69,7 +69,7 @@ fn reach(edges: &[Edges], placed: &[bool], from: usize) -> Vec<usize> {
     found
 }
 
-/// A circle with an import that is no function.
+/// A circle in which something that is not a function is imported.
 fn hard_circle(edges: &[Edges], placed: &[bool]) -> Vec<usize> {
     for from in (0..edges.len()).filter(|&module| !placed[module]) {
         for &needed in edges[from].hard.iter().filter(|&&needed| !placed[needed]) {
@@ -82,7 +82,7 @@ fn hard_circle(edges: &[Edges], placed: &[bool]) -> Vec<usize> {
     Vec::new()
 }
 
-/// The shortest way along imports from a module to one that `wanted` accepts, with both ends.
+/// The shortest chain of imports from a module to one that `wanted` accepts, with both ends.
 pub(crate) fn path(
     edges: &[Edges],
     from: usize,
@@ -124,19 +124,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_imported_from_comes_first() {
+    fn modules_come_after_those_they_import_from() {
         let edges = [soft(&[1]), soft(&[2]), soft(&[])];
         assert_eq!(order(&edges), Ok(vec![2, 1, 0]));
     }
 
     #[test]
-    fn a_circle_of_functions_comes_before_those_who_need_it() {
+    fn a_circle_of_functions_comes_before_the_modules_that_import_from_it() {
         let edges = [soft(&[1]), soft(&[2]), soft(&[1]), soft(&[3])];
         assert_eq!(order(&edges), Ok(vec![1, 2, 0, 3]));
     }
 
     #[test]
-    fn in_a_circle_what_cannot_wait_comes_first() {
+    fn in_a_circle_the_exporter_of_a_memory_comes_before_its_importer() {
         let edges = [soft(&[1]), hard(&[0])];
         assert_eq!(order(&edges), Ok(vec![0, 1]));
         let edges = [hard(&[1]), soft(&[0])];
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_that_cannot_be_begun_is_shown() {
+    fn a_circle_without_functions_is_an_error_that_names_its_modules() {
         assert_eq!(order(&[hard(&[1]), hard(&[0])]), Err(vec![0, 1, 0]));
         assert_eq!(order(&[hard(&[0])]), Err(vec![0, 0]));
     }

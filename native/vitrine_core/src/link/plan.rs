@@ -1,10 +1,12 @@
-//! Whether modules can be linked, asked before any of them is compiled.
+//! Plans a plugin before any of its modules is compiled: reads what they declare, and finds what would keep them from
+//! being linked.
 
 use std::panic::catch_unwind;
 
 use vitrine_rewrite::ModuleType;
 
-use super::check::{Fault, Plan, faults};
+use super::Fault;
+use super::check::{Plan, faults};
 use crate::compile::binary::{binary, invalid};
 use crate::compile::engine::Settings;
 use crate::compile::imports::Needs;
@@ -15,33 +17,33 @@ use crate::link::callable::not_callable;
 use crate::schedule::workers::submit;
 use crate::text::quoted;
 
-/// What modules are to be linked with.
+/// What the host grants to modules that are linked.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
-    /// The host functions that they may import.
+    /// The host functions that the modules may import.
     pub functions: Vec<HostFunction>,
-    /// Whether they may import WASI.
+    /// Whether the modules may import WASI.
     pub wasi: bool,
-    /// Whether a snapshot is to be taken of them.
+    /// Whether a snapshot of the plugin is to be taken.
     pub snapshot: bool,
-    /// The function that is called before that.
+    /// The function that is called before the snapshot is taken.
     pub called: Option<String>,
 }
 
 /// What is known of a plugin's modules before they are compiled.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// What each declares.
+    /// What each module declares, in the order of the modules.
     pub interfaces: Vec<ModuleType>,
-    /// Whether one of them may log.
+    /// Whether one of the modules can log.
     pub logs: bool,
-    /// Why they cannot be linked.
+    /// Why the modules cannot be linked.
     pub faults: Vec<Fault>,
 }
 
-/// Reads what modules declare, `(name, bytes or text)` each, of which the one at `main` is called, and gives it to
-/// `done` on a worker's thread, with all that would keep them from being linked. Whether their code is valid is not
-/// looked at.
+/// Reads what modules declare, and everything that would keep them from being linked. `modules` are pairs of a name and
+/// of bytes or text; functions of the module at `main` are called. `done` gets the result, on a worker's thread. Code is
+/// not validated.
 ///
 /// # Panics
 ///
@@ -84,7 +86,7 @@ fn look_into(
     Ok(planned)
 }
 
-/// All that is wrong with modules but what their code tells.
+/// Everything that is wrong with the modules, except for what only their code tells.
 pub(crate) fn with_grants(
     modules: &[(&str, &ModuleType)],
     main: usize,
@@ -114,7 +116,7 @@ fn read(bytes: &[u8], grants: &Grants, faults: &mut Vec<Fault>) -> Result<Module
     ModuleType::read(&wasm).map_err(invalid)
 }
 
-/// Why there can be no snapshot of a module. What cannot be read is not valid, and that is another matter.
+/// Why there can be no snapshot of a module. A module that cannot be read has no such fault: it is refused as invalid.
 pub(crate) fn snapshot_fault(wasm: &[u8]) -> Option<Fault> {
     let error = match vitrine_rewrite::snapshot::check(wasm) {
         Err(error @ vitrine_rewrite::Error::CannotSnapshot(_)) => Error::from(error),

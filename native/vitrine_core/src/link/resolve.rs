@@ -1,5 +1,5 @@
-//! Finds every import of every module: first among the other modules, then among the host
-//! functions, in the kernel and the ABI, and in WASI if the plugin has it.
+//! Finds the source of every import of every module. Imports are looked up in the other modules first, then among the
+//! host functions, in the kernel and the ABI, and in WASI if the plugin has it.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,8 +10,8 @@ use wasmtime::{Caller, ExternType, FuncType, ImportType, InstancePre, Linker, Mo
 
 use super::order::{Edges, order, path};
 use super::{
-    LinkedModule, LinkedPlugin, MAX_STAND_INS, Modules, Plan, Source, Trampolines, canonical,
-    check, faults, fits, fused,
+    LinkedModule, LinkedPlugin, MAX_TRAMPOLINES, Modules, Plan, Source, Trampolines, canonical,
+    fault, faults, fits, fused,
 };
 use crate::compile::compiled::CompiledModule;
 use crate::error::{Error, Reason};
@@ -22,8 +22,8 @@ use crate::link::store::StoreData;
 use crate::schedule::instantiation::Predictor;
 use crate::text;
 
-/// Calls a function of the command at this place of the plugin's modules. What makes the command's instance is above
-/// linking, so it is passed in.
+/// Calls a function of the command at this place of the plugin's modules. The code that makes the command's instance is
+/// in a layer above this one, so [`link`] gets it as an argument.
 pub(crate) type CommandFn =
     for<'a> fn(
         Caller<'a, StoreData>,
@@ -33,7 +33,7 @@ pub(crate) type CommandFn =
         &'a mut [Val],
     ) -> Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>;
 
-/// Links the modules of a plugin, of which the one at `main` is called.
+/// Links the modules of a plugin. Functions of the module at `main` are called.
 pub(crate) fn link(
     modules: &Modules,
     main: usize,
@@ -48,7 +48,8 @@ pub(crate) fn link(
         ));
     }
     let base = Base::get(settings)?;
-    // All that can be wrong is told here, as it is before anything is compiled. What follows finds what imports are.
+    // Everything that can be wrong is reported here, by the check that also runs before anything is compiled. The rest
+    // only finds the sources of imports.
     let interfaces = modules
         .iter()
         .map(|(name, compiled)| (&**name, &compiled.interface));
@@ -58,13 +59,13 @@ pub(crate) fn link(
         functions,
         has_wasi,
     };
-    if let Some(error) = check::error(&faults(&plan, base)?) {
+    if let Some(error) = fault::error(&faults(&plan, base)?) {
         return Err(error);
     }
     let edges = edges(modules);
     let order = order(&edges).map_err(|circle| {
         unlinkable(format!(
-            "modules import in a circle what is no function: {}",
+            "the modules import memories, tables, globals or tags in a circle: {}; only functions can be imported in a circle",
             chain(modules, &circle)
         ))
     })?;
@@ -76,7 +77,7 @@ pub(crate) fn link(
         linker: base.linker(has_wasi),
         call_command,
         host_types: HashMap::new(),
-        stand_ins: Vec::new(),
+        targets: Vec::new(),
         slots: HashMap::new(),
     };
     let mut linked = Vec::new();
@@ -88,18 +89,18 @@ pub(crate) fn link(
         });
         linked.push(linking.module(module, way)?);
     }
-    let (linker, stand_ins) = (linking.linker, linking.stand_ins);
-    for (slot, stand_in) in (0u64..).zip(&stand_ins) {
-        linked[stand_in.module]
-            .stands_for
-            .push((slot, stand_in.export));
+    let (linker, targets) = (linking.linker, linking.targets);
+    for (slot, target) in (0u64..).zip(&targets) {
+        linked[target.module]
+            .trampoline_targets
+            .push((slot, target.export));
     }
-    let types: Vec<FuncType> = stand_ins.into_iter().map(|stand_in| stand_in.ty).collect();
+    let types: Vec<FuncType> = targets.into_iter().map(|target| target.ty).collect();
     let trampolines = match types.is_empty() {
         true => None,
         false => Some(Trampolines::new(base.engine, &types).map_err(|e| {
             unlinkable(format!(
-                "what is imported in a circle cannot be stood in for: {e:#}"
+                "functions that are imported in a circle cannot be given trampolines: {e:#}"
             ))
         })?),
     };
@@ -128,7 +129,7 @@ fn find(modules: &Modules, namespace: &str, name: &str) -> Option<Found> {
     let module = modules.iter().position(|(own, _)| own == namespace)?;
     let compiled = &modules[module].1;
     let ty = compiled.module.get_export(name)?;
-    // A command's state is nobody else's.
+    // The state of a command is its own.
     if compiled.command && (ty.func().is_none() || name == state_exports::START) {
         return None;
     }
@@ -167,14 +168,15 @@ fn position(order: &[usize], module: usize) -> usize {
         .unwrap_or(order.len())
 }
 
-/// A function that is called through a trampoline.
-struct StandIn {
-    /// Its module's place in the order.
+/// A function that a trampoline calls.
+struct Target {
+    /// The place of its module in the order.
     module: usize,
     export: ModuleExport,
     ty: FuncType,
 }
 
+/// The state of [`link`].
 struct Linking<'a> {
     base: &'static Base,
     modules: &'a Modules,
@@ -182,10 +184,11 @@ struct Linking<'a> {
     functions: &'a [HostFunction],
     linker: Linker<StoreData>,
     call_command: CommandFn,
-    /// The types of the host functions that are defined.
+    /// The types of the host functions that the linker has by now, by index.
     host_types: HashMap<usize, FuncType>,
-    stand_ins: Vec<StandIn>,
-    /// Where they are, by module and name.
+    /// The functions that need trampolines. The place of each is its slot.
+    targets: Vec<Target>,
+    /// The slots, by module and name.
     slots: HashMap<(usize, String), usize>,
 }
 
@@ -204,9 +207,10 @@ impl Linking<'_> {
                 e
             })?);
         }
-        let own = |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
+        let in_linker =
+            |source: &Source| matches!(source, Source::Linker { .. } | Source::Kernel(_));
         let mut pre = None;
-        if sources.iter().all(own) && !sources.iter().any(is_command) {
+        if sources.iter().all(in_linker) {
             pre = self
                 .check(&self.linker, compiled, &sources)
                 .map_err(|e| incompatible(&e, &way))?;
@@ -219,12 +223,13 @@ impl Linking<'_> {
             compiled: compiled.clone(),
             sources,
             pre,
-            stands_for: Vec::new(),
+            trampoline_targets: Vec::new(),
             way,
         })
     }
 
-    /// Checks imports that the linker has; all of it resolved, where it has what they will be.
+    /// Type-checks the imports of a module whose imports are all in the linker. Gives the module with its imports resolved
+    /// if the linker has the functions themselves, and not only placeholders for the kernel's.
     fn check(
         &self,
         linker: &Linker<StoreData>,
@@ -236,12 +241,12 @@ impl Linking<'_> {
             return Ok(None);
         }
         let checked = linker.instantiate_pre(&compiled.module)?;
-        // The linker has only stand-ins for the kernel's functions.
+        // For the kernel's functions, the linker has placeholders only.
         let kernel = |source: &Source| matches!(source, Source::Kernel(_));
         Ok((!sources.iter().any(kernel)).then_some(checked))
     }
 
-    /// An import from another module, by the one at `place`.
+    /// The source of an import from another module, by the module at `place`.
     fn other(
         &mut self,
         found: Found,
@@ -266,22 +271,22 @@ impl Linking<'_> {
         if self.modules[found.module].1.command {
             return self.command(from, import.name(), ty);
         }
-        // A command's instances are made when it is called, when all others are there.
+        // A command is instantiated when it is called, after all other modules.
         if lazy || from < place {
             return Ok(earlier);
         }
-        let next = self.stand_ins.len();
+        let next = self.targets.len();
         let slot = *self
             .slots
             .entry((from, import.name().into()))
             .or_insert(next);
-        if slot == MAX_STAND_INS {
+        if slot == MAX_TRAMPOLINES {
             return Err(unlinkable(format!(
-                "more than {MAX_STAND_INS} functions are imported in circles"
+                "more than {MAX_TRAMPOLINES} functions are imported in circles"
             )));
         }
         if slot == next {
-            self.stand_ins.push(StandIn {
+            self.targets.push(Target {
                 module: from,
                 export,
                 ty,
@@ -290,7 +295,7 @@ impl Linking<'_> {
         Ok(Source::Trampoline(slot))
     }
 
-    /// A function of a command: each call of it has an instance of its own.
+    /// The source of an import of a command's function. Each call of it has an instance of its own.
     fn command(&mut self, module: usize, name: &str, ty: FuncType) -> Result<Source, Error> {
         let (namespace, function) = (format!("vitrine:command:{module}"), Arc::<str>::from(name));
         let call_command = self.call_command;
@@ -299,13 +304,13 @@ impl Linking<'_> {
                 call_command(caller, module, function.clone(), params, results)
             })
             .map_err(|e| incompatible(&e, ""))?;
-        Ok(Source::Linker {
+        Ok(Source::Command {
             namespace,
             name: name.into(),
         })
     }
 
-    /// An import from the host.
+    /// The source of an import from the host.
     fn host(&mut self, import: &ImportType<'_>) -> Result<Source, Error> {
         let (namespace, name) = (import.module(), import.name());
         let host = self
@@ -318,7 +323,8 @@ impl Linking<'_> {
             let (env, function) = canonical(namespace, name);
             if env == ENV {
                 if env != namespace {
-                    // What is not there is found missing under its own name.
+                    // An alias of a function that does not exist fails. The import is then reported as unknown, under its own
+                    // name.
                     let _ = self.linker.alias(env, function, namespace, name);
                 }
                 if let Some(export) = self.base.kernel.module.get_export_index(function) {
@@ -332,6 +338,7 @@ impl Linking<'_> {
         })
     }
 
+    /// Adds a host function to the linker, with the type that it is imported as.
     fn define(&mut self, index: usize, wanted: FuncType) -> Result<(), Error> {
         let function = &self.functions[index];
         if let Some(ty) = self.host_types.get(&index)
@@ -358,15 +365,12 @@ impl Linking<'_> {
     }
 }
 
-fn is_command(source: &Source) -> bool {
-    matches!(source, Source::Linker { namespace, .. } if namespace.starts_with("vitrine:"))
-}
-
 fn incompatible(error: &wasmtime::Error, way: &str) -> Error {
     unlinkable(format!("{error:#}{way}"))
 }
 
+/// The error of a plugin that cannot be linked.
 pub(crate) fn unlinkable(message: String) -> Error {
-    // Wasmtime's messages have names in them, too.
+    // Wasmtime's messages contain names that the guest chose, too.
     Error::new(Reason::Link, text::shown(message.as_bytes(), text::MESSAGE))
 }

@@ -1,4 +1,4 @@
-//! The data of a store: what the host's functions work with, and the instances that are there.
+//! The data of a store: the state of the host functions, and the instances in the store.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) struct StoreData {
 }
 
 impl StoreData {
-    /// The data of a store in which no instance was made yet.
+    /// The data of a store that has no instances yet.
     pub(crate) fn new(host: HostContext) -> StoreData {
         StoreData {
             host,
@@ -33,24 +33,24 @@ impl HostView for StoreData {
     }
 }
 
-/// The instances in a store. Each place in the vectors is that of a module in [`LinkedPlugin`].
+/// The instances in a store. The vectors have the order of the modules of [`LinkedPlugin`].
 #[derive(Default)]
 pub(crate) struct Instances {
-    /// The plugin whose modules they are instances of, once one was made.
+    /// The plugin whose modules are instantiated, once instantiation has begun.
     pub(crate) linked: Option<Arc<LinkedPlugin>>,
     pub(crate) kernel: Option<Instance>,
     pub(crate) trampolines: Option<Instance>,
-    /// The memory in which fused modules find nothing.
+    /// The blank memory, see [`super::Source::Blank`].
     pub(crate) blank: Option<Memory>,
-    /// The modules' instances. Those of commands are never set.
+    /// The instances of the modules. The places of commands stay empty.
     pub(crate) modules: Vec<Option<Instance>>,
-    /// The instances of commands that no call uses now.
+    /// For each command, its instances that no call uses at the moment.
     pub(crate) commands: Vec<Vec<CommandInstance>>,
-    /// How many calls of commands there are within each other.
+    /// How deep calls of commands are nested at the moment.
     pub(crate) depth: usize,
 }
 
-/// An instance of a command that can be reset to its beginning.
+/// An instance of a command, with the state that it had when it was new, so that it can be reset.
 pub(crate) struct CommandInstance {
     pub(crate) instance: Instance,
     pub(crate) start: Option<Func>,
@@ -59,5 +59,5 @@ pub(crate) struct CommandInstance {
     pub(crate) tables: Vec<(Table, Vec<Ref>)>,
 }
 
-/// The first content of a memory: where there are bytes that are not zero, and these.
+/// The initial content of a memory: its bytes that are not zero, and their places.
 pub(crate) struct FirstBytes(pub(crate) Vec<(usize, Box<[u8]>)>);

@@ -1,5 +1,5 @@
-//! Imports that toolchains leave to a host of their own, which is JavaScript mostly: what made them, and how to build
-//! without.
+//! Recognises imports that a toolchain expects from a host of its own, mostly JavaScript. Says which toolchain made the
+//! import, and how to build without it.
 
 use vitrine_rewrite::{Extern, Import};
 use wasmparser::{FuncType, ValType};
@@ -46,7 +46,7 @@ const JS_STRINGS: &str =
     "it is of the strings of JavaScript: build without the toolchain's JavaScript builtins";
 const TEAVM: &str = "it is of TeaVM's JavaScript: build for its target for WASI";
 
-/// What made an import that a host of another kind has, and how to build without.
+/// The toolchain that made an import for another kind of host, and how to build without the import.
 pub(super) fn advice(
     namespace: &str,
     name: &str,
@@ -70,7 +70,7 @@ pub(super) fn advice(
         "javascript_kit" => SWIFT,
         "wasm:js-string" => JS_STRINGS,
         _ if namespace.starts_with("teavm") => TEAVM,
-        // What it calls everything in a module that is made small.
+        // Emscripten's name for everything in a minified module.
         "a" if name.len() <= 2 => EMSCRIPTEN,
         _ => return None,
     })
@@ -79,7 +79,7 @@ pub(super) fn advice(
 fn of_env(name: &str, function: Option<&FuncType>) -> Option<&'static str> {
     let params = function.map_or(&[][..], FuncType::params);
     Some(match name {
-        // Emscripten's has none.
+        // Emscripten's `abort` has no parameters.
         "abort" if params == [ValType::I32; 4] => ASSEMBLYSCRIPT,
         "trace" if params.len() == 7 => ASSEMBLYSCRIPT_TRACE,
         "seed" if params.is_empty() => ASSEMBLYSCRIPT_SEED,
@@ -98,7 +98,7 @@ fn of_env(name: &str, function: Option<&FuncType>) -> Option<&'static str> {
 const ASSEMBLYSCRIPT_WEB: &str = "it is of AssemblyScript's bindings to JavaScript: log and tell the time by the PDK \
     instead";
 
-/// How the names begin of what Emscripten's JavaScript has.
+/// The prefixes of functions of Emscripten's JavaScript.
 const EMSCRIPTENS: [&str; 12] = [
     "emscripten_",
     "_emscripten_",
@@ -114,7 +114,7 @@ const EMSCRIPTENS: [&str; 12] = [
     "__call_sighandler",
 ];
 
-/// A namespace that imports have whose toolchain was not told of another.
+/// Whether this is a namespace that toolchains use unless they are told another one.
 pub(super) fn is_common(namespace: &str) -> bool {
     matches!(
         namespace,
@@ -122,7 +122,7 @@ pub(super) fn is_common(namespace: &str) -> bool {
     )
 }
 
-/// What to say of an unknown import that is no function.
+/// Advice for an unknown import that is not a function.
 pub(super) fn no_function(import: &Import) -> String {
     let (namespace, name) = (&*import.namespace, &*import.name);
     if namespace == ENV {

@@ -1,6 +1,7 @@
-//! Stand-ins for functions that are imported in a circle: a small module whose functions jump
-//! through a table, which is filled when the modules they stand for are there. All of it is
-//! WebAssembly, so a call through one costs next to nothing and is bounded by the guest's stack.
+//! Trampolines: what modules import in the place of functions that do not exist yet, because modules import from each
+//! other in a circle. Trampolines are the functions of a small generated module. They jump through a table, which is
+//! filled once the modules of their targets are instantiated. All of it is WebAssembly, so a call through a trampoline
+//! costs next to nothing and is bounded by the guest's stack.
 
 use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, RefType,
@@ -10,18 +11,18 @@ use wasmtime::{Engine, FuncType, HeapType, ModuleExport, ValType};
 
 use crate::schedule::workers::on_deep_stack;
 
-/// The stand-ins of a plugin.
+/// The trampolines of a plugin.
 pub(crate) struct Trampolines {
     pub(crate) module: wasmtime::Module,
     pub(crate) table: ModuleExport,
-    /// The functions, by their slots in the table.
+    /// The trampolines, by the slots of their targets in the table.
     pub(crate) functions: Vec<ModuleExport>,
 }
 
 const TABLE: &str = "table";
 
 impl Trampolines {
-    /// Stand-ins of these types, or the first type that there can be none of.
+    /// Makes trampolines of these types. The error names the first type that cannot have one.
     pub(crate) fn new(engine: &Engine, types: &[FuncType]) -> wasmtime::Result<Trampolines> {
         let bytes = encode(types)?;
         let module = on_deep_stack(|| wasmtime::Module::new(engine, &bytes))?;

@@ -1,5 +1,5 @@
-//! The types of several modules, made comparable: each module numbers its own. Types are the same if the groups that
-//! they are declared in are, and they have the same place there; as the engine has it.
+//! Compares types of different modules, each of which numbers its own types. As for the engine, two types are the same
+//! if the recursion groups that declare them are the same and the types have the same place in them.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -17,7 +17,7 @@ type Id = u32;
 pub(super) struct Types {
     /// For each module the numbers of its types.
     modules: Vec<Vec<Id>>,
-    /// What each type declares itself a subtype of.
+    /// The declared supertype of each type.
     supertypes: Vec<Option<Id>>,
 }
 
@@ -35,7 +35,7 @@ impl Types {
         types
     }
 
-    /// The numbers of a module's types: those of an earlier group if it is the same.
+    /// Numbers the types of a module. A group that is the same as an earlier one gets the numbers of that one.
     fn number(&mut self, interface: &ModuleType, groups: &mut HashMap<String, Id>) -> Vec<Id> {
         let mut ids: Vec<Id> = Vec::with_capacity(interface.types.len());
         while let Some(group) = interface.groups.get(ids.len()) {
@@ -70,11 +70,11 @@ impl Types {
         self.modules[module].get(ty as usize).copied()
     }
 
-    /// Whether what is of one type can be taken for one of another; each is of a module.
+    /// Whether the type `found` is the type `wanted` or a subtype of it. Each is given by its module and its index there.
     pub(super) fn is_subtype(&self, found: (usize, u32), wanted: (usize, u32)) -> bool {
         let wanted = self.id(wanted.0, wanted.1);
         let mut next = self.id(found.0, found.1);
-        // A supertype comes before its subtypes: this ends.
+        // This ends because a supertype comes before its subtypes.
         while let Some(id) = next {
             if Some(id) == wanted {
                 return true;
@@ -110,7 +110,7 @@ impl Types {
     }
 }
 
-/// A group as text that is the same for the same groups.
+/// A recursion group as text. Two groups are the same if their texts are.
 struct Key<'a> {
     text: String,
     /// The index of its first type.
@@ -188,7 +188,7 @@ impl Key<'_> {
         };
         match index.checked_sub(self.begin) {
             Some(place) => self.put(format_args!("@{place}")),
-            // One that is not there is the same as no other.
+            // An index without a type is different from every type.
             None => match self.earlier.get(index as usize) {
                 Some(id) => self.put(format_args!("#{id}")),
                 None => self.put(format_args!("!{index}")),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_types_of_two_modules_are_the_same_wherever_they_are_declared() {
+    fn types_are_the_same_in_two_modules_whatever_their_indices() {
         let one = read("(type (func (param i32))) (type (struct (field (ref null 0))))");
         let other = read(
             "(type (array i8)) (type (func (param i32))) (type (struct (field (ref null 1))))
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_refer_to_themselves_are_compared_as_they_are() {
+    fn recursion_groups_are_compared_by_structure() {
         let group =
             "(rec (type (struct (field (ref null 1)))) (type (struct (field (ref null 0)))))";
         let shifted = "(type (func)) (rec (type (struct (field (ref null 2))))
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subtype_is_one_by_declaration_along_any_chain() {
+    fn a_subtype_needs_a_chain_of_declarations() {
         let text =
             "(type (sub (func))) (type (sub 0 (func))) (type (sub final 1 (func))) (type (func))";
         let (one, other) = (read(text), read(text));

@@ -1,27 +1,26 @@
-//! Imports that are nowhere, told all at once, with what would be right.
+//! Reports the imports that nothing provides, all at once, with advice for each.
 
 use vitrine_rewrite::{Extern, Import};
 use wasmparser::FuncType;
 
-use super::check::Fault;
 use super::known::Known;
 use super::wording::{MOST, import};
-use super::{canonical, toolchains};
+use super::{Fault, canonical, toolchains};
 use crate::host::extism::ENV;
 use crate::host::function::HostFunction;
 use crate::host::wasi;
 use crate::nearest::{did_you_mean, nearest};
 use crate::text::quoted;
 
-/// After so many nobody looks for what they might be.
+/// The most unknown imports that advice is looked up for. The rest are only counted.
 const LOOKED_AT: usize = 200;
 
-/// The unknown imports of a plugin, by what is to be said of them.
+/// The unknown imports of a plugin, grouped by the advice for them.
 #[derive(Default)]
 pub(super) struct Unknown {
     groups: Vec<Group>,
     looked_at: usize,
-    /// Those of no group.
+    /// How many more there are, in no group.
     more: usize,
 }
 
@@ -92,7 +91,7 @@ impl Group {
     }
 }
 
-/// The name, and what it is if that is no function.
+/// The name of an import, and its kind if it is not a function.
 fn shown(wanted: &Import) -> String {
     match wanted.ty {
         Extern::Function(_) => import(wanted),
@@ -100,11 +99,11 @@ fn shown(wanted: &Import) -> String {
     }
 }
 
-/// An import that is nowhere, and what there is.
+/// An import that nothing provides, and what there is instead.
 pub(super) struct Missing<'a> {
     pub(super) import: &'a Import,
     pub(super) function: Option<&'a FuncType>,
-    /// The names that the module exports that is of the namespace's name, if there is one.
+    /// The exports of the module whose name is the namespace of the import, if there is one.
     pub(super) exports: Option<Vec<&'a str>>,
     pub(super) functions: &'a [HostFunction],
     pub(super) has_wasi: bool,
@@ -112,7 +111,7 @@ pub(super) struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    /// What to say of it, which begins with a semicolon.
+    /// The advice for the import. It begins with a semicolon.
     fn advice(&self) -> String {
         let (namespace, name) = (&*self.import.namespace, &*self.import.name);
         if let Some(exports) = &self.exports {
@@ -144,7 +143,7 @@ impl Missing<'_> {
                 advice += &did_you_mean(&old);
             }
         }
-        // A host function of a name like this in its own namespace.
+        // Perhaps a host function of this name was given in another namespace.
         self.elsewhere(namespace, name).unwrap_or(advice)
     }
 
@@ -191,7 +190,7 @@ impl Missing<'_> {
         }
     }
 
-    /// That a host function of this name is given in another namespace.
+    /// The advice if a host function of this name is given in another namespace.
     fn elsewhere(&self, namespace: &str, name: &str) -> Option<String> {
         let same = self
             .functions

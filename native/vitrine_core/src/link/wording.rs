@@ -1,12 +1,12 @@
-//! How messages name what a module imports. Its names are what somebody chose: shown, and cut.
+//! How messages name imports and types. The author of a module chose its names, so they are quoted and shortened.
 
 use vitrine_rewrite::Import;
 use wasmparser::FuncType;
 
-use super::check::Fault;
+use super::Fault;
 use crate::text;
 
-/// So much of a kind is told, the rest counted.
+/// The most items of a kind that a message lists. The rest are counted.
 pub(super) const MOST: usize = 10;
 
 /// The name of an import.
@@ -18,7 +18,7 @@ pub(super) fn import(import: &Import) -> String {
     )
 }
 
-/// A function's type, as the host writes it.
+/// The type of a function, as messages write it.
 pub(super) fn signature(ty: Option<&FuncType>) -> String {
     let Some(ty) = ty else {
         return "a type that is not there".into();
@@ -33,13 +33,13 @@ pub(super) fn signature(ty: Option<&FuncType>) -> String {
     format!("({}) -> ({})", list(ty.params()), list(ty.results()))
 }
 
-/// Modules that import from each other.
+/// The names of modules that import from each other in turn.
 pub(super) fn chain<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(text::name).collect();
     names.join(" -> ")
 }
 
-/// Messages, of which not too many are made.
+/// Messages, of which only the first are kept.
 #[derive(Default)]
 pub(super) struct Listed {
     messages: Vec<String>,
@@ -54,7 +54,7 @@ impl Listed {
         }
     }
 
-    /// All of them, and how many more there are `of`.
+    /// The messages as faults, and one that says how many more there are. `of` names the kind of imports.
     pub(super) fn into_faults(self, of: &str) -> impl Iterator<Item = Fault> {
         let more = (self.more > 0).then(|| format!("there are {} more {of}", self.more));
         self.messages.into_iter().chain(more).map(Fault::link)

@@ -1,4 +1,5 @@
-//! The state of an instance, read from its store: what a snapshot of it consists of.
+//! Reads the state of an instance for a snapshot, from its store: `read` reads memories and globals, `wasi` refuses open
+//! files.
 
 pub(crate) mod read;
 pub(crate) mod wasi;

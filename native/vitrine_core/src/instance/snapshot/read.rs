@@ -1,4 +1,4 @@
-//! Reads the state of an instance.
+//! Reads the memories and globals of an instance.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::compile::options::MAX_MODULE_SIZE;
 use crate::error::{Error, Reason};
 use crate::link::store::StoreData;
 
-/// Reads an instance of the module `wasm`, which was compiled with its state exported.
+/// Reads the state of an instance of the module `wasm`, which must have been compiled with its state exported.
 pub(crate) fn read(
     wasm: &[u8],
     store: &mut Store<StoreData>,
@@ -42,7 +42,7 @@ pub(crate) fn read(
             segments: segments.collect(),
         });
     }
-    // An instance begins with all of it, which counts against the limit at once.
+    // Instances of the snapshot begin with all of it, and all of it counts against their limit.
     if size > memory_limit {
         return Err(Error::new(
             Reason::OutOfMemory,

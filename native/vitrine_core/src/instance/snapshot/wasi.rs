@@ -1,4 +1,4 @@
-//! What of WASI a snapshot would lose.
+//! Refuses snapshots that would lose open files.
 
 use wasmtime::Store;
 use wasmtime_wasi::WasiView;
@@ -8,14 +8,15 @@ use crate::compile::binary::no_snapshot;
 use crate::error::Error;
 use crate::link::store::StoreData;
 
-/// Refuses a guest that holds files open: the instances to come have other descriptors.
+/// Refuses a guest that holds files or directories open: instances of the snapshot have none of its descriptors.
 pub(crate) fn check(store: &mut Store<StoreData>) -> Result<(), Error> {
     let granted = store.data().host.plugin.wasi.as_ref();
     let granted = granted.map_or(0, |wasi| wasi.directories.len());
     let Some(context) = &mut store.data_mut().host.wasi else {
         return Ok(());
     };
-    // Standard streams are there, too, and what was granted once anything was looked at.
+    // The table also has the standard streams and, once the guest has looked anything up, the directories that were
+    // granted.
     let (mut files, mut directories) = (0, 0);
     for resource in context.wasi.ctx().table.iter_mut() {
         match resource.downcast_ref() {

@@ -1,4 +1,4 @@
-//! What the custom sections of a module say, which is for people: that they are damaged is no matter.
+//! Reads the custom sections of a module. They only inform people, so damaged ones are ignored.
 
 use wasmparser::{
     BinaryReaderError, KnownCustom, Name, NameSectionReader, Parser, Payload,

@@ -1,4 +1,4 @@
-//! What a module says of itself, without compiling it and without running any of it.
+//! Inspects a module: reads what it says of itself, without compiling or running any of it.
 
 mod custom;
 
@@ -13,31 +13,30 @@ use crate::error::Error;
 use crate::link::{Fault, Grants, snapshot_fault, with_grants};
 use crate::schedule::workers::submit;
 
-/// What is known of a module.
+/// What is known of an inspected module.
 #[derive(Debug, Default)]
 pub struct Inspection {
-    /// The sha256 of the bytes, or of the text, that were given.
+    /// The sha256 of the bytes or the text of the module.
     pub sha256: [u8; 32],
-    /// Whether it is a component and no module: then nothing else is known of it.
+    /// Whether it is a component and not a module. If so, nothing else is known of it.
     pub component: bool,
-    /// Its own name, of the name section.
+    /// The module's own name, from the name section.
     pub name: Option<String>,
     /// The fields of the producers section.
     pub producers: Vec<Producers>,
-    /// What it declares.
+    /// What the module declares.
     pub interface: ModuleType,
-    /// Why it would be refused with these host functions, as far as that can be told without compiling it.
+    /// Why linking would refuse the module with these grants, as far as that is known without compiling it.
     pub faults: Vec<Fault>,
 }
 
 /// A field of the producers section: its name, and names with versions.
 pub type Producers = (String, Vec<(String, String)>);
 
-/// What a plugin's one module is called where it is linked.
+/// The name under which the module is checked.
 const MAIN: &str = "main";
 
-/// Looks into `bytes`, a module or its text, which must be valid, and gives what is there to `done`
-/// on a worker's thread, with why it could not be linked.
+/// Inspects `bytes`, which must be a valid module or its text. `done` gets the result, on a worker's thread.
 pub fn inspect(
     bytes: Vec<u8>,
     grants: Grants,
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn exports_have_the_types_of_what_they_name_imported_or_not() {
+    fn exports_have_the_types_of_the_items_that_they_name() {
         let found = of(r#"(module $own
           (type (struct)) (rec (type $a (func)) (type $b (func (param f32) (result i64))))
           (import "env" "f" (func $f (type $b)))
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_valid_is_what_can_be_compiled() {
+    fn an_invalid_module_is_refused_as_the_compiler_refuses_it() {
         let reason = |bytes: &[u8]| look_into(bytes, &Grants::default()).err().map(|e| e.reason);
         let compile = Some(crate::Reason::Compile);
         assert_eq!(reason(b""), compile);
@@ -137,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn a_module_has_its_own_name() {
+    fn the_name_of_a_module_is_read_from_its_name_section() {
         assert_eq!(of("(module $own)").name.as_deref(), Some("own"));
     }
 
     #[test]
-    fn what_the_abi_lacks_is_unknown_and_what_it_has_is_not() {
+    fn all_functions_of_the_abi_are_known_and_others_are_not() {
         let base = Base::get(Settings::default()).unwrap();
         let kernel = base.kernel.module.exports();
         let kernel = kernel.filter(|export| export.ty().func().is_some());
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_is_told_from_a_module() {
+    fn a_component_is_recognised() {
         assert!(of_bytes(b"\0asm\x0d\0\x01\0").component);
         assert!(look_into(b"\0asm\x0d\0\x01\0junk", &Grants::default()).is_err());
         assert!(!of("(module)").component);
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_section_that_is_damaged_is_none() {
+    fn a_damaged_name_section_is_ignored() {
         let mut wasm = wat::parse_str("(module)").unwrap();
         wasm.extend_from_slice(b"\x00\x06\x04name\x7f");
         assert_eq!(of_bytes(&wasm).name, None);
