@@ -1,23 +1,17 @@
-//! A call in progress: the future that owns the instance while the guest runs, and the steps by
-//! which the embedder drives it.
+//! A call in progress, and the steps by which the embedder drives it. The guest's side of it is a future, see
+//! [`super::work`], which owns the instance while the guest runs. Each [`Call::resume`] polls that future for one slice.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use super::finished::Finished;
+use super::work::{self, Ended, Running, Work};
 use crate::error::{Error, Reason, Stop};
-use crate::host::plugin_state::{OnTrap, PluginState};
 use crate::host::protocol::{Reply, Request};
 use crate::host::wasi;
 use crate::instance::admission;
-use crate::instance::{Instance, instantiate};
-use crate::link::LinkedPlugin;
 use crate::plugin::Plugin;
-use crate::plugin::trim;
 use crate::schedule::budget::{NORMAL_BUDGET, Scheduler};
 use crate::schedule::clock;
 use crate::schedule::overruns::Overruns;
@@ -29,63 +23,38 @@ use crate::time_spent::{Awaited, Spent};
 
 /// What a call needs next.
 pub enum Step {
-    /// Nothing: it has ended.
+    /// Nothing: the call has ended.
     Done(Finished),
     /// An answer to this request, then [`Call::resume`].
     Parked(Request),
     /// Another slice, on a dirty scheduler.
     SliceOver,
-    /// To be left alone until it is woken (see [`Call::arm`]), at most for this time.
+    /// A wait until it is woken (see [`Call::arm`]), at most for this time.
     Waiting(Option<Duration>),
 }
 
-/// What a call is to do.
-pub(crate) enum Work {
-    /// Call the export: the instance has its input.
-    Ready {
-        instance: Box<Instance>,
-        stdin: Option<Bytes>,
-        export: usize,
-    },
-    /// Make an instance first.
-    Fresh {
-        input: Vec<u8>,
-        stdin: Option<Bytes>,
-        export: usize,
-    },
-    /// Make an instance if there is none.
-    Initialise(Option<Box<Instance>>),
-}
-
-/// What a guest that ran to its end leaves.
-pub(crate) struct Ended {
-    pub(crate) instance: Option<Box<Instance>>,
-    pub(crate) result: Result<(), Box<Error>>,
-    /// Whether the function returned, rather than trapped or exited.
-    pub(crate) returned: bool,
-}
-
-type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
-
-/// A call of a plugin. Dropping it before its end stops the guest and loses the instance; the
-/// plugin's next call begins with a fresh one.
+/// A call of a plugin. Dropping it before its end stops the guest and drops the instance. The plugin's next call then
+/// begins with a fresh one.
 pub struct Call {
     plugin: Arc<Plugin>,
     /// Present until the call has ended.
     running: Option<Running>,
-    /// Whether it makes an instance: then what its slices take is worth a look at the clock.
+    /// Whether the call may make an instance. If so, its slices are measured by the clock.
     fresh: bool,
-    /// Whether it has a standard input of its own.
+    /// Whether the call has a standard input of its own.
     own_stdin: bool,
-    /// The time of the start, and whether that is what the clock shows at the first slice.
+    /// The time of the start.
     started: u64,
+    /// Whether the next slice is the first, which begins at the time of the start.
     begins: bool,
-    /// What it waits for, and since when.
+    /// What the call waits for, and since when.
     awaits: Option<(Awaited, u64)>,
     spent: Spent,
+    /// The time that the call has used on normal schedulers.
     normal_used: Duration,
-    /// Whether it kept a normal scheduler for too long.
+    /// Whether the call has kept a normal scheduler for too long.
     overran: bool,
+    /// How long the last slice took.
     slice: Duration,
 }
 
@@ -96,7 +65,7 @@ impl Call {
             work,
             Work::Ready { stdin: Some(_), .. } | Work::Fresh { stdin: Some(_), .. }
         );
-        // The common case has a future of its own, which is small.
+        // The common case has a future of its own, because that is smaller.
         let running: Running = match work {
             Work::Ready {
                 instance,
@@ -106,12 +75,12 @@ impl Call {
                 if let Some(stdin) = stdin {
                     plugin.state.call_input.give(stdin);
                 }
-                Box::pin(call(instance, export))
+                Box::pin(work::call(instance, export))
             }
-            work => Box::pin(prepare(
+            other => Box::pin(work::prepare(
                 Arc::clone(&plugin.linked),
                 Arc::clone(&plugin.state),
-                work,
+                other,
             )),
         };
         Call {
@@ -129,7 +98,7 @@ impl Call {
         }
     }
 
-    /// Runs the guest for a slice; `reply` answers the request it is parked on.
+    /// Runs the guest for a slice. `reply` answers the request that the call is parked on.
     pub fn resume(&mut self, scheduler: Scheduler, reply: Option<Reply>) -> Step {
         let control = &self.plugin.state.control;
         if let Some(reply) = reply {
@@ -181,7 +150,7 @@ impl Call {
                 self.account(scheduler, took);
                 match (polled, over) {
                     (Poll::Ready(ended), _) => self.finish(ended),
-                    // It is not in the guest's code, and would first go on with what it is in.
+                    // The guest is in a host function, which would go on first.
                     (Poll::Pending, Some(stop)) => self.abandon(stop),
                     (Poll::Pending, None) => self.pending(),
                 }
@@ -189,12 +158,12 @@ impl Call {
         }
     }
 
-    /// How long the last slice took, to about half a millisecond if no instance was made.
+    /// How long the last slice took. It is exact to about half a millisecond unless the call made an instance.
     pub fn last_slice(&self) -> Duration {
         self.slice
     }
 
-    /// Whether what comes next may run on a normal scheduler.
+    /// The scheduler that the next slice may run on.
     pub fn next_scheduler(&self) -> Scheduler {
         match self.normal_budget() {
             Some(_) => Scheduler::Normal,
@@ -202,18 +171,18 @@ impl Call {
         }
     }
 
-    /// Whether nothing is left to the call but to end, which it does within a moment, on any scheduler.
+    /// Whether the call has been stopped and will end within a moment, on any scheduler.
     pub fn is_over(&self) -> bool {
         self.over(clock::now()).is_some()
     }
 
-    /// How long the call may wait for a dirty scheduler until [`Call::is_over`], if it ever is.
+    /// How long the call may wait for a dirty scheduler until [`Call::is_over`], if that is bounded.
     pub fn patience(&self) -> Option<Duration> {
         self.time_left().filter(|_| self.ends_anywhere())
     }
 
-    /// Before a wait for a dirty scheduler: asks for `notify` to be called when somebody cancels the call and it
-    /// is over then. False if somebody has.
+    /// Before a wait for a dirty scheduler: asks for `notify` to be called when the call is cancelled and is over by
+    /// that. Gives false if it already is.
     pub fn on_cancel(&self, notify: Notify) -> bool {
         if !self.ends_anywhere() {
             return true;
@@ -223,35 +192,36 @@ impl Call {
         waker.arm(notify) && !self.is_cancelled()
     }
 
-    /// Whether a guest that is stopped is soon at an end: nothing long is on its way, and nothing of it is written.
+    /// Whether a guest that is stopped ends within a moment: it is not in a long instruction, and no coredump is written.
     fn ends_anywhere(&self) -> bool {
         !self.plugin.only_dirty() && self.plugin.state.coredump.is_none()
     }
 
+    /// What has stopped the call, if [`Call::is_over`].
     fn over(&self, now: u64) -> Option<Stop> {
         let stop = self.plugin.state.control.check(now).err()?;
         self.ends_anywhere().then_some(stop)
     }
 
-    /// After [`Step::Waiting`]: asks for `notify` to be called when the call can go on. False if
-    /// it can already.
+    /// After [`Step::Waiting`]: asks for `notify` to be called when the call can go on. Gives false if it already can.
     pub fn arm(&self, notify: Notify) -> bool {
         self.plugin.call_waker.arm(notify)
     }
 
-    /// What is left of the call's time, if that has a bound.
+    /// How much of the call's time is left, if it has a timeout.
     pub fn time_left(&self) -> Option<Duration> {
         let deadline = self.plugin.state.control.deadline();
         (deadline != clock::NEVER)
             .then(|| Duration::from_nanos(deadline.saturating_sub(clock::now())))
     }
 
-    /// Whether somebody has cancelled the call.
+    /// Whether the call was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.plugin.state.control.cancelled()
     }
 
-    /// What is left of the call's time on normal schedulers, in nanoseconds.
+    /// How much of the call's time on normal schedulers is left, in nanoseconds. `None` if the next slice must run on a
+    /// dirty scheduler.
     fn normal_budget(&self) -> Option<u64> {
         let left = NORMAL_BUDGET.saturating_sub(self.normal_used);
         let unmade = self.fresh && self.spent.running().is_zero();
@@ -262,6 +232,7 @@ impl Call {
         normal.then_some(left.as_nanos() as u64)
     }
 
+    /// Polls the future until it needs something from the embedder. Gives how long that took, by the ticker.
     fn poll(&mut self) -> Result<(Poll<Ended>, Duration), Error> {
         let plugin = &*self.plugin;
         let Some(running) = self.running.as_mut() else {
@@ -285,6 +256,7 @@ impl Call {
         Ok((polled, ticking.elapsed()))
     }
 
+    /// Counts a slice.
     fn account(&mut self, scheduler: Scheduler, took: Duration) {
         self.slice = took;
         if scheduler == Scheduler::Normal {
@@ -296,6 +268,7 @@ impl Call {
         self.plugin.state.counters.slice(took);
     }
 
+    /// What the call needs, if the future is not ready.
     fn pending(&mut self) -> Step {
         let plugin = &*self.plugin;
         if let Some(request) = plugin.state.control.take_request() {
@@ -317,7 +290,7 @@ impl Call {
         Step::Waiting(self.time_left())
     }
 
-    /// Gives up a future that waits for something that may never come.
+    /// Ends the call without polling its future again, which waits for something that may never come.
     fn abandon(&mut self, stop: Stop) -> Step {
         self.plugin.call_waker.clear();
         self.finish(Ended {
@@ -327,12 +300,14 @@ impl Call {
         })
     }
 
-    fn forget_stdin(&self) {
+    /// Drops what the guest has not read of the call's own standard input.
+    fn drop_stdin(&self) {
         if self.own_stdin {
             self.plugin.state.call_input.forget();
         }
     }
 
+    /// The time that the call has taken, by what it was spent on.
     fn spent(&mut self) -> Spent {
         Spent {
             total: clock::now().saturating_sub(self.started),
@@ -340,17 +315,19 @@ impl Call {
         }
     }
 
+    /// Drops the future of a guest that did not run to its end, mostly on the reaper's thread.
     fn reap(&self, running: Running) {
         if self.plugin.state.fuel.is_some() {
-            // That counts its fuel, which is asked for next. Its store is dropped elsewhere all the same.
+            // Dropping it counts its fuel, which the embedder asks for next. The reaper drops its store all the same.
             return drop(running);
         }
         let backlog = self.plugin.main().backlog.clone();
         reaper::reap(running, Some(backlog));
     }
 
+    /// Ends the call.
     fn finish(&mut self, mut ended: Ended) -> Step {
-        self.forget_stdin();
+        self.drop_stdin();
         self.plugin
             .overruns
             .note(self.overran, self.spent.running());
@@ -365,104 +342,18 @@ impl Call {
         {
             self.reap(running);
         }
-        Step::Done(Finished {
-            plugin: self.plugin.clone(),
-            ended,
-        })
+        Step::Done(Finished::new(self.plugin.clone(), ended))
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            // Unwinding the guest's fiber is no work for whoever collects garbage.
+            // Unwinding the guest's fiber takes too long for a scheduler that collects garbage.
             self.reap(running);
-            self.forget_stdin();
+            self.drop_stdin();
             self.plugin.state.counters.abandoned();
-            self.plugin.put_back(None);
+            self.plugin.return_instance(None);
         }
-    }
-}
-
-/// Makes an instance, and calls it if that is wanted.
-async fn prepare(linked: Arc<LinkedPlugin>, plugin: Arc<PluginState>, work: Work) -> Ended {
-    plugin.control.set_initialised(false);
-    let (instance, wanted) = match work {
-        Work::Ready {
-            instance, export, ..
-        } => (Ok(instance), Some(export)),
-        Work::Initialise(Some(instance)) => (Ok(instance), None),
-        Work::Initialise(None) => (instantiate(linked, plugin.clone()).await, None),
-        Work::Fresh {
-            input,
-            stdin,
-            export,
-        } => (fresh(linked, &plugin, &input, stdin).await, Some(export)),
-    };
-    plugin.control.set_initialised(instance.is_ok());
-    match (instance, wanted) {
-        (Ok(instance), Some(export)) => call(instance, export).await,
-        (Ok(instance), None) => Ended {
-            instance: Some(instance),
-            result: Ok(()),
-            returned: true,
-        },
-        (Err(error), _) => Ended {
-            instance: None,
-            result: Err(error.into()),
-            returned: false,
-        },
-    }
-}
-
-async fn fresh(
-    linked: Arc<LinkedPlugin>,
-    plugin: &Arc<PluginState>,
-    input: &[u8],
-    stdin: Option<Bytes>,
-) -> Result<Box<Instance>, Error> {
-    let mut instance = instantiate(linked, plugin.clone()).await?;
-    instance.begin_call(input)?;
-    // Its initialisers read what each instance begins with: the call's is for its function.
-    if let Some(stdin) = stdin {
-        plugin.call_input.give(stdin);
-    }
-    Ok(instance)
-}
-
-async fn call(mut instance: Box<Instance>, export: usize) -> Ended {
-    let (result, returned) = instance.call(export).await;
-    Ended {
-        instance: Some(instance),
-        result: result.map_err(Box::new),
-        returned,
-    }
-}
-
-/// A call that has ended. Dropping it gives the instance back to the plugin.
-pub struct Finished {
-    plugin: Arc<Plugin>,
-    ended: Ended,
-}
-
-impl Finished {
-    /// The output, or what went wrong.
-    pub fn output(&mut self) -> Result<&[u8], &Error> {
-        match (&self.ended.result, &mut self.ended.instance) {
-            (Err(error), _) => Err(error),
-            (Ok(()), Some(instance)) => Ok(instance.output()),
-            (Ok(()), None) => Ok(&[]),
-        }
-    }
-}
-
-impl Drop for Finished {
-    fn drop(&mut self) {
-        let keep = self.ended.returned || self.plugin.state.on_trap == OnTrap::Keep;
-        let mut instance = self.ended.instance.take().filter(|_| keep);
-        if let Some(instance) = &mut instance {
-            trim::note(&self.plugin, instance);
-        }
-        self.plugin.put_back(instance);
     }
 }

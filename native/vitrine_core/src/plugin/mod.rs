@@ -1,9 +1,16 @@
-//! A plugin: a compiled module bound to its host functions, configuration and limits, with at most
-//! one live instance, used by one call at a time.
+//! A plugin: linked modules with their configuration, grants and limits. A plugin has at most one live instance, which
+//! serves one call at a time.
+//!
+//! This file has what an embedder does with a plugin, and the slot that the instance waits in between calls. To follow
+//! the way of a call, read [`Plugin::start`] here, then `call` (what the embedder drives, step by step), `work` (what
+//! runs on the guest's side) and `finished` (how the instance returns to the plugin). `snapshot` and `trim` are features
+//! beside calls.
 
 pub(crate) mod call;
+pub(crate) mod finished;
 pub(crate) mod snapshot;
 pub(crate) mod trim;
+mod work;
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -12,8 +19,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use self::call::{Call, Work};
+use self::call::Call;
 use self::trim::Trimming;
+use self::work::Work;
 use crate::compile::compiled::CompiledModule;
 use crate::error::{Error, Reason, Stop};
 use crate::host::extism::VarValue;
@@ -29,27 +37,31 @@ use crate::schedule::waker::CallWaker;
 /// How a call is made.
 #[derive(Debug, Clone, Copy)]
 pub struct CallOptions {
-    /// The time the call may take in all.
+    /// How long the whole call may take.
     pub timeout: Option<Duration>,
-    /// The lowest level that is logged, as the ABI numbers them.
+    /// The lowest level that is logged, as a number of the ABI.
     pub log_level: i32,
 }
 
+/// The place of a plugin's instance.
 enum Slot {
-    /// The next call begins with a fresh instance.
+    /// There is no instance. The next call makes a fresh one.
     Vacant,
+    /// The instance waits for the next call.
     Ready(Box<Instance>),
+    /// A call has the instance, or makes it.
     Busy,
+    /// The plugin was closed.
     Closed,
 }
 
 /// A plugin. Dropping it drops its instance; a call keeps it alive.
 pub struct Plugin {
     pub(crate) linked: Arc<LinkedPlugin>,
-    /// Variables may be large, so they are dropped elsewhere.
+    /// The reaper drops it, because variables may be large.
     pub(crate) state: Reaped<Arc<PluginState>>,
     pub(crate) call_waker: Arc<CallWaker>,
-    /// The same, as futures want it.
+    /// `call_waker` as a [`Waker`], for futures.
     pub(crate) waker: Waker,
     pub(crate) overruns: Overruns,
     slot: Mutex<Slot>,
@@ -57,11 +69,11 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin of linked modules. Nothing of them has run yet.
+    /// Makes a plugin of linked modules. None of their code runs.
     ///
     /// # Errors
     ///
-    /// If WASI is granted to a plugin that is not linked with it, or not to one that is.
+    /// If WASI is granted to a plugin that is not linked with it, or is not granted to one that is.
     pub fn new(linked: Arc<LinkedPlugin>, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
         if linked.has_wasi != options.wasi.is_some() {
             return Err(unlinkable(
@@ -86,12 +98,12 @@ impl Plugin {
         self.linked.main()
     }
 
-    /// Whether nothing of the plugin is to run on normal schedulers.
+    /// Whether the plugin must run on dirty schedulers only.
     pub(crate) fn only_dirty(&self) -> bool {
         self.linked.uninterruptible || self.overruns.too_many()
     }
 
-    /// Begins a call of an exported function. `input` is copied before this returns.
+    /// Starts a call of an exported function. `input` is copied before this returns.
     pub fn start(
         self: &Arc<Self>,
         function: &str,
@@ -103,7 +115,8 @@ impl Plugin {
             .inspect_err(|error| self.state.counters.error(error.reason))
     }
 
-    /// The same with a standard input of its own: what the function leaves of it is dropped.
+    /// Like [`Plugin::start`], for a call with a standard input of its own. What the function does not read of it is
+    /// dropped.
     pub fn start_with_stdin(
         self: &Arc<Self>,
         function: &str,
@@ -141,7 +154,7 @@ impl Plugin {
                     export,
                 },
                 Err(error) => {
-                    self.put_back(Some(instance));
+                    self.return_instance(Some(instance));
                     return Err(error);
                 }
             },
@@ -149,7 +162,7 @@ impl Plugin {
         Ok(Call::new(self.clone(), begun, work))
     }
 
-    /// Begins to make the plugin's instance, if it has none.
+    /// Starts to make the plugin's instance, if it has none.
     pub fn initialise(self: &Arc<Self>, options: CallOptions) -> Result<Call, Error> {
         let instance = self.take(options)?;
         let begun = self.begin(options);
@@ -164,7 +177,7 @@ impl Plugin {
         now
     }
 
-    /// Takes the instance for a call that has some time.
+    /// Takes the instance for a call, unless the call has no time at all.
     fn take(&self, options: CallOptions) -> Result<Option<Box<Instance>>, Error> {
         if options.timeout == Some(Duration::ZERO) {
             let stop = Stop::Timeout;
@@ -173,6 +186,7 @@ impl Plugin {
         self.take_instance()
     }
 
+    /// Takes the instance out of its slot, which is busy until [`Plugin::return_instance`].
     pub(crate) fn take_instance(&self) -> Result<Option<Box<Instance>>, Error> {
         let mut slot = self.slot.lock();
         match std::mem::replace(&mut *slot, Slot::Busy) {
@@ -192,10 +206,10 @@ impl Plugin {
         }
     }
 
-    /// Ends a call: the instance, if it is to be used again, waits for the next.
-    pub(crate) fn put_back(&self, instance: Option<Box<Instance>>) {
+    /// Ends a call. The instance, if it is to be used again, returns to its slot for the next call.
+    pub(crate) fn return_instance(&self, instance: Option<Box<Instance>>) {
         if instance.is_none() {
-            // A guest that was given up may have been in the middle of a request.
+            // A guest that was dropped may have been in the middle of a request.
             self.state.control.forget_request();
         }
         let mut slot = self.slot.lock();
@@ -204,7 +218,7 @@ impl Plugin {
         }
     }
 
-    /// Stops the call that is running, from whichever process. Without one nothing happens.
+    /// Stops the call that is running, if there is one. Any process may do this.
     pub fn cancel(&self) {
         let slot = self.slot.lock();
         if matches!(*slot, Slot::Busy) {
@@ -214,26 +228,26 @@ impl Plugin {
         }
     }
 
-    /// Whether no call runs.
+    /// Whether no call is running.
     pub fn is_idle(&self) -> bool {
         !matches!(*self.slot.lock(), Slot::Busy)
     }
 
-    /// Whether it was closed.
+    /// Whether the plugin was closed.
     pub fn is_closed(&self) -> bool {
         matches!(*self.slot.lock(), Slot::Closed)
     }
 
-    /// Drops the instance: the next call begins with a fresh one. Variables are kept.
+    /// Drops the instance, so that the next call begins with a fresh one. Variables are kept.
     pub fn reset(&self) -> Result<(), Error> {
         let instance = self.take_instance()?;
         drop(instance);
-        self.put_back(None);
+        self.return_instance(None);
         Ok(())
     }
 
-    /// Gives back some of what the instance holds and no call needs: whether there is more of
-    /// it, or `None` while a call runs.
+    /// Decommits some memory that the instance does not need. Gives whether more is left, or `None` while a call is
+    /// running.
     pub(crate) fn trim(&self) -> Option<bool> {
         match &mut *self.slot.lock() {
             Slot::Ready(instance) => Some(instance.trim()),
@@ -242,27 +256,27 @@ impl Plugin {
         }
     }
 
-    /// The variables as they are now.
+    /// The current variables.
     pub fn vars(&self) -> Vec<(Arc<str>, VarValue)> {
         self.state.vars.lock().all()
     }
 
-    /// Another number after each change of the variables.
+    /// A number that changes with each change of the variables.
     pub fn vars_version(&self) -> u64 {
         self.state.vars.lock().version()
     }
 
-    /// Puts these variables in the place of those that are there.
+    /// Replaces all variables by these.
     pub fn put_vars(&self, vars: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
         self.refuse_if_closed()?;
         let vars = vars.into_iter().collect();
-        // What was there before is dropped when the lock is free again.
+        // The previous variables are dropped once the lock is free again.
         let put = self.state.vars.lock().replace(vars);
         put.map(drop)
             .map_err(|stop| Error::new(Reason::Vars, stop.to_string()))
     }
 
-    /// Sets or, without a value, deletes keys of the configuration, from the next `config_get` on.
+    /// Sets keys of the configuration, or deletes those without a value. The guest's next `config_get` sees the change.
     pub fn put_config(&self, changes: Vec<(String, Option<String>)>) -> Result<(), Error> {
         self.refuse_if_closed()?;
         let mut config = self.state.config.write();
@@ -282,24 +296,23 @@ impl Plugin {
         Ok(())
     }
 
-    /// What was captured of the standard output and the standard error since it was last taken.
+    /// The standard output and the standard error that were captured since they were last taken.
     pub fn take_printed(&self) -> [Vec<u8>; 2] {
         self.state.captured.take()
     }
 
-    /// The fuel that the last call used, or the initialisation before any call. 0 where none is
-    /// counted.
+    /// The fuel that the last call used or, before the first call, the initialisation. It is 0 if fuel is not counted.
     pub fn fuel_used(&self) -> u64 {
         self.state.fuel_used.get()
     }
 
-    /// What the plugin has done so far, and what it uses.
+    /// Statistics: what the plugin has done so far, and what it uses.
     pub fn stats(&self) -> Stats {
         let vars = self.state.vars.lock().used();
         self.state.counters.read(vars)
     }
 
-    /// Drops the instance for good and stops the call that is running.
+    /// Closes the plugin for good: drops its instance, and stops the call that is running.
     pub fn close(&self) {
         let mut slot = self.slot.lock();
         let before = std::mem::replace(&mut *slot, Slot::Closed);

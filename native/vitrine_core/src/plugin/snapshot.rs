@@ -1,14 +1,13 @@
-//! Snapshots: a plugin is initialised once, and a module is made that begins with the memory and
-//! globals that this left. Its instances begin there, and no initialiser runs in them.
+//! Snapshots. A plugin is initialised once. From the memories and globals that this leaves, a new module is made whose
+//! instances begin with that state, without running an initialiser.
 //!
-//! A module that is to become one is compiled as a [`crate::Stage::Draft`], whose state is exported so
-//! that it can be read, and bound to a plugin like any other: so its initialisation, which is guest
-//! code like any other, has the deadline, the limits and the host functions of a call. From the
-//! instance that this leaves, [`Plugin::take_snapshot`] makes the module, to be compiled as a
-//! [`crate::Stage::Snapshot`].
+//! The original module is compiled as a [`crate::Stage::Draft`], which exports its state so that it can be read. A
+//! plugin is made of it as of any other module. Its initialisation is guest code like any other, so it has the deadline,
+//! the limits and the host functions of a call. [`Plugin::take_snapshot`] makes the new module from the instance that
+//! this leaves. The new module is then compiled as a [`crate::Stage::Snapshot`].
 //!
-//! What is kept and what is refused: [`vitrine_rewrite::snapshot`]. The kernel's memory is not kept: each call begins
-//! with an empty one.
+//! [`vitrine_rewrite::snapshot`] says what is kept and what is refused. The kernel's memory is not kept, because each
+//! call begins with an empty one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,11 +20,10 @@ use crate::instance::snapshot::{read, wasi};
 use crate::plugin::Plugin;
 
 impl Plugin {
-    /// A module that begins as the plugin's instance is now. The plugin's module must be a
-    /// [`crate::Stage::Draft`]; its instance is gone afterwards.
+    /// Makes a module that begins with the current state of the plugin's instance. The plugin's module must be a
+    /// [`crate::Stage::Draft`]. The instance is dropped.
     ///
-    /// This takes as long as it takes to read the instance's memory: it is work for a worker, see
-    /// [`crate::submit`].
+    /// This reads all of the instance's memory, so it is work for a worker: see [`crate::submit`].
     pub fn take_snapshot(&self) -> Result<Vec<u8>, Error> {
         let Some(source) = &self.main().source else {
             return Err(no_snapshot("the plugin was not compiled for it"));
@@ -40,7 +38,7 @@ impl Plugin {
                     .unwrap_or_else(|_| Err(no_snapshot("reading it panicked")))
             }
         };
-        self.put_back(None);
+        self.return_instance(None);
         taken
     }
 }

@@ -1,7 +1,8 @@
-//! Gives back what a large call leaves in the kernel's memory, once the plugin has made no other for
-//! a while: a plugin whose calls are all large would otherwise pay for its pages with each call.
+//! Decommits the pages that a large call leaves resident in the kernel's memory, once the plugin has made no other large
+//! call for a while. Without that delay, a plugin whose calls are all large would fault in its pages with each call.
 //!
-//! One thread does it for all plugins, a little at a time, because a call that comes meanwhile waits.
+//! One thread does this for all plugins. It decommits a little at a time, because a call that starts meanwhile has to
+//! wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -13,22 +14,23 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crate::instance::Instance;
 use crate::plugin::Plugin;
 
-/// How long a plugin makes no large call before its memory is trimmed.
+/// How long a plugin must make no large call before its memory is trimmed.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// What the thread knows of a plugin.
+/// What the trimmer's thread knows of a plugin.
 #[derive(Default)]
 pub(crate) struct Trimming {
-    /// Counts large calls.
+    /// The number of large calls so far.
     large: AtomicU32,
     /// Whether the plugin waits to be trimmed.
     waiting: AtomicBool,
 }
 
+/// A plugin that waits to be trimmed.
 struct Waiting {
     plugin: Weak<Plugin>,
     due: Instant,
-    /// The large calls there were.
+    /// The number of large calls when it began to wait.
     large: u32,
 }
 
@@ -41,7 +43,7 @@ static TRIMMER: LazyLock<Option<Sender<Weak<Plugin>>>> = LazyLock::new(|| {
         .map(|_| sender)
 });
 
-/// Takes note of a call that has ended in `instance`.
+/// Notes a call that has ended in `instance`. If it was large, the plugin waits to be trimmed.
 pub(crate) fn note(plugin: &Arc<Plugin>, instance: &mut Instance) {
     if !instance.note_peak() {
         return;
@@ -51,13 +53,13 @@ pub(crate) fn note(plugin: &Arc<Plugin>, instance: &mut Instance) {
     if !state.waiting.swap(true, Relaxed)
         && let Some(trimmer) = &*TRIMMER
     {
-        // The thread never ends.
+        // Sending does not fail, because the thread never ends.
         let _ = trimmer.send(Arc::downgrade(plugin));
     }
 }
 
 fn run(plugins: &Receiver<Weak<Plugin>>) {
-    // All wait for the same time, so the first is due first.
+    // All plugins wait for the same time, so the first in the queue is the first that is due.
     let mut queue = VecDeque::new();
     loop {
         let received = match queue.front() {
@@ -84,7 +86,7 @@ fn waiting(plugin: Weak<Plugin>) -> Option<Waiting> {
     })
 }
 
-/// Trims a plugin that is due, or lets it wait again.
+/// Trims a plugin that is due. If it has made another large call, it waits again.
 fn trim(Waiting { plugin, large, .. }: Waiting) -> Option<Waiting> {
     let found = plugin.upgrade()?;
     if found.trimming.large.load(Relaxed) != large {
@@ -95,7 +97,7 @@ fn trim(Waiting { plugin, large, .. }: Waiting) -> Option<Waiting> {
         match found.trim() {
             Some(true) => (),
             Some(false) => return None,
-            // In a call, which may be a small one.
+            // The plugin is in a call. If that is a large one, it has queued the plugin again; if not, it waits again.
             None if found.trimming.waiting.swap(true, Relaxed) => return None,
             None => return waiting(plugin),
         }
