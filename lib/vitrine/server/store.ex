@@ -29,8 +29,10 @@ defmodule Vitrine.Server.Store do
 
   @doc """
   Stores the variables. It is called after each call that changed them, before its caller gets the answer and before
-  the next call is served. It is also called when the server ends. If it raises, that is logged, and it is called
-  again after the next call.
+  the   the next call is served. It is also called when the server ends.
+
+  `:ok` and `{:ok, term}` mean that the variables are stored. If it returns anything else, or raises, that is logged,
+  and it is called again after the next call.
   """
-  @callback save(argument :: term(), vars()) :: term()
+  @callback save(argument :: term(), vars()) :: :ok | {:ok, term()} | {:error, term()}
 end

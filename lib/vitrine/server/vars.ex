@@ -91,9 +91,17 @@ defmodule Vitrine.Server.Vars do
 
   defp saved?(module, argument, plugin) do
     case module.save(argument, Plugin.vars(plugin)) do
-      :ok -> true
-      {:ok, _what} -> true
-      other -> failed(plugin, "#{inspect(module)}.save/2 gave #{inspect(other)}")
+      :ok ->
+        true
+
+      {:ok, _what} ->
+        true
+
+      other ->
+        failed(
+          plugin,
+          "#{inspect(module)}.save/2 must return :ok or {:ok, term}, returned: #{inspect(other)}"
+        )
     end
   catch
     kind, reason -> failed(plugin, Exception.format(kind, reason, __STACKTRACE__))

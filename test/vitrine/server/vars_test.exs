@@ -235,7 +235,7 @@ defmodule Vitrine.Server.VarsTest do
       Store.set(store, %{answer: {:error, :down}})
 
       log = capture_log(fn -> :ok = Vitrine.put_vars(name, %{"a" => "1"}) end)
-      assert log =~ "save/2 gave {:error, :down}"
+      assert log =~ "save/2 must return :ok or {:ok, term}, returned: {:error, :down}"
       Store.set(store, %{answer: :ok, vars: nil})
       assert Vitrine.call(name, "echo", "hi") == {:ok, "hi"}
       assert Store.get(store).vars == %{"a" => "1"}

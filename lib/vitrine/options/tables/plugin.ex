@@ -137,8 +137,7 @@ defmodule Vitrine.Options.Tables.Plugin do
       default_doc: "as much as `:fuel`",
       doc: """
       The fuel that the start function and the initialisers of an instance may use together. If they use more, the error is
-      `:fuel`. The
-      option needs `:fuel`.
+      `:fuel`. The option needs `:fuel`.
       """
     ]
   ]
