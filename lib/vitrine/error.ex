@@ -29,7 +29,7 @@ defmodule Vitrine.Error do
     * `:contract` - the plugin lacks a required export, or imports something that is not allowed, see the option
       `:requires` of `Vitrine.new/2`
     * `:manifest` - the source or the manifest is malformed, or asks for more than the option `:ceiling` of
-      `Vitrine.new/2` allows
+      `Vitrine.new/2` allows. A download that fails, and a directory that cannot be opened, are this error, too
     * `:file` - a file of the source cannot be read. `exception` is a `File.Error`
     * `:compile` - the bytes are not a WebAssembly module, or the module cannot be compiled
     * `:snapshot` - the plugin has state that a snapshot would lose, see the option `:snapshot` of `Vitrine.compile/2`
