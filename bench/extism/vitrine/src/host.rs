@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use cases::{Host, Module};
 use tempfile::{TempDir, tempdir};
 use vitrine_core::{
-    Cache, Call, CallOptions, CompileOptions, Compiled, Finished, HostFunction, LOG_OFF, Links,
-    Plugin, PluginOptions, Reply, Request, Slice, Step, Value, ValueType, Wasi, compile,
+    Cache, Call, CallOptions, CompileOptions, CompiledModule, Finished, HostFunction, LOG_OFF,
+    LinkedPlugin, Plugin, PluginOptions, Reply, Request, Scheduler, Step, Value, ValueType, Wasi,
+    compile,
 };
 
 const OPTIONS: CallOptions = CallOptions {
@@ -40,8 +41,8 @@ pub struct Vitrine {
 
 /// Compiled modules, linked.
 pub struct Linked {
-    links: Arc<Links>,
-    compiled: Vec<Weak<Compiled>>,
+    links: Arc<LinkedPlugin>,
+    compiled: Vec<Weak<CompiledModule>>,
     wasi: bool,
 }
 
@@ -82,7 +83,7 @@ impl Host for Vitrine {
         let main = modules.iter().position(|module| module.name == "main");
         let main = main.context("there is no main module")?;
         Ok(Linked {
-            links: Links::new(&compiled, main, &functions(), wasi)?,
+            links: LinkedPlugin::new(&compiled, main, &functions(), wasi)?,
             compiled: compiled.iter().map(|(_, c)| Arc::downgrade(c)).collect(),
             wasi,
         })
@@ -133,13 +134,13 @@ impl Host for Vitrine {
 
 /// Drives a call to its end, as the NIF does from the BEAM.
 fn finish(mut call: Call) -> Result<Finished> {
-    let (mut slice, mut reply) = (Slice::Normal, None);
+    let (mut scheduler, mut reply) = (Scheduler::Normal, None);
     loop {
-        let step = call.resume(slice, reply.take());
-        slice = call.next_slice();
+        let step = call.resume(scheduler, reply.take());
+        scheduler = call.next_scheduler();
         match step {
             Step::Done(finished) => return Ok(finished),
-            Step::SliceOver => slice = Slice::Dirty,
+            Step::SliceOver => scheduler = Scheduler::Dirty,
             Step::Parked(request) => reply = Some(answer(request)?),
             // Until instances that were lost have been dropped.
             Step::Waiting(_) => yield_now(),
