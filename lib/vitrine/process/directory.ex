@@ -60,13 +60,16 @@ defmodule Vitrine.Process.Directory do
   def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
   @doc """
-  Puts the calling process in. If the application does not run, the process is sent
+  Puts the calling process in. If the application does not run, or is just being stopped, the process is sent
   `{Vitrine.Process.Directory, :join}`, so that it tries again.
   """
   @spec join(entry()) :: boolean()
   def join(entry) do
     joined? = put(entry)
-    unless joined?, do: Process.send_after(self(), {__MODULE__, :join}, @retry)
+
+    # The directory's process ends before the processes in the table are remembered. What is put in after that is lost.
+    running? = joined? and Process.whereis(__MODULE__) != nil
+    unless running?, do: Process.send_after(self(), {__MODULE__, :join}, @retry)
     joined?
   end
 

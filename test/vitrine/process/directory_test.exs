@@ -5,6 +5,8 @@ defmodule Vitrine.Process.DirectoryTest do
   import ExUnit.CaptureLog
   import Vitrine.Guests
 
+  alias Vitrine.Process.Directory
+
   @asking ~S"""
   (module
     (import "extism:host/user" "who" (func $who (param i64) (result i64)))
@@ -182,6 +184,16 @@ defmodule Vitrine.Process.DirectoryTest do
       capture_log(fn -> Application.stop(:vitrine) end)
       server = start_supervised!({Vitrine.Server, source: @asking, host_functions: who()})
       Application.start(:vitrine)
+      eventually(fn -> Enum.any?(Vitrine.list(), &(&1.process == server)) end)
+    end
+
+    test "a server that was started while the application was ending is known" do
+      # The directory's process ends before the table.
+      :ok = Supervisor.terminate_child(Vitrine.Supervisor, Directory)
+      server = start_supervised!({Vitrine.Server, source: @asking, host_functions: who()})
+      assert Directory.lookup(server)
+      Directory.delete(server)
+      {:ok, _} = Supervisor.restart_child(Vitrine.Supervisor, Directory)
       eventually(fn -> Enum.any?(Vitrine.list(), &(&1.process == server)) end)
     end
   end
