@@ -400,6 +400,7 @@ defmodule Vitrine.CodecTest do
             {[[0, 1] | [2 | 3]], "improper"},
             {Integer.pow(2, 64), "integer of more than 64 bits: 18446744073709551616"},
             {-Integer.pow(2, 63) - 1, "integer of more than 64 bits"},
+            {Integer.pow(2, 80_000), "integer of more than 64 bits: an integer of 10001 bytes"},
             {%{Integer.pow(2, 70) => 1}, "integer of more than 64 bits"},
             {make_ref(), "it is #Reference"},
             {[&is_atom/1], "[0] is &:erlang.is_atom/1"},

@@ -5,6 +5,8 @@ defmodule Vitrine.Codec.Number do
 
   @behaviour Vitrine.Codec
 
+  alias Vitrine.Text.Printable
+
   # The largest float of 32 bits.
   @max_f32 3.4028234663852886e38
 
@@ -14,7 +16,7 @@ defmodule Vitrine.Codec.Number do
   rescue
     # The value has no clause, or the integer is too large for a float.
     _ in [FunctionClauseError, ArgumentError] ->
-      {:error, "expected #{describe(type)}, got: #{inspect(value, limit: 5)}"}
+      {:error, "expected #{describe(type)}, got: #{Printable.term(value)}"}
   end
 
   defp bytes(:bool, false), do: <<0>>

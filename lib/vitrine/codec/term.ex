@@ -5,6 +5,7 @@ defmodule Vitrine.Codec.Term do
 
   alias Vitrine.Options.Names
   alias Vitrine.Native.Permit
+  alias Vitrine.Text.Printable
 
   # The longest text that is read on a normal scheduler, in bytes.
   @short 4 * 1024
@@ -111,6 +112,8 @@ defmodule Vitrine.Codec.Term do
     do: "has a key that is not a string, an atom or an integer: #{show(key)}"
 
   defp describe(:other, term), do: "is #{show(term)}, which has no form in it"
+
+  defp show(term) when is_integer(term), do: Printable.term(term)
 
   defp show(term) do
     text = inspect(term, limit: 5, printable_limit: 80)

@@ -19,6 +19,9 @@ defmodule Vitrine.Text.Printable do
                    char in 0x200B..0x200F or char in 0x2028..0x202E or char in 0x2060..0x206F or
                    char in 0xFFF9..0xFFFB or char in 0xE0000..0xE0FFF
 
+  # Larger ones are not written in digits.
+  @longest_integer Integer.pow(2, 1_024)
+
   @doc """
   Text in one line, of which at most `most` bytes are shown. Line feeds become `\\n`.
 
@@ -81,6 +84,11 @@ defmodule Vitrine.Text.Printable do
       ~S("/srv/data\\0")
   """
   @spec term(term()) :: String.t()
+  # The time to write an integer in digits grows with the square of its length.
+  def term(value)
+      when is_integer(value) and (value >= @longest_integer or value <= -@longest_integer),
+      do: "an integer of #{byte_size(:binary.encode_unsigned(abs(value)))} bytes"
+
   def term(value) do
     binaries = if text?(value), do: :as_strings, else: :infer
     text = value |> inspect(limit: 5, printable_limit: 80, binaries: binaries) |> text()

@@ -96,6 +96,15 @@ defmodule Vitrine.Text.PrintableTest do
     assert byte_size(Printable.name(String.duplicate("x", 100_000))) < 400
   end
 
+  test "an integer whose digits would take long to compute is told by its size" do
+    large = Integer.pow(2, 800_000)
+
+    for value <- [large, -large],
+        do: assert(Printable.term(value) == "an integer of 100001 bytes")
+
+    assert Printable.term(Integer.pow(2, 64)) == "18446744073709551616"
+  end
+
   test "each line of a block but the first begins with the margin" do
     assert Printable.block("a\r\nb\n\e[31mc", "\n| ") == "a\n| b\n| \\e[31mc"
   end
