@@ -355,7 +355,7 @@ fn the_exports_are_the_modules_own() {
     let plugin = restored(&snapshot(text));
     let exports: Vec<_> = plugin
         .main()
-        .interface()
+        .module_type()
         .exports
         .iter()
         .map(|export| &*export.name)

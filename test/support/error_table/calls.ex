@@ -42,7 +42,7 @@ defmodule Vitrine.ErrorTable.Calls do
       {"a key that is not UTF-8", :trap, "the config key is not valid UTF-8",
        fn -> run("(drop (call $config (call $input)))", <<255>>) end},
       {"an HTTP request that is not JSON", :trap,
-       "the HTTP request is not as it must be: EOF while parsing an object at line 1 column 1",
+       "the HTTP request is not valid: EOF while parsing an object at line 1 column 1",
        fn -> Vitrine.call(new!(wat("http"), allowed_hosts: ["*"]), "get", "{") end},
       {"a start function that traps", :trap, "wasm `unreachable` instruction executed",
        fn -> Vitrine.new("(module (func $f unreachable) (start $f))") end}

@@ -1,4 +1,4 @@
-//! What was given as a module, as WebAssembly's binary format; and the error for what is not one.
+//! The binary format of a module that was given as bytes or as text, and the errors of bytes that are not a module.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::options::MAX_MODULE_SIZE;
 use crate::error::{Error, Reason};
 use crate::text;
 
-/// The binary form: text is parsed.
+/// The module in the binary format. A text is parsed.
 pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     match bytes {
         _ if bytes.len() > MAX_MODULE_SIZE => Err(invalid(format!(
@@ -29,7 +29,7 @@ pub(crate) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     }
 }
 
-/// What is wrong with a text, and where: without the lines of the text, which come after that.
+/// The problem of a text and its place, without the excerpt of the text that follows them.
 fn in_one_line(error: &str) -> String {
     let mut lines = error.lines();
     let what = lines.next().unwrap_or_default();
@@ -40,6 +40,7 @@ fn in_one_line(error: &str) -> String {
     }
 }
 
+/// The error of a module that cannot be compiled.
 pub(crate) fn invalid(why: impl std::fmt::Display) -> Error {
     let why = why.to_string();
     let why = features::advice(&why).unwrap_or(why);
@@ -58,7 +59,7 @@ impl From<vitrine_rewrite::Error> for Error {
     }
 }
 
-/// That no snapshot can be taken of a plugin.
+/// The error of a plugin of which no snapshot can be taken.
 pub(crate) fn no_snapshot(why: impl std::fmt::Display) -> Error {
     Error::new(
         Reason::Snapshot,

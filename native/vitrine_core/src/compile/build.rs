@@ -1,4 +1,4 @@
-//! From bytes to a compiled module: loaded from the cache, or validated, rewritten and compiled.
+//! Makes a compiled module of bytes: loads it from the cache, or validates, rewrites and compiles it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,12 +19,13 @@ use super::options::CompileOptions;
 use crate::error::{Error, Reason};
 use crate::schedule::workers::{Lane, compile_on_deep_stack};
 
-/// A panic while compiling is an error of this module, and must not leave others waiting for it.
+/// Turns a panic while compiling into an error of this module, so that callers do not wait for ever.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(invalid("the compiler panicked on it")))
 }
 
+/// The module from the cache, if it is there.
 pub(super) fn kept(
     key: Key,
     bytes: &[u8],
@@ -40,17 +41,17 @@ pub(super) fn kept(
     let data = shared_data(&wasm, key.1.plan())?;
     let built = Built {
         module,
-        interface: ModuleType::read(&wasm).map_err(invalid)?,
+        module_type: ModuleType::read(&wasm).map_err(invalid)?,
         flags,
         images: images(data)?,
     };
     finished(key, bytes, built).map(Some)
 }
 
-/// What a turn in a lane comes to.
+/// The outcome of an attempt to compile a module in a lane.
 pub(super) enum Turn<T> {
     Built(T),
-    /// It is one for this lane, which is slower.
+    /// The module needs this lane, which is slower.
     Slower(Lane),
 }
 
@@ -61,7 +62,8 @@ pub(super) fn build(
     cache: Option<&Cache>,
 ) -> Result<Turn<Arc<CompiledModule>>, Error> {
     let (sha256, options) = key;
-    // Not on the threads for Cranelift: one that waits there takes up other work, which would wait for the same engine.
+    // The engine is not made on the threads for Cranelift: a thread that waits there takes up other work, which would wait for
+    // the same engine.
     let engine = engine(options.settings)?;
     let built = match compile_on_deep_stack(lane, || build_module(lane, engine, options, bytes))? {
         Turn::Built(built) => built,
@@ -76,10 +78,10 @@ pub(super) fn build(
     Ok(Turn::Built(finished(key, bytes, built)?))
 }
 
-/// A module, and what its bytes tell that it does not.
+/// A module, and what is known from its bytes only.
 struct Built {
     module: Module,
-    interface: ModuleType,
+    module_type: ModuleType,
     flags: Flags,
     images: Images,
 }
@@ -100,8 +102,8 @@ fn finished(key: Key, bytes: &[u8], built: Built) -> Result<Arc<CompiledModule>,
         sha256,
         settings,
         exports: Exports::of(&built.module),
-        needs: Needs::of(&built.interface),
-        interface: built.interface,
+        needs: Needs::of(&built.module_type),
+        module_type: built.module_type,
         uninterruptible: built.flags.uninterruptible,
         command: built.flags.command,
         fused: built.flags.fused,
@@ -113,13 +115,13 @@ fn finished(key: Key, bytes: &[u8], built: Built) -> Result<Arc<CompiledModule>,
     }))
 }
 
-/// The module as it was kept, if it was.
+/// The module and its flags from the cache, if they are there.
 fn load(engine: &Engine, cache: &Cache, key: &cache::Key) -> Option<(Module, Flags)> {
     let entry = cache.get(key)?;
-    // SAFETY: Wasmtime wants bytes that `Module::serialize` wrote. The cache gives what has the
-    // checksum that `Cache::put` wrote with such bytes, from a directory and a memory that nobody
-    // else can change; who can write there as this user could as well run code without a cache.
-    // What another version or engine wrote has another key, and Wasmtime checks that itself.
+    // SAFETY: Wasmtime requires bytes that `Module::serialize` wrote. The cache returns bytes with
+    // the checksum that `Cache::put` wrote with such bytes, from a directory and a memory that no
+    // other user can change. Code that runs as this user needs no cache to run code. Entries of
+    // another version or engine have another key, and Wasmtime checks that itself.
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize(engine, entry.code()) };
     match module {
@@ -142,19 +144,19 @@ fn build_module(
     if needed > lane {
         return Ok(Turn::Slower(needed));
     }
-    let interface = ModuleType::read(&wasm).map_err(invalid)?;
+    let module_type = ModuleType::read(&wasm).map_err(invalid)?;
     let rewritten = rewrite(wasm, options.plan())?;
     let module = Module::new(engine, &rewritten.wasm);
     let module = module.map_err(|e| invalid(format!("{e:#}")))?;
     Ok(Turn::Built(Built {
         module,
-        interface,
+        module_type,
         flags: rewritten.flags,
         images: images(rewritten.data)?,
     }))
 }
 
-/// The images of a module's memories. Data becomes an image only if it is of the one memory that the module defines.
+/// The images of a module's memories. Only data of the single memory that a module defines becomes an image.
 fn images(data: Option<DataImage>) -> Result<Images, Error> {
     let Some(data) = data else {
         return Ok(Images::default());

@@ -1,4 +1,4 @@
-//! A compiled module, and what is known of it.
+//! A compiled module, and what is known about it.
 
 use std::sync::Arc;
 
@@ -12,41 +12,41 @@ use crate::compile::exports::{ExportKind, Exports};
 use crate::compile::imports::Needs;
 use crate::schedule::reaper::Backlog;
 
-/// A module ready to be instantiated any number of times.
+/// A module that is ready to be instantiated any number of times.
 pub struct CompiledModule {
     pub(crate) sha256: [u8; 32],
-    /// What it was compiled with.
+    /// The settings of the engine that compiled it.
     pub(crate) settings: Settings,
     pub(crate) module: Module,
-    /// What its bytes declare.
-    pub(crate) interface: ModuleType,
+    /// The imports, exports and types that its bytes declare.
+    pub(crate) module_type: ModuleType,
     pub(crate) exports: Exports,
     pub(crate) needs: Needs,
     /// Whether it has instructions that cannot be interrupted, so that it runs on dirty schedulers only.
     pub(crate) uninterruptible: bool,
-    /// Whether it is a library of which each call wants a fresh instance.
+    /// Whether it is a library that needs a fresh instance for each call.
     pub(crate) command: bool,
-    /// Whether its instances are to be left as they begin.
+    /// Whether its instances are initialised already, because it is a snapshot.
     pub(crate) initialised: bool,
-    /// What it was compiled from, if that is to become a snapshot.
+    /// The bytes it was compiled from, if a snapshot is to be made of it.
     pub(crate) source: Option<Vec<u8>>,
-    /// Whether its last import is the kernel's memory, and no import of the guest's.
+    /// Whether its last import is the kernel's memory, which is not an import of the guest's.
     pub(crate) fused: bool,
-    /// Where its code comes from, if that is wanted.
+    /// The source lines of its code, if they are wanted.
     pub(crate) lines: Option<Lines>,
-    /// What the memories of an instance begin with, besides what is in the code.
+    /// The initial contents of its memories, as far as they are not in the code.
     pub(crate) images: Images,
-    /// Its instances that wait to be dropped.
+    /// The instances of it that wait to be dropped.
     pub(crate) backlog: Arc<Backlog>,
 }
 
 impl CompiledModule {
-    /// The sha256 of the bytes the module was given as.
+    /// The sha256 of the bytes that were compiled.
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256
     }
 
-    /// How the exported function can be called, if there is one of that name.
+    /// How the exported function of this name can be called, if there is one.
     pub fn export(&self, name: &str) -> Option<ExportKind> {
         self.exports.kind(name)
     }
@@ -56,30 +56,29 @@ impl CompiledModule {
         self.exports.functions()
     }
 
-    /// What the guest imports.
+    /// The imports of the guest.
     pub(crate) fn own_imports(&self) -> impl Iterator<Item = ImportType<'_>> {
         let imports = self.module.imports();
         let own = imports.len() - usize::from(self.fused);
         imports.take(own)
     }
 
-    /// Whether code of the module's own moves bytes from and to the kernel: see
-    /// [`crate::CompileOptions::fuse`].
+    /// Whether the module's own code moves bytes to and from the kernel's memory; see [`crate::CompileOptions::fuse`].
     pub fn is_fused(&self) -> bool {
         self.fused
     }
 
-    /// What its bytes declare.
-    pub fn interface(&self) -> &ModuleType {
-        &self.interface
+    /// The imports, exports and types that its bytes declare.
+    pub fn module_type(&self) -> &ModuleType {
+        &self.module_type
     }
 
-    /// Bytes of its native code.
+    /// The size of its native code in bytes.
     pub fn code_size(&self) -> usize {
         self.module.text().len()
     }
 
-    /// The most mappings that the memories of an instance take.
+    /// The most memory mappings that an instance takes.
     pub(crate) fn mappings(&self) -> u64 {
         if self.settings.dense {
             return 0;

@@ -1,5 +1,4 @@
-//! The engines: plugins of the same [`Settings`] are compiled by one and run on it. Nearly always
-//! there is just one.
+//! The engines. Plugins with the same [`Settings`] share one, which compiles and runs them. Nearly always there is only one.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,27 +10,27 @@ use wasmtime::{Collector, Config, Engine, OptLevel, ProfilingStrategy, WasmBackt
 use crate::error::{Error, Reason};
 use crate::schedule::ticker::ticker;
 
-/// What guest code may use of its fiber's stack.
+/// The part of a fiber's stack that guest code may use.
 const WASM_STACK: usize = 512 * 1024;
-/// The whole fiber: the guest's part and room for host functions below it.
+/// The whole stack of a fiber: the guest's part, and room for host functions.
 const FIBER_STACK: usize = WASM_STACK + 256 * 1024;
 
-/// What changes the code that is generated, or how its traps are handled.
+/// The settings that change the generated code, or how its traps are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Settings {
     /// Whether instructions are counted, which costs some speed.
     pub fuel: bool,
-    /// Whether the guest's debug information is used: backtraces have files and lines. Such a plugin runs on
-    /// dirty schedulers only.
+    /// Whether the guest's debug information is used, so that backtraces have files and lines. Such a plugin runs on dirty
+    /// schedulers only.
     pub debug: bool,
-    /// Whether a native debugger sees the guest's variables, too. Wasmtime then rewrites all of the debug
-    /// information, by recursion and without bounds: not for modules of strangers.
+    /// Whether a native debugger sees the guest's variables, too. Wasmtime then rewrites all of the debug information, with
+    /// unbounded recursion, so this must not be used for untrusted modules.
     pub native_debug: bool,
     /// Whether traps keep the guest's state for a coredump.
     pub coredump: bool,
-    /// Who is told of the generated code.
+    /// The profiler that is told of the generated code.
     pub profiler: Option<Profiler>,
-    /// Whether memories are laid out for very many instances rather than for speed.
+    /// Whether the layout of memories is for very many instances rather than for speed.
     pub dense: bool,
 }
 
@@ -47,7 +46,7 @@ pub enum Profiler {
 }
 
 impl Settings {
-    /// Whether instances share a module's data until they write to it. A module that is debugged is left as it is.
+    /// Whether instances share a module's data until they write to it. A module that is debugged is not changed for this.
     pub(crate) fn shares_data(self) -> bool {
         self.layout().shares_images() && !self.debug
     }
@@ -62,16 +61,16 @@ impl Settings {
 
 static ENGINES: LazyLock<Mutex<HashMap<Settings, &'static Engine>>> = LazyLock::new(Mutex::default);
 
-/// The engine of these settings, which is made when it is first needed and kept for good: there are few settings.
-/// A processor that lacks what Wasmtime needs has none.
+/// The engine of these settings. It is made when it is first needed and never dropped, because there are few settings. This fails
+/// on a processor that lacks something that Wasmtime needs.
 pub(crate) fn engine(settings: Settings) -> Result<&'static Engine, Error> {
     let mut engines = ENGINES.lock();
     if let Some(engine) = engines.get(&settings) {
         return Ok(engine);
     }
-    // Instances are allocated as they are made, in memories and stacks that were used before, if there are some.
-    // Wasmtime's pooling allocator does the same, but fixes how many instances there are for all plugins together,
-    // idle ones included, and how large each is.
+    // Instances are allocated on demand, in memories and stacks that were used before, if there are some. Wasmtime's pooling
+    // allocator also reuses them, but fixes the number of instances of all plugins together, including idle ones, and the size
+    // of each.
     let engine = Engine::new(&config(settings)).map_err(|e| cannot_start(&e))?;
     ticker()?.tick_for(engine.clone());
     let engine: &'static Engine = Box::leak(Box::new(engine));
@@ -79,7 +78,7 @@ pub(crate) fn engine(settings: Settings) -> Result<&'static Engine, Error> {
     Ok(engine)
 }
 
-/// That the engine, or what all plugins have in common, cannot be made on this system.
+/// The error of a system on which the engine, or what all plugins have in common, cannot be made.
 pub(crate) fn cannot_start(error: &wasmtime::Error) -> Error {
     Error::new(
         Reason::Compile,
@@ -87,7 +86,7 @@ pub(crate) fn cannot_start(error: &wasmtime::Error) -> Error {
     )
 }
 
-/// How Wasmtime is configured: for who compares with it alone.
+/// The configuration of Wasmtime. It is public so that benchmarks can compare with Wasmtime alone.
 pub fn config(settings: Settings) -> Config {
     let mut config = Config::new();
     config
@@ -107,7 +106,7 @@ pub fn config(settings: Settings) -> Config {
         .consume_fuel(settings.fuel)
         .debug_info(settings.native_debug)
         .coredump_on_trap(settings.coredump)
-        // Wasmtime's symboliser recurses as deep as a guest's debug information is nested. See `lines`.
+        // Wasmtime's symboliser recurses as deeply as a guest's debug information is nested. See `debug_lines`.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     vitrine_memory::configure(&mut config, settings.layout());
     if let Some(profiler) = settings.profiler {

@@ -1,4 +1,4 @@
-//! What a plugin exports: which functions can be called, and how.
+//! The functions that a module exports, and how they can be called.
 
 use wasmtime::{ExternType, FuncType, Module, ModuleExport, ValType};
 
@@ -11,14 +11,14 @@ pub enum ExportKind {
     Code,
     /// `() -> t` for another type.
     OtherResult,
-    /// It takes parameters.
+    /// The function takes parameters.
     TakesParameters,
-    /// It has more results than one.
+    /// The function has more than one result.
     ManyResults(usize),
 }
 
 impl ExportKind {
-    /// Whether it is a plugin function.
+    /// Whether the export is a plugin function.
     pub fn is_callable(self) -> bool {
         matches!(self, ExportKind::Plain | ExportKind::Code)
     }
@@ -31,7 +31,7 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    /// A program's `_start` ends the program: what it leaves is not called again.
+    /// Whether this is `_start`. It ends a program, so nothing is called in the instance afterwards.
     pub(crate) fn is_start(&self) -> bool {
         self.is_start
     }
@@ -39,12 +39,12 @@ impl Export {
 
 /// A module's exported functions.
 pub(crate) struct Exports {
-    /// In the order of their [`key`]s, for each call looks one up.
+    /// The names with their indices in `list`, sorted by [`key`], because each call looks one up.
     by_name: Vec<(Box<str>, usize)>,
     list: Vec<Export>,
 }
 
-/// Names of other lengths are told apart without a look at their bytes.
+/// The sort key of a name. Names of different lengths are told apart without comparing their bytes.
 fn key(name: &str) -> (usize, &str) {
     (name.len(), name)
 }
@@ -86,7 +86,7 @@ impl Exports {
         self.at(self.find(name)?).map(|export| export.kind)
     }
 
-    /// The names of those that succeed or fail by what they return, sorted.
+    /// The names of the plugin functions, sorted.
     pub(crate) fn functions(&self) -> Vec<&str> {
         let named = self.by_name.iter();
         let named = named.filter(|(_, index)| {
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_name_is_found_whatever_others_there_are() {
+    fn each_exported_function_is_found_by_its_name_and_other_names_are_not() {
         let names = [
             "",
             "a",

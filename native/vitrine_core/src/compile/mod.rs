@@ -1,6 +1,9 @@
-//! Compiled modules: addressed by the sha256 of the bytes they came from and by how they are
-//! compiled, shared while somebody holds them, compiled once at a time, and kept on disk if that is
-//! wanted.
+//! Turns bytes into native code. A module is identified by the sha256 of its bytes and by the options it is compiled with. It is
+//! shared as long as it is in use, compiled only once at a time, and kept on disk if that is wanted.
+//!
+//! Read this file first: it is the registry of compiled modules. `options` says how a module is compiled, and `engine` with what.
+//! `binary` makes the binary format of a text, and `build` does the rest, with the passes of `vitrine_rewrite`. `compiled` is
+//! the result, with its `exports`, its `imports`, and the `debug_lines` of its code. `cache` keeps native code on disk.
 
 pub(crate) mod binary;
 mod build;
@@ -28,7 +31,7 @@ use self::options::{CompileOptions, Origin};
 use crate::error::Error;
 use crate::schedule::workers::{Lane, submit, submit_compilation};
 
-/// What a compilation comes to.
+/// The outcome of a compilation: the module and where its code came from.
 pub type Outcome = Result<(Arc<CompiledModule>, Origin), Error>;
 type Waiter = Box<dyn FnOnce(Outcome) + Send>;
 
@@ -41,10 +44,10 @@ type Key = ([u8; 32], CompileOptions);
 
 static REGISTRY: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::default);
 
-/// Compiles `bytes`, a module or its text, and gives the result to `done` on a worker's thread.
-/// Those who want what is being compiled wait for the one compilation, and of those that take about as
-/// long there are no more at a time than there are workers for that. What is in use or kept on disk
-/// waits for none of them.
+/// Compiles `bytes`, a module or its text, and passes the outcome to `done` on a worker's thread.
+///
+/// Concurrent requests for the same module share one compilation. There are no more compilations of about the same length at a
+/// time than there are workers for them. A module that is in use or kept on disk does not wait for any of them.
 pub fn compile(
     bytes: Vec<u8>,
     options: CompileOptions,
@@ -97,7 +100,7 @@ fn finish(key: Key, outcome: Outcome) {
         let shared = outcome.clone();
         let shared = shared.map(|(compiled, _)| (compiled, Origin::Memory));
         let mut waiters = waiters.into_iter();
-        // The first is the one it was compiled for.
+        // The module was compiled for the first one.
         if let Some(first) = waiters.next() {
             first(outcome);
         }
@@ -107,17 +110,17 @@ fn finish(key: Key, outcome: Outcome) {
     }
 }
 
-/// Loads what is kept, or has it compiled when a worker for that is free.
+/// Loads the module from the cache, or queues its compilation.
 fn get(key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
     match guarded(|| kept(key, &bytes, cache.as_ref())) {
         Ok(Some(compiled)) => finish(key, Ok((compiled, Origin::Disk))),
         Err(error) => finish(key, Err(error)),
-        // What is found in it tells more.
+        // This lane is a first guess by the size. The contents decide later.
         Ok(None) => queue(Lane::of(bytes.len() as u64), key, bytes, cache),
     }
 }
 
-/// Has it compiled when a worker of the lane is free, or of a slower one if it turns out to need that.
+/// Queues a compilation for a worker of the lane. If it turns out to need a slower lane, it is queued there instead.
 fn queue(lane: Lane, key: Key, bytes: Vec<u8>, cache: Option<Cache>) {
     let job = move || match guarded(|| build(lane, key, &bytes, cache.as_ref())) {
         Ok(Turn::Built(compiled)) => finish(key, Ok((compiled, Origin::Compiler))),

@@ -1,4 +1,4 @@
-//! How a module is compiled, and where its code may come from.
+//! The options of compiling, and the origins of native code.
 
 use vitrine_rewrite::{Plan, Stage};
 
@@ -7,18 +7,18 @@ use crate::compile::engine::Settings;
 /// The largest module that is compiled, in bytes.
 pub const MAX_MODULE_SIZE: usize = 128 << 20;
 
-/// How a module is compiled.
+/// The options with which a module is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CompileOptions {
     /// The settings of the engine.
     pub settings: Settings,
-    /// Whether it is to be linked to another module, and is not a plugin's main one: then a
-    /// command has a fresh state for each call.
+    /// Whether the module is linked to another one, and is not a plugin's main module. A command then has a fresh state for each
+    /// call.
     pub library: bool,
-    /// Where it stands, if it is to become a snapshot.
+    /// The stage of a module that is to become a snapshot, or is one.
     pub stage: Option<Stage>,
-    /// Whether the kernel's functions that move bytes become code of the module's own. What a plugin
-    /// does is the same without, only slower. With [`Settings::debug`] it never happens.
+    /// Whether the kernel's functions that move bytes become the module's own code. Without it, a plugin does the same, only more
+    /// slowly. With [`Settings::debug`] it never happens.
     pub fuse: bool,
 }
 
@@ -36,16 +36,16 @@ impl Default for CompileOptions {
 /// Where the native code of a module came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The module is in use, or was being compiled for somebody else.
+    /// The module was in use, or was being compiled for another caller.
     Memory,
-    /// It was in the cache on disk.
+    /// The code was in the cache on disk.
     Disk,
-    /// It was compiled.
+    /// The module was compiled.
     Compiler,
 }
 
 impl CompileOptions {
-    /// How the passes change a module that is compiled with these options.
+    /// The plan of the passes that rewrite a module compiled with these options.
     pub(crate) fn plan(self) -> Plan {
         let CompileOptions {
             settings,

@@ -1,4 +1,4 @@
-//! Proposals that the engine does not have are refused by their name, and those that it has are accepted.
+//! Tests that proposals which the engine does not support are refused by name, and that those which it supports are accepted.
 
 use vitrine_rewrite::features::FEATURES;
 use wasmtime::Module;
@@ -71,7 +71,7 @@ fn refusal(text: &str) -> Option<String> {
 }
 
 #[test]
-fn what_is_not_supported_is_told_by_its_name_with_how_to_build_without() {
+fn unsupported_proposal_is_named_with_advice_how_to_build_without_it() {
     for (what, text) in UNSUPPORTED {
         let why = refusal(text).unwrap_or_else(|| panic!("{text} is valid"));
         let message = invalid(&why).message;
@@ -84,14 +84,14 @@ fn what_is_not_supported_is_told_by_its_name_with_how_to_build_without() {
 }
 
 #[test]
-fn what_the_engine_has_is_what_modules_are_validated_with() {
+fn modules_are_validated_with_the_proposals_of_the_engine() {
     for text in SUPPORTED {
         assert_eq!(refusal(text), None, "{text}");
     }
 }
 
 #[test]
-fn what_is_wrong_otherwise_is_told_as_it_is() {
+fn errors_other_than_unsupported_proposals_are_shown_unchanged() {
     let why = refusal("(func (result i32))").unwrap();
     assert!(invalid(why).message.contains("type mismatch"));
     let wrong = binary(b"(module (func i32.threads))").unwrap_err();

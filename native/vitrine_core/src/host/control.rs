@@ -22,20 +22,20 @@ enum Mailbox {
     Reply(Reply),
 }
 
-/// The control block of a plugin's one call.
+/// The control block of a plugin's call, of which there is one at a time.
 pub(crate) struct Control {
     cancelled: AtomicBool,
     deadline: AtomicU64,
-    /// When the slice that runs began, and when it is to end.
+    /// When the current slice began, and when it is to end.
     slice_begin: AtomicU64,
     slice_end: AtomicU64,
-    /// Whether the slice that runs may take long over one copy.
+    /// Whether the current slice runs on a dirty scheduler, where one copy may take long.
     dirty: AtomicBool,
     /// Whether the call has an instance that is initialised.
     initialised: AtomicBool,
-    /// Whether it is to end, for an epoch or for a dirty scheduler.
+    /// Whether the current slice is to end, because of an epoch or because the call needs a dirty scheduler.
     slice_over: AtomicBool,
-    /// Whether a guest whose fuel is counted runs.
+    /// Whether a guest is running whose fuel is counted.
     metering: AtomicBool,
     log_level: AtomicI32,
     mailbox: Mutex<Mailbox>,
@@ -81,13 +81,12 @@ impl Control {
         self.slice_over.store(false, Relaxed);
     }
 
-    /// Whether the slice that runs may take long over one step.
+    /// Whether the current slice runs on a dirty scheduler, where one step may take long.
     pub(crate) fn is_dirty(&self) -> bool {
         self.dirty.load(Relaxed)
     }
 
-    /// Runs on the fiber: waits until it runs on a dirty scheduler, which may take long over one
-    /// step.
+    /// Runs on the fiber: waits until the fiber runs on a dirty scheduler, where one step may take long.
     pub(crate) async fn on_dirty(&self) {
         poll_fn(|context| {
             if self.is_dirty() {
@@ -104,7 +103,7 @@ impl Control {
         self.metering.store(on, Relaxed);
     }
 
-    /// Whether a guest that came back has only used up a part of its fuel, and goes on in the same slice.
+    /// Whether a guest that yielded has only used up a part of its fuel, and continues in the same slice.
     pub(crate) fn goes_on(&self) -> bool {
         self.metering.load(Relaxed)
             && !self.slice_over.load(Relaxed)
@@ -112,7 +111,7 @@ impl Control {
             && clock::now() < self.slice_end.load(Relaxed)
     }
 
-    /// While nobody can cancel: what was cancelled is not the next call.
+    /// Clears the cancellation of the last call, so that the next call is not cancelled. Must run while nothing can cancel.
     pub(crate) fn forget_cancel(&self) {
         self.cancelled.store(false, Relaxed);
     }
@@ -152,8 +151,7 @@ impl Control {
             UpdateDeadline::Continue(1)
         } else {
             self.slice_over.store(true, Relaxed);
-            // The first thing that the next slice does is to come here again: a call whose time has passed
-            // meanwhile goes no further.
+            // The next slice begins here, so a call whose time has passed meanwhile ends at once.
             UpdateDeadline::Yield(0)
         })
     }
@@ -169,7 +167,7 @@ impl Control {
             }
             match std::mem::take(&mut *mailbox) {
                 Mailbox::Reply(reply) => {
-                    // The reply is the first thing that a slice looks at: the clock was just read.
+                    // A slice looks at the reply first, so its begin is the present time.
                     let now = self.slice_begin.load(Relaxed);
                     Poll::Ready(self.check(now).map(|()| reply))
                 }
@@ -182,7 +180,7 @@ impl Control {
         .await
     }
 
-    /// What the guest asks for, once.
+    /// Takes the request of the guest, if it has one that was not taken yet.
     pub(crate) fn take_request(&self) -> Option<Request> {
         let mut mailbox = self.mailbox.lock();
         match std::mem::replace(&mut *mailbox, Mailbox::Asked) {

@@ -1,17 +1,17 @@
-//! What a plugin may execute, in units of fuel: about one for an instruction.
+//! Fuel: how much a plugin may execute. One unit is about one instruction.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Fuel of a plugin whose module is compiled to count it.
+/// The fuel of a plugin whose module is compiled to count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FuelLimits {
-    /// For each call.
+    /// The fuel of each call.
     pub call: u64,
-    /// For the start function and the initialisers of an instance.
+    /// The fuel of the start function and the initialisers of an instance.
     pub initialisation: u64,
 }
 
-/// Fuel used by the last call.
+/// The fuel that the last call used.
 #[derive(Default)]
 pub(crate) struct Used(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! Host functions: what the embedder lends to a plugin.
+//! Host functions as the embedder declares them.
 
 use wasmtime::{Engine, FuncType};
 
@@ -14,12 +14,12 @@ pub struct HostFunction {
     pub namespace: String,
     /// The import's name.
     pub name: String,
-    /// Parameters and results; without them, any function whose values are all handles of bytes.
+    /// Parameters and results. Without a signature, all parameters and results are bytes, in any number.
     pub signature: Option<(Vec<ValueType>, Vec<ValueType>)>,
 }
 
 impl HostFunction {
-    /// The type that the guest has to import it as, given what it does.
+    /// The type that the guest must import the function as, given the type that it does import.
     pub(crate) fn plain_type(&self, wanted: Option<&wasmparser::FuncType>) -> wasmparser::FuncType {
         use wasmparser::ValType;
         let of = |ty: &ValueType| match ty {
@@ -40,7 +40,7 @@ impl HostFunction {
         }
     }
 
-    /// Checks the declaration against the type that the module wants.
+    /// The function as a module imports it, if the declaration fits the type that the module wants.
     pub(crate) fn import(
         &self,
         engine: &Engine,

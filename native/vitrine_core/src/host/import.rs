@@ -1,4 +1,4 @@
-//! A host function as a module imports it, and its call on the guest's side.
+//! Host functions as a module imports them, and their calls on the guest's side.
 
 use std::sync::Arc;
 
@@ -52,13 +52,13 @@ impl Import {
         Ok(())
     }
 
-    /// Whether it takes one block and gives one, as most do: Wasmtime calls a function cheaper whose type it
-    /// knows beforehand.
+    /// Whether the function takes one block and returns one, as most do. Wasmtime calls a function at less cost if its type is
+    /// known in advance.
     fn is_plain(&self) -> bool {
         self.params == [ValueType::Bytes] && self.results == [ValueType::Bytes]
     }
 
-    /// Whether these can be its results. A block that is in the guest's memory already may be given by its handle.
+    /// Whether these values can be the results. A block that is in the guest's memory already may be given by its handle.
     fn fits(&self, values: &[Value]) -> bool {
         let fits = |(value, ty): (&Value, &ValueType)| {
             value.ty() == *ty || matches!((value, ty), (Value::I64(_), ValueType::Bytes))
@@ -123,8 +123,8 @@ async fn invoke<T: HostView>(
     Ok(())
 }
 
-/// Copies of the arguments. Together they must not be larger than an output may be: one block can be many of
-/// them.
+/// Copies of the arguments. Together they must not be larger than an output may be, because the same block can be passed many
+/// times.
 async fn arguments<T: HostView>(
     caller: &mut Caller<'_, T>,
     plugin: &PluginState,
@@ -142,14 +142,14 @@ async fn arguments<T: HostView>(
                 if bytes > LARGE {
                     plugin.control.on_dirty().await;
                 }
-                // The guest waits: it is there still.
+                // The guest waits, so the block is still there.
                 Value::Bytes(memory::bytes(caller, block).to_vec())
             }
             (Val::I32(v), _) => Value::I32(*v),
             (Val::I64(v), _) => Value::I64(*v),
             (Val::F32(bits), _) => Value::F32(f32::from_bits(*bits)),
             (Val::F64(bits), _) => Value::F64(f64::from_bits(*bits)),
-            // Linking admits numbers alone.
+            // Linking admits only numbers.
             _ => {
                 return Err(Stop::Abi(format!(
                     "the host function {} takes numbers only",
@@ -162,7 +162,7 @@ async fn arguments<T: HostView>(
     Ok(args)
 }
 
-/// What is no handle may be a number that is meant as one.
+/// Adds advice to the error of an invalid handle, which may be a number that was not declared as one.
 fn advised(error: wasmtime::Error) -> wasmtime::Error {
     match error.downcast() {
         Ok(Stop::Abi(message)) => Stop::Abi(format!(

@@ -1,5 +1,5 @@
-//! The host's way into the kernel's memory: the kernel's own code, run natively over its bytes.
-//! Nothing in that memory is believed: every range is checked against its size.
+//! The host's access to the kernel's memory: the kernel's own code, run natively over its bytes. Nothing in that memory is
+//! trusted, so every range is checked against its size.
 
 use std::fmt::Display;
 use std::ops::Range;
@@ -19,7 +19,7 @@ fn memory(context: &impl AsContext<Data: HostView>) -> Option<Memory> {
     context.as_context().data().host().kernel
 }
 
-/// Runs the kernel's own code over its memory. Without a kernel there is no result.
+/// Runs the kernel's own code over its memory. The result is `None` if the store has no kernel.
 fn with_kernel<R>(
     mut context: impl AsContextMut<Data: HostView>,
     run: impl FnOnce(&mut Kernel<SliceMemory<'_>>) -> R,
@@ -29,12 +29,12 @@ fn with_kernel<R>(
     Some(run(&mut Kernel::new(SliceMemory::new(bytes))))
 }
 
-/// That a guest without a kernel asked for a block.
+/// The error of a guest without a kernel that asked for a block.
 fn no_kernel() -> Stop {
     Stop::Abi("the plugin has no memory of the Extism ABI".into())
 }
 
-/// The bytes of the block at `handle`; none for 0, and `None` if it is no block.
+/// The bytes of the block at `handle`: no bytes if the handle is 0, and `None` if it is not the handle of a block.
 pub(crate) fn read(context: &mut impl AsContextMut<Data: HostView>, handle: i64) -> Option<&[u8]> {
     if handle == 0 {
         return Some(&[]);
@@ -44,8 +44,8 @@ pub(crate) fn read(context: &mut impl AsContextMut<Data: HostView>, handle: i64)
     bytes.get(range)
 }
 
-/// Where the block at `handle` is, which the guest gave as `what`: inside the memory, and the same as long as
-/// the guest waits.
+/// The range of the block at `handle`, which the guest gave as `what`. The range is inside the memory, and stays the same as
+/// long as the guest waits.
 pub(crate) fn block(
     context: &mut impl AsContextMut<Data: HostView>,
     handle: i64,
@@ -72,13 +72,13 @@ pub(crate) async fn copy<T: HostView>(
     Ok(bytes(caller, block).to_vec())
 }
 
-/// What the guest gave as `what` is no block.
+/// The error of a guest whose `what` is not the handle of a block.
 pub(crate) fn invalid_handle(handle: i64, what: impl Display) -> Stop {
     Stop::Abi(format!("invalid handle offset for {what}: {handle}"))
 }
 
-/// Frees a block that the guest handed over; anything else is left alone. Before version 1.0 of the
-/// ABI blocks were lent, and freed by the guest itself.
+/// Frees a block that the guest handed over; any other handle is left alone. Before version 1.0 of the ABI, blocks were lent to
+/// the host, and the guest freed them itself.
 pub(crate) fn free(context: &mut impl AsContextMut<Data: HostView>, handle: i64) {
     if context.as_context().data().host().plugin.lends_blocks {
         return;
@@ -86,13 +86,13 @@ pub(crate) fn free(context: &mut impl AsContextMut<Data: HostView>, handle: i64)
     with_kernel(context, |kernel| kernel.free(handle as u64));
 }
 
-/// A new block with these bytes; 0 if there are none.
+/// The handle of a new block with these bytes; 0 if there are no bytes.
 pub(crate) fn alloc(context: &mut impl AsContextMut<Data: HostView>, bytes: &[u8]) -> Result<i64> {
     if bytes.is_empty() {
         return Ok(0);
     }
     let memory = memory(context).ok_or_else(no_kernel)?;
-    // The kernel cannot grow its memory from here: it says how much it lacks, and is asked again.
+    // The kernel cannot grow its memory from here. It says how much it lacks, and is asked again once the memory has grown.
     for _ in 0..2 {
         let mut kernel = Kernel::new(SliceMemory::new(memory.data_mut(&mut *context)));
         if let Some(handle) = try_alloc(&mut kernel, bytes) {
@@ -113,7 +113,7 @@ pub(crate) fn alloc(context: &mut impl AsContextMut<Data: HostView>, bytes: &[u8
     Err(out_of_memory(bytes))
 }
 
-/// A new block with these bytes, if the memory is large enough as it is.
+/// The handle of a new block with these bytes, if the memory is large enough already.
 fn try_alloc(kernel: &mut Kernel<SliceMemory<'_>>, bytes: &[u8]) -> Option<u64> {
     let handle = kernel.alloc(bytes.len() as u64);
     let range = kernel.range(handle, bytes.len() as u64)?;
@@ -133,7 +133,7 @@ fn out_of_memory(bytes: &[u8]) -> wasmtime::Error {
     .into()
 }
 
-/// Begins a call: forgets every block of the last one and sets the input.
+/// Begins a call: frees all blocks of the last one and sets the input.
 pub(crate) fn begin_call(
     context: &mut impl AsContextMut<Data: HostView>,
     input: &[u8],
@@ -154,18 +154,18 @@ pub(crate) fn begin_call(
     Ok(())
 }
 
-/// What a call left, at one glance.
+/// What a call left in the kernel: an error message, or an output.
 #[derive(Default)]
 pub(crate) struct Left {
     /// Whether there may be an error message.
     pub(crate) error: bool,
-    /// Whether its block was freed: to a guest that returned 0 it is none then.
+    /// Whether the block of the message was freed. If the guest returned 0, there is no error then.
     pub(crate) error_freed: bool,
-    /// Where the output is: inside the memory when this was asked.
+    /// The range of the output. It was inside the memory when this value was made.
     pub(crate) output: Range<usize>,
 }
 
-/// What the guest has set as its output, and whether as its error.
+/// Reads what the call left.
 pub(crate) fn left(context: impl AsContextMut<Data: HostView>) -> Left {
     with_kernel(context, |kernel| match kernel.error_get() {
         0 => Left {
@@ -182,7 +182,7 @@ pub(crate) fn left(context: impl AsContextMut<Data: HostView>) -> Left {
     .unwrap_or_default()
 }
 
-/// The bytes there.
+/// The bytes of a range of the kernel's memory.
 pub(crate) fn bytes(context: &mut impl AsContextMut<Data: HostView>, range: Range<usize>) -> &[u8] {
     match memory(context) {
         Some(memory) => memory.data_mut(context).get(range).unwrap_or(&[]),
@@ -190,7 +190,7 @@ pub(crate) fn bytes(context: &mut impl AsContextMut<Data: HostView>, range: Rang
     }
 }
 
-/// The guest's error message, if it set one that is not empty. It may have freed it since.
+/// The guest's error message, if it set one that is not empty. The guest may have freed its block since.
 pub(crate) fn error(context: &mut impl AsContextMut<Data: HostView>) -> Option<String> {
     let range = with_kernel(&mut *context, |kernel| kernel.error())??;
     Some(bytes(context, range))
@@ -208,13 +208,12 @@ pub(crate) fn set_error(
     Ok(())
 }
 
-/// Pages of the heap that an instance keeps for its next call.
+/// Pages of the heap that stay resident for the next call.
 const KEPT: u32 = 4;
-/// Pages that are given back at a time: to the system that is a tenth of a millisecond.
+/// Pages that are decommitted at a time, which takes the system a tenth of a millisecond.
 const STEP: u32 = 32;
 
-/// How many pages at the start of the heap the last call used, if they are more than are kept;
-/// otherwise 0.
+/// The number of pages at the start of the heap that the last call used, if it is more than are kept; otherwise 0.
 pub(crate) fn take_large_peak(context: &mut impl AsContextMut<Data: HostView>) -> u32 {
     with_kernel(context, |kernel| match kernel.peak() {
         peak if peak > KEPT => {
@@ -226,18 +225,18 @@ pub(crate) fn take_large_peak(context: &mut impl AsContextMut<Data: HostView>) -
     .unwrap_or(0)
 }
 
-/// Of these pages at the start of the heap gives back the last ones, between two calls: how many are
-/// left, 0 if these are kept.
+/// Decommits the last of the first `pages` pages of the heap, between two calls. The result is how many are left, or 0 if all
+/// that are left are kept.
 pub(crate) fn trim(context: &mut impl AsContextMut<Data: HostView>, pages: u32) -> u32 {
     let left = pages.saturating_sub(STEP).max(KEPT);
     with_kernel(context, |kernel| {
-        // The blocks of the last call, as the next one would do it.
+        // Frees the blocks of the last call, as the next call would do.
         kernel.reset();
         let at = |page: u32| HEAP_START as usize + page as usize * PAGE_SIZE as usize;
         let bytes = kernel.memory_mut().bytes_mut();
         let end = at(pages).min(bytes.len());
         if let Some(unused) = bytes.get_mut(at(left)..end) {
-            // The kernel takes nothing from its heap that was not written since the last reset.
+            // The kernel reads nothing from its heap that was not written since the last reset.
             decommit(unused);
         }
     });

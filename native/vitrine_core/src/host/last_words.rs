@@ -1,28 +1,28 @@
-//! What a guest said last in a call, on its standard error or as an error in the log. The text of a panic is
-//! there, or nowhere: the trap that comes next knows nothing of it.
+//! The last text that a guest wrote in a call, to its standard error or as an error to the log. This is the only place where the
+//! text of a panic is found: the trap that follows does not have it.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-/// Bytes that are kept. Some runtimes print their stack after the text.
+/// The most bytes that are kept. Some runtimes print their stack after the text.
 const KEPT: usize = 8 * 1024;
 
-/// How the first line of a panic is known: Rust's, Go's.
+/// The beginnings of a panic in Rust and in Go.
 const PANICS: [&str; 2] = ["panicked at ", "panic: "];
 
-/// What Rust says after the text.
+/// The lines that Rust prints after the text of a panic.
 const NOTES: [&str; 2] = ["note: run with `RUST_BACKTRACE", "stack backtrace:"];
 
 #[derive(Default)]
 pub(crate) struct LastWords {
     text: Mutex<Vec<u8>>,
-    /// Whether there are any, which is hardly ever so.
+    /// Whether there is any text, which is rare.
     any: AtomicBool,
 }
 
 impl LastWords {
-    /// Before a call.
+    /// Drops the text, before a call.
     pub(crate) fn forget(&self) {
         if self.any.load(Relaxed) {
             self.any.store(false, Relaxed);
@@ -39,13 +39,13 @@ impl LastWords {
         text.extend_from_slice(bytes);
     }
 
-    /// A line that is one without its end.
+    /// Adds a line that has no line feed.
     pub(crate) fn add_line(&self, line: &[u8]) {
         self.add(line);
         self.add(b"\n");
     }
 
-    /// The text of the last panic in one line, or else the last line.
+    /// The text of the last panic on one line, or else the last line.
     pub(crate) fn take(&self) -> Option<String> {
         if !self.any.load(Relaxed) {
             return None;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_panic_in_rust_place_and_text_are_told() {
+    fn panic_in_rust_is_reported_with_its_place_and_text() {
         let pieces = [
             "loading\n",
             "\nthread 'main' (1) panicked at src/lib.rs:10:5:\nat the plugin's request\n",
@@ -91,13 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_panic_in_go_what_stands_before_the_stack_is_told() {
+    fn panic_in_go_is_reported_without_its_stack() {
         let pieces = ["panic: no such user\n\ngoroutine 1 [running]:\nmain.main()\n"];
         assert_eq!(said(&pieces).as_deref(), Some("panic: no such user"));
     }
 
     #[test]
-    fn else_it_is_the_last_line_that_is_not_empty() {
+    fn last_line_that_is_not_empty_is_reported_without_a_panic() {
         let pieces = ["one\n", "Assertion failed: x (plugin.c: f: 3)\n\n"];
         assert_eq!(
             said(&pieces).as_deref(),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_the_call_is_forgotten_and_of_much_the_end_is_kept() {
+    fn text_from_before_the_call_is_dropped_and_only_the_end_of_long_text_is_kept() {
         let words = LastWords::default();
         words.add(b"before");
         words.forget();

@@ -1,4 +1,4 @@
-//! What one instance may use.
+//! Limits of memories, tables and instances in one store.
 
 use wasmtime::{ResourceLimiter, Result};
 
@@ -8,8 +8,8 @@ use crate::host::stats::MemoryShare;
 /// The limits of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of linear memory: the memories an instance begins with must fit, and so must,
-    /// counted anew, all that they and the kernel's memory grow by afterwards.
+    /// Bytes of linear memory. The memories that an instance begins with must fit. All that these and the kernel's memory grow by
+    /// afterwards must fit, too, counted anew.
     pub memory: u64,
     /// Elements of all tables.
     pub table_elements: u64,
@@ -27,19 +27,20 @@ impl Default for Limits {
     }
 }
 
-/// For each module, also the kernel and the further instances of a command.
+/// The most instances for each module, including the kernel's and the additional instances of a command.
 const INSTANCES: usize = 16;
-/// For each module.
+/// The most memories and tables for each module.
 pub(crate) const MEMORIES: usize = 15;
 pub(crate) const TABLES: usize = 64;
-/// The host's own: the kernel's, one that is blank, the heap of the garbage collector; and the trampolines' table.
+/// The host's own memories: the kernel's, a blank one, and the heap of the garbage collector. Its own table is that of the
+/// trampolines.
 const OWN_MEMORIES: usize = 3;
 const OWN_TABLES: usize = 1;
 
-/// Whose memories and tables are being made.
+/// What a store is doing, which decides how its memories and tables are counted.
 #[derive(PartialEq, Eq)]
 enum Phase {
-    /// The kernel's own first pages are the host's, not the plugin's.
+    /// The host makes its own memories, such as the kernel's first pages, which do not count as the plugin's.
     Host,
     Instantiation,
     Running,
@@ -52,7 +53,7 @@ pub(crate) struct Limiter {
     memory_left: u64,
     elements_left: u64,
     modules: usize,
-    /// What the plugin's statistics know of it.
+    /// The store's share in the memory that the plugin's statistics show.
     share: MemoryShare,
 }
 
@@ -68,12 +69,12 @@ impl Limiter {
         }
     }
 
-    /// From here on the plugin's own memories are counted.
+    /// From now on the plugin's own memories are counted.
     pub(crate) fn begin(&mut self) {
         self.phase = Phase::Instantiation;
     }
 
-    /// After instantiation what is counted is growth, from the full budget.
+    /// Ends instantiation: from now on growth is counted, with the full budget.
     pub(crate) fn refill(&mut self) {
         self.memory_left = self.limits.memory;
         self.phase = Phase::Running;

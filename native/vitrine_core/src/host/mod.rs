@@ -1,7 +1,13 @@
-//! What a guest can ask of its host: the Extism ABI, host functions, WASI, and the kernel's memory.
+//! Everything that a guest can ask its host for: the Extism ABI, host functions, WASI, and the kernel's memory.
 //!
-//! All of it is generic over the data of the store: it needs a [`HostView`], and nothing of how modules are linked or
+//! All of it is generic over the data of the store, which must be a [`HostView`]. It does not know how modules are linked or how
 //! instances are made.
+//!
+//! Read `protocol` first: it has the requests and replies between a parked guest and the embedder. `control` parks the guest
+//! and ends its slices. `plugin_state` is the state that outlives instances, and [`HostContext`] is the state of one store.
+//! `kernel_memory` reads and writes the blocks that guest and host exchange. `function` and `import` are host functions,
+//! `extism` the functions of the ABI, and `wasi` those of WASI. `limits` and `fuel` bound what an instance uses; `stats` and
+//! `last_words` record what it did and said.
 
 pub(crate) mod control;
 pub(crate) mod extism;
@@ -25,15 +31,15 @@ use self::limits::Limiter;
 use self::plugin_state::PluginState;
 use self::stats::MemoryShare;
 
-/// The data of a store whose guest can ask the host.
+/// The data of a store whose guest can call the host's functions.
 pub(crate) trait HostView: Send + 'static {
-    /// What the host's functions work with.
+    /// The state that the host's functions work with.
     fn host(&self) -> &HostContext;
-    /// The same, to be changed.
+    /// The same state, to be changed.
     fn host_mut(&mut self) -> &mut HostContext;
 }
 
-/// What a store carries for the host's functions.
+/// The state of one store for the host's functions.
 pub(crate) struct HostContext {
     pub(crate) plugin: Arc<PluginState>,
     pub(crate) limiter: Limiter,
@@ -46,7 +52,7 @@ pub(crate) struct HostContext {
 }
 
 impl HostContext {
-    /// The context of a new store, in which instances of so many modules are to be made.
+    /// The context of a new store, in which instances of `modules` modules are to be made.
     pub(crate) fn new(
         plugin: Arc<PluginState>,
         modules: usize,

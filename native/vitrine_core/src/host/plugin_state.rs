@@ -1,4 +1,4 @@
-//! What a plugin has, whichever instance runs: its configuration, variables, grants, limits and counters.
+//! The state of a plugin that outlives its instances: its configuration, variables, grants, limits and counters.
 
 use std::path::PathBuf;
 
@@ -12,16 +12,16 @@ use crate::host::limits::Limits;
 use crate::host::stats::Counters;
 use crate::host::wasi::{Account, CallInput, Captured, FileThreads, Wasi};
 
-/// How a plugin is made.
+/// The options of a new plugin.
 #[derive(Debug, Clone, Default)]
 pub struct PluginOptions {
     /// The configuration, which `config_get` reads.
     pub config: Config,
-    /// What an instance may use.
+    /// The limits of an instance.
     pub limits: Limits,
-    /// The most that all variables may have together, in bytes.
+    /// The most bytes of all variables together.
     pub max_var_bytes: u64,
-    /// What is granted by WASI preview 1, if the modules were linked with it.
+    /// What the plugin is granted by WASI preview 1, if its modules were linked with WASI.
     pub wasi: Option<Wasi>,
     /// The limits of fuel, if the modules were compiled to count it.
     pub fuel: Option<FuelLimits>,
@@ -51,7 +51,7 @@ pub(crate) struct PluginState {
     pub(crate) http_response_headers: bool,
     pub(crate) limits: Limits,
     pub(crate) wasi: Option<Wasi>,
-    /// What is used of the quotas of its directories.
+    /// The used part of the quota of each directory.
     pub(crate) accounts: Vec<Option<Account>>,
     pub(crate) file_threads: FileThreads,
     pub(crate) call_input: CallInput,
@@ -62,7 +62,7 @@ pub(crate) struct PluginState {
     pub(crate) counters: Counters,
     pub(crate) coredump: Option<PathBuf>,
     pub(crate) on_trap: OnTrap,
-    /// Whether the blocks that its modules pass to the host's functions stay their own.
+    /// Whether the modules keep the blocks that they pass to the host's functions.
     pub(crate) lends_blocks: bool,
     pub(crate) control: Control,
 }
@@ -91,7 +91,7 @@ impl PluginState {
         }
     }
 
-    /// Whether an instance begins by asking the operating system for directories.
+    /// Whether making an instance opens directories.
     pub(crate) fn opens_directories(&self) -> bool {
         let wasi = self.wasi.as_ref();
         wasi.is_some_and(|granted| !granted.directories.is_empty())

@@ -1,8 +1,8 @@
-//! The words of the conversation between a parked guest and its embedder: requests and replies.
+//! The protocol between a parked guest and its embedder: requests and replies.
 
 use crate::value::Value;
 
-/// Bytes that are too many to be copied on a normal scheduler.
+/// More bytes than this are not copied on a normal scheduler.
 pub const LARGE: usize = 256 * 1024;
 
 /// What a parked guest wants from the embedder.
@@ -21,14 +21,14 @@ pub enum Request {
     Log {
         /// Its level.
         level: LogLevel,
-        /// Its text: UTF-8, with U+FFFD for what the guest wrote that is not.
+        /// Its text in UTF-8, with U+FFFD for bytes that are not UTF-8.
         message: Vec<u8>,
     },
-    /// Take what the plugin printed: whole lines, if they are not too long.
+    /// Take text that the plugin printed: whole lines, if they are not too long.
     Print {
-        /// Where it was printed.
+        /// The stream on which it was printed.
         stream: Stream,
-        /// The text: UTF-8, with U+FFFD for what the guest wrote that is not.
+        /// The text in UTF-8, with U+FFFD for bytes that are not UTF-8.
         text: Vec<u8>,
     },
     /// Make an HTTP request.
@@ -38,14 +38,13 @@ pub enum Request {
 /// The embedder's answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// The results, of the types that the function declares; none after a log line and what was printed. Bytes
-    /// that the guest has already may be given by their handle, an i64.
+    /// The results, of the types that the function declares. After a log line and printed text there are none. Bytes that are
+    /// in the guest's memory already may be given by their handle, an i64.
     Values(Vec<Value>),
-    /// What came of an HTTP request.
+    /// The response to an HTTP request.
     Http(HttpResponse),
-    /// The host function failed in a way that the guest is to see: its text is set as the
-    /// kernel's error, the results are zero. An HTTP request that failed for this reason ends the
-    /// call.
+    /// The host function failed in a way that the guest is to see: this text becomes the kernel's error, and the results are
+    /// zero. For an HTTP request, the text is the reason why it failed, and the call ends.
     Error(Vec<u8>),
     /// An HTTP request took all the time that the call had.
     Timeout,
@@ -53,10 +52,10 @@ pub enum Reply {
     Failed,
 }
 
-/// A request as a guest wants it. Nothing of it is checked.
+/// An HTTP request as the guest wrote it. Nothing of it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// In upper case.
+    /// The method, in upper case.
     pub method: String,
     /// The URL, as the guest wrote it.
     pub url: String,
@@ -66,7 +65,7 @@ pub struct HttpRequest {
     pub body: Option<Vec<u8>>,
 }
 
-/// What came of a request.
+/// The response to an HTTP request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status code.

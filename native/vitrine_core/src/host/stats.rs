@@ -1,4 +1,4 @@
-//! What a plugin has done and uses: counters, updated where a call comes by anyway.
+//! Counters of what a plugin has done and uses. They are updated in passing while a call runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use crate::error::Reason;
 /// A plugin's counters at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
-    /// Calls that were asked for, also those that were refused.
+    /// Calls that were asked for, including those that were refused.
     pub calls: u64,
     /// Calls that failed, by reason.
     pub errors: Vec<(Reason, u64)>,
@@ -19,7 +19,7 @@ pub struct Stats {
     pub instances: u64,
     /// Slices of guest code.
     pub slices: u64,
-    /// The time that guest code ran, to about half a millisecond for each slice and right on average.
+    /// The time that guest code ran. It is exact to about half a millisecond for each slice, and right on average.
     pub in_guest: Duration,
     /// Host functions that the guest called.
     pub host_calls: u64,
@@ -29,7 +29,7 @@ pub struct Stats {
     pub fuel: u64,
     /// Bytes of linear memory that instances have now, the kernel's included.
     pub memory: u64,
-    /// The most that they ever had.
+    /// The most bytes of linear memory that instances ever had.
     pub memory_peak: u64,
     /// Bytes of variables, as they count against their limit.
     pub vars: u64,
@@ -49,7 +49,7 @@ pub(crate) struct Counters {
     pub(crate) memory: Arc<MemoryGauge>,
 }
 
-/// For what only the call that has the plugin counts: cheaper than an atomic addition.
+/// Adds to a counter that only the call that has the plugin changes. This is cheaper than an atomic addition.
 fn add_alone(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
 }
@@ -95,7 +95,7 @@ impl Counters {
         self.fuel.fetch_add(used, Relaxed);
     }
 
-    /// All of them, and these bytes of variables.
+    /// The values of all counters, with `vars` bytes of variables.
     pub(crate) fn read(&self, vars: u64) -> Stats {
         let errors = Reason::ALL.iter().zip(&self.errors);
         Stats {
@@ -118,14 +118,14 @@ impl Counters {
     }
 }
 
-/// The memory of a plugin's instances, those included that wait to be dropped.
+/// The memory of a plugin's instances, including those that wait to be dropped.
 #[derive(Default)]
 pub(crate) struct MemoryGauge {
     now: AtomicU64,
     peak: AtomicU64,
 }
 
-/// What one store has of it: given back when the store is dropped.
+/// One store's share of the gauge. It is subtracted when the store is dropped.
 pub(crate) struct MemoryShare {
     gauge: Arc<MemoryGauge>,
     bytes: u64,
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_counted_in_their_own_place() {
+    fn errors_are_counted_by_their_reason() {
         let counters = Counters::default();
         for (times, reason) in Reason::ALL.into_iter().enumerate() {
             (0..times).for_each(|_| counters.error(reason));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_given_back_and_its_peak_remembered() {
+    fn memory_of_a_dropped_store_is_subtracted_and_the_peak_stays() {
         let gauge = Arc::<MemoryGauge>::default();
         let mut one = MemoryShare::new(gauge.clone());
         let mut other = MemoryShare::new(gauge.clone());

@@ -98,7 +98,9 @@ impl LinkedPlugin {
     /// Why the main module has no plugin function of this name.
     pub(crate) fn not_callable(&self, name: &str) -> Error {
         let modules = self.modules.iter();
-        let modules: Vec<_> = modules.map(|m| (&*m.name, &m.compiled.interface)).collect();
+        let modules: Vec<_> = modules
+            .map(|m| (&*m.name, &m.compiled.module_type))
+            .collect();
         not_callable(name, &modules, self.main).unwrap_or_else(|| {
             Error::new(Reason::FunctionNotFound, "the function cannot be called")
         })

@@ -52,7 +52,7 @@ pub(crate) fn link(
     // only finds the sources of imports.
     let interfaces = modules
         .iter()
-        .map(|(name, compiled)| (&**name, &compiled.interface));
+        .map(|(name, compiled)| (&**name, &compiled.module_type));
     let plan = Plan {
         modules: &interfaces.collect::<Vec<_>>(),
         main,

@@ -133,7 +133,7 @@ fn json_that_is_no_request_traps() {
     ] {
         let error = run(&plugin, "get", json.as_bytes()).unwrap_err();
         assert_eq!(error.reason, Reason::Trap, "{json:.40}");
-        let what = "the HTTP request is not as it must be: ";
+        let what = "the HTTP request is not valid: ";
         assert!(error.message.starts_with(what), "{error}");
     }
 }

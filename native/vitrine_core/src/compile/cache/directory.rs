@@ -1,12 +1,12 @@
-//! Which directories native code may be loaded from: those that only this user, or root, can
-//! change, which goes for all directories above as well.
+//! Decides whether native code may be loaded from a directory: only this user or root may be able to change it and all
+//! directories above it.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-/// Makes sure that the directory is there and can be trusted. `PermissionDenied` with a message is
-/// for one that cannot.
+/// Makes sure that the directory exists and can be trusted. A directory that cannot be trusted is `PermissionDenied` with a
+/// message.
 #[cfg(unix)]
 pub(super) fn open(path: &Path) -> io::Result<()> {
     use std::fs::{self, DirBuilder};
@@ -35,13 +35,13 @@ pub(super) fn open(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Who may write to a directory is not known here, so none is trusted.
+/// On this system it is not known who may write to a directory, so none is trusted.
 #[cfg(not(unix))]
 pub(super) fn open(_path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Makes files that only their owner can read and write.
+/// Sets options so that only the owner of a new file can read and write it.
 pub(super) fn private(options: &mut OpenOptions) {
     #[cfg(unix)]
     {

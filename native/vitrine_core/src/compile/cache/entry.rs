@@ -1,7 +1,7 @@
-//! The format of an entry: a magic number, the key that it was written for, a sha256 of all that
-//! follows, flags, and the native code.
+//! The format of an entry: a magic number, the key that it was written for, a checksum, flags, and the native code. The checksum
+//! is a sha256 of the key, the flags and the code.
 //!
-//! The checksum is against damage, by a full disk or a bad one; who can write to the directory can
+//! The checksum finds damage by a full or bad disk. It does not protect against a user that can write to the directory, and so can
 //! write checksums, too.
 
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ const COMMAND: u8 = 1;
 const UNINTERRUPTIBLE: u8 = 2;
 const FUSED: u8 = 4;
 
-/// What compiling a module comes to.
+/// The flags and native code of a compiled module.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) flags: Flags,
@@ -51,7 +51,7 @@ impl Entry {
         file
     }
 
-    /// The entry in a file, if that is exactly what was written for this key.
+    /// The entry in a file, if the file is exactly what was written for this key.
     pub(crate) fn parse(file: Vec<u8>, key: &[u8; 32]) -> Option<Entry> {
         let whole = file.len() > CODE
             && file.starts_with(MAGIC)
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn entry_that_was_written_is_read() {
         let entry = Entry::parse(file(), &KEY_OF_IT).unwrap();
         assert_eq!(entry.code(), b"code");
         assert_eq!(entry.flags, FLAGS_OF_IT);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bit_of_it_may_change_and_no_byte_be_lost_or_added() {
+    fn entry_with_a_changed_bit_or_a_missing_or_added_byte_is_refused() {
         for bit in 0..file().len() * 8 {
             let mut flipped = file();
             flipped[bit / 8] ^= 1 << (bit % 8);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_for_one_key() {
+    fn entry_for_another_key_is_refused() {
         assert_eq!(Entry::parse(file(), &[8; 32]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps a cache from growing: what was not used for the longest time goes first.
+//! Bounds the size of a cache by deleting the least recently used entries.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +10,7 @@ use super::SUFFIX;
 /// The suffix of files that are being written.
 pub(super) const PART: &str = "part";
 
-/// Whoever was writing for so long is gone.
+/// A writer that has not finished after this time is gone.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 struct File {
@@ -19,8 +19,8 @@ struct File {
     bytes: u64,
 }
 
-/// Deletes entries until the rest has no more than `max_bytes`, and what writers that are gone
-/// left. Files that cannot be looked at or deleted are left alone, and so are those of others.
+/// Deletes entries until the rest has at most `max_bytes`, and the files that writers left unfinished. Files that cannot be read or
+/// deleted are left alone, and so are files that are not entries.
 pub(super) fn evict(directory: &Path, max_bytes: u64) {
     let mut entries = files(directory, SUFFIX);
     let mut total: u64 = entries.iter().map(|file| file.bytes).sum();

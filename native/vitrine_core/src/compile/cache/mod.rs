@@ -1,9 +1,8 @@
-//! Native code on disk, so that a module is compiled once and not once for each start.
+//! Native code on disk, so that a module is not compiled again after each start.
 //!
-//! Native code is run as it is found, so a cache is only as good as its directory: one that others
-//! could write to is not used ([`directory`]), an entry that is not exactly what was written is
-//! deleted and compiled anew ([`entry`]). Nothing about a cache is an error: without one, modules
-//! are compiled.
+//! Native code is run as it is found, so a cache is only as trustworthy as its directory. A directory that other users could write
+//! to is not used ([`directory`]). An entry that is not exactly what was written is deleted, and the module compiled again
+//! ([`entry`]). Old entries are deleted ([`evict`]). A problem of the cache is never an error: without it, modules are compiled.
 
 mod directory;
 mod entry;
@@ -24,40 +23,40 @@ use crate::compile::options::CompileOptions;
 
 pub(crate) use entry::Entry;
 
-/// Changes with every change of what an entry says beside the code.
+/// The version of the format. It must change whenever an entry says something else besides the code.
 const FORMAT: u32 = 1;
 
-/// The names of entries end so.
+/// The suffix of the names of entries.
 const SUFFIX: &str = "native";
 
-/// Where native code is kept.
+/// A cache of native code on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
-    /// The directory, of which entries are the only files. Made if it is not there.
+    /// The directory, which has no other files. It is created if it does not exist.
     pub directory: PathBuf,
-    /// Bytes of all entries, above which those that were not used for the longest time are deleted.
+    /// The most bytes of all entries. Beyond it, the least recently used entries are deleted.
     pub max_bytes: u64,
 }
 
-/// What an entry is for: the module, how it is compiled, and by what.
+/// The key of an entry: the module, the options, and the compiler.
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
     pub(crate) fn new(engine: &Engine, sha256: &[u8; 32], options: CompileOptions) -> Key {
         let mut hasher = KeyHasher(Sha256::new());
-        // What is compiled for a module.
+        // The format of entries, and the passes that rewrite modules.
         (FORMAT, vitrine_rewrite::VERSION).hash(&mut hasher);
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
         sha256.hash(&mut hasher);
         options.hash(&mut hasher);
-        // How much data is not in the code.
+        // These decide which data is not in the code.
         (options.settings.shares_data(), data::LIMITS).hash(&mut hasher);
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Key(hasher.0.finalize().into())
     }
 }
 
-/// Feeds what can be hashed to a hash without collisions.
+/// Hashes values by a hash without collisions.
 struct KeyHasher(Sha256);
 
 impl Hasher for KeyHasher {
@@ -72,8 +71,8 @@ impl Hasher for KeyHasher {
 }
 
 impl Cache {
-    /// Why the directory is not to be trusted, if it is not. One that cannot be made or read is
-    /// merely of no use.
+    /// The reason why the directory is not to be trusted, if there is one. A directory that cannot be created or read is merely
+    /// useless.
     pub fn fault(&self) -> Option<String> {
         directory::open(&self.directory)
             .err()
@@ -81,7 +80,7 @@ impl Cache {
             .map(|e| e.to_string())
     }
 
-    /// The entry for `key`, if there is one as it was written.
+    /// The entry for `key`, if there is one and it is exactly what was written.
     pub(crate) fn get(&self, key: &Key) -> Option<Entry> {
         directory::open(&self.directory).ok()?;
         let path = self.path(key);
@@ -101,12 +100,12 @@ impl Cache {
         let mut file = File::open(path)?;
         let mut bytes = Vec::with_capacity(found.len() as usize);
         (&mut file).take(self.max_bytes).read_to_end(&mut bytes)?;
-        // What is used lately is deleted last.
+        // Recently used entries are deleted last.
         let _ = file.set_modified(SystemTime::now());
         Ok(bytes)
     }
 
-    /// Keeps an entry, if that can be done.
+    /// Writes an entry, if that is possible.
     pub(crate) fn put(&self, key: &Key, entry: &Entry) {
         if directory::open(&self.directory).is_err() {
             return;
@@ -117,7 +116,7 @@ impl Cache {
         }
     }
 
-    /// Whoever reads meanwhile, here or in another process, finds all of it or nothing.
+    /// Writes a file at once: a reader in this process or another finds all of it or nothing.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         static PARTS: AtomicU64 = AtomicU64::new(0);
         let (process, part) = (std::process::id(), PARTS.fetch_add(1, Relaxed));
@@ -140,7 +139,7 @@ impl Cache {
         written
     }
 
-    /// Deletes an entry that proved to be of no use.
+    /// Deletes an entry that proved to be useless.
     pub(crate) fn remove(&self, key: &Key) {
         let _ = fs::remove_file(self.path(key));
     }

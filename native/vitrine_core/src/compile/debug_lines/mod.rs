@@ -1,12 +1,12 @@
-//! Files and lines of a guest's code, from its debug information, which nobody vouches for.
+//! The files and lines of a guest's code, from its debug information, which is untrusted.
 //!
-//! They are read once, where the module is compiled, on a deep stack, and only from what is flat: the line
-//! programs and the first entry of each unit, which says in which directory it was compiled. The trees of
-//! entries (functions, what is inlined into them, types) are never read: how deep they are nested is no matter, and
-//! the line of an instruction stands in the line program also where it was inlined.
+//! They are read once, when the module is compiled, on a deep stack. Only flat parts are read: the line programs, and the first
+//! entry of each unit, which has the directory in which it was compiled. The trees of entries (functions, what is inlined into
+//! them, types) are never read, so their depth does not matter. The line program has the line of an instruction even if the
+//! instruction was inlined.
 //!
-//! Wasmtime's own symboliser is not used. It goes through the trees by recursion, on the stack of the fiber that
-//! trapped, and reads all of the debug information anew for each frame.
+//! Wasmtime's own symboliser is not used. It walks the trees by recursion, on the stack of the fiber that trapped, and reads all
+//! debug information again for each frame.
 
 mod programs;
 mod units;
@@ -19,33 +19,33 @@ use wasmparser::{Parser, Payload};
 type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 type Dwarf<'a> = gimli::Dwarf<Bytes<'a>>;
 
-/// Where the instructions of a module's functions come from.
+/// The files and lines of the instructions of a module's functions.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    /// How many functions are imported.
+    /// The number of imported functions.
     imported: u32,
-    /// Where the body of each other function begins, as addresses of debug information are: from the
-    /// beginning of the code section.
+    /// The beginning of the body of each other function, counted from the beginning of the code section like all addresses of
+    /// debug information.
     bodies: Vec<u32>,
     files: Vec<String>,
-    /// By their addresses.
+    /// The rows, sorted by address.
     rows: Vec<Row>,
 }
 
-/// The line of the instructions from an address to the next row's.
+/// The line of the instructions from an address to that of the next row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Row {
     address: u32,
-    /// Of `files`, or [`NONE`].
+    /// The index in `files`, or [`NONE`].
     file: u32,
-    /// 0 for none.
+    /// The line; 0 means that it is unknown.
     line: u32,
 }
 
 const NONE: u32 = u32::MAX;
 
 impl Lines {
-    /// Reads what can be read of a valid module's debug information.
+    /// Reads the debug information of a valid module, as far as it can be read.
     pub(crate) fn of(wasm: &[u8]) -> Lines {
         let mut lines = Lines::default();
         let mut sections = HashMap::new();
@@ -102,8 +102,8 @@ fn is_function(ty: wasmparser::TypeRef) -> bool {
     )
 }
 
-/// Steps that may still be taken: what is referred to often is read as often, so the time is not bounded by the
-/// size alone.
+/// The number of steps that may still be taken. Data that is referred to many times is read as many times, so the size alone does
+/// not bound the time.
 struct Fuel(u64);
 
 impl Fuel {
@@ -111,14 +111,14 @@ impl Fuel {
         Fuel(1_000_000 + 8 * bytes)
     }
 
-    /// Whether there is enough for so many.
+    /// Uses so many steps. `None` if there are not enough.
     fn burn(&mut self, steps: usize) -> Option<()> {
         self.0 = self.0.checked_sub(steps as u64 + 1)?;
         Some(())
     }
 }
 
-/// A text of debug information, which costs as much as it is long.
+/// A text of debug information. Reading it costs as many steps as it has bytes.
 fn text<'a>(
     dwarf: &Dwarf<'a>,
     value: gimli::AttributeValue<Bytes<'a>>,

@@ -1,4 +1,4 @@
-//! The line programs, one after the other.
+//! Reads the line programs, one after the other.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use gimli::{DebugLineOffset, FileEntry, LineProgramHeader, Reader, Section};
 use super::{Bytes, Dwarf, Fuel, NONE, Row, text};
 use crate::text;
 
-/// Addresses of modules are of four bytes.
+/// The bytes of an address in a module.
 const ADDRESS: u8 = 4;
-/// Files, by their paths. Large programs have ten thousand.
+/// The most files, by path. Large programs have ten thousand.
 const MAX_FILES: usize = 100_000;
-/// Bytes of a program's header, which has its directories and files: each can be one byte, and takes a hundred when
-/// it is read. Programs of ten thousand files have a quarter of a megabyte.
+/// The most bytes of a program's header. It has the directories and files, each of which can be one byte and takes a hundred when
+/// it is read. Programs with ten thousand files have a quarter of a megabyte.
 const MAX_HEADER: usize = 512 << 10;
 
 type Header<'a> = LineProgramHeader<Bytes<'a>>;
 
-/// The rows of all programs, by their addresses, and the files that they are of.
+/// The rows of all programs, sorted by address, and the files that they refer to.
 pub(super) fn read<'a>(
     dwarf: &Dwarf<'a>,
     directories: &HashMap<usize, &'a [u8]>,
@@ -44,7 +44,7 @@ pub(super) fn read<'a>(
         }
     }
     table.rows.truncate(table.ended);
-    // Where one sequence ends and another begins, the end comes first.
+    // If one sequence ends where another begins, the end comes first.
     table
         .rows
         .sort_by_key(|row| (row.address, row.file != NONE));
@@ -56,14 +56,14 @@ pub(super) fn read<'a>(
 struct Table {
     code_size: u64,
     rows: Vec<Row>,
-    /// How many of them are of sequences that have ended.
+    /// The number of rows of sequences that have ended.
     ended: usize,
     files: Vec<String>,
     places: HashMap<String, u32>,
 }
 
 impl Table {
-    /// Adds what a program says. `None` if that is too much.
+    /// Adds the rows of a program. `None` if they are too many.
     fn add<'a>(
         &mut self,
         dwarf: &Dwarf<'a>,
@@ -72,7 +72,7 @@ impl Table {
         fuel: &mut Fuel,
     ) -> Option<()> {
         let mut rest = *dwarf.debug_line.reader();
-        // One that is damaged is none.
+        // A damaged program is ignored.
         if rest.skip(at).is_err() || header_length(rest).is_none_or(|bytes| bytes > MAX_HEADER) {
             return Some(());
         }
@@ -113,13 +113,13 @@ impl Table {
                 _ => self.push(row)?,
             }
         }
-        // A sequence without an end says nothing.
+        // A sequence without an end is ignored.
         self.rows.truncate(self.ended);
         Some(())
     }
 
-    /// Ends a sequence, and forgets it if it is of a function that the linker has left out: such are at address 0,
-    /// where no function is.
+    /// Ends a sequence. Drops it if it belongs to a function that the linker has left out: these are at address 0, where there is
+    /// no function.
     fn end(&mut self, address: u64) -> Option<()> {
         let sequence = &self.rows[self.ended..];
         let first = sequence.first().map_or(0, |row| row.address);
@@ -136,7 +136,7 @@ impl Table {
         Some(())
     }
 
-    /// No more rows than the code has bytes.
+    /// Adds a row. `None` if there are more rows than the code has bytes.
     fn push(&mut self, row: Row) -> Option<()> {
         if self.rows.len() as u64 > self.code_size {
             return None;
@@ -159,17 +159,17 @@ impl Table {
     }
 }
 
-/// Bytes of a program's header behind its length.
+/// The bytes of a program's header after its length.
 fn header_length(mut program: Bytes<'_>) -> Option<usize> {
     let (_length, format) = program.read_initial_length().ok()?;
-    // Version 5 has the sizes of addresses and segments there.
+    // In version 5, the sizes of addresses and segments come first.
     if program.read_u16().ok()? >= 5 {
         program.skip(2).ok()?;
     }
     program.read_length(format).ok()
 }
 
-/// The path of a file, as far as it is shown.
+/// The path of a file, cut to the length that is shown.
 fn path<'a>(
     dwarf: &Dwarf<'a>,
     header: &Header<'a>,
@@ -178,7 +178,7 @@ fn path<'a>(
     fuel: &mut Fuel,
 ) -> Option<String> {
     let own = match file.directory_index() {
-        // The unit's, which newer line programs name, too.
+        // This is the unit's directory, which newer line programs name, too.
         0 => None,
         _ => file.directory(header),
     };
@@ -196,7 +196,7 @@ fn path<'a>(
     Some(text::shown(&path, text::NAME))
 }
 
-/// Adds a part, which may be a whole path, of any system.
+/// Adds a part to a path of any operating system. The part may be an absolute path.
 fn join(path: &mut Vec<u8>, part: &[u8]) {
     let windows = |path: &[u8]| path.starts_with(b"\\") || path.get(1..3) == Some(b":\\");
     if part.starts_with(b"/") || windows(part) {
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_joined_as_on_the_system_that_they_are_of() {
+    fn paths_are_joined_by_the_rules_of_their_own_system() {
         let joined = |parts: &[&str]| {
             let mut path = Vec::new();
             parts

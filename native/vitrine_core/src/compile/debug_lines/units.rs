@@ -1,4 +1,4 @@
-//! The directories in which units were compiled.
+//! Reads the directories in which units were compiled.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use gimli::{
 
 use super::{Bytes, Dwarf, Fuel, text};
 
-/// For each line program the directory of the unit that it belongs to.
+/// The directory of the unit that each line program belongs to, by the offset of the program.
 pub(super) fn directories<'a>(dwarf: &Dwarf<'a>, fuel: &mut Fuel) -> HashMap<usize, &'a [u8]> {
     let mut directories = HashMap::new();
     let mut units = dwarf.units();
@@ -31,7 +31,7 @@ fn of_unit<'a>(
 ) -> Option<(usize, &'a [u8])> {
     let mut entry = unit.range_from(UnitOffset(unit.header_size())..).ok()?;
     let code = entry.read_uleb128().ok()?;
-    // Nothing but that of the first entry: others may be many, and of each unit anew.
+    // Only the abbreviation of the first entry is read. There may be many others, which would be read again for each unit.
     let mut abbreviation = abbreviation(dwarf, unit.debug_abbrev_offset(), code, fuel)?.to_vec();
     abbreviation.push(0);
     let table = DebugAbbrev::new(&abbreviation, LittleEndian);
@@ -51,7 +51,7 @@ fn of_unit<'a>(
     Some((program?, directory?))
 }
 
-/// The bytes of the abbreviation with a code.
+/// The bytes of the abbreviation with this code.
 fn abbreviation<'a>(
     dwarf: &Dwarf<'a>,
     table: DebugAbbrevOffset,

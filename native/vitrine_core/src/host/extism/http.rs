@@ -1,5 +1,5 @@
-//! HTTP requests. One parks the guest until the embedder has made it: the core has no sockets and
-//! no policy, it knows how guests say what they want and how they are told what came of it.
+//! HTTP requests. A request parks the guest until the embedder has made it. The core has no sockets and no policy; it only knows
+//! how guests write requests and read responses.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::host::HostView;
 use crate::host::kernel_memory as memory;
 use crate::host::protocol::{HttpRequest, LARGE, Reply, Request};
 
-/// JSON that takes too long to be parsed on a normal scheduler.
+/// Longer JSON takes too long to be parsed on a normal scheduler.
 const LONG_JSON: usize = 16 * 1024;
-/// JSON that nobody parses: nothing interrupts that.
+/// Longer JSON is refused, because parsing it cannot be interrupted.
 const MAX_JSON: usize = 1 << 20;
 
-/// What a plugin can ask about its last request.
+/// The response to a plugin's last request, as far as the plugin can ask for it.
 #[derive(Default)]
 pub(crate) struct LastResponse {
     /// 0 if there was none.
@@ -25,7 +25,7 @@ pub(crate) struct LastResponse {
     headers: BTreeMap<String, String>,
 }
 
-/// A request as the PDKs write it. What they may add one day is ignored.
+/// A request as the PDKs write it. Other fields, which future PDKs may write, are ignored.
 #[derive(Deserialize)]
 struct RequestJson {
     url: String,
@@ -74,7 +74,7 @@ async fn http_request<T: HostView>(
         method,
         headers,
     } = serde_json::from_slice(&json)
-        .map_err(|e| Stop::Abi(format!("the HTTP request is not as it must be: {e}")))?;
+        .map_err(|e| Stop::Abi(format!("the HTTP request is not valid: {e}")))?;
     let body = match body_handle {
         0 => None,
         _ => {
@@ -139,8 +139,8 @@ async fn http_headers<T: HostView>(mut caller: Caller<'_, T>) -> Result<i64> {
     memory::alloc(&mut caller, &json)
 }
 
-/// Headers as guests see them: names in lower case, and of values only those in visible ASCII. Every
-/// PDK reads an object of strings, so the values of a repeated header are one string.
+/// Headers as guests see them: names in lower case, and only values in visible ASCII. Every PDK reads an object of strings, so
+/// the values of a repeated header become one string.
 fn visible(headers: Vec<(Vec<u8>, Vec<u8>)>) -> BTreeMap<String, String> {
     let mut seen = BTreeMap::<String, String>::new();
     for (name, value) in headers {
@@ -163,8 +163,8 @@ fn visible(headers: Vec<(Vec<u8>, Vec<u8>)>) -> BTreeMap<String, String> {
     seen
 }
 
-/// What stands between the values of a repeated header: RFC 9110 joins them by commas, but for cookies,
-/// which have commas in them. No value has a line feed.
+/// The separator between the values of a repeated header. RFC 9110 joins values by commas, except for cookies, which contain
+/// commas. No value contains a line feed.
 fn separator(name: &str) -> &'static str {
     match name {
         "set-cookie" => "\n",
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_in_lower_case_and_the_values_of_one_are_joined() {
+    fn header_names_are_in_lower_case_and_values_of_the_same_name_are_joined() {
         let headers: &[(&str, &[u8])] = &[
             ("X-A", b"1"),
             ("B", b"\t two words"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cookie_has_a_line() {
+    fn each_set_cookie_header_becomes_a_line() {
         let date: &[u8] = b"b=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT";
         let headers: &[(&str, &[u8])] = &[("set-cookie", b"a=1"), ("Set-Cookie", date)];
         let lines = "a=1\nb=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT";
@@ -207,17 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_repeated_in_linear_time() {
+    fn million_values_of_one_header_are_joined() {
         let headers = vec![(b"a".to_vec(), b"b".to_vec()); 1_000_000];
         let joined = visible(headers);
         assert_eq!(joined["a"].len(), 3_000_000 - 2);
     }
 
     #[test]
-    fn what_is_not_visible_ascii_is_dropped() {
+    fn header_value_that_is_not_visible_ascii_is_dropped() {
         let headers: &[(&str, &[u8])] = &[("a", b"\xff"), ("b", "ü".as_bytes()), ("c", b"1\r\n2")];
         assert_eq!(seen(headers), []);
-        // The value that is dropped does not bring an earlier one back to life, nor hide it.
+        // The dropped value neither adds to an earlier one nor hides it.
         let headers: &[(&str, &[u8])] = &[("a", b"1"), ("a", b"\x01")];
         assert_eq!(seen(headers), [("a".into(), "1".into())]);
     }

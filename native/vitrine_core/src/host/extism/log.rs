@@ -1,6 +1,5 @@
-//! The log functions. A line parks the guest until the embedder has logged it, so that it comes
-//! from the calling process, in order; one below the caller's level costs nothing of that. Of a very
-//! long one it is the beginning.
+//! The log functions. A line parks the guest until the embedder has logged it, so that lines come from the calling process and
+//! in order. A line below the caller's level does not park the guest. A very long line is cut.
 
 use vitrine_rewrite::names::{GET_LOG_LEVEL, LOG_FUNCTIONS};
 use wasmtime::{Caller, Linker, Result};

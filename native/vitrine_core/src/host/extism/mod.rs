@@ -1,5 +1,4 @@
-//! The host's half of `extism:host/env`: configuration, variables, HTTP and logging. The other half
-//! is the kernel.
+//! The host's half of `extism:host/env`: configuration, variables, HTTP and logging. The kernel is the other half.
 
 mod http;
 mod log;
@@ -37,8 +36,8 @@ pub(crate) fn link<T: HostView>(linker: &mut Linker<T>) -> Result<()> {
     log::link(linker)
 }
 
-// What a guest hands over is freed after the answer has its block, not before: some PDKs free it once more,
-// and would free an answer in its place.
+// A block that a guest hands over is freed after the answer has its own block, not before. Some PDKs free their block once more,
+// which would free an answer that was put in its place.
 
 async fn config_get<T: HostView>(mut caller: Caller<'_, T>, key: i64) -> Result<i64> {
     let plugin = caller.data().host().plugin.clone();
@@ -104,10 +103,10 @@ async fn var_set<T: HostView>(mut caller: Caller<'_, T>, key: i64, value: i64) -
     Ok(())
 }
 
-/// A name that is longer is copied only where there may be one as long.
+/// A longer name is copied only if a name of that length may exist.
 const LONG_NAME: usize = 4096;
 
-/// The length of a block that the guest hands over: of what is too long nothing is copied.
+/// The length of a block that the guest hands over, so that nothing is copied of a block that is too long.
 fn length<T: HostView>(caller: &mut Caller<'_, T>, handle: i64, what: &str) -> Result<usize> {
     Ok(memory::block(caller, handle, || what.into())?.len())
 }

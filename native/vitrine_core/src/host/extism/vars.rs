@@ -1,5 +1,5 @@
-//! A plugin's variables: they outlive its instances. Who reads them takes shares of keys and values, and
-//! copies those when nobody waits for the lock any more.
+//! A plugin's variables, which outlive its instances. A reader takes shared references to keys and values, and copies them after
+//! it has released the lock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use crate::error::Stop;
 use crate::text;
 
-/// What an entry is counted with, besides its key and value.
+/// Bytes that each variable counts in addition to its key and value.
 const OVERHEAD: u64 = 48;
 
 /// A variable's value.
 pub type Value = Arc<Vec<u8>>;
 
-/// What variables there are.
+/// All variables, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entries {
     values: BTreeMap<Arc<str>, Value>,
@@ -37,12 +37,12 @@ impl FromIterator<(String, Vec<u8>)> for Entries {
 pub struct Vars {
     entries: Entries,
     max_bytes: u64,
-    /// How often they were changed.
+    /// How often the variables were changed.
     version: u64,
 }
 
 impl Vars {
-    /// No variables; at most `max_bytes` in all, 0 for none.
+    /// No variables yet. They may have at most `max_bytes` in all; with 0, there can be none.
     pub fn new(max_bytes: u64) -> Self {
         Vars {
             entries: Entries::default(),
@@ -67,12 +67,12 @@ impl Vars {
         self.entries.used
     }
 
-    /// Another number after each change.
+    /// A number that changes whenever the variables change.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Puts others in the place of all, which are given back.
+    /// Replaces all variables, and returns the old ones.
     pub(crate) fn replace(&mut self, entries: Entries) -> Result<Entries, Stop> {
         if self.max_bytes == 0 && !entries.values.is_empty() {
             return Err(disabled());
@@ -89,12 +89,12 @@ impl Vars {
         Ok(std::mem::replace(&mut self.entries, entries))
     }
 
-    /// Whether there may be a variable with a name of so many bytes.
+    /// Whether a variable with a name of so many bytes may exist.
     pub(crate) fn may_have(&self, name: usize) -> bool {
         OVERHEAD + name as u64 <= self.max_bytes
     }
 
-    /// Whether a name and a value of so many bytes may fit, by themselves; no value deletes.
+    /// Whether a name and a value of so many bytes may fit, without other variables. No value means to delete.
     pub(crate) fn admits(&self, name: usize, value: Option<usize>) -> Result<(), Stop> {
         if self.max_bytes == 0 {
             return Err(disabled());
@@ -110,7 +110,7 @@ impl Vars {
         )))
     }
 
-    /// Sets a variable, or deletes it if there is no value; the old value is given back.
+    /// Sets a variable, or deletes it if there is no value. Returns the old value.
     pub(crate) fn set(&mut self, key: String, value: Option<Value>) -> Result<Option<Value>, Stop> {
         if self.max_bytes == 0 {
             return Err(disabled());
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replaced_value_is_counted_once() {
+    fn replaced_value_is_counted_once() {
         let mut vars = Vars::new(48 + 1 + 10);
         for _ in 0..3 {
             vars.set("k".into(), Some(vec![0; 10].into()))
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn deleting_makes_room() {
+    fn deleting_a_variable_makes_room_for_another() {
         let mut vars = Vars::new(60);
         vars.set("a".into(), Some(vec![1].into())).expect("fits");
         assert!(vars.set("b".into(), Some(vec![1].into())).is_err());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn none_at_all_may_be_allowed() {
+    fn limit_of_zero_allows_no_variables() {
         let mut vars = Vars::new(0);
         assert!(vars.set("a".into(), Some(vec![].into())).is_err());
         assert!(vars.set("a".into(), None).is_err());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_fit_is_known_by_its_length() {
+    fn variable_that_can_never_fit_is_refused_by_its_length() {
         let vars = Vars::new(60);
         assert!(vars.admits(2, Some(10)).is_ok());
         assert!(vars.admits(3, Some(10)).is_err());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_shares_what_is_there_and_keeps_it() {
+    fn readers_share_values_and_keep_them_after_a_change() {
         let mut vars = Vars::new(1_000);
         vars.set("a".into(), Some(vec![1].into())).expect("fits");
         let (read, all) = (vars.get("a").expect("is there"), vars.all());

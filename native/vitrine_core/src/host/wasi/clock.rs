@@ -1,12 +1,12 @@
-//! The monotonic clock of all instances. It is one for all of them: in an instance that begins with the
-//! memory of another it must not go back.
+//! The monotonic clock of all instances. They share one clock, because an instance that begins with the memory of another must
+//! not see it go back.
 
 use std::sync::LazyLock;
 
 use wasmtime_wasi::HostMonotonicClock;
 use wasmtime_wasi::clocks::MonotonicClock;
 
-/// It starts when it is first looked at.
+/// The clock starts when it is first read.
 static CLOCK: LazyLock<MonotonicClock> = LazyLock::new(MonotonicClock::new);
 
 pub(super) struct Monotonic;

@@ -1,6 +1,6 @@
-//! Errors of files as WASI numbers them.
+//! The numbers that WASI has for errors of files.
 
-/// Of a process that has too many files open.
+/// The error of a process that has too many files open.
 pub(super) const MFILE: i32 = 33;
 
 #[cfg(unix)]
@@ -24,7 +24,7 @@ mod unix {
     const PERM: i32 = 63;
     pub(in super::super) const XDEV: i32 = 75;
 
-    /// The number of a system's error.
+    /// The number of an error of the operating system.
     pub(in super::super) fn of(error: &io::Error) -> i32 {
         use rustix::io::Errno;
         const NUMBERS: &[(Errno, i32)] = &[
@@ -67,7 +67,7 @@ mod unix {
         known.map_or_else(|| of_kind(error), |(_, number)| *number)
     }
 
-    /// What the sandbox itself refuses has no number of the system's.
+    /// The number of an error of the sandbox itself, which is not one of the operating system.
     fn of_kind(error: &io::Error) -> i32 {
         match error.kind() {
             io::ErrorKind::NotFound => NOENT,

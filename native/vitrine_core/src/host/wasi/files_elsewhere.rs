@@ -1,4 +1,4 @@
-//! Files where there is nothing that a guest could wait for without an end: `path_open` only counts.
+//! Files on systems where a guest cannot open anything that it could wait for without an end. `path_open` only counts.
 
 use std::sync::Arc;
 
@@ -13,13 +13,12 @@ use super::{NAMESPACE, context, errno};
 use crate::host::HostView;
 use crate::host::plugin_state::PluginState;
 
-/// Files and directories that an instance has open at the same time, those that it was granted not
-/// counted.
+/// The most files and directories that an instance has open at the same time, not counting those that it was granted.
 const MAX_OPEN: usize = 64;
 
 type Arguments = (i32, i32, i32, i32, i32, i64, i64, i32, i32);
 
-/// What an instance has open, which wasmtime-wasi knows.
+/// The number of directories that an instance was granted. wasmtime-wasi knows what is open.
 pub(super) struct Files {
     granted: usize,
 }
@@ -50,7 +49,7 @@ impl Files {
     }
 }
 
-/// Puts a `path_open` that counts before the one of wasmtime-wasi, which is called as that has itself called.
+/// Links a `path_open` that counts and then calls the one of wasmtime-wasi, in the way in which that would be called.
 pub(super) fn link<T: HostView>(linker: &mut Linker<T>) -> Result<()> {
     linker.func_wrap_async(
         NAMESPACE,

@@ -1,4 +1,4 @@
-//! A plugin's standard input: a call's own where it has one, and else what each instance begins with.
+//! A plugin's standard input: the call's own, if it has one, and otherwise the one that each instance begins with.
 
 use bytes::Bytes;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 
 use crate::host::plugin_state::PluginState;
 
-/// What the call that runs reads, if it has an input of its own.
+/// The standard input of the running call, if it has its own.
 #[derive(Default)]
 pub(crate) struct CallInput(Mutex<Option<Bytes>>);
 
@@ -20,7 +20,7 @@ impl CallInput {
         *self.0.lock() = Some(bytes);
     }
 
-    /// Drops what is left of it.
+    /// Drops what is left of the input.
     pub(crate) fn forget(&self) {
         *self.0.lock() = None;
     }
@@ -30,7 +30,7 @@ impl CallInput {
 #[derive(Clone)]
 pub(super) struct Input {
     plugin: Arc<PluginState>,
-    /// What is left of that of the instance.
+    /// What is left of the instance's own input.
     own: Arc<Mutex<Bytes>>,
 }
 
@@ -58,7 +58,7 @@ impl IsTerminal for Input {
 
 impl StdinStream for Input {
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncRead + Send + Sync> {
-        // Preview 1 asks for the other kind of stream only.
+        // Preview 1 only asks for the other kind of stream.
         Box::new(MemoryInputPipe::new(Bytes::new()))
     }
 

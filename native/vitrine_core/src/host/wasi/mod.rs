@@ -1,7 +1,7 @@
-//! WASI preview 1, by wasmtime-wasi: clocks and random numbers for all that have WASI, arguments,
-//! environment, standard input and directories as they are granted, and no network.
+//! WASI preview 1, implemented by wasmtime-wasi. Every plugin with WASI has clocks and random numbers. Arguments, environment,
+//! standard input and directories are as they are granted. There is no network.
 //!
-//! What waits, for a time or for a file, parks the fiber: files are worked on by other threads.
+//! A function that waits for a time or for a file parks the fiber. Other threads work on files.
 
 mod clock;
 mod errno;
@@ -42,22 +42,21 @@ use crate::text;
 /// The namespace of WASI preview 1.
 pub(crate) const NAMESPACE: &str = "wasi_snapshot_preview1";
 
-/// Random bytes that are made at once, so that it takes about a millisecond at most. A guest that
-/// wants more in one call traps.
+/// The most random bytes of one call, which take about a millisecond. A guest that wants more at once traps.
 const MAX_RANDOM: u64 = 1 << 20;
 
-/// What a plugin with WASI is granted.
+/// Everything that a plugin with WASI is granted.
 #[derive(Debug, Clone, Default)]
 pub struct Wasi {
     /// Arguments, the program's name first.
     pub args: Vec<String>,
     /// Environment variables.
     pub env: Vec<(String, String)>,
-    /// What it reads from its standard input, each instance anew.
+    /// The standard input, which each instance reads from its beginning.
     pub stdin: Bytes,
-    /// Where its standard output goes.
+    /// Where the standard output goes.
     pub stdout: Output,
-    /// Where its standard error goes.
+    /// Where the standard error goes.
     pub stderr: Output,
     /// Directories.
     pub directories: Vec<Directory>,
@@ -66,18 +65,18 @@ pub struct Wasi {
 /// A directory of the host that a plugin may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
-    /// Where it is.
+    /// The path of the directory on the host.
     pub host: PathBuf,
-    /// Where the guest sees it.
+    /// The path at which the guest sees it.
     pub guest: String,
-    /// Whether nothing in it can be changed.
+    /// Whether the guest can change nothing in it.
     pub read_only: bool,
-    /// How much may be added to it.
+    /// How much the guest may add to it.
     pub quota: Quota,
 }
 
 impl Wasi {
-    /// What of the quota of each directory is used: nothing yet. None for those without one.
+    /// A new account for each directory that has a quota.
     pub(crate) fn accounts(&self) -> Vec<Option<Account>> {
         let quotas = self.directories.iter().map(|directory| directory.quota);
         let accounts = quotas.map(|quota| quota.is_bounded().then(|| Account::new(quota)));
@@ -89,12 +88,12 @@ impl Wasi {
 pub(crate) struct Context {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) printers: [Printer; 2],
-    /// Dropped last, for it may have others close what is open.
+    /// Dropped last, because dropping it may have other threads close open files.
     files: files::Files,
 }
 
-/// What an instance of this plugin begins with. Directories are opened here, because that can fail;
-/// without any the context is made when the guest first asks for something, which many never do.
+/// The context of a new instance, if the plugin has directories: opening them can fail, so it is done first. Otherwise the
+/// context is made when the guest first uses WASI, which many guests never do.
 pub(crate) async fn begin(
     plugin: &Arc<PluginState>,
 ) -> std::result::Result<Option<Context>, Error> {
@@ -105,7 +104,7 @@ pub(crate) async fn begin(
             let opened = open(plugin, instance, granted.directories.clone(), builder);
             let (mut builder, devices) = opened.await?;
             if plugin.file_threads.found(&devices) {
-                // From the next poll on these are the threads that work for it.
+                // From the next poll on, the threads of these file systems work for the instance.
                 next_poll().await;
             }
             let mut wasi = builder.build_p1();
@@ -138,7 +137,7 @@ fn context<T: HostView>(state: &mut T) -> &mut Context {
     let plugin = &host.plugin;
     host.wasi.get_or_insert_with(|| {
         let granted = plugin.wasi.as_ref();
-        // Linked for no other: see `Plugin::new`.
+        // WASI is linked for no other plugin: see `Plugin::new`.
         let granted = granted.expect("a plugin that is linked with WASI has it");
         let (mut builder, printers) = prepare(plugin, granted);
         Context {
@@ -170,7 +169,7 @@ fn prepare(plugin: &Arc<PluginState>, granted: &Wasi) -> (WasiCtxBuilder, [Print
 
 type Opened = std::result::Result<(WasiCtxBuilder, Vec<u64>), Error>;
 
-/// Opens directories where that may take long; also, in which file systems they are.
+/// Opens directories on another thread, because that may take long, and finds out in which file systems they are.
 async fn open(
     plugin: &PluginState,
     instance: u64,
@@ -227,7 +226,7 @@ fn device(_path: &Path) -> u64 {
 pub(crate) fn link<T: HostView>(linker: &mut Linker<T>) -> Result<()> {
     add_to_linker_async(linker, |state: &mut T| &mut context(state).wasi)?;
     files::link(linker)?;
-    // wasmtime-wasi takes codes from 126 on for a crash, and loses them.
+    // wasmtime-wasi takes codes from 126 on as a crash, and drops them.
     linker.func_wrap(NAMESPACE, "proc_exit", |code: i32| -> Result<()> {
         Err(I32Exit(code).into())
     })?;

@@ -1,4 +1,4 @@
-//! What a plugin prints: dropped, captured, or told to the embedder line by line.
+//! The output of a plugin: it is dropped, captured, or told to the embedder line by line.
 
 use std::sync::Arc;
 
@@ -21,25 +21,25 @@ pub enum Output {
     Drop,
     /// To the embedder, by [`Request::Print`].
     Tell,
-    /// Kept until somebody asks; see [`crate::Plugin::take_printed`].
+    /// To a buffer, until it is taken by [`crate::Plugin::take_printed`].
     Capture,
 }
 
-/// A line that is longer is told in pieces. Elixir's Logger cuts off what has more than about 8 000 bytes, with
-/// what the embedder writes before it.
+/// A longer line is told in pieces. Elixir's Logger cuts a message after about 8 000 bytes, including what the embedder writes
+/// before the line.
 const LONGEST_LINE: usize = 4 * 1024;
 
-/// Lines that are told at once: after that it is seen whether the call's time is over. Each is an event of its
-/// own for who logs them.
+/// The most lines that are told at once. Each is an event of its own if it is logged. After so many lines, it is checked whether
+/// the call's time is over.
 const LINES: usize = 64;
 
-/// Bytes that are captured of one stream; what comes after is dropped.
+/// The most bytes that are captured of one stream. Further bytes are dropped.
 const MAX_CAPTURED: usize = 1 << 20;
 
-/// Bytes that may be written at once.
+/// The most bytes that may be written at once.
 const PERMIT: usize = 64 * 1024;
 
-/// What was captured, by stream.
+/// Captured output, by stream.
 #[derive(Default)]
 pub(crate) struct Captured(Mutex<[Vec<u8>; 2]>);
 
@@ -61,7 +61,7 @@ pub(crate) struct Printer {
     plugin: Arc<PluginState>,
     stream: Stream,
     output: Output,
-    /// The beginning of a line.
+    /// The beginning of a line that has not ended yet.
     begun: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -75,7 +75,7 @@ impl Printer {
         }
     }
 
-    /// Takes the bytes in; those that are to be told now.
+    /// Takes the bytes in, and returns those that are to be told now.
     fn take_in(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         if self.stream == Stream::Stderr {
             self.plugin.last_words.add(bytes);
@@ -119,17 +119,17 @@ impl Printer {
         }
     }
 
-    /// Tells what is left of a line that the guest did not end.
+    /// Tells the beginning of a line that the guest did not end.
     pub(crate) async fn flush(&self) {
         let rest = std::mem::take(&mut *self.begun.lock());
         if !rest.is_empty() {
-            // A call that is over its time has ended in any case.
+            // It fails only for a call whose time is over, which has ended in any case.
             let _ = self.tell(rest).await;
         }
     }
 }
 
-/// Where what is told at once ends: the lines that are, or a piece of the first one.
+/// The number of bytes that are told at once: some lines, or a piece of the first line.
 fn end_of_piece(text: &[u8]) -> usize {
     let mut end = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n').take(LINES) {
@@ -152,7 +152,7 @@ impl IsTerminal for Printer {
 
 impl StdoutStream for Printer {
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
-        // Preview 1 asks for the other kind of stream only.
+        // Preview 1 only asks for the other kind of stream.
         Box::new(MemoryOutputPipe::new(0))
     }
 
@@ -169,7 +169,7 @@ impl Pollable for Printer {
 #[async_trait]
 impl OutputStream for Printer {
     fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
-        // What is complete is told at the next blocking write, which is all that preview 1 does.
+        // Complete lines are put back and told at the next blocking write. Preview 1 only makes blocking writes.
         if let Some(text) = self.take_in(&bytes) {
             self.begun.lock().splice(0..0, text);
         }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_told_by_the_dozen() {
+    fn at_most_64_lines_are_told_at_once() {
         let lines = "x\n".repeat(LINES);
         for rest in ["", "y", "y\nz\n"] {
             let text = format!("{lines}{rest}");
@@ -210,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_told_in_pieces_that_end_between_characters() {
+    fn long_line_is_told_in_pieces_that_end_between_characters() {
         let long = "é".repeat(LONGEST_LINE);
         for shift in [0, 1] {
             let text = format!("{}{long}", "x".repeat(shift));
             assert_eq!(end_of_piece(text.as_bytes()), LONGEST_LINE - shift);
         }
-        // What is before it is told first.
+        // The lines before the long one are told first.
         assert_eq!(end_of_piece(format!("a\nb\n{long}").as_bytes()), 4);
         let fits = "x".repeat(LONGEST_LINE);
         assert_eq!(end_of_piece(fits.as_bytes()), LONGEST_LINE);

@@ -1,8 +1,8 @@
-//! How much a plugin may add to a directory. Counted is what the plugin does, and not what is there.
+//! How much a plugin may add to a directory. The plugin's own changes are counted, and not what is in the directory.
 
 use parking_lot::Mutex;
 
-/// What a plugin may add to a directory and all in it, all its instances together.
+/// How much all instances of a plugin together may add to a directory and everything in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quota {
     /// Bytes by which files grow.
@@ -17,7 +17,7 @@ impl Quota {
     }
 }
 
-/// What of a quota is used.
+/// A quota, and how much of it is used.
 pub(crate) struct Account {
     quota: Quota,
     used: Mutex<Amount>,
@@ -46,7 +46,7 @@ impl Account {
         }
     }
 
-    /// Uses some more, if there is that much.
+    /// Uses some more of the quota. False if there is not so much left.
     pub(super) fn take(&self, more: Amount) -> bool {
         let mut used = self.used.lock();
         let bytes = used.bytes.saturating_add(more.bytes);
@@ -62,7 +62,7 @@ impl Account {
         both
     }
 
-    /// Has some less to answer for. What the plugin removes of others' is not added to its limit.
+    /// Uses some less of the quota. The used amount does not fall below zero, so removing files of others does not raise the limit.
     pub(super) fn give(&self, less: Amount) {
         let mut used = self.used.lock();
         used.bytes = used.bytes.saturating_sub(less.bytes);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_taken_than_the_limit_and_no_more_is_given_back_than_was_taken() {
+    fn used_amount_stays_between_zero_and_the_limit() {
         let account = Account::new(Quota {
             max_bytes: Some(10),
             max_files: Some(1),
@@ -87,12 +87,12 @@ mod tests {
         assert!(!account.take(Amount::bytes(u64::MAX)));
         assert!(account.take(Amount::FILE));
         assert!(!account.take(Amount::FILE));
-        // Of what is used up, nothing is wanted.
+        // Nothing more is wanted of the bytes, which are used up.
         assert!(account.take(Amount::bytes(0)));
     }
 
     #[test]
-    fn what_has_no_limit_has_none() {
+    fn bytes_without_a_limit_are_unbounded_and_files_with_a_limit_of_zero_are_refused() {
         let account = Account::new(Quota {
             max_bytes: None,
             max_files: Some(0),

@@ -1,6 +1,8 @@
-//! Who waits for files in the place of guests. A file system may never answer: a network's, when its server is
-//! gone. Then what was asked of it has its thread for ever, whatever becomes of the call. So each file
-//! system has threads of its own, of a bounded number, and a plugin that left too much behind waits.
+//! Threads that wait for files in the place of guests.
+//!
+//! A file system may never answer, for example a network's when its server is gone. Then the operation occupies its thread for
+//! ever, whatever becomes of the call. So each file system has its own threads, in a bounded number, and a plugin that left too
+//! many operations behind waits.
 
 use std::any::Any;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,23 +15,22 @@ use wasmtime_wasi::runtime::with_ambient_tokio_runtime;
 
 use crate::host::plugin_state::PluginState;
 
-/// Threads for one file system.
+/// The most threads of one file system.
 const THREADS: usize = 64;
 
-/// Groups of threads. With more file systems than that, some share one.
+/// The most groups of threads. If there are more file systems, some share a group.
 const GROUPS: usize = 16;
 
-/// Instances of a plugin that are gone while something that they asked for is not over. With so many, the next
-/// one waits.
+/// If so many instances of a plugin are gone while an operation of theirs is not over, the next one waits.
 const LEFT_BEHIND: usize = 4;
 
-/// How often a plugin that waits looks again.
+/// The time after which a plugin that waits looks again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The groups that there are, by their file systems.
+/// The existing groups, by their file systems.
 static STARTED: Mutex<Vec<(u64, Handle)>> = Mutex::new(Vec::new());
 
-/// For directories of which nobody knows yet in which file system they are.
+/// The threads that open directories whose file system is not known yet.
 static OPENERS: LazyLock<Option<Handle>> = LazyLock::new(start);
 
 fn start() -> Option<Handle> {
@@ -41,7 +42,7 @@ fn start() -> Option<Handle> {
         .build()
         .ok()?;
     let handle = runtime.handle().clone();
-    // It is there as long as the process: to end it would be to wait for its threads.
+    // The runtime lives as long as the process, because ending it would wait for its threads.
     std::mem::forget(runtime);
     Some(handle)
 }
@@ -68,27 +69,27 @@ fn group(devices: &[u64]) -> Option<Handle> {
 
 type Held = Weak<dyn Any + Send + Sync>;
 
-/// A plugin's part in it.
+/// The threads that work for a plugin, and what they still work on.
 #[derive(Default)]
 pub(crate) struct FileThreads {
-    /// Once it is known where its directories are.
+    /// The threads of the plugin's directories, once their file systems are known.
     group: OnceLock<Handle>,
-    /// What its instances, by their numbers, hold or have asked for.
+    /// The last instance's number, and what each instance, by its number, holds or has asked for.
     held: Mutex<(u64, Vec<(u64, Held)>)>,
 }
 
 impl FileThreads {
-    /// Where the plugin's directories are opened.
+    /// The threads that open the plugin's directories.
     pub(super) fn opener(&self) -> Option<Handle> {
         self.group.get().or(OPENERS.as_ref()).cloned()
     }
 
-    /// Where blocking work is done once they are.
+    /// The threads that do blocking work once the directories are open.
     pub(super) fn group(&self) -> Option<&Handle> {
         self.group.get()
     }
 
-    /// Takes note of where the directories are; whether that is new.
+    /// Records the file systems of the directories. True if they were not known before.
     pub(super) fn found(&self, devices: &[u64]) -> bool {
         if self.group.get().is_some() {
             return false;
@@ -96,7 +97,7 @@ impl FileThreads {
         group(devices).is_some_and(|handle| self.group.set(handle).is_ok())
     }
 
-    /// A number for the next instance, once little enough is left of those before it.
+    /// Waits until few enough of the instances before it have left something behind, and returns the number of the next instance.
     pub(super) async fn turn(&self) -> u64 {
         loop {
             if let Some(number) = self.next() {
@@ -117,7 +118,7 @@ impl FileThreads {
         })
     }
 
-    /// An instance holds this, and so does all that it has asked of it.
+    /// Records that an instance holds this. Every operation on it holds it, too.
     pub(super) fn hold(&self, instance: u64, thing: &Arc<impl Any + Send + Sync>) {
         let weak: Held = Arc::downgrade(thing) as Held;
         let (_, held) = &mut *self.held.lock();
@@ -128,7 +129,7 @@ impl FileThreads {
     }
 }
 
-/// Polls where WASI's timers can be made, and files worked on. Only plugins that have WASI pay for it.
+/// Polls with a runtime entered, which WASI needs for timers and files. Only plugins that have WASI pay for it.
 pub(crate) fn enter<R>(plugin: &PluginState, poll: impl FnOnce() -> R) -> R {
     if plugin.wasi.is_none() {
         return poll();
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plugin_waits_while_something_of_four_instances_is_not_over() {
+    fn plugin_waits_while_operations_of_four_instances_are_not_over() {
         let threads = FileThreads::default();
         let mut stuck = Vec::new();
         for _ in 0..LEFT_BEHIND {
@@ -159,7 +160,7 @@ mod tests {
             }
         }
         assert_eq!(threads.next(), None);
-        // One of the three is not all of them.
+        // The instance still has two others.
         stuck.pop();
         assert_eq!(threads.next(), None);
         stuck.truncate(9);
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_system_has_threads_of_its_own_up_to_a_number_of_groups() {
+    fn each_file_system_has_its_own_threads_up_to_the_most_groups() {
         let id = |devices: &[u64]| group(devices).unwrap().id();
         assert_eq!(id(&[1, 2, 1]), id(&[2, 1]));
         assert_ne!(id(&[1]), id(&[2]));

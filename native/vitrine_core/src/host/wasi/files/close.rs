@@ -1,4 +1,4 @@
-//! Closing, which sends what was written to where the file is, and may take as long as that.
+//! Closing files. It sends written data to where the file is, which may take long.
 
 use wasmtime::Result;
 use wasmtime_wasi::runtime::spawn_blocking;
@@ -15,7 +15,7 @@ pub(super) async fn fd_close(guest: Guest<'_>, fd: i32) -> Result<i32> {
     Ok(number)
 }
 
-/// Makes one descriptor another, which is closed.
+/// Gives a descriptor the number of another, which is closed.
 pub(super) async fn fd_renumber(guest: Guest<'_>, from: i32, to: i32) -> Result<i32> {
     let number = forward!(guest, fd_renumber, from, to).await?;
     if number == errno::SUCCESS && from != to {

@@ -1,5 +1,5 @@
-//! `fd_readdir`. wasmtime-wasi reads the whole directory, and looks at each file in it, for each piece that a guest
-//! asks for. Here a reading goes on where it is.
+//! `fd_readdir`. For each piece that a guest asks for, wasmtime-wasi reads the whole directory and looks at each file in it. This
+//! implementation continues where the last piece ended.
 
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::*;
@@ -43,26 +43,26 @@ mod linux {
     use super::super::super::errno;
     use super::super::{Guest, Kind, forward};
 
-    /// Bytes of entries that are read at once.
+    /// The bytes of entries that are read at once.
     const BATCH: usize = 32 << 10;
 
     /// Bytes of an entry before its name.
     const HEAD: usize = 24;
 
-    /// Where the reading of a directory is.
+    /// The position in a directory that is being read.
     pub(in super::super) struct Listing {
         directory: File,
-        /// What `.`, and by a convention `..`, say of themselves: device and inode.
+        /// The device and inode of `.`, and by convention of `..`.
         itself: (u64, u64),
-        /// Where in the directory the first of the entries below is.
+        /// The position of the first of `entries` in the directory.
         cookie: u64,
-        /// Those that were read and perhaps not yet given.
+        /// The entries that were read, and that the guest may not have yet.
         entries: VecDeque<Entry>,
         over: bool,
     }
 
     struct Entry {
-        /// Where the next one is.
+        /// The position of the next entry.
         next: u64,
         inode: u64,
         kind: u8,
@@ -85,7 +85,7 @@ mod linux {
             })
         }
 
-        /// Goes to a place that a guest was given before.
+        /// Goes to a position that the guest was given before.
         fn go_to(&mut self, cookie: u64) -> Result<(), i32> {
             while self.cookie != cookie {
                 let Some(entry) = self.entries.pop_front() else {
@@ -100,7 +100,7 @@ mod linux {
             Ok(())
         }
 
-        /// Has entries of at least that many bytes, if there are.
+        /// Reads until there are entries of at least `wanted` bytes, or no more.
         fn fill(&mut self, wanted: usize) -> Result<(), i32> {
             let sizes = self.entries.iter().map(|entry| HEAD + entry.name.len());
             let mut read: usize = sizes.sum();
@@ -131,7 +131,7 @@ mod linux {
             Ok(())
         }
 
-        /// A number for an entry, the one that wasmtime-wasi's `path_filestat_get` gives for it.
+        /// The number of an entry: the same that `path_filestat_get` of wasmtime-wasi gives for it.
         fn inode(&self, entry: &Entry) -> u64 {
             let identity = match &*entry.name {
                 b"." | b".." => self.itself,
@@ -142,12 +142,12 @@ mod linux {
             hasher.finish()
         }
 
-        /// The next entries, as far as they fit. The last one may be cut: then the guest asks again from there.
+        /// Writes the next entries, as far as they fit. If the last one is cut, the guest asks again from there.
         fn give(&self, room: &mut [u8]) -> Result<usize, i32> {
             let mut used = 0;
             for entry in &self.entries {
                 if std::str::from_utf8(&entry.name).is_err() {
-                    // No guest can name it.
+                    // A guest cannot name this file.
                     return if used == 0 {
                         Err(errno::ILSEQ)
                     } else {
@@ -171,7 +171,7 @@ mod linux {
         }
     }
 
-    /// As WASI numbers it.
+    /// The number that WASI has for a type of file.
     fn kind(kind: FileType) -> u8 {
         match kind {
             FileType::BlockDevice => 1,
@@ -202,7 +202,7 @@ mod linux {
         let start = at.cast_unsigned() as usize;
         let range = start..start.saturating_add(length);
         if guest.bytes.get(range.clone()).is_none() {
-            bail!("the pointer {start:#x} is not that of {length} bytes in the memory");
+            bail!("the pointer {start:#x} does not point to {length} bytes in the memory");
         }
         guest.place(used)?;
         let work = move || read(listing, &file, cookie.cast_unsigned(), length);
@@ -218,7 +218,7 @@ mod linux {
             Err(number) => return Ok(number),
         };
         *guest.place(used)? = given.to_le_bytes();
-        // After its end it is not needed, and takes a descriptor.
+        // After the end of the directory the listing is not needed, and it takes a descriptor.
         if given > 0
             && let Some(open) = guest.files.open.get_mut(&fd.cast_unsigned())
         {
@@ -235,7 +235,7 @@ mod linux {
         cookie: u64,
         length: usize,
     ) -> Result<Listing, i32> {
-        // From its beginning it is read as it is now.
+        // A reading from the beginning sees the directory as it is now.
         let mut listing = match listing {
             Some(listing) if cookie != 0 => listing,
             _ => Listing::open(directory)?,

@@ -1,5 +1,5 @@
-//! Files of granted directories, where wasmtime-wasi would wait without a bound, read what it need not, or cannot
-//! count: functions of our own before its own, which are called as those have themselves called.
+//! Files of granted directories. Where wasmtime-wasi would wait without a bound, reads more than it needs to, or cannot count,
+//! functions of Vitrine come before its own, and call them in the way in which they would be called.
 
 mod close;
 mod list;
@@ -25,17 +25,17 @@ use super::{Context, NAMESPACE, context};
 use crate::host::HostView;
 use crate::host::plugin_state::PluginState;
 
-/// Files and directories that an instance has open at the same time, those that it was granted not
-/// counted. Each is a descriptor of the whole system process, of which there are not many.
+/// The most files and directories that an instance has open at the same time, not counting those that it was granted. Each takes
+/// a descriptor of the whole system process, which has not many.
 const MAX_OPEN: usize = 64;
 
-/// Bytes of a path: more than any system takes.
+/// The most bytes of a path: more than any system takes.
 const MAX_PATH: usize = 64 << 10;
 
 /// The first descriptor that is not a standard stream.
 const FIRST: u32 = 3;
 
-/// What an instance has open, as wasmtime-wasi numbers it.
+/// The open files and directories of an instance, by the descriptors of wasmtime-wasi.
 pub(super) struct Files {
     plugin: Arc<PluginState>,
     instance: u64,
@@ -44,29 +44,29 @@ pub(super) struct Files {
 
 struct Open {
     file: Arc<File>,
-    /// The place of the directory, as it was granted, that it was opened in.
+    /// The index of the granted directory in which it was opened.
     grant: usize,
     kind: Kind,
 }
 
 enum Kind {
     Directory {
-        /// Where its reading is.
+        /// The position of a reading that has not ended.
         listing: Option<list::Listing>,
     },
     Regular {
         /// Device and inode.
         identity: (u64, u64),
         writable: bool,
-        /// Whether it is written at its end.
+        /// Whether writes go to its end.
         append: bool,
-        /// Whether the plugin has deleted it: its bytes are there until it is closed.
+        /// Whether the plugin has deleted it. Its bytes exist until it is closed.
         deleted: bool,
     },
 }
 
 impl Files {
-    /// What an instance without directories has.
+    /// The files of an instance without directories.
     pub(super) fn none(plugin: Arc<PluginState>) -> Files {
         Files {
             plugin,
@@ -75,13 +75,13 @@ impl Files {
         }
     }
 
-    /// What an instance begins with: the directories that it was granted.
+    /// The files of a new instance: the directories that it was granted.
     pub(super) fn granted(
         plugin: Arc<PluginState>,
         instance: u64,
         wasi: &mut WasiP1Ctx,
     ) -> Result<Files> {
-        // Has wasmtime-wasi make its descriptors.
+        // This makes wasmtime-wasi create its descriptors.
         let mut bytes = [0; 16];
         let memory = &mut GuestMemory::Unshared(&mut bytes);
         fd_prestat_get(wasi, memory, FIRST.cast_signed(), 0)?;
@@ -118,12 +118,12 @@ impl Files {
         open.any(|known| Arc::ptr_eq(&known.file, file))
     }
 
-    /// The account of the directory in which this was opened, if it has a bound.
+    /// The account of the directory in which this was opened, if that has a quota.
     fn account(&self, open: &Open) -> Option<&Account> {
         self.plugin.accounts.get(open.grant)?.as_ref()
     }
 
-    /// Takes note that a file was deleted; whether it is open, so that its bytes are still there.
+    /// Records that a file was deleted. True if it is open, so that its bytes still exist.
     fn deleted(&mut self, deleted: (u64, u64)) -> bool {
         let mut found = false;
         for open in self.open.values_mut() {
@@ -141,8 +141,8 @@ impl Files {
         found
     }
 
-    /// What is to be done once a descriptor is gone. It may take long: what was written is sent to where the file
-    /// is, and its bytes may be free.
+    /// The work that remains after a descriptor was closed. It may take long: written data is sent to where the file is, and the
+    /// bytes of a deleted file become free.
     fn closing(&self, closed: Open) -> Option<Closing> {
         let Kind::Regular {
             identity,
@@ -166,7 +166,7 @@ impl Files {
 struct Closing {
     plugin: Arc<PluginState>,
     file: Arc<File>,
-    /// The place of the account that its bytes are given back to.
+    /// The index of the account that gets the bytes of the file back.
     frees: Option<usize>,
 }
 
@@ -195,7 +195,7 @@ impl Drop for Files {
     }
 }
 
-/// What a function of WASI works with.
+/// What a function of WASI works with: the guest's memory, the state of wasmtime-wasi, and the open files.
 struct Guest<'a> {
     bytes: &'a mut [u8],
     wasi: &'a mut WasiP1Ctx,
@@ -214,7 +214,7 @@ impl<'a> Guest<'a> {
         Ok(Guest { bytes, wasi, files })
     }
 
-    /// A part of its memory.
+    /// A part of the guest's memory.
     fn part(&self, at: i32, length: i32) -> Option<&[u8]> {
         let at = at.cast_unsigned() as usize;
         let end = at.checked_add(length.cast_unsigned() as usize)?;
@@ -226,7 +226,7 @@ impl<'a> Guest<'a> {
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     }
 
-    /// A path, if it is one that can be looked up.
+    /// The path in a part of the memory, if it can be looked up.
     fn path(&self, at: i32, length: i32) -> Option<String> {
         if length.cast_unsigned() as usize > MAX_PATH {
             return None;
@@ -235,7 +235,7 @@ impl<'a> Guest<'a> {
         Some(text.to_owned())
     }
 
-    /// A place for a number.
+    /// The place of a number in the memory.
     fn place(&mut self, at: i32) -> Result<&mut [u8; 4]> {
         let at = at.cast_unsigned() as usize;
         let place = self
@@ -244,7 +244,7 @@ impl<'a> Guest<'a> {
             .and_then(|rest| rest.first_chunk_mut());
         match place {
             Some(place) if at.is_multiple_of(4) => Ok(place),
-            _ => bail!("the pointer {at:#x} is not that of a number in the memory"),
+            _ => bail!("the pointer {at:#x} does not point to a number in the memory"),
         }
     }
 }
@@ -261,7 +261,7 @@ macro_rules! forward {
 }
 use forward;
 
-/// Puts our functions before those of wasmtime-wasi.
+/// Links Vitrine's functions in the place of those of wasmtime-wasi.
 pub(super) fn link<T: HostView>(linker: &mut Linker<T>) -> Result<()> {
     macro_rules! functions {
         ($($module:ident::$name:ident($($argument:ident: $type:ty),*);)*) => {$(

@@ -1,6 +1,5 @@
-//! `path_open`. What is no file and no directory is not opened: a FIFO waits for who writes to it, a device for
-//! whatever it is made for. wasmtime-wasi opens it by its name and waits; so it is opened here, and wasmtime-wasi given
-//! what came of it.
+//! `path_open`. Only files and directories are opened: a FIFO would wait for a writer, and a device for whatever it is made for.
+//! wasmtime-wasi would open them by name and wait. So the file is opened here, and wasmtime-wasi is given the open file.
 
 use std::fs::File;
 use std::io;
@@ -31,7 +30,7 @@ const TRUNCATE: i32 = 8;
 
 const READ: i64 = 1 << 1;
 const WRITE: i64 = 1 << 6;
-/// All rights that there are.
+/// All rights of WASI.
 const RIGHTS: i64 = (1 << 30) - 1;
 
 const APPEND: i32 = 1;
@@ -51,7 +50,7 @@ struct Wish {
 }
 
 impl Wish {
-    /// None for what wasmtime-wasi refuses without a look at the file.
+    /// `None` if wasmtime-wasi refuses the request without looking at the file.
     fn of(follow: i32, how: i32, rights: [i64; 2], flags: i32) -> Option<Wish> {
         let known = follow & !FOLLOW == 0
             && how & !(CREATE | DIRECTORY | EXCLUSIVE | TRUNCATE) == 0
@@ -102,7 +101,7 @@ impl Wish {
     }
 }
 
-/// What is done where it may take long.
+/// The part of opening that may take long and runs on another thread.
 struct Opening {
     plugin: Arc<PluginState>,
     grant: usize,
@@ -124,7 +123,7 @@ impl Opening {
             true => FollowSymlinks::Yes,
             false => FollowSymlinks::No,
         };
-        // What to open would be noticed by who has the other end is not opened at all.
+        // A FIFO or device is not opened at all, because whatever has its other end would notice.
         let before = stat(&self.directory, path, follow).ok();
         if let Some(before) = &before
             && !(before.is_file() || before.is_dir() || before.is_symlink())
@@ -160,7 +159,7 @@ impl Opening {
         let file = cap_primitives::fs::open(&self.directory, path, &options).map_err(number)?;
         let about = file.metadata().map_err(number)?;
         if !about.is_dir() {
-            // It may have been exchanged since it was looked at.
+            // Another file may have taken its place since the check.
             if !about.is_file() {
                 return Err(errno::NXIO);
             }
@@ -205,7 +204,7 @@ pub(super) async fn path_open(
         let read_only = directory.is_none_or(|directory| directory.read_only);
         !(read_only && wish.is_some_and(|wish| wish.changes()))
     });
-    // What is refused without a look at the file, it refuses itself.
+    // wasmtime-wasi refuses by itself what can be refused without looking at the file.
     let (Some(wish), Some(place), Some(text)) = (wish, place, guest.path(path, length)) else {
         return forward!(
             guest, path_open, fd, follow, path, length, how, rights, inherited, flags, opened
@@ -230,24 +229,24 @@ pub(super) async fn path_open(
     }
 }
 
-/// Something that is opened without waiting, in the place of what was opened already.
-struct Stand {
+/// A file that opens without waiting. wasmtime-wasi opens it in the place of the file that is open already.
+struct Placeholder {
     directory: Dir,
     file: &'static str,
 }
 
-static STAND: LazyLock<io::Result<Stand>> = LazyLock::new(|| {
+static PLACEHOLDER: LazyLock<io::Result<Placeholder>> = LazyLock::new(|| {
     let open = |path: &str, file: &'static str| {
         let directory = File::open(path)?;
         std::fs::metadata(format!("{path}/{file}"))?;
         let mode = OpenMode::READ | OpenMode::WRITE;
         let directory = Dir::new(directory, FsPerms::ReadWrite, mode, true);
-        Ok(Stand { directory, file })
+        Ok(Placeholder { directory, file })
     };
     open("/dev", "null").or_else(|_: io::Error| open("/proc/self", "stat"))
 });
 
-/// Has wasmtime-wasi make a descriptor of something that is open: its number.
+/// Makes wasmtime-wasi create a descriptor of something that is open, and returns its number.
 async fn adopt(
     guest: &mut Guest<'_>,
     fd: i32,
@@ -255,20 +254,24 @@ async fn adopt(
     (opened, grant, wish): (Opened, usize, Wish),
     flags: i32,
 ) -> Result<u32> {
-    let stand = match &*STAND {
-        Ok(stand) => stand,
+    let placeholder = match &*PLACEHOLDER {
+        Ok(placeholder) => placeholder,
         Err(e) => bail!("neither /dev nor /proc can be opened: {e}"),
     };
     let Some(place) = find(guest, |dir| Arc::ptr_eq(&dir.dir, directory)) else {
-        bail!("a directory is open and is not found");
+        bail!("an open directory is not found");
     };
-    let place_of_it = std::mem::replace(place, Descriptor::Dir(stand.directory.clone()));
-    let name = if opened.is_directory { "." } else { stand.file };
+    let place_of_it = std::mem::replace(place, Descriptor::Dir(placeholder.directory.clone()));
+    let name = if opened.is_directory {
+        "."
+    } else {
+        placeholder.file
+    };
     let mut bytes = [0; 16];
     bytes[4..4 + name.len()].copy_from_slice(name.as_bytes());
     let memory = &mut GuestMemory::Unshared(&mut bytes);
     let length = name.len() as i32;
-    // It waits for nothing, so that the directory is in its place again.
+    // This does not wait, so the directory is back in its place afterwards.
     let made = wasi_snapshot_preview1::path_open(
         &mut *guest.wasi,
         memory,
@@ -283,7 +286,9 @@ async fn adopt(
         0,
     )
     .await;
-    if let Some(place) = find(guest, |dir| Arc::ptr_eq(&dir.dir, &stand.directory.dir)) {
+    if let Some(place) = find(guest, |dir| {
+        Arc::ptr_eq(&dir.dir, &placeholder.directory.dir)
+    }) {
         *place = place_of_it;
     }
     match made? {
@@ -309,7 +314,7 @@ fn find<'a>(guest: &'a mut Guest<'_>, is_it: impl Fn(&Dir) -> bool) -> Option<&'
     descriptors.find(|descriptor| matches!(descriptor, Descriptor::Dir(dir) if is_it(dir)))
 }
 
-/// Puts it in the place of the one that was made for it, which is the only one that nobody knows.
+/// Replaces the descriptor that was made for the placeholder, which is the only one that [`Files`] does not know.
 fn install(
     wasi: &mut wasmtime_wasi::p1::WasiP1Ctx,
     files: &Files,

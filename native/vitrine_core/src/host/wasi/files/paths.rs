@@ -1,5 +1,5 @@
-//! Functions that take paths. A path with a slash at its end names a directory, which wasmtime-wasi does not always
-//! see; and what they make and remove is counted where the directory has a bound.
+//! Functions that take paths. A path with a slash at its end names a directory, which wasmtime-wasi does not always notice. Files
+//! that these functions make and remove are counted if the directory has a quota.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,18 +13,18 @@ use super::super::errno;
 use super::super::quota::Amount;
 use super::{Guest, forward};
 
-/// What a path is, if it is anything.
+/// The metadata of the file at a path, if there is one.
 async fn look(directory: Arc<File>, path: String, follow: FollowSymlinks) -> Option<Metadata> {
     spawn_blocking(move || stat(&directory, Path::new(&path), follow).ok()).await
 }
 
-/// What a path that ends with a slash is without it.
+/// The path without the slash at its end, if it has one.
 fn without_slash(path: &str) -> Option<&str> {
     let short = path.trim_end_matches('/');
     (short.len() < path.len() && !short.is_empty()).then_some(short)
 }
 
-/// Whether a path says that it is a directory's and is another file's.
+/// Whether a path ends with a slash but does not name a directory.
 async fn is_no_directory(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i32)) -> bool {
     let Some(directory) = guest.files.directory(fd) else {
         return false;
@@ -44,7 +44,7 @@ async fn is_no_directory(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i
     about.is_some_and(|about| !about.is_dir())
 }
 
-/// Lets wasmtime-wasi do it unless the path is wrong.
+/// Calls the function of wasmtime-wasi, unless the path ends with a slash but does not name a directory.
 macro_rules! checked {
     ($guest:ident, $place:expr, $function:ident, $($argument:expr),*) => {{
         if is_no_directory(&mut $guest, $place).await {
@@ -124,7 +124,7 @@ pub(super) async fn path_readlink(
     )
 }
 
-/// Makes something new, which counts as a file.
+/// Makes something new, and counts it as a file.
 macro_rules! counted {
     ($guest:ident, $fd:expr, $function:ident, $($argument:expr),*) => {{
         if !take($guest.files, $fd, Amount::FILE) {
@@ -207,7 +207,7 @@ pub(super) async fn path_link(
     )
 }
 
-/// What is wrong with the name of a new file that ends with a slash.
+/// The error of a new file whose name ends with a slash, if it is an error.
 async fn new_with_slash(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i32)) -> Option<i32> {
     let directory = guest.files.directory(fd)?;
     let text = guest.path(path, length)?;
@@ -219,8 +219,8 @@ async fn new_with_slash(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i3
     }
 }
 
-/// Whether these are of two directories as they were granted, one of which has a bound: what is in one cannot be
-/// counted in the other without a look at all of it.
+/// Whether these are in two different granted directories, one of which has a quota. Moving something between them could not be
+/// counted without reading all of it.
 fn crosses(guest: &Guest<'_>, from: i32, to: i32) -> bool {
     let files = &*guest.files;
     let (Some(from), Some(to)) = (files.directory(from), files.directory(to)) else {
@@ -229,7 +229,7 @@ fn crosses(guest: &Guest<'_>, from: i32, to: i32) -> bool {
     from.grant != to.grant && (files.account(from).is_some() || files.account(to).is_some())
 }
 
-/// What is at a path of a directory that has a bound.
+/// The metadata of what is at a path, if its directory has a quota.
 async fn before(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i32)) -> Option<Metadata> {
     let directory = guest.files.directory(fd)?;
     guest.files.account(directory)?;
@@ -237,7 +237,7 @@ async fn before(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i32)) -> O
     look(directory.file.clone(), path, FollowSymlinks::No).await
 }
 
-/// Takes note that it is gone.
+/// Counts that a file is gone.
 fn removed(guest: &mut Guest<'_>, fd: i32, gone: &Metadata) {
     let mut less = Amount::FILE;
     if gone.is_file() && gone.nlink() == 1 && !guest.files.deleted((gone.dev(), gone.ino())) {
@@ -280,7 +280,7 @@ pub(super) async fn path_rename(
     number
 }
 
-/// Whether the new name says that it is a directory's, and what is renamed is none.
+/// Whether the new name is that of a directory, and what is renamed is not a directory.
 async fn renames_file_to_directory(
     guest: &mut Guest<'_>,
     (fd, path, length): (i32, i32, i32),
@@ -325,7 +325,7 @@ pub(super) async fn path_remove_directory(
     path: i32,
     length: i32,
 ) -> Result<i32> {
-    // With the slash wasmtime-wasi takes none.
+    // wasmtime-wasi refuses a path with a slash at its end.
     let text = guest.path(path, length);
     let short = text.as_deref().and_then(without_slash);
     let shorter = short.map_or(length, |short| short.len() as i32);

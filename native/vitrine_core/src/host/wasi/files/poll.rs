@@ -1,17 +1,17 @@
-//! Waiting for files, which wasmtime-wasi does by reading from each, all of them at once.
+//! Waiting for files. wasmtime-wasi waits by reading from all of them at once, so their number is bounded here.
 
 use wasmtime::Result;
 
 use super::super::errno;
 use super::{FIRST, Guest, MAX_OPEN, forward};
 
-/// Bytes of a subscription, and where in it is what it is for and of which descriptor.
+/// The bytes of a subscription, and the offsets of its tag and its descriptor.
 const SIZE: i32 = 48;
 const TAG: i32 = 8;
 const DESCRIPTOR: i32 = 16;
 const READABLE: u32 = 1;
 
-/// Subscriptions at the same time.
+/// The most subscriptions at the same time.
 const MOST: u32 = 4096;
 
 pub(super) async fn poll_oneoff(
@@ -32,7 +32,7 @@ pub(super) async fn poll_oneoff(
             break;
         };
         files += usize::from(tag.is_some_and(|tag| tag & 0xFF == READABLE) && fd >= FIRST);
-        // There is not that much to be had of them.
+        // An instance cannot have so many files open.
         if files > MAX_OPEN {
             return Ok(errno::INVAL);
         }

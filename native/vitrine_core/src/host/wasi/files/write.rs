@@ -1,4 +1,4 @@
-//! Writing, where the directory has a bound: what a file grows by is counted.
+//! Writing to files. If the directory has a quota, the growth of the file is counted.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -13,10 +13,10 @@ use super::super::errno;
 use super::super::quota::Amount;
 use super::{Guest, Kind, forward};
 
-/// Bytes of a piece's place and length.
+/// The bytes of the address and length of a piece.
 const PIECE: i32 = 8;
 
-/// Pieces of a write: more than any system takes. wasmtime-wasi takes any number.
+/// The most pieces of a write: more than any system takes. wasmtime-wasi takes any number.
 const MAX_PIECES: u32 = 1 << 16;
 
 const APPEND: i32 = 1;
@@ -25,7 +25,7 @@ async fn size(file: Arc<File>) -> Option<u64> {
     spawn_blocking(move || file.metadata().map(|about| about.size()).ok()).await
 }
 
-/// A file that is counted, and whether it is written at its end.
+/// The file of a descriptor, if it is counted, and whether writes go to its end.
 fn counted(guest: &Guest<'_>, fd: i32) -> Option<(Arc<File>, bool)> {
     let open = guest.files.open.get(&fd.cast_unsigned())?;
     guest.files.account(open)?;
@@ -48,7 +48,7 @@ fn give(guest: &Guest<'_>, fd: i32, bytes: u64) {
     }
 }
 
-/// How many bytes wasmtime-wasi writes of these pieces: those of the first that is not empty.
+/// The number of bytes that wasmtime-wasi writes of these pieces: those of the first piece that is not empty.
 fn length(guest: &Guest<'_>, pieces: i32, count: i32) -> u64 {
     for index in 0..count.cast_unsigned() {
         let at = pieces.wrapping_add(PIECE.wrapping_mul(index.cast_signed()));
@@ -61,7 +61,7 @@ fn length(guest: &Guest<'_>, pieces: i32, count: i32) -> u64 {
     0
 }
 
-/// Where in the file a descriptor is.
+/// The position of a descriptor in its file.
 fn position(guest: &mut Guest<'_>, fd: i32) -> Result<u64> {
     let mut bytes = [0; 8];
     wasi_snapshot_preview1::fd_tell(
@@ -83,7 +83,7 @@ pub(super) async fn fd_write(
     let Some(file) = counted(&guest, fd) else {
         return forward!(guest, fd_write, fd, pieces, count, written).await;
     };
-    // wasmtime-wasi finds out after it has written.
+    // wasmtime-wasi checks this pointer only after it has written.
     guest.place(written)?;
     let at = position(&mut guest, fd)?;
     let grown = match grow(&mut guest, fd, (pieces, count), file, at).await {
@@ -122,13 +122,13 @@ pub(super) async fn fd_pwrite(
     settle(&guest, fd, grown, number, written)
 }
 
-/// A write that may make a file larger: of how many bytes, and how many of them count.
+/// A write that may make a file larger: its length, and how many bytes of it count.
 struct Grown {
     length: u64,
     counted: u64,
 }
 
-/// Counts what the file grows by if all is written.
+/// Counts the growth of the file if everything is written.
 async fn grow(
     guest: &mut Guest<'_>,
     fd: i32,
@@ -150,7 +150,7 @@ async fn grow(
     }
 }
 
-/// Gives back what was not written after all.
+/// Returns the bytes to the account that were not written after all.
 fn settle(
     guest: &Guest<'_>,
     fd: i32,
@@ -188,7 +188,7 @@ pub(super) async fn fd_filestat_set_size(guest: Guest<'_>, fd: i32, new: i64) ->
     number
 }
 
-/// Takes note of whether a file is written at its end.
+/// Records whether writes go to the end of the file.
 pub(super) async fn fd_fdstat_set_flags(guest: Guest<'_>, fd: i32, flags: i32) -> Result<i32> {
     let number = forward!(guest, fd_fdstat_set_flags, fd, flags)?;
     if let (errno::SUCCESS, Some(open)) = (number, guest.files.open.get_mut(&fd.cast_unsigned()))
