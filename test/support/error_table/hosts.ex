@@ -188,9 +188,9 @@ defmodule Vitrine.ErrorTable.Hosts do
          )
        end},
       {"a request with too many headers", :http,
-       "HTTP request to https://example.com/ failed: non-existing domain",
+       "HTTP request to https://example.com/ is not possible: the headers have 88893 bytes; the limit is 65536 bytes",
        fn ->
-         headers = Enum.map_join(1..300, ",", &~s("h#{&1}":"v"))
+         headers = Enum.map_join(1..9_000, ",", &~s("h#{&1}":"v"))
 
          request(~s({"url": "https://example.com/", "headers": {#{headers}}}),
            allowed_hosts: ["*"]
