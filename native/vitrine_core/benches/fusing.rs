@@ -1,17 +1,20 @@
-//! What fusing gains and costs: `echo` of each guest, and compiling it, unfused and fused in turns.
+//! Measures the gain and the cost of fusing: `echo` of each guest, and compiling it, unfused and fused in turns.
 //!
 //! `cargo bench -p vitrine_core --bench fusing [GUEST...]`
 
-// A benchmark that panics is one that fails.
+// A benchmark that panics has failed.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vitrine_core::{
-    CallOptions, CompileOptions, CompiledModule, HostFunction, LOG_OFF, LinkedPlugin, Plugin,
-    PluginOptions, Scheduler, Step, Wasi, compile,
+    CompileOptions, CompiledModule, HostFunction, LinkedPlugin, Plugin, PluginOptions, Scheduler,
+    Step, Wasi,
 };
 
 const SIZES: [usize; 3] = [64, 64 << 10, 6_400_000];
@@ -26,10 +29,10 @@ const GUESTS: [&str; 9] = [
     "javascript",
     "go",
 ];
-/// As many bytes of modules are compiled, unfused and fused, but each module some times.
+/// About so many bytes of modules are compiled, unfused and fused. Each module is compiled a few times at least.
 const COMPILED_BYTES: usize = 2_000_000;
 
-/// What all threads together have run; nothing where only Linux tells.
+/// The processor time of all threads together. It is 0 on systems other than Linux.
 fn processor_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
     let nanos = threads.flatten().filter_map(|thread| {
@@ -39,18 +42,14 @@ fn processor_time() -> Duration {
     Duration::from_nanos(nanos.sum())
 }
 
-/// The module, and what compiling it took of a clock and of the processors.
+/// Compiles a module. Also gives the time that this took, by the clock and of the processors.
 fn compiled(wasm: &[u8], fuse: bool) -> (Arc<CompiledModule>, [Duration; 2]) {
-    let (done, outcome) = mpsc::channel();
     let options = CompileOptions {
         fuse,
         ..CompileOptions::default()
     };
     let (begin, used) = (Instant::now(), processor_time());
-    compile(wasm.to_vec(), options, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    let module = outcome.recv().unwrap().unwrap().0;
+    let module = support::compiled(wasm, options).unwrap();
     (module, [begin.elapsed(), processor_time() - used])
 }
 
@@ -60,21 +59,17 @@ fn plugin(module: Arc<CompiledModule>) -> Arc<Plugin> {
         name: name.into(),
         signature: None,
     });
-    let links = LinkedPlugin::new(&vec![("main".into(), module)], 0, &functions, true).unwrap();
+    let linked = LinkedPlugin::new(&vec![("main".into(), module)], 0, &functions, true).unwrap();
     let options = PluginOptions {
         wasi: Some(Wasi::default()),
         ..PluginOptions::default()
     };
-    Plugin::new(links, options).unwrap()
+    Plugin::new(linked, options).unwrap()
 }
 
 /// How long a call takes, from the first slice on.
 fn echo(plugin: &Arc<Plugin>, input: &[u8]) -> Duration {
-    let options = CallOptions {
-        timeout: None,
-        log_level: LOG_OFF,
-    };
-    let mut call = plugin.start("echo", input, options).unwrap();
+    let mut call = plugin.start("echo", input, support::OPTIONS).unwrap();
     let begin = Instant::now();
     loop {
         match call.resume(Scheduler::Dirty, None) {
@@ -84,7 +79,7 @@ fn echo(plugin: &Arc<Plugin>, input: &[u8]) -> Duration {
                 return elapsed;
             }
             Step::SliceOver => (),
-            // Until instances that were lost have been dropped.
+            // Until instances that were discarded have been dropped.
             Step::Waiting(_) => std::thread::yield_now(),
             Step::Parked(_) => panic!("echo asks for nothing"),
         }

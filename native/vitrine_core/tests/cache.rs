@@ -1,8 +1,10 @@
-//! Native code on disk: what is found there is run only if it is exactly what was written, and by
-//! somebody who could run code anyway.
+//! The cache of native code on disk. An entry is only run if it is exactly what was written, by a user who could run code
+//! anyway.
 #![cfg(unix)]
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
+
+mod support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -69,16 +71,11 @@ fn compile_with(
     options: CompileOptions,
     cache: &Cache,
 ) -> (Arc<CompiledModule>, Origin) {
-    let (done, outcome) = mpsc::channel();
-    let cache = Some(cache.clone());
-    compile(text.as_bytes().to_vec(), options, cache, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    outcome.recv().unwrap().unwrap()
+    support::compiled_with(text, options, Some(cache.clone())).unwrap()
 }
 
-/// Compiles and forgets, so that the next time it comes from the cache or is compiled anew. The
-/// text must be nobody else's: what is in use is neither.
+/// Compiles a module and drops it, so that the next time it comes from the cache or is compiled again. No other test may
+/// use the same text, because a module in use would be shared.
 fn load(text: &str, cache: &Cache) -> Origin {
     let (compiled, origin) = compile_with(text, CompileOptions::default(), cache);
     assert_eq!(compiled.functions(), ["run"]);
@@ -90,7 +87,7 @@ fn load(text: &str, cache: &Cache) -> Origin {
     origin
 }
 
-/// Whether loading found the entry: one that is written anew is another file.
+/// Whether loading used the entry. If it was written again, it is another file.
 fn found(text: &str, cache: &Cache, entry: &Path) -> bool {
     let file = |path: &Path| fs::metadata(path).map(|about| about.ino()).ok();
     let before = file(entry);
@@ -108,7 +105,7 @@ fn module(name: &str) -> String {
 }
 
 #[test]
-fn what_was_compiled_is_found() {
+fn a_compiled_module_is_found_in_the_cache() {
     let (temporary, text) = (Temporary::new(), module("found"));
     let cache = temporary.cache();
     load(&text, &cache);
@@ -120,7 +117,7 @@ fn what_was_compiled_is_found() {
 }
 
 #[test]
-fn it_is_told_where_code_came_from() {
+fn the_origin_of_code_is_compiler_disk_or_memory() {
     let (temporary, text) = (Temporary::new(), module("origin"));
     let cache = temporary.cache();
     assert_eq!(load(&text, &cache), Origin::Compiler);
@@ -131,7 +128,7 @@ fn it_is_told_where_code_came_from() {
 }
 
 #[test]
-fn of_those_who_want_it_at_the_same_time_one_compiles() {
+fn concurrent_requests_for_a_module_compile_it_once() {
     let (temporary, text) = (Temporary::new(), module("waiters"));
     let (done, outcomes) = mpsc::channel();
     for _ in 0..8 {
@@ -152,7 +149,7 @@ fn of_those_who_want_it_at_the_same_time_one_compiles() {
 }
 
 #[test]
-fn each_setting_has_an_entry_of_its_own() {
+fn each_combination_of_options_has_its_own_entry() {
     let (temporary, text) = (Temporary::new(), module("settings"));
     let cache = temporary.cache();
     for fuel in [false, true] {
@@ -176,7 +173,7 @@ fn each_setting_has_an_entry_of_its_own() {
 }
 
 #[test]
-fn what_is_damaged_is_replaced() {
+fn a_damaged_entry_is_replaced() {
     let (temporary, text) = (Temporary::new(), module("damaged"));
     let cache = temporary.cache();
     load(&text, &cache);
@@ -224,7 +221,7 @@ fn an_entry_in_the_place_of_another_is_not_taken_for_it() {
 }
 
 #[test]
-fn what_wasmtime_does_not_take_is_replaced() {
+fn an_entry_of_another_version_of_wasmtime_is_replaced() {
     // A whole entry, with all checksums right, whose code is of another version.
     let (temporary, text) = (Temporary::new(), module("foreign"));
     let cache = temporary.cache();
@@ -240,7 +237,7 @@ fn what_wasmtime_does_not_take_is_replaced() {
     load(&text, &cache);
     assert_eq!(fs::read(&entry).unwrap().len(), whole.len());
     assert_ne!(fs::read(&entry).unwrap(), foreign);
-    // That the checksum is right is what the test stands on.
+    // The test only means something if the checksum is right.
     let mut same = whole.clone();
     resum(&mut same);
     assert_eq!(same, whole);
@@ -258,7 +255,7 @@ fn resum(entry: &mut [u8]) {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_is_none() {
+fn a_cache_directory_that_cannot_be_used_is_ignored() {
     let (temporary, text) = (Temporary::new(), module("unusable"));
     fs::write(temporary.0.join("file"), "").unwrap();
     let directories = ["file", "file/below", "\0", "/proc/vitrine", "/dev/null/x"];
@@ -273,7 +270,7 @@ fn a_directory_that_cannot_be_used_is_none() {
 }
 
 #[test]
-fn an_entry_that_is_no_file_is_passed_over() {
+fn an_entry_that_is_not_a_file_is_not_used() {
     let (temporary, text) = (Temporary::new(), module("directory"));
     let cache = temporary.cache();
     load(&text, &cache);
@@ -294,7 +291,7 @@ fn an_entry_that_is_no_file_is_passed_over() {
 }
 
 #[test]
-fn a_directory_that_others_can_write_to_is_not_trusted() {
+fn a_cache_directory_that_others_can_write_to_is_not_trusted() {
     let (temporary, text) = (Temporary::new(), module("writable"));
     let cache = temporary.cache();
     fs::create_dir(&cache.directory).unwrap();
@@ -309,7 +306,7 @@ fn a_directory_that_others_can_write_to_is_not_trusted() {
     assert_eq!(cache.fault(), None);
     load(&text, &cache);
     assert_eq!(temporary.entries().len(), 1);
-    // Who can write above it can put another in its place.
+    // A user who can write to the parent can replace the directory.
     fs::set_permissions(&temporary.0, Permissions::from_mode(0o777)).unwrap();
     assert!(cache.fault().is_some());
     fs::set_permissions(&temporary.0, Permissions::from_mode(0o1777)).unwrap();
@@ -317,7 +314,7 @@ fn a_directory_that_others_can_write_to_is_not_trusted() {
 }
 
 #[test]
-fn a_directory_of_somebody_else_is_not_trusted() {
+fn a_cache_directory_of_another_user_is_not_trusted() {
     let (temporary, text) = (Temporary::new(), module("stranger"));
     let cache = temporary.cache();
     fs::create_dir(&cache.directory).unwrap();
@@ -331,7 +328,7 @@ fn a_directory_of_somebody_else_is_not_trusted() {
 }
 
 #[test]
-fn what_was_not_used_for_the_longest_time_is_deleted_first() {
+fn the_least_recently_used_entry_is_deleted_first() {
     let temporary = Temporary::new();
     let texts: Vec<_> = (0..4).map(|n| module(&format!("evicted {n}"))).collect();
     let mut entries = Vec::new();
@@ -360,7 +357,7 @@ fn what_was_not_used_for_the_longest_time_is_deleted_first() {
 }
 
 #[test]
-fn what_a_writer_that_is_gone_left_is_deleted() {
+fn old_partial_files_are_deleted() {
     let (temporary, text) = (Temporary::new(), module("abandoned"));
     let cache = temporary.cache();
     fs::create_dir(&cache.directory).unwrap();

@@ -1,20 +1,18 @@
-//! Many instances, and what they leave in memory.
+//! Many instances: the memory, mappings and addresses that they take, and what is left of them.
 #![cfg(target_os = "linux")]
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod usual;
+mod support;
 
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, LOG_OFF, LinkedPlugin, Plugin, PluginOptions, Reason,
-    Scheduler, Settings, Step, compile,
-};
+use support::{OPTIONS, finish, run};
+use vitrine_core::{CompileOptions, LinkedPlugin, Plugin, PluginOptions, Reason, Settings};
 
 const GUEST: &str = r#"(module
   (import "extism:host/env" "input_offset" (func $input (result i64)))
@@ -38,60 +36,32 @@ const GUEST: &str = r#"(module
   (func (export "far") (result i32) (i32.load offset=4294967280 (i32.const 15)))
   (func $deep (export "deep") (call $deep) (call $deep)))"#;
 
-const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: LOG_OFF,
-};
-
-/// The tests read what all of the process has.
+/// The tests measure the whole process, so only one of them runs at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn links(dense: bool) -> Arc<LinkedPlugin> {
-    links_of(GUEST, dense)
+fn linked(dense: bool) -> Arc<LinkedPlugin> {
+    linked_from(GUEST, dense)
 }
 
-fn links_of(text: &str, dense: bool) -> Arc<LinkedPlugin> {
-    let (done, outcome) = mpsc::channel();
+fn linked_from(text: &str, dense: bool) -> Arc<LinkedPlugin> {
     let options = CompileOptions {
         settings: Settings {
             dense,
             ..Settings::default()
         },
-        ..usual::options()
+        ..support::options()
     };
-    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    let (compiled, _) = outcome.recv().unwrap().unwrap();
-    LinkedPlugin::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+    support::linked(support::compiled(text, options).unwrap()).unwrap()
 }
 
-fn plugin(links: &Arc<LinkedPlugin>) -> Arc<Plugin> {
-    let plugin = Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+fn plugin(linked: &Arc<LinkedPlugin>) -> Arc<Plugin> {
+    let plugin = Plugin::new(linked.clone(), PluginOptions::default()).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     plugin
-}
-
-fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<Vec<u8>, Error> {
-    finish(plugin.start(function, input, OPTIONS)?)
-}
-
-fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
-    loop {
-        match call.resume(Scheduler::Dirty, None) {
-            Step::Done(mut finished) => {
-                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
-            }
-            Step::SliceOver => (),
-            // Until instances that were lost have been dropped.
-            Step::Waiting(_) => std::thread::sleep(Duration::from_millis(1)),
-            Step::Parked(_) => panic!("the guest asks for nothing"),
-        }
-    }
 }
 
 fn resident_kib() -> u64 {
@@ -123,17 +93,17 @@ fn eventually(what: impl Fn() -> bool) -> bool {
 }
 
 #[test]
-fn a_dense_instance_takes_little_memory_and_no_mapping_but_perhaps_its_stacks() {
+fn a_dense_instance_takes_little_memory_and_no_mappings_except_for_stacks() {
     let _alone = alone();
-    let links = links(true);
-    run(&plugin(&links), "echo", b"first").unwrap();
+    let linked = linked(true);
+    run(&plugin(&linked), "echo", b"first").unwrap();
     let (resident, mapped) = (resident_kib(), mappings());
-    let plugins: Vec<_> = (0..3000).map(|_| plugin(&links)).collect();
+    let plugins: Vec<_> = (0..3000).map(|_| plugin(&linked)).collect();
     for (plugin, number) in plugins.iter().zip(0_u64..) {
         let input = number.to_le_bytes();
         assert_eq!(run(plugin, "echo", &input).unwrap(), input);
     }
-    // What tests before this one lost may still be dropped, so that there can be less than before.
+    // Instances of earlier tests may still be dropped, so that the process can have less memory than before.
     let each = resident_kib().saturating_sub(resident) / 3000;
     assert!(each < 64, "{each} KiB each");
     // Stacks are mappings before Linux 6.13, two each.
@@ -147,7 +117,7 @@ fn a_dense_instance_takes_little_memory_and_no_mapping_but_perhaps_its_stacks() 
 #[test]
 fn an_instance_takes_no_more_mappings_than_are_counted_for_it() {
     let _alone = alone();
-    // As many as there may be with the kernel's.
+    // With the kernel's memory, these are as many as an instance can have.
     let own = 15;
     let (much, memories) = ("x".repeat(150_000), "(memory 4)".repeat(own));
     // Instances that are dropped would give mappings back.
@@ -160,21 +130,21 @@ fn an_instance_takes_no_more_mappings_than_are_counted_for_it() {
         ),
         ("(module)".into(), 1),
     ] {
-        let links = links_of(&text, false);
+        let linked = linked_from(&text, false);
         let before = mappings();
-        all.extend((0..100).map(|_| plugin(&links)));
+        all.extend((0..100).map(|_| plugin(&linked)));
         // Other threads map memory, too.
         let each = mappings().saturating_sub(before) / 100;
         assert!(each >= least, "{each}");
-        let counted = links.mappings();
+        let counted = linked.mappings();
         assert!(each as u64 <= counted, "{each} of {counted}");
     }
 }
 
 #[test]
-fn dense_memory_is_new_for_each_instance() {
+fn dense_memory_is_reset_for_each_instance() {
     let _alone = alone();
-    let plugin = plugin(&links(true));
+    let plugin = plugin(&linked(true));
     for _ in 0..10 {
         assert_eq!(run(&plugin, "read", b""), Ok(vec![]));
         assert_eq!(run(&plugin, "data", b""), Ok(vec![]));
@@ -187,7 +157,7 @@ fn dense_memory_is_new_for_each_instance() {
 #[test]
 fn dense_memory_grows_beyond_its_slot() {
     let _alone = alone();
-    let plugin = plugin(&links(true));
+    let plugin = plugin(&linked(true));
     run(&plugin, "write", b"").unwrap();
     assert_eq!(run(&plugin, "grow", b""), Ok(vec![]));
     assert_eq!(run(&plugin, "read", b"").unwrap_err().code, Some(7));
@@ -197,20 +167,20 @@ fn dense_memory_grows_beyond_its_slot() {
 }
 
 #[test]
-fn dense_memory_that_was_moved_takes_no_addresses_when_it_is_gone() {
+fn dense_memory_that_was_moved_returns_its_addresses_when_it_is_dropped() {
     let _alone = alone();
-    // To more than a slot has, from nothing and from something.
-    let links = [0, 1].map(|pages| {
+    // They grow to more than a slot has: one from nothing, and one from a page.
+    let linked = [0, 1].map(|pages| {
         let text = format!(
             r#"(module (memory {pages})
               (func (export "grow") (result i32)
                 (i32.ne (memory.grow (i32.const 1025)) (i32.const {pages}))))"#
         );
-        links_of(&text, true)
+        linked_from(&text, true)
     });
     let grow = || {
-        for links in &links {
-            assert_eq!(run(&plugin(links), "grow", b""), Ok(vec![]));
+        for linked in &linked {
+            assert_eq!(run(&plugin(linked), "grow", b""), Ok(vec![]));
         }
     };
     grow();
@@ -220,7 +190,7 @@ fn dense_memory_that_was_moved_takes_no_addresses_when_it_is_gone() {
     assert!(eventually(|| addresses_gib() < before + 20));
 }
 
-/// Runs this test again in a process of its own, and waits for it. False in that process.
+/// Runs this test again in a process of its own, and waits for it. Gives false in that process.
 fn elsewhere(test: &str) -> bool {
     const NAME: &str = "VITRINE_TEST_ALONE";
     if std::env::var(NAME).is_ok() {
@@ -234,8 +204,8 @@ fn elsewhere(test: &str) -> bool {
 }
 
 #[test]
-fn where_addresses_are_few_those_of_kept_memories_are_given_up() {
-    if elsewhere("where_addresses_are_few_those_of_kept_memories_are_given_up") {
+fn kept_memories_are_dropped_when_address_space_runs_out() {
+    if elsewhere("kept_memories_are_dropped_when_address_space_runs_out") {
         return;
     }
     let limit = Some(60 << 30);
@@ -244,7 +214,7 @@ fn where_addresses_are_few_those_of_kept_memories_are_given_up() {
         maximum: limit,
     };
     setrlimit(Resource::As, limit).unwrap();
-    let few = links(false);
+    let few = linked(false);
     let plugins = || {
         let made = (0..20).map_while(|_| {
             let plugin = Plugin::new(few.clone(), PluginOptions::default()).unwrap();
@@ -255,8 +225,8 @@ fn where_addresses_are_few_those_of_kept_memories_are_given_up() {
     let made = plugins();
     assert!((3..20).contains(&made.len()), "{}", made.len());
     drop(made);
-    // One with much data takes none of those that are kept.
-    let much = links_of(
+    // A memory with much data does not use the memories that are kept.
+    let much = linked_from(
         &format!(
             r#"(module (memory 4) (data (i32.const 8) "{}") (func (export "run")))"#,
             "x".repeat(150_000)
@@ -271,10 +241,10 @@ fn where_addresses_are_few_those_of_kept_memories_are_given_up() {
 }
 
 #[test]
-fn what_is_out_of_bounds_traps_in_both_layouts() {
+fn out_of_bounds_accesses_and_stack_overflows_trap_in_both_layouts() {
     let _alone = alone();
     for dense in [false, true] {
-        let plugin = plugin(&links(dense));
+        let plugin = plugin(&linked(dense));
         for (function, trap) in [
             ("beyond", "out of bounds memory access"),
             ("far", "out of bounds memory access"),
@@ -289,11 +259,11 @@ fn what_is_out_of_bounds_traps_in_both_layouts() {
 }
 
 #[test]
-fn what_a_large_call_leaves_is_given_back() {
+fn memory_of_a_large_call_is_decommitted() {
     let _alone = alone();
     let input = vec![1; 100 << 20];
     for dense in [false, true] {
-        let plugin = plugin(&links(dense));
+        let plugin = plugin(&linked(dense));
         run(&plugin, "echo", b"small").unwrap();
         let before = resident_kib();
         run(&plugin, "take", &input).unwrap();
@@ -304,7 +274,7 @@ fn what_a_large_call_leaves_is_given_back() {
             resident_kib()
         );
         assert_eq!(run(&plugin, "echo", b"small").unwrap(), b"small");
-        // Small calls do not keep it.
+        // Small calls do not keep it resident.
         run(&plugin, "take", &input).unwrap();
         assert!(eventually(|| {
             run(&plugin, "echo", b"small").unwrap();

@@ -1,6 +1,6 @@
-//! `priv/kernel.wasm` as plugins meet it: on a bare instance, through its exports.
+//! Tests of `priv/kernel.wasm` as plugins use it: through the exports of an instance.
 //!
-//! The kernel's own tests are in `kernel/tests`; these hold the committed module to the contract.
+//! The kernel's own tests are in `kernel/tests`. These check that the committed module keeps the contract.
 
 mod kernel_support;
 
@@ -159,7 +159,7 @@ fn unlike_upstream_the_edges_of_the_memory_are_safe() {
 }
 
 #[test]
-fn the_error_is_what_was_set() {
+fn error_get_gives_what_error_set_was_given() {
     let mut wasm = Wasm::new();
     let block = wasm.alloc(512);
     wasm.call::<_, ()>("error_set", block);
@@ -212,7 +212,7 @@ fn the_input_is_read_byte_by_byte() {
 }
 
 #[test]
-fn sequences_that_once_failed_upstream() {
+fn allocations_that_once_failed_upstream_succeed() {
     let sequences: [&[u64]; 2] = [
         &[
             20622, 23162, 58594, 32421, 25928, 44611, 26318, 24455, 5798, 60202, 42126, 64928,
@@ -231,7 +231,7 @@ fn sequences_that_once_failed_upstream() {
 }
 
 #[test]
-fn five_megabytes_at_a_time_until_there_is_no_more() {
+fn blocks_of_5_mib_are_allocated_until_the_memory_is_full() {
     let mut wasm = Wasm::new();
     let blocks = (0..1024)
         .take_while(|_| wasm.alloc_checked(5 << 20) != 0)

@@ -1,4 +1,4 @@
-//! `priv/kernel.wasm` and the native kernel are the same kernel, also when they take turns on one
+//! Compares `priv/kernel.wasm` with the native kernel: they must behave the same, also when they take turns on one
 //! memory.
 
 mod kernel_support;

@@ -1,4 +1,4 @@
-//! Compilations of several tenants at once: who compiles what is small waits for no large one.
+//! Compilations of several tenants at once: a small module does not wait for large ones.
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use vitrine_core::{CompileOptions, compile};
 
-/// A module of so many functions, another one for each seed: some milliseconds for a hundred.
+/// A module of so many functions, different for each seed. A hundred functions compile in some milliseconds.
 fn large(seed: usize, functions: usize) -> String {
     let code = functions_of(functions, |n| {
         let steps = (0..20).map(|step| {
@@ -21,7 +21,7 @@ fn large(seed: usize, functions: usize) -> String {
     format!("(module (memory 1) (func $f) {code})")
 }
 
-/// One of a few kilobytes whose values are live for so long that it takes as much time.
+/// A module of a few kilobytes whose values are live for so long that it compiles as slowly as a large one.
 fn hard(seed: usize) -> String {
     let code = functions_of(4, |_| {
         let (calls, adds) = ("call $f ".repeat(1_500), "i32.add ".repeat(1_500));
@@ -35,7 +35,7 @@ fn functions_of(count: usize, body: impl Fn(usize) -> String) -> String {
     functions.collect()
 }
 
-/// Submits them all and after them a small one: how many are finished before that.
+/// Submits modules and after them a small one. Gives how many of them are finished before the small one.
 fn finished_before_a_small_one(modules: Vec<String>) -> usize {
     let (done, finished) = mpsc::channel();
     let submit = |name: &'static str, text: String| {
@@ -50,7 +50,7 @@ fn finished_before_a_small_one(modules: Vec<String>) -> usize {
     for module in modules {
         submit("large", module);
     }
-    // Those are under way when it comes.
+    // The small module comes when the others are being compiled.
     std::thread::sleep(Duration::from_millis(100));
     submit("small", small);
     let next = || finished.recv_timeout(Duration::from_secs(300)).unwrap();
@@ -69,7 +69,7 @@ fn a_small_module_is_ready_before_large_ones_that_were_there_first() {
 }
 
 #[test]
-fn nor_does_it_wait_for_those_that_only_look_small() {
+fn a_small_module_is_ready_before_short_ones_that_are_slow_to_compile() {
     let before = finished_before_a_small_one((0..some()).map(hard).collect());
     assert!(before < some() / 2, "{before} of {}", some());
 }

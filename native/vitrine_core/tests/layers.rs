@@ -1,5 +1,5 @@
-//! The folders of the core are layers: what is in one imports from those below it and from no other. The order of the
-//! crates is the compiler's to keep.
+//! The folders of the core are layers: each imports only from those below it. The compiler keeps the order of the
+//! crates.
 
 // A test that panics has failed.
 #![allow(clippy::unwrap_used)]

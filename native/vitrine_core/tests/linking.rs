@@ -1,21 +1,16 @@
-//! Plugins of several modules: how they find each other's exports, and what cannot be linked.
+//! Plugins of several modules: how imports find the exports of other modules, and what cannot be linked.
 
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod usual;
+mod support;
 
 use std::sync::Arc;
-use std::sync::mpsc;
 
+use support::OPTIONS;
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, HostFunction, LOG_OFF, LinkedPlugin, Plugin,
-    PluginOptions, Reason, Reply, Request, Scheduler, Step, Value, ValueType, Wasi, compile,
-};
-
-const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: LOG_OFF,
+    Call, CompileOptions, Error, HostFunction, LinkedPlugin, Plugin, PluginOptions, Reason, Reply,
+    Request, Scheduler, Step, Value, ValueType, Wasi,
 };
 
 /// Links modules, the first of which is the main one, and initialises the plugin.
@@ -26,18 +21,14 @@ fn load_with(
 ) -> Result<Arc<Plugin>, Error> {
     let mut compiled = Vec::new();
     for (index, (name, text)) in modules.iter().enumerate() {
-        let (done, outcome) = mpsc::channel();
         let options = CompileOptions {
             library: index > 0,
-            ..usual::options()
+            ..support::options()
         };
-        compile(text.as_bytes().to_vec(), options, None, move |outcome| {
-            done.send(outcome).unwrap();
-        });
-        compiled.push((name.to_string(), outcome.recv().unwrap()?.0));
+        compiled.push((name.to_string(), support::compiled(text, options)?));
     }
-    let links = LinkedPlugin::new(&compiled, 0, functions, options.wasi.is_some())?;
-    let plugin = Plugin::new(links, options)?;
+    let linked = LinkedPlugin::new(&compiled, 0, functions, options.wasi.is_some())?;
+    let plugin = Plugin::new(linked, options)?;
     finish(plugin.initialise(OPTIONS)?).map(|_| plugin)
 }
 
@@ -52,24 +43,14 @@ fn refused(modules: &[(&str, &str)]) -> String {
 }
 
 /// Runs to the end; the host functions here answer 7.
-fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
-    let mut reply = None;
-    loop {
-        match call.resume(Scheduler::Dirty, reply.take()) {
-            Step::Done(mut finished) => {
-                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
-            }
-            Step::Parked(Request::HostFunction { .. }) => {
-                reply = Some(Reply::Values(vec![Value::I32(7)]));
-            }
-            Step::Parked(other) => panic!("{other:?}"),
-            Step::SliceOver => (),
-            Step::Waiting(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
-        }
-    }
+fn finish(call: Call) -> Result<Vec<u8>, Error> {
+    support::finish_with(call, |request| match request {
+        Request::HostFunction { .. } => Reply::Values(vec![Value::I32(7)]),
+        other => panic!("{other:?}"),
+    })
 }
 
-/// What an export that returns a number returns: success is 0, all else is a failure's code.
+/// The number that an export returns: 0 is a success, and any other is the code of an error.
 fn number(plugin: &Arc<Plugin>, function: &str) -> i32 {
     match finish(plugin.start(function, b"", OPTIONS).unwrap()) {
         Ok(_) => 0,
@@ -82,7 +63,7 @@ fn failure(plugin: &Arc<Plugin>, function: &str) -> Error {
     finish(plugin.start(function, b"", OPTIONS).unwrap()).unwrap_err()
 }
 
-/// A module whose `next` counts from 1, and `count` tells.
+/// A module whose `next` counts from 1.
 const COUNTER: &str = r#"
   (global $n (mut i32) (i32.const 0))
   (memory 1) (data (i32.const 8) "\05")
@@ -123,7 +104,7 @@ fn a_reactor_library_keeps_its_state_and_is_initialised_once() {
 }
 
 #[test]
-fn a_command_library_begins_anew_with_each_call() {
+fn a_command_library_is_reset_for_each_call() {
     let library = format!(r#"(module {COUNTER} (func (export "_start")))"#);
     let plugin = load(&[("main", CALLS_COUNTER), ("counter", &library)]).unwrap();
     for _ in 0..2 {
@@ -134,14 +115,14 @@ fn a_command_library_begins_anew_with_each_call() {
 }
 
 #[test]
-fn a_command_library_lives_on_after_any_number_of_calls() {
+fn a_command_library_can_be_called_any_number_of_times() {
     let library = format!(r#"(module {COUNTER} (func (export "_start")))"#);
     let plugin = load(&[("main", CALLS_COUNTER), ("counter", &library)]).unwrap();
     assert_eq!(number(&plugin, "many"), 1);
 }
 
 #[test]
-fn a_commands_instance_is_made_and_a_large_one_put_back_on_dirty_schedulers() {
+fn a_command_is_instantiated_and_a_large_one_reset_on_dirty_schedulers() {
     let main = r#"(module (import "library" "f" (func $f)) (func (export "go") (call $f)))"#;
     let on_dirty = |state: &str, calls: usize| {
         let library = format!(r#"(module {state} (func (export "_start")) (func (export "f")))"#);
@@ -158,9 +139,9 @@ fn a_commands_instance_is_made_and_a_large_one_put_back_on_dirty_schedulers() {
     };
     assert_eq!(on_dirty("(memory 1)", 1), [true]);
     assert_eq!(on_dirty("(table 5000 funcref)", 3), [true; 3]);
-    // Small memories add up.
+    // The sizes of small memories add up.
     assert_eq!(on_dirty(&"(memory 9)".repeat(2), 3), [true; 3]);
-    // Threads that the system holds up do not end their slices in time.
+    // A thread that the system holds up does not end its slice in time.
     let small = |_| on_dirty("(memory 1) (table 9 funcref)", 2) == [true, false];
     assert!((0..5).any(small));
 }
@@ -186,7 +167,7 @@ fn a_library_with_both_start_functions_is_a_reactor() {
 }
 
 #[test]
-fn a_command_with_other_exports_is_accepted_and_keeps_them_to_itself() {
+fn other_modules_can_import_only_functions_of_a_command() {
     let library = r#"(module (global (export "g") i32 (i32.const 3)) (memory (export "m") 1)
         (func (export "f") (result i32) (i32.const 9)) (func (export "_start")))"#;
     let main = r#"(module (import "lib" "f" (func $f (result i32)))
@@ -206,7 +187,7 @@ fn a_command_with_other_exports_is_accepted_and_keeps_them_to_itself() {
 }
 
 #[test]
-fn a_trap_in_a_command_is_the_calls_and_the_next_call_works() {
+fn a_trap_in_a_command_fails_the_call_and_the_next_call_works() {
     let library =
         r#"(module (func (export "f") unreachable) (func (export "g")) (func (export "_start")))"#;
     let main = r#"(module (import "lib" "f" (func $f)) (import "lib" "g" (func $g))
@@ -219,7 +200,7 @@ fn a_trap_in_a_command_is_the_calls_and_the_next_call_works() {
 }
 
 #[test]
-fn commands_that_call_each_other_for_ever_are_stopped() {
+fn endless_calls_between_commands_trap() {
     let library = r#"(module (import "lib" "f" (func $f)) (func (export "f") (call $f))
         (func (export "_start")))"#;
     let main = r#"(module (import "lib" "f" (func $f)) (func (export "run") (call $f)))"#;
@@ -230,7 +211,7 @@ fn commands_that_call_each_other_for_ever_are_stopped() {
 }
 
 #[test]
-fn memories_tables_and_globals_are_shared() {
+fn memories_tables_and_globals_are_shared_between_modules() {
     let library = r#"(module (memory (export "m") 1) (global (export "g") (mut i32) (i32.const 1))
         (table (export "t") 1 funcref)
         (func $f (result i32) (i32.const 30)) (elem (i32.const 0) $f)
@@ -280,7 +261,7 @@ fn load_with_host(modules: &[(&str, &str)], names: &[&str]) -> Arc<Plugin> {
 }
 
 #[test]
-fn a_module_replaces_those_host_functions_that_it_exports() {
+fn a_module_replaces_host_functions_of_the_same_names() {
     let main = r#"(module (import "extism:host/user" "a" (func $a (result i32)))
         (import "extism:host/user" "b" (func $b (result i32)))
         (func (export "a") (result i32) (call $a)) (func (export "b") (result i32) (call $b)))"#;
@@ -344,7 +325,7 @@ fn functions_may_be_imported_in_a_circle() {
 }
 
 #[test]
-fn functions_that_are_imported_in_circles_are_bounded() {
+fn the_number_of_functions_imported_in_circles_is_limited() {
     let main = |n: usize| {
         let imports = (0..n).map(|i| format!(r#"(import "main" "f{i}" (func))"#));
         let functions = (0..n).map(|i| format!(r#"(func (export "f{i}"))"#));
@@ -392,7 +373,7 @@ fn only_functions_may_be_imported_in_a_circle() {
 }
 
 #[test]
-fn main_is_instantiated_once() {
+fn the_main_module_is_instantiated_once() {
     let main = r#"(module (import "lib" "count" (func $count (result i32)))
         (func $s (drop (call $count))) (start $s)
         (func (export "run") (result i32) (call $count)))"#;
@@ -404,7 +385,7 @@ fn main_is_instantiated_once() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_the_chain_of_imports_that_needs_it() {
+fn an_unknown_import_is_named_with_the_chain_of_imports_that_needs_it() {
     let message = refused(&[
         ("main", r#"(module (import "a" "f" (func)))"#),
         (
@@ -421,12 +402,12 @@ fn what_is_missing_is_named_with_the_chain_of_imports_that_needs_it() {
 }
 
 #[test]
-fn what_is_missing_is_told_all_at_once_with_what_would_be_right() {
+fn all_unknown_imports_are_reported_at_once_with_advice() {
     let own = r#"(import "extism:host/user" "one" (func)) (import "app" "two" (func (param i64)))"#;
     let unknown = "the imports \"extism:host/user\".\"one\", \"app\".\"two\" are unknown; \
         is a host function missing from host_functions?";
     assert_eq!(refused(&[("main", &format!("(module {own})"))]), unknown);
-    // Where the accessors of the kernel become code of the module, too.
+    // The same holds for a module that is fused.
     let fused = format!(
         r#"(module {own} (import "extism:host/env" "load_u8" (func $load (param i64) (result i32)))
             (import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))
@@ -444,7 +425,7 @@ fn what_is_missing_is_told_all_at_once_with_what_would_be_right() {
 }
 
 #[test]
-fn of_much_that_is_missing_some_is_told_and_the_rest_counted() {
+fn of_many_unknown_imports_some_are_named_and_the_rest_counted() {
     let many = |count: usize| {
         let imports = (0..count).map(|i| format!(r#"(import "x" "{i}" (func))"#));
         refused(&[("main", &format!("(module {})", imports.collect::<String>()))])
@@ -481,7 +462,7 @@ fn of_much_that_is_missing_some_is_told_and_the_rest_counted() {
 }
 
 #[test]
-fn functions_of_other_types_are_refused() {
+fn imports_of_other_types_are_refused() {
     let message = refused(&[
         ("main", r#"(module (import "a" "f" (func (param i32))))"#),
         ("a", r#"(module (func (export "f") (param i64)))"#),
@@ -530,7 +511,7 @@ fn plugins_of_the_abi_before_1_0_find_its_functions() {
 }
 
 #[test]
-fn more_modules_than_anybody_needs_are_refused() {
+fn more_than_32_modules_are_refused() {
     let names: Vec<String> = (0..40).map(|n| format!("m{n}")).collect();
     let modules: Vec<_> = names.iter().map(|name| (&**name, "(module)")).collect();
     assert!(refused(&modules).contains("limit is 32"));

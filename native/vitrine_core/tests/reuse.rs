@@ -1,25 +1,18 @@
-//! What one instance leaves in memory, the next ones do not find, though they have the same memory.
+//! Memory that is used again: a new instance finds nothing that an earlier one left in it.
 
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod usual;
+mod support;
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use proptest::prelude::*;
-use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, LOG_OFF, LinkedPlugin, Plugin, PluginOptions,
-    Scheduler, Settings, Step, compile,
-};
+use support::run;
+use vitrine_core::{CompileOptions, LinkedPlugin, Plugin, PluginOptions, Settings};
 
-const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: LOG_OFF,
-};
-
-/// `write` takes pairs of four bytes: to how many pages the memory is to grow, and where to write. `check`
-/// answers 1 if anything but the data is not zero, and 2 if the memory has another size than at first.
+/// `write` takes pairs of four bytes: the number of pages to grow to, and the address to write to. `check` returns 1 if
+/// anything but the data is not zero, and 2 if the memory does not have its initial size.
 fn guest(data: usize) -> String {
     let data = "x".repeat(data);
     format!(
@@ -53,38 +46,18 @@ fn guest(data: usize) -> String {
     )
 }
 
-fn links(text: &str, dense: bool) -> Arc<LinkedPlugin> {
-    let (done, outcome) = mpsc::channel();
+fn linked(text: &str, dense: bool) -> Arc<LinkedPlugin> {
     let options = CompileOptions {
         settings: Settings {
             dense,
             ..Settings::default()
         },
-        ..usual::options()
+        ..support::options()
     };
-    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    let (compiled, _) = outcome.recv().unwrap().unwrap();
-    LinkedPlugin::new(&vec![("main".into(), compiled)], 0, &[], false).unwrap()
+    support::linked(support::compiled(text, options).unwrap()).unwrap()
 }
 
-fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<(), Error> {
-    finish(plugin.start(function, input, OPTIONS)?)
-}
-
-fn finish(mut call: Call) -> Result<(), Error> {
-    loop {
-        match call.resume(Scheduler::Dirty, None) {
-            Step::Done(mut finished) => return finished.output().map(|_| ()).map_err(Error::clone),
-            Step::SliceOver => (),
-            Step::Waiting(_) => std::thread::yield_now(),
-            Step::Parked(_) => panic!("the guest asks for nothing"),
-        }
-    }
-}
-
-/// Up to how many pages it grows, and where it writes.
+/// Pairs of a number of pages to grow to, and an address to write to.
 fn writes() -> impl Strategy<Value = Vec<(u32, u32)>> {
     let pages = prop_oneof![3 => Just(4u32), 1 => 4..40u32];
     let write = pages.prop_flat_map(|pages| (Just(pages), 0..pages * 65_536 - 8));
@@ -98,9 +71,9 @@ fn writes() -> impl Strategy<Value = Vec<(u32, u32)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn instances_begin_blank(rounds in prop::collection::vec((0..4usize, writes()), 1..12)) {
+    fn a_new_instance_finds_nothing_of_earlier_ones_in_its_memory(rounds in prop::collection::vec((0..4usize, writes()), 1..12)) {
         let layouts = [(16, false), (150_000, false), (16, true), (150_000, true)];
-        let plugins = layouts.map(|(data, dense)| links(&guest(data), dense));
+        let plugins = layouts.map(|(data, dense)| linked(&guest(data), dense));
         for (which, writes) in rounds {
             let fresh = || Plugin::new(plugins[which].clone(), PluginOptions::default()).unwrap();
             let plugin = fresh();

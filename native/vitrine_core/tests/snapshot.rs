@@ -3,35 +3,23 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod usual;
+mod support;
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
-use vitrine_core::{
-    Call, CallOptions, CompileOptions, Error, LOG_OFF, Limits, LinkedPlugin, Plugin, PluginOptions,
-    Reason, Scheduler, Stage, Step, compile,
-};
-
-const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: LOG_OFF,
-};
+use support::{OPTIONS, finish};
+use vitrine_core::{CompileOptions, Error, Limits, Plugin, PluginOptions, Reason, Stage};
 
 fn load_with(
     bytes: &[u8],
     stage: Option<Stage>,
     options: PluginOptions,
 ) -> Result<Arc<Plugin>, Error> {
-    let (done, outcome) = mpsc::channel();
     let how = CompileOptions {
         stage,
-        ..usual::options()
+        ..support::options()
     };
-    compile(bytes.to_vec(), how, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    let modules = vec![("main".into(), outcome.recv().unwrap()?.0)];
-    Plugin::new(LinkedPlugin::new(&modules, 0, &[], false)?, options)
+    Plugin::new(support::linked(support::compiled(bytes, how)?)?, options)
 }
 
 fn load(bytes: &[u8], stage: Option<Stage>) -> Result<Arc<Plugin>, Error> {
@@ -47,20 +35,6 @@ fn restored(module: &[u8]) -> Arc<Plugin> {
     load(module, Some(Stage::Snapshot)).unwrap()
 }
 
-fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
-    loop {
-        match call.resume(Scheduler::Dirty, None) {
-            Step::Done(mut finished) => {
-                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
-            }
-            Step::SliceOver => (),
-            // Until instances that were lost have been dropped.
-            Step::Waiting(_) => std::thread::yield_now(),
-            Step::Parked(_) => panic!("nothing is to be asked for"),
-        }
-    }
-}
-
 fn initialise(plugin: &Arc<Plugin>) {
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
 }
@@ -73,14 +47,14 @@ fn code(plugin: &Arc<Plugin>, function: &str) -> i32 {
     }
 }
 
-/// The snapshot of a plugin that is initialised.
+/// A snapshot of an initialised plugin.
 fn snapshot(text: &str) -> Vec<u8> {
     let plugin = draft(text);
     initialise(&plugin);
     plugin.take_snapshot().unwrap()
 }
 
-/// Why there is none.
+/// Why a snapshot is refused.
 fn refusal(text: &str) -> String {
     let plugin = match load(text.as_bytes(), Some(Stage::Draft)) {
         Ok(plugin) => plugin,
@@ -96,24 +70,24 @@ fn refused(error: Error) -> String {
 }
 
 #[test]
-fn a_plugin_that_was_not_compiled_for_it_has_none() {
+fn a_plugin_that_is_not_a_draft_has_no_snapshot() {
     let plugin = load(b"(module)", None).unwrap();
     initialise(&plugin);
     assert!(refused(plugin.take_snapshot().unwrap_err()).contains("not compiled for it"));
 }
 
 #[test]
-fn without_an_instance_there_is_nothing_to_keep() {
+fn a_plugin_without_an_instance_has_no_snapshot() {
     let plugin = draft("(module)");
     assert!(refused(plugin.take_snapshot().unwrap_err()).contains("no instance"));
     initialise(&plugin);
     plugin.take_snapshot().unwrap();
-    // It is taken.
+    // Taking a snapshot drops the instance.
     assert!(refused(plugin.take_snapshot().unwrap_err()).contains("no instance"));
 }
 
 #[test]
-fn what_has_much_data_begins_with_all_of_it() {
+fn a_snapshot_with_much_data_begins_with_all_of_it() {
     let text = format!(
         r#"(module (import "extism:host/env" "input_length" (func $length (result i64)))
           (memory 4) (data (i32.const 8) "{}")
@@ -129,7 +103,7 @@ fn what_has_much_data_begins_with_all_of_it() {
     let module = snapshot(&text);
     for _ in 0..2 {
         let plugin = restored(&module);
-        assert_eq!(plugin.main().is_fused(), usual::options().fuse);
+        assert_eq!(plugin.main().is_fused(), support::options().fuse);
         initialise(&plugin);
         let read = |function| code(&plugin, function);
         assert_eq!(["first", "second", "third"].map(read), [120, 7, 9]);
@@ -139,7 +113,7 @@ fn what_has_much_data_begins_with_all_of_it() {
 }
 
 #[test]
-fn a_plugin_that_is_busy_or_closed_says_so() {
+fn no_snapshot_is_taken_of_a_busy_or_closed_plugin() {
     let plugin = draft(r#"(module (func (export "run")))"#);
     let call = plugin.start("run", b"", OPTIONS).unwrap();
     assert_eq!(plugin.take_snapshot().unwrap_err().reason, Reason::Busy);
@@ -149,7 +123,7 @@ fn a_plugin_that_is_busy_or_closed_says_so() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_refused() {
+fn changes_of_tables_and_references_in_globals_are_refused() {
     let set = r#"(module (table 1 funcref)
       (func (export "run") (table.set (i32.const 0) (ref.null func))))"#;
     assert!(refusal(set).contains("table.set"));
@@ -160,7 +134,7 @@ fn what_cannot_be_kept_is_refused() {
 }
 
 #[test]
-fn a_module_that_is_invalid_is_none_that_can_be_compiled() {
+fn an_invalid_draft_is_a_compile_error() {
     for text in [
         "(module (func (table.set 0)))",
         r#"(module (memory (export "vitrine:memory:0") 1) (memory 1))"#,
@@ -171,7 +145,7 @@ fn a_module_that_is_invalid_is_none_that_can_be_compiled() {
 }
 
 #[test]
-fn a_memory_that_grew_must_be_within_the_limit_as_a_whole() {
+fn a_memory_that_grew_must_fit_the_memory_limit_as_a_whole() {
     let text = r#"(module (memory 2)
       (func (export "_initialize") (drop (memory.grow (i32.const 2)))))"#;
     for (pages, fits) in [(3, false), (4, true)] {
@@ -196,14 +170,14 @@ fn a_memory_that_grew_must_be_within_the_limit_as_a_whole() {
 }
 
 #[test]
-fn a_memory_that_is_too_full_is_refused() {
+fn a_snapshot_larger_than_the_limit_of_a_module_is_refused() {
     let text = r#"(module (memory 2049)
       (func (export "_initialize")
         (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x8010000))))"#;
     assert!(refusal(text).contains("more than 134217728 bytes"));
 }
 
-/// Every kind of initialiser counts in decimal digits of its own.
+/// Each kind of initialiser counts in a decimal digit of its own.
 const INITIALISERS: &str = r#"
   (global $n (mut i32) (i32.const 0))
   (func $add (param i32) (global.set $n (i32.add (global.get $n) (local.get 0))))
@@ -212,7 +186,7 @@ const INITIALISERS: &str = r#"
   (func (export "init") (call $add (i32.const 10000)))"#;
 
 #[test]
-fn nothing_is_initialised_twice() {
+fn initialisers_do_not_run_again_in_a_snapshot() {
     let initialize = r#"(func (export "_initialize") (call $add (i32.const 10)))"#;
     let constructors = r#"(func (export "__wasm_call_ctors") (call $add (i32.const 100)))"#;
     let haskell = r#"(func (export "hs_init") (param i32 i32) (call $add (i32.const 1000)))"#;
@@ -233,7 +207,7 @@ fn nothing_is_initialised_twice() {
             plugin.reset().unwrap();
         }
 
-        // A function of the plugin's own comes after them.
+        // A function of the plugin that is called before the snapshot runs after the initialisers.
         let plugin = draft(&text);
         assert_eq!(code(&plugin, "init"), 0);
         let plugin = restored(&plugin.take_snapshot().unwrap());
@@ -244,7 +218,7 @@ fn nothing_is_initialised_twice() {
 }
 
 #[test]
-fn the_same_bytes_are_initialised_where_they_are_no_snapshot() {
+fn a_snapshot_that_is_compiled_as_a_plain_module_is_initialised_again() {
     let text = format!(
         r#"(module {INITIALISERS} (func (export "_initialize") (call $add (i32.const 10))))"#
     );
@@ -254,7 +228,7 @@ fn the_same_bytes_are_initialised_where_they_are_no_snapshot() {
 }
 
 #[test]
-fn numbers_of_all_types_are_kept_bit_by_bit() {
+fn globals_of_all_number_types_are_kept_bit_by_bit() {
     let text = r#"(module
       (global $i32 (mut i32) (i32.const 0)) (global $i64 (mut i64) (i64.const 0))
       (global $f32 (mut f32) (f32.const 0)) (global $f64 (mut f64) (f64.const 0))
@@ -303,8 +277,8 @@ fn memories_are_kept_with_their_sizes_and_their_last_bytes() {
 }
 
 #[test]
-fn segments_are_what_they_would_be_without() {
-    // An active one is dropped when it was copied, a passive one is there.
+fn passive_segments_are_kept_and_active_ones_are_dropped() {
+    // An active segment is dropped once it was copied. A passive one stays.
     let text = r#"(module (memory 1)
       (data $active (i32.const 0) "abc") (data $passive "xyz") (data $last (i32.const 8) "end")
       (func (export "_initialize") (i32.store8 (i32.const 0) (i32.const 65)))
@@ -326,7 +300,7 @@ fn segments_are_what_they_would_be_without() {
 }
 
 #[test]
-fn tables_are_as_they_begin() {
+fn tables_of_a_snapshot_have_their_initial_elements() {
     let text = r#"(module (type $f (func (result i32)))
       (table (export "table") 3 funcref) (elem (i32.const 1) $one $two)
       (func $one (result i32) (i32.const 1)) (func $two (result i32) (i32.const 2))
@@ -336,7 +310,7 @@ fn tables_are_as_they_begin() {
 }
 
 #[test]
-fn a_module_may_lack_every_section() {
+fn a_snapshot_can_be_taken_of_a_module_without_most_sections() {
     for text in [
         "(module)",
         "(module (memory 1))",
@@ -349,7 +323,7 @@ fn a_module_may_lack_every_section() {
 }
 
 #[test]
-fn the_exports_are_the_modules_own() {
+fn a_snapshot_has_the_exports_of_its_module() {
     let text = r#"(module (memory (export "memory") 1) (global (mut i32) (i32.const 0))
       (func (export "_initialize")) (func (export "run")))"#;
     let plugin = restored(&snapshot(text));

@@ -1,4 +1,4 @@
-//! HTTP requests: how a guest's request becomes the embedder's, and what the guest hears of it.
+//! HTTP requests: how a guest's request reaches the embedder, and what the guest gets of the response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use vitrine_core::{
     Scheduler, Step,
 };
 
-/// `get` and `post` make the request that is their input, `post` with itself as its body; all
-/// output the body that comes back. `handed_over` returns the length of a request that was made.
+/// `get` and `post` make the request that is their input, `post` with a body. Both output the body of the response.
+/// `handed_over` returns the length of the block of a request that was made.
 const GUEST: &str = r#"
   (import "extism:host/env" "length" (func $length_of (param i64) (result i64)))
   (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
@@ -100,7 +100,7 @@ fn a_request_parks_with_what_its_json_says() {
 }
 
 #[test]
-fn whatever_can_be_left_out_may_be_null_and_more_than_is_known_may_be_there() {
+fn optional_fields_of_a_request_may_be_null_and_unknown_fields_are_ignored() {
     let plugin = plugin(false);
     let plain = HttpRequest {
         method: "GET".into(),
@@ -108,7 +108,7 @@ fn whatever_can_be_left_out_may_be_null_and_more_than_is_known_may_be_there() {
         headers: vec![],
         body: None,
     };
-    // However deeply it is nested, what is unknown takes no stack.
+    // Unknown fields take no stack, however deep they are nested.
     let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
     for json in [
         r#"{"url":"u"}"#,
@@ -121,7 +121,7 @@ fn whatever_can_be_left_out_may_be_null_and_more_than_is_known_may_be_there() {
 }
 
 #[test]
-fn json_that_is_no_request_traps() {
+fn json_that_is_not_a_request_traps() {
     let plugin = plugin(false);
     for json in [
         "",
@@ -139,7 +139,7 @@ fn json_that_is_no_request_traps() {
 }
 
 #[test]
-fn handles_that_are_none_are_told_by_name() {
+fn an_invalid_handle_traps_with_its_name_and_offset() {
     let plugin = plugin(false);
     for (function, what) in [
         ("bad_body", "http request body"),
@@ -152,7 +152,7 @@ fn handles_that_are_none_are_told_by_name() {
 }
 
 #[test]
-fn the_request_is_handed_over() {
+fn the_block_of_a_request_is_freed() {
     let (call, _) = asking(&plugin(false), "handed_over", URL);
     assert_eq!(
         answer(call, Scheduler::Normal, response(200, b"")),
@@ -161,12 +161,12 @@ fn the_request_is_handed_over() {
 }
 
 #[test]
-fn an_empty_body_is_the_handle_0() {
+fn an_empty_response_body_is_the_handle_0() {
     assert_eq!(get(&plugin(false), response(204, b"")), Ok(vec![]));
 }
 
 #[test]
-fn the_status_lasts_until_the_next_request_begins() {
+fn the_status_of_a_response_lasts_until_the_next_request_begins() {
     let plugin = plugin(false);
     assert_eq!(status(&plugin), 0);
     get(&plugin, response(404, b"no such page")).unwrap();
@@ -178,7 +178,7 @@ fn the_status_lasts_until_the_next_request_begins() {
 }
 
 #[test]
-fn headers_are_json_if_the_plugin_may_see_them() {
+fn response_headers_are_json_if_the_plugin_may_see_them() {
     let seen = plugin(true);
     let headers = |plugin| String::from_utf8(run(plugin, "headers", b"").unwrap()).unwrap();
     assert_eq!(headers(&seen), "{}");
@@ -196,14 +196,14 @@ fn headers_are_json_if_the_plugin_may_see_them() {
 }
 
 #[test]
-fn a_request_that_fails_ends_the_call_with_the_embedders_words() {
+fn a_failed_request_ends_the_call_with_the_embedders_message() {
     let plugin = plugin(false);
     let error = get(&plugin, Reply::Error(b"connection refused".to_vec())).unwrap_err();
     assert_eq!(
         (error.reason, error.message.as_str()),
         (Reason::Http, "connection refused")
     );
-    // No guest is told of a reply to another question.
+    // A reply of another kind is an error, too.
     for reply in [Reply::Failed, Reply::Values(vec![])] {
         assert_eq!(get(&plugin, reply).unwrap_err().reason, Reason::Http);
     }
@@ -232,7 +232,7 @@ fn long_json_is_parsed_on_a_dirty_slice() {
 }
 
 #[test]
-fn a_parked_call_tells_its_time_and_whether_it_is_still_wanted() {
+fn a_parked_call_tells_its_time_left_and_whether_it_is_cancelled() {
     let plugin = plugin(false);
     let (call, _) = asking(&plugin, "get", URL);
     assert_eq!(call.time_left(), None);
@@ -250,7 +250,7 @@ fn a_parked_call_tells_its_time_and_whether_it_is_still_wanted() {
 }
 
 #[test]
-fn a_request_may_be_what_took_all_the_time() {
+fn a_timeout_reply_is_a_timeout_of_the_call() {
     let plugin = plugin(false);
     assert_eq!(
         get(&plugin, Reply::Timeout).unwrap_err().reason,

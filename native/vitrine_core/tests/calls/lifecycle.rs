@@ -1,4 +1,4 @@
-//! What becomes of plugins and instances: made, limited, lost, replaced, closed.
+//! The life of plugins and instances: how they are made, limited, dropped, replaced and closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -13,7 +13,7 @@ use vitrine_core::{
 };
 
 #[test]
-fn after_a_trap_the_instance_is_replaced_or_kept_as_asked() {
+fn after_a_trap_the_instance_is_reset_or_kept_as_on_trap_says() {
     for (on_trap, expected) in [(OnTrap::Reset, Ok(vec![])), (OnTrap::Keep, Err(Some(7)))] {
         let plugin = plugin_with(PluginOptions {
             on_trap,
@@ -44,7 +44,7 @@ fn a_closed_plugin_stays_closed() {
 }
 
 #[test]
-fn a_limit_of_memory_is_an_error_and_not_the_end() {
+fn an_input_over_the_memory_limit_is_an_error_and_the_plugin_still_works() {
     let plugin = plugin_with(PluginOptions {
         limits: Limits {
             memory: 1 << 20,
@@ -58,7 +58,7 @@ fn a_limit_of_memory_is_an_error_and_not_the_end() {
 }
 
 #[test]
-fn an_initialiser_that_never_ends_has_a_deadline() {
+fn an_endless_initialiser_times_out() {
     let text = r#"(module (func $f (loop (br 0))) (start $f))"#;
     let plugin = load(text, PluginOptions::default()).unwrap();
     let call = plugin.initialise(within(20)).unwrap();
@@ -66,7 +66,7 @@ fn an_initialiser_that_never_ends_has_a_deadline() {
 }
 
 #[test]
-fn what_cannot_be_compiled_or_linked_is_told_by_name() {
+fn compile_and_link_errors_have_their_reason_and_name_the_import() {
     let reason = |text: &str| load(text, PluginOptions::default()).err().map(|e| e.reason);
     assert_eq!(reason("(module (func i32.const))"), Some(Reason::Compile));
     let missing = r#"(module (import "app" "missing" (func)))"#;
@@ -82,7 +82,7 @@ fn what_cannot_be_compiled_or_linked_is_told_by_name() {
 }
 
 #[test]
-fn a_module_is_compiled_once_for_all_that_want_it_and_freed_after_the_last() {
+fn a_module_is_shared_by_its_plugins_and_dropped_after_the_last() {
     let text = "(module (func (export \"only_here\")))";
     let (one, other) = (
         load(text, PluginOptions::default()).unwrap(),
@@ -144,14 +144,14 @@ fn a_guest_that_sleeps_waits_and_is_woken() {
 }
 
 #[test]
-fn plugins_of_the_same_links_share_code_and_nothing_else() {
+fn plugins_of_one_linked_plugin_share_code_but_no_state() {
     let text = r#"(module (global $n (mut i32) (i32.const 0))
       (func (export "count") (result i32)
         (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))"#;
     let modules = vec![("main".into(), compiled(text).unwrap())];
-    let links = LinkedPlugin::new(&modules, 0, &[], false).unwrap();
-    let weak = Arc::downgrade(&links);
-    let make = || Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+    let linked = LinkedPlugin::new(&modules, 0, &[], false).unwrap();
+    let weak = Arc::downgrade(&linked);
+    let make = || Plugin::new(linked.clone(), PluginOptions::default()).unwrap();
     let (one, other) = (make(), make());
     assert!(Arc::ptr_eq(one.main(), other.main()));
     let count = |plugin| run(plugin, "count", b"").unwrap_err().code;
@@ -159,7 +159,7 @@ fn plugins_of_the_same_links_share_code_and_nothing_else() {
         (count(&one), count(&one), count(&other)),
         (Some(1), Some(2), Some(1))
     );
-    drop((links, modules, one, other));
+    drop((linked, modules, one, other));
     let waiting = Instant::now();
     while weak.strong_count() > 0 {
         assert!(
@@ -171,17 +171,17 @@ fn plugins_of_the_same_links_share_code_and_nothing_else() {
 }
 
 #[test]
-fn wasi_is_granted_to_those_linked_with_it_and_to_no_other() {
+fn wasi_must_be_granted_exactly_if_the_plugin_is_linked_with_it() {
     let modules = vec![("main".into(), compiled("(module)").unwrap())];
     for has_wasi in [false, true] {
-        let links = LinkedPlugin::new(&modules, 0, &[], has_wasi).unwrap();
+        let linked = LinkedPlugin::new(&modules, 0, &[], has_wasi).unwrap();
         for granted in [None, Some(Wasi::default())] {
             let fits = granted.is_some() == has_wasi;
             let options = PluginOptions {
                 wasi: granted,
                 ..PluginOptions::default()
             };
-            let made = Plugin::new(links.clone(), options);
+            let made = Plugin::new(linked.clone(), options);
             assert_eq!(
                 made.err().map(|e| e.reason),
                 (!fits).then_some(Reason::Link)

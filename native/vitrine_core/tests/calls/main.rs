@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod http;
+mod instantiation;
 mod lifecycle;
-mod making;
+#[path = "../support/mod.rs"]
+mod shared;
 mod support;
-#[path = "../usual/mod.rs"]
-mod usual;
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn a_short_call_is_done_in_its_first_slice() {
             _ => false,
         }
     });
-    // Not always: the operating system may hold up a thread for longer than a slice.
+    // Not each time: the operating system may hold up a thread for longer than a slice.
     assert!(whole.count() > 5);
 }
 
@@ -60,7 +60,7 @@ fn a_parked_call_can_be_resumed_by_another_thread() {
 }
 
 #[test]
-fn a_reply_may_be_an_error_for_the_guest_or_the_end_of_it() {
+fn an_error_reply_reaches_the_guest_and_a_failed_reply_ends_the_call() {
     let plugin = plugin();
     for (reply, reason) in [
         (Reply::Error(b"no".to_vec()), Reason::GuestError),
@@ -77,7 +77,7 @@ fn a_reply_may_be_an_error_for_the_guest_or_the_end_of_it() {
 }
 
 #[test]
-fn a_reply_has_the_values_that_the_import_wants() {
+fn a_reply_with_values_of_other_types_ends_the_call() {
     let plugin = plugin();
     for values in [
         vec![],
@@ -116,7 +116,7 @@ fn a_large_argument_is_copied_on_a_dirty_slice() {
 }
 
 #[test]
-fn a_call_has_a_bounded_time_on_normal_slices_host_calls_included() {
+fn time_on_normal_schedulers_is_bounded_across_host_calls() {
     let plugin = plugin();
     let mut call = plugin.start("ask_forever", b"?", OPTIONS).unwrap();
     let mut rounds = 0;
@@ -130,7 +130,7 @@ fn a_call_has_a_bounded_time_on_normal_slices_host_calls_included() {
 }
 
 #[test]
-fn an_endless_loop_ends_its_slices_and_its_deadline() {
+fn an_endless_loop_is_interrupted_after_each_slice_and_at_its_deadline() {
     let plugin = plugin();
     let mut call = plugin.start("spin", b"", OPTIONS).unwrap();
     assert!(matches!(
@@ -169,7 +169,7 @@ fn a_cancelled_call_ends_and_its_siblings_do_not() {
 }
 
 #[test]
-fn a_call_that_is_parked_notices_its_deadline_with_the_reply() {
+fn a_parked_call_past_its_deadline_times_out_when_it_is_resumed() {
     let plugin = plugin();
     let mut call = plugin.start("ask", b"?", within(500)).unwrap();
     parked(&mut call, None);
@@ -180,7 +180,7 @@ fn a_call_that_is_parked_notices_its_deadline_with_the_reply() {
 }
 
 #[test]
-fn one_call_at_a_time() {
+fn a_plugin_serves_one_call_at_a_time() {
     let plugin = plugin();
     let mut call = plugin.start("ask", b"?", OPTIONS).unwrap();
     parked(&mut call, None);
@@ -193,7 +193,7 @@ fn one_call_at_a_time() {
 }
 
 #[test]
-fn a_call_that_is_dropped_loses_the_instance_and_no_more() {
+fn dropping_a_call_drops_its_instance_and_not_the_plugin() {
     let plugin = plugin();
     run(&plugin, "write", b"").unwrap();
     assert_eq!(run(&plugin, "read", b"").unwrap_err().code, Some(7));

@@ -1,15 +1,15 @@
-//! A guest for every step, and what drives its calls.
+//! A guest with a function for every kind of step, and functions that drive its calls.
 
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use vitrine_core::{
-    Call, CallOptions, CompiledModule, Error, HostFunction, LOG_OFF, LinkedPlugin, Plugin,
-    PluginOptions, Reply, Request, Scheduler, Step, compile,
+    Call, CallOptions, CompiledModule, Error, HostFunction, LinkedPlugin, Plugin, PluginOptions,
+    Reply, Request, Scheduler, Step,
 };
 
-use crate::usual;
+use crate::shared;
+pub use crate::shared::OPTIONS;
 
 pub const ABI: &str = r#"
   (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
@@ -33,11 +33,6 @@ pub const GUEST: &str = r#"
   (func (export "write") (i32.store (i32.const 0) (i32.const 7)))
   (func (export "read") (result i32) (i32.load (i32.const 0)))"#;
 
-pub const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: LOG_OFF,
-};
-
 pub fn within(ms: u64) -> CallOptions {
     CallOptions {
         timeout: Some(Duration::from_millis(ms)),
@@ -46,12 +41,7 @@ pub fn within(ms: u64) -> CallOptions {
 }
 
 pub fn compiled(text: &str) -> Result<Arc<CompiledModule>, Error> {
-    let (done, outcome) = mpsc::channel();
-    let options = usual::options();
-    compile(text.as_bytes().to_vec(), options, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    outcome.recv().unwrap().map(|(compiled, _)| compiled)
+    shared::compiled(text, shared::options())
 }
 
 pub fn load_with(
@@ -60,8 +50,8 @@ pub fn load_with(
     options: PluginOptions,
 ) -> Result<Arc<Plugin>, Error> {
     let modules = vec![("main".into(), compiled(text)?)];
-    let links = LinkedPlugin::new(&modules, 0, functions, options.wasi.is_some())?;
-    Plugin::new(links, options)
+    let linked = LinkedPlugin::new(&modules, 0, functions, options.wasi.is_some())?;
+    Plugin::new(linked, options)
 }
 
 pub fn load(text: &str, options: PluginOptions) -> Result<Arc<Plugin>, Error> {
@@ -83,7 +73,7 @@ pub fn plugin() -> Arc<Plugin> {
     plugin_with(PluginOptions::default())
 }
 
-/// Runs a call that asks for nothing to its end.
+/// Runs a call that asks for nothing to its end, first on a normal scheduler.
 pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
     let mut scheduler = Scheduler::Normal;
     loop {
@@ -93,7 +83,7 @@ pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
             }
             Step::SliceOver => scheduler = Scheduler::Dirty,
             Step::Parked(request) => panic!("unexpected {request:?}"),
-            // For the instances that others lost, if for anything.
+            // Mostly for discarded instances that are not dropped yet.
             Step::Waiting(_) => {
                 std::thread::sleep(Duration::from_millis(1));
                 scheduler = Scheduler::Dirty;
@@ -102,7 +92,7 @@ pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Answers what a call is parked on, after which it asks for nothing more.
+/// Answers the request that a call is parked on. The call must ask for nothing more.
 pub fn answer(mut call: Call, scheduler: Scheduler, reply: Reply) -> Result<Vec<u8>, Error> {
     match call.resume(scheduler, Some(reply)) {
         Step::Done(mut finished) => finished.output().map(<[u8]>::to_vec).map_err(Error::clone),
@@ -115,7 +105,7 @@ pub fn run(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Result<Vec<u8>
     finish(plugin.start(function, input, OPTIONS)?)
 }
 
-/// The request that a call parks on, on whichever slice.
+/// The request that a call parks on, in any of its slices.
 pub fn parked(call: &mut Call, reply: Option<Reply>) -> Request {
     let mut reply = reply;
     let mut scheduler = call.next_scheduler();
@@ -123,7 +113,7 @@ pub fn parked(call: &mut Call, reply: Option<Reply>) -> Request {
         match call.resume(scheduler, reply.take()) {
             Step::Parked(request) => return request,
             Step::SliceOver => scheduler = Scheduler::Dirty,
-            // For the instances that others lost.
+            // For discarded instances that are not dropped yet.
             Step::Waiting(_) => {
                 std::thread::sleep(Duration::from_millis(1));
                 scheduler = Scheduler::Dirty;

@@ -1,4 +1,4 @@
-//! Each accessor at every bound it has.
+//! Runs each accessor at each of its bounds.
 
 use vitrine_kernel::layout::{CONTROL_END, HEAP_START, MIN_PAGES, PAGE_TABLE, STACK_SIZE};
 
@@ -9,7 +9,7 @@ const PAGE: u64 = 65_536;
 /// The end of the memory before anything grows it.
 const END: u64 = MIN_PAGES as u64 * PAGE;
 
-/// Takes an offset, and a value where it stores; gives what was loaded, or what is there afterwards.
+/// Each function takes an offset and, if it stores, a value. It outputs what it loaded, or what is there after the store.
 fn guest() -> Both {
     Both::new(&format!(
         r#"(module {IMPORTS}
@@ -55,7 +55,7 @@ fn guest() -> Both {
     ))
 }
 
-/// Offsets around everything that the kernel tells apart.
+/// Offsets around all bounds that the kernel distinguishes.
 fn offsets() -> Vec<u64> {
     let landmarks = [
         0,
@@ -81,7 +81,7 @@ fn offsets() -> Vec<u64> {
 }
 
 #[test]
-fn loads_are_the_kernels_everywhere() {
+fn fused_loads_equal_the_kernels_at_every_bound() {
     let guest = guest();
     let mut found = 0;
     for offset in offsets() {
@@ -98,7 +98,7 @@ fn loads_are_the_kernels_everywhere() {
 }
 
 #[test]
-fn stores_are_the_kernels_everywhere() {
+fn fused_stores_equal_the_kernels_at_every_bound() {
     let guest = guest();
     let value = 0x8877_6655_4433_2211;
     let mut stored = 0;
@@ -115,7 +115,7 @@ fn stores_are_the_kernels_everywhere() {
 }
 
 #[test]
-fn the_input_ends_where_it_ends() {
+fn fused_input_loads_end_where_the_input_ends() {
     let guest = guest();
     for length in [8, 9, 15, 16, 17, 100] {
         let indices = (0..length + 20).chain([u64::MAX, u64::MAX - 7, 1 << 32, 1 << 63]);
@@ -138,7 +138,7 @@ fn the_input_ends_where_it_ends() {
 }
 
 #[test]
-fn an_input_that_the_guest_sets_is_the_input() {
+fn fused_input_loads_read_the_input_that_the_guest_sets() {
     let guest = guest();
     for length in [0, 1, 2, 7, 8, 9, 10, 64, PAGE, u64::MAX, END] {
         guest
@@ -148,7 +148,7 @@ fn an_input_that_the_guest_sets_is_the_input() {
 }
 
 #[test]
-fn pages_that_are_new_are_there() {
+fn fused_accesses_reach_pages_that_are_new() {
     for size in [1_000_000, 3_000_000, 20_000_000] {
         let guest = guest();
         let output = guest.call("grown", &words(&[size])).unwrap();

@@ -1,4 +1,4 @@
-//! A copy loop that copies at once can be interrupted all the same, in the middle of a very large block.
+//! Interruption of copy loops that copy many elements at once: also in the middle of a very large block.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,17 +72,17 @@ fn plugin(shared: bool) -> Arc<Plugin> {
     );
     let main = compiled(text.as_bytes(), CompileOptions::default()).unwrap();
     assert!(main.is_fused());
-    let links = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+    let linked = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
     let options = PluginOptions {
         on_trap: OnTrap::Keep,
         ..PluginOptions::default()
     };
-    let plugin = Plugin::new(links, options).unwrap();
+    let plugin = Plugin::new(linked, options).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     plugin
 }
 
-/// What the last call of a loop copied to the first and the late word.
+/// The first word and the late word that the last call of a loop copied.
 fn seen(plugin: &Arc<Plugin>, function: &str) -> [u64; 2] {
     // An input of the same length, so that blocks are where they were.
     let call = plugin.start(function, &words(&[0, 0]), OPTIONS).unwrap();
@@ -134,7 +134,7 @@ fn cancelled(plugin: &Arc<Plugin>, function: &str, input: &[u8]) -> Option<Reaso
 }
 
 #[test]
-fn a_load_that_times_out() {
+fn a_fused_load_loop_can_time_out() {
     in_the_middle(
         "load",
         "loaded",
@@ -144,14 +144,14 @@ fn a_load_that_times_out() {
 }
 
 #[test]
-fn a_load_that_is_cancelled() {
+fn a_fused_load_loop_can_be_cancelled() {
     in_the_middle("load", "loaded", Reason::Cancelled, |plugin, input, _| {
         cancelled(plugin, "load", input)
     });
 }
 
 #[test]
-fn a_store_that_times_out() {
+fn a_fused_store_loop_can_time_out() {
     in_the_middle(
         "store",
         "stored",
@@ -161,7 +161,7 @@ fn a_store_that_times_out() {
 }
 
 #[test]
-fn a_store_that_is_cancelled() {
+fn a_fused_store_loop_can_be_cancelled() {
     in_the_middle("store", "stored", Reason::Cancelled, |plugin, input, _| {
         cancelled(plugin, "store", input)
     });

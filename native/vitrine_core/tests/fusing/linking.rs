@@ -1,4 +1,4 @@
-//! Where an accessor does not come from the kernel, or is not called as a function of its name.
+//! Accessors that do not come from the kernel, or are not called directly by their names.
 
 use vitrine_core::{CompileOptions, HostFunction, PluginOptions, Reason, Settings};
 
@@ -183,7 +183,7 @@ fn a_guest_cannot_import_the_kernels_memory() {
 }
 
 #[test]
-fn imports_of_wrong_types_and_unknown_ones_are_refused_as_ever() {
+fn imports_of_wrong_types_and_unknown_imports_are_refused_in_fused_modules() {
     for (wrong, call) in [
         (
             r#"(import "extism:host/env" "load_u8" (func $wrong (param i32) (result i32)))"#,
@@ -221,7 +221,7 @@ fn imports_of_wrong_types_and_unknown_ones_are_refused_as_ever() {
 }
 
 #[test]
-fn what_has_nothing_to_fuse_or_is_debugged_is_not_fused() {
+fn modules_without_accessors_and_debugged_modules_are_not_fused() {
     let is_fused = |text: &str, options| compiled(text.as_bytes(), options).unwrap().is_fused();
     let usual = CompileOptions::default();
     let debug = CompileOptions {

@@ -398,7 +398,7 @@ fn all_bounds(index: usize, company: Company) {
 
 /// Counters that jump over their bound, wrap, or have passed it already.
 #[test]
-fn odd_counters() {
+fn loops_whose_counters_skip_or_wrap_past_their_bound_run_the_same() {
     for transfer in [TRANSFERS[1], TRANSFERS[5]] {
         let guest = guest(transfer, Company::Alone);
         for (condition, _) in CONDITIONS.into_iter().chain(FORMS) {
@@ -461,7 +461,7 @@ each_transfer! {
 }
 
 #[test]
-fn fuel_is_used_for_every_turn() {
+fn fused_loops_use_fuel_for_every_turn() {
     let text = format!(
         r#"(module {IMPORTS} (memory 2)
           (func (export "run") (local $p i64) (local $g i32)

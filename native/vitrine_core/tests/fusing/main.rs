@@ -1,5 +1,5 @@
-//! Fusing: a fused module must do exactly what it does unfused. Each test runs both and compares all
-//! there is to see.
+//! Fusing: a fused module must do exactly what it does unfused. Each test runs both and compares everything that can be
+//! observed.
 
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
@@ -10,5 +10,7 @@ mod linking;
 mod loops;
 mod programs;
 mod random_modules;
+#[path = "../support/mod.rs"]
+mod shared;
 mod shared_data;
 mod support;

@@ -1,4 +1,4 @@
-//! Random programs of accessors and copy loops, over blocks and beside them.
+//! Random programs of accessors and copy loops, inside and outside of blocks.
 
 use proptest::prelude::*;
 
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn programs_of_accessors(
+    fn random_programs_of_accessors_run_the_same_fused(
         sizes in [size(), size(), size()],
         steps in proptest::collection::vec(step(), 1..24),
         input in proptest::collection::vec(any::<u8>(), 0..9_000),

@@ -1,4 +1,4 @@
-//! Random modules, which wasm-smith makes in a workspace of its own (native/random_modules).
+//! Random modules, made by wasm-smith in a separate workspace (native/random_modules).
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use vitrine_core::{CompileOptions, Error, LinkedPlugin, Plugin, PluginOptions};
 
 use crate::support::{Failure, OPTIONS, compiled, finish};
 
-/// How many modules are tried, unless `VITRINE_RANDOM_MODULES` says.
+/// How many modules are tried, unless `VITRINE_RANDOM_MODULES` gives another number.
 const COUNT: u64 = 60;
 
 const INPUTS: [&[u8]; 3] = [
@@ -34,10 +34,10 @@ fn write_modules(count: u64) -> PathBuf {
     modules
 }
 
-/// What each call came to.
+/// The outcome of each call.
 type Outcomes = Vec<Result<Vec<u8>, Failure>>;
 
-/// What the calls of a module came to, and whether it was fused.
+/// The outcomes of the calls of a module, and whether it was fused.
 fn outcome(wasm: &[u8], fuse: bool) -> (Result<Outcomes, Error>, bool) {
     let options = CompileOptions {
         fuse,
@@ -46,8 +46,8 @@ fn outcome(wasm: &[u8], fuse: bool) -> (Result<Outcomes, Error>, bool) {
     let module = compiled(wasm, options).unwrap();
     let is_fused = module.is_fused();
     let run = || {
-        let links = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false)?;
-        let plugin = Plugin::new(links, PluginOptions::default())?;
+        let linked = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false)?;
+        let plugin = Plugin::new(linked, PluginOptions::default())?;
         finish(plugin.initialise(OPTIONS)?)?;
         Ok(INPUTS
             .map(|input| {
@@ -60,7 +60,7 @@ fn outcome(wasm: &[u8], fuse: bool) -> (Result<Outcomes, Error>, bool) {
 }
 
 #[test]
-fn random_modules_do_the_same_fused() {
+fn random_modules_run_the_same_fused() {
     let count = env::var("VITRINE_RANDOM_MODULES").map_or(COUNT, |count| count.parse().unwrap());
     let modules = write_modules(count);
     let (mut fused, mut returned) = (0, 0);

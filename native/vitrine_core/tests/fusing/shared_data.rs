@@ -1,20 +1,23 @@
-//! Modules with much data, which their instances share until they write to it: fused ones as others.
+//! Modules with much data, which their instances share until they write to it. Fused and unfused modules must behave the
+//! same.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use vitrine_core::{
     Cache, CompileOptions, HostFunction, Limits, LinkedPlugin, Origin, Plugin, PluginOptions,
-    Reason, Settings, compile,
+    Reason, Settings,
 };
+
+use crate::shared::compiled_with;
 
 use crate::support::{Both, Failure, IMPORTS, OPTIONS, compiled, finish, word, words};
 
-/// More than is copied.
+/// So much data that it is shared and not copied.
 const SIZE: usize = 150_000;
 const PAGES: usize = 3;
 
-/// The data, from address 8 on, and what imports and exports go with it.
+/// A module with the data from address 8 on, and with more imports and exports.
 fn module(items: &str) -> String {
     let data: String = (0..SIZE)
         .map(|i| char::from(b'a' + (i % 23) as u8))
@@ -37,7 +40,7 @@ fn module(items: &str) -> String {
 }
 
 #[test]
-fn what_one_instance_writes_the_others_do_not_see() {
+fn writes_to_shared_data_stay_in_their_instance() {
     let [one, other] = [(); 2].map(|()| Both::new(&module("")));
     let first = one.call("sum", b"").unwrap();
     one.call("write", &words(&[5000, 7])).unwrap();
@@ -47,7 +50,7 @@ fn what_one_instance_writes_the_others_do_not_see() {
 }
 
 #[test]
-fn the_memory_has_its_bounds_and_grows() {
+fn a_memory_with_shared_data_keeps_its_bounds_and_grows() {
     let text = module(
         r#"(func (export "grow") (result i32)
              (memory.grow (i32.wrap_i64 (call $input_load_u64 (i64.const 0)))))"#,
@@ -66,7 +69,7 @@ fn the_memory_has_its_bounds_and_grows() {
 }
 
 #[test]
-fn segments_are_what_they_were_to_the_code() {
+fn segments_of_shared_data_behave_as_before() {
     for (segment, length, works) in [
         ("$passive", 7, true),
         ("$passive", 8, false),
@@ -86,7 +89,7 @@ fn segments_are_what_they_were_to_the_code() {
 }
 
 #[test]
-fn a_start_function_finds_the_data_and_changes_it() {
+fn a_start_function_reads_and_changes_shared_data() {
     let write = "(i64.store (i32.const 5000) (i64.load (i32.const 20)))";
     let started = Both::new(&module(&format!("(func $start {write}) (start $start)")));
     let called = Both::new(&module(&format!(r#"(func (export "start") {write})"#)));
@@ -99,7 +102,7 @@ fn a_start_function_finds_the_data_and_changes_it() {
 
 /// The heap of the garbage collector is made before the memory.
 #[test]
-fn what_uses_the_garbage_collector_has_its_data_too() {
+fn a_module_with_a_garbage_collected_heap_has_its_shared_data() {
     let sum = Both::new(&module("")).call("sum", b"").unwrap();
     for items in [
         "(table 1 externref)",
@@ -116,7 +119,7 @@ fn what_uses_the_garbage_collector_has_its_data_too() {
 }
 
 #[test]
-fn a_memory_of_64_bits_is_one_too() {
+fn a_64_bit_memory_has_its_shared_data() {
     let data = "abcdefgh".repeat(SIZE / 8);
     let text = format!(
         r#"(module {IMPORTS} (memory i64 {PAGES} 5) (data (i64.const 8) "{data}")
@@ -151,15 +154,15 @@ fn made(text: &str, fuse: bool) -> (bool, Result<(), Failure>) {
     let module = compiled(text.as_bytes(), options).unwrap();
     let is_fused = module.is_fused();
     let make = || {
-        let links = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false)?;
-        let plugin = Plugin::new(links, PluginOptions::default())?;
+        let linked = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false)?;
+        let plugin = Plugin::new(linked, PluginOptions::default())?;
         finish(plugin.initialise(OPTIONS)?).map(|_| ())
     };
     (is_fused, make().map_err(Failure::from))
 }
 
 #[test]
-fn what_traps_when_it_is_made_traps_as_before() {
+fn a_module_with_shared_data_that_traps_when_it_is_instantiated_still_traps() {
     let far = format!("(data (i32.const 196600) \"{}\")", "x".repeat(9));
     let start = "(func $start unreachable) (start $start)";
     let elements = "(table 1 funcref) (elem (i32.const 1) func 0)";
@@ -172,7 +175,7 @@ fn what_traps_when_it_is_made_traps_as_before() {
 }
 
 #[test]
-fn it_counts_against_the_limit_of_memory() {
+fn shared_data_counts_against_the_memory_limit() {
     let link = |pages: usize| {
         let limits = Limits {
             memory: pages as u64 * 65_536,
@@ -189,7 +192,7 @@ fn it_counts_against_the_limit_of_memory() {
 }
 
 #[test]
-fn it_is_counted_once() {
+fn shared_data_is_counted_once() {
     let both = Both::new(&module(""));
     both.call("sum", b"").unwrap();
     let [unfused, fused] = both
@@ -201,7 +204,7 @@ fn it_is_counted_once() {
 }
 
 #[test]
-fn it_is_there_when_the_code_was_on_disk() {
+fn shared_data_is_there_when_the_code_comes_from_disk() {
     let directory = std::env::temp_dir().join(format!("vitrine-parts-{}", std::process::id()));
     let cache = Cache {
         directory: directory.clone(),
@@ -209,22 +212,18 @@ fn it_is_there_when_the_code_was_on_disk() {
     };
     let text = module(r#"(func (export "kept") (result i32) (i32.load8_u (i32.const 20)))"#);
     for expected in [Origin::Compiler, Origin::Disk] {
-        let (done, outcome) = mpsc::channel();
-        let (bytes, cache) = (text.clone().into_bytes(), Some(cache.clone()));
-        compile(bytes, CompileOptions::default(), cache, move |outcome| {
-            done.send(outcome).unwrap();
-        });
-        let (main, origin) = outcome.recv().unwrap().unwrap();
+        let options = CompileOptions::default();
+        let (main, origin) = compiled_with(&text, options, Some(cache.clone())).unwrap();
         assert_eq!(origin, expected);
         assert!(main.is_fused());
         let weak = Arc::downgrade(&main);
-        let links = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
-        let plugin = Plugin::new(links, PluginOptions::default()).unwrap();
+        let linked = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+        let plugin = Plugin::new(linked, PluginOptions::default()).unwrap();
         finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
         let kept = finish(plugin.start("kept", b"", OPTIONS).unwrap());
         assert_eq!(kept.unwrap_err().code, Some(i32::from(b'm')));
         drop(plugin);
-        // Until nobody has it, and it is looked for on disk.
+        // Until the module is dropped, so that it is looked for on disk.
         while weak.strong_count() > 0 {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -233,7 +232,7 @@ fn it_is_there_when_the_code_was_on_disk() {
 }
 
 #[test]
-fn it_is_in_coredumps() {
+fn shared_data_is_in_coredumps() {
     let settings = Settings {
         coredump: true,
         ..Settings::default()
@@ -247,13 +246,13 @@ fn it_is_in_coredumps() {
     );
     let main = compiled(text.as_bytes(), options).unwrap();
     assert!(main.is_fused());
-    let links = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
+    let linked = LinkedPlugin::new(&vec![("main".into(), main)], 0, &[], false).unwrap();
     let file = std::env::temp_dir().join(format!("vitrine-shared-data-{}", std::process::id()));
     let options = PluginOptions {
         coredump: Some(file.clone()),
         ..PluginOptions::default()
     };
-    let plugin = Plugin::new(links, options).unwrap();
+    let plugin = Plugin::new(linked, options).unwrap();
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
     finish(plugin.start("trap", b"", OPTIONS).unwrap()).unwrap_err();
     let dump = std::fs::read(&file).unwrap();
@@ -263,7 +262,7 @@ fn it_is_in_coredumps() {
 }
 
 #[test]
-fn another_module_can_have_it() {
+fn another_module_can_import_a_memory_with_shared_data() {
     let main = r#"(module (import "library" "memory" (memory 1)) (import "library" "write" (func $write))
       (import "extism:host/env" "input_length" (func $length (result i64)))
       (func (export "read") (result i32)
@@ -278,7 +277,7 @@ fn another_module_can_have_it() {
 
 /// Each call of a command finds its memory as it was.
 #[test]
-fn a_library_that_is_a_command_can_have_much_data() {
+fn a_command_library_can_have_shared_data() {
     let library = module(r#"(func (export "_start"))"#);
     let main = r#"(module (import "library" "sum" (func $sum)) (import "library" "write" (func $write))
       (func (export "run") (call $write) (call $sum)))"#;
@@ -293,7 +292,7 @@ fn a_library_that_is_a_command_can_have_much_data() {
 
 /// Each of them has a memory of its own.
 #[test]
-fn commands_within_each_other_can_have_much_data() {
+fn nested_commands_can_have_shared_data() {
     let library = module(
         r#"(func (export "_start"))
         (func (export "count") (param i32) (result i32)
@@ -321,7 +320,7 @@ fn commands_within_each_other_can_have_much_data() {
 }
 
 #[test]
-fn an_import_that_is_missing_or_of_another_type_is_named() {
+fn imports_that_are_unknown_or_of_another_type_are_named_beside_shared_data() {
     let wrong = |import: &str| {
         let text = module("").replacen("(module", &format!("(module {import}"), 1);
         let error = Both::link(&[("main", &text)], &[], &PluginOptions::default());
@@ -339,7 +338,7 @@ fn an_import_that_is_missing_or_of_another_type_is_named() {
 }
 
 #[test]
-fn a_host_function_takes_an_accessors_place() {
+fn a_host_function_replaces_an_accessor_beside_shared_data() {
     let length = HostFunction {
         namespace: "extism:host/env".into(),
         name: "input_length".into(),

@@ -1,19 +1,16 @@
 //! Runs a plugin fused and unfused, side by side.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use vitrine_core::{
-    Call, CallOptions, CompileOptions, CompiledModule, Error, FuelLimits, HostFunction, LOG_OFF,
-    LinkedPlugin, Plugin, PluginOptions, Reason, Reply, Request, Scheduler, Settings, Step, Value,
-    compile,
+    Call, CompileOptions, Error, FuelLimits, HostFunction, LinkedPlugin, Plugin, PluginOptions,
+    Reason, Reply, Request, Settings, Value,
 };
 
-pub const OPTIONS: CallOptions = CallOptions {
-    timeout: None,
-    log_level: LOG_OFF,
-};
+use crate::shared::finish_with;
+pub use crate::shared::{OPTIONS, compiled};
 
-/// All that moves bytes, and what it takes to see them.
+/// The functions of the kernel that move bytes, and those that are needed to see the bytes.
 pub const IMPORTS: &str = r#"
   (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
   (import "extism:host/env" "free" (func $free (param i64)))
@@ -30,40 +27,22 @@ pub const IMPORTS: &str = r#"
   (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
   (import "extism:host/env" "memory_bytes" (func $memory_bytes (result i64)))"#;
 
-pub fn compiled(wasm: &[u8], options: CompileOptions) -> Result<Arc<CompiledModule>, Error> {
-    let (done, outcome) = mpsc::channel();
-    compile(wasm.to_vec(), options, None, move |outcome| {
-        done.send(outcome).unwrap();
-    });
-    outcome.recv().unwrap().map(|(compiled, _)| compiled)
+/// Runs a call to its end. Host functions answer 7.
+pub fn finish(call: Call) -> Result<Vec<u8>, Error> {
+    finish_with(call, |request| match request {
+        Request::HostFunction { .. } => Reply::Values(vec![Value::I64(7)]),
+        other => panic!("{other:?}"),
+    })
 }
 
-/// Runs to the end; host functions answer 7.
-pub fn finish(mut call: Call) -> Result<Vec<u8>, Error> {
-    let mut reply = None;
-    loop {
-        match call.resume(Scheduler::Dirty, reply.take()) {
-            Step::Done(mut finished) => {
-                return finished.output().map(<[u8]>::to_vec).map_err(Error::clone);
-            }
-            Step::Parked(Request::HostFunction { .. }) => {
-                reply = Some(Reply::Values(vec![Value::I64(7)]));
-            }
-            Step::Parked(other) => panic!("{other:?}"),
-            Step::SliceOver => (),
-            Step::Waiting(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
-        }
-    }
-}
-
-/// What can be seen of an error. Where the code is differs.
+/// What must be the same of an error. Offsets into code differ.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     pub reason: Reason,
     pub message: String,
     pub code: Option<i32>,
     pub trap: Option<String>,
-    /// The functions, by index, that were active.
+    /// The indices of the functions that were active.
     pub functions: Vec<u32>,
 }
 
@@ -79,11 +58,11 @@ impl From<Error> for Failure {
     }
 }
 
-/// The plugin unfused and fused.
+/// A plugin, unfused and fused.
 pub struct Both([Arc<Plugin>; 2]);
 
 impl Both {
-    /// Modules of which the first is the main one.
+    /// Links modules, of which the first is the main one.
     pub fn link(
         modules: &[(&str, &str)],
         functions: &[HostFunction],
@@ -106,8 +85,8 @@ impl Both {
                 assert!(fuse || !module.is_fused());
                 linked.push((name.to_string(), module));
             }
-            let links = LinkedPlugin::new(&linked, 0, functions, options.wasi.is_some())?;
-            let plugin = Plugin::new(links, options.clone())?;
+            let linked = LinkedPlugin::new(&linked, 0, functions, options.wasi.is_some())?;
+            let plugin = Plugin::new(linked, options.clone())?;
             finish(plugin.initialise(OPTIONS)?)?;
             Ok::<_, Error>(plugin)
         };
@@ -132,10 +111,10 @@ impl Both {
         Both::link(&[("main", text)], &[], &options).unwrap()
     }
 
-    /// Calls both, which must come to the same.
+    /// Calls both, which must give the same result.
     pub fn call(&self, function: &str, input: &[u8]) -> Result<Vec<u8>, Failure> {
         let [unfused, fused] = self.each(function, input);
-        // Not by `assert_eq!`: the output may have megabytes.
+        // `assert_eq!` would print the output, which may have megabytes.
         let same = unfused == fused;
         let short = |result: &Result<Vec<u8>, Failure>| match result {
             Ok(output) => format!(

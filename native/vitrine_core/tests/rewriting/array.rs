@@ -112,26 +112,26 @@ fn numbers(storage: &'static str, value: &'static str, from: &'static str) {
 }
 
 #[test]
-fn packed() {
+fn bulk_instructions_on_packed_arrays_run_the_same() {
     numbers("i8", "i32", "");
     numbers("i16", "i32", "");
 }
 
 #[test]
-fn integers() {
+fn bulk_instructions_on_integer_arrays_run_the_same() {
     numbers("i32", "i32", "");
     numbers("i64", "i64", "i64.extend_i32_u");
 }
 
 #[test]
-fn floats_and_vectors() {
+fn bulk_instructions_on_float_and_vector_arrays_run_the_same() {
     numbers("f32", "f32", "f32.reinterpret_i32");
     numbers("f64", "f64", "f64.convert_i32_u");
     numbers("v128", "v128", "i32x4.splat");
 }
 
 #[test]
-fn references() {
+fn bulk_instructions_on_reference_arrays_run_the_same() {
     let kind = Kind {
         storage: "anyref",
         value: "i32",
@@ -143,7 +143,7 @@ fn references() {
 
 /// The source is immutable, and a subtype.
 #[test]
-fn copy_between_types() {
+fn array_copy_between_types_runs_the_same() {
     let mut runs = Runs::new(&binary(
         r#"(module
              (type $d (array (mut anyref))) (type $s (array (ref i31)))

@@ -1,15 +1,15 @@
-//! That a long instruction can be interrupted, and how often.
+//! Interruption of long instructions: that there are checks, and how often.
 
 use vitrine_rewrite::bulk::make_interruptible;
 use wasmtime::{Instance, Module, Store, UpdateDeadline, Val};
 
 use crate::support::{ENGINE, binary, i32s};
 
-/// The chunk that is usual, in bytes.
+/// The default chunk, in bytes.
 const CHUNK: usize = 32 << 10;
 const SIZE: usize = 1 << 30;
 
-/// What the checks within a call have seen.
+/// What the checks during a call have seen.
 #[derive(Default)]
 struct Seen {
     checks: usize,
@@ -70,9 +70,9 @@ fn a_gibibyte_is_filled_in_chunks() {
     );
 }
 
-/// Where an end is 0 in 32 bits.
+/// There, the end is 0 in 32 bits.
 #[test]
-fn the_end_of_the_largest_memory_is_no_exception() {
+fn a_fill_at_the_end_of_the_largest_memory_can_be_interrupted() {
     let wasm = binary(
         r#"(module (memory (export "m") 65536)
              (func (export "fill") (param i32 i32)
@@ -89,7 +89,7 @@ fn the_end_of_the_largest_memory_is_no_exception() {
 }
 
 #[test]
-fn the_others_have_a_check_for_each_chunk() {
+fn every_other_bulk_instruction_is_checked_for_each_chunk() {
     let wasm = binary(
         r#"(module (memory (export "m") 64)
              (table $t 40000 funcref)

@@ -40,7 +40,7 @@ fn assert_both((returned, trapped): (usize, usize)) {
 }
 
 #[test]
-fn fill() {
+fn memory_fill_runs_the_same_at_every_bound() {
     let mut runs = Runs::new(&binary(
         r#"(module (memory (export "m") 1)
              (func (export "fill") (param i32 i32 i32)
@@ -53,7 +53,7 @@ fn fill() {
 
 /// The length is compared in the helper, as there is no room for a local more.
 #[test]
-fn fill_in_a_function_full_of_locals() {
+fn memory_fill_in_a_function_full_of_locals_runs_the_same() {
     let mut runs = Runs::new(&binary(&format!(
         r#"(module (memory (export "m") 1)
              (func (export "fill") (param i32 i32 i32) (local {})
@@ -64,7 +64,7 @@ fn fill_in_a_function_full_of_locals() {
 }
 
 #[test]
-fn fill_64() {
+fn memory_fill_of_a_64_bit_memory_runs_the_same() {
     let mut runs = Runs::new(&binary(
         r#"(module (memory (export "m") i64 1)
              (func (export "fill") (param i64 i32 i64)
@@ -74,7 +74,7 @@ fn fill_64() {
 }
 
 #[test]
-fn copy_within_a_memory_overlaps_in_both_directions() {
+fn memory_copy_within_a_memory_overlaps_in_both_directions() {
     let mut runs = Runs::new(&binary(
         r#"(module (memory (export "m") 1)
              (func (export "copy") (param i32 i32 i32)
@@ -88,7 +88,7 @@ fn copy_within_a_memory_overlaps_in_both_directions() {
 }
 
 #[test]
-fn copy_between_memories_of_all_index_types() {
+fn memory_copy_between_memories_of_all_index_types_runs_the_same() {
     for (dst, src) in [("", ""), ("i64", ""), ("", "i64"), ("i64", "i64")] {
         let index = |ty: &'static str| if ty.is_empty() { "i32" } else { ty };
         let length = if dst == src { index(dst) } else { "i32" };
@@ -108,7 +108,7 @@ fn copy_between_memories_of_all_index_types() {
 
 /// Two memories of the module are one: the offsets alone must decide on the direction.
 #[test]
-fn copy_between_memories_that_are_the_same() {
+fn memory_copy_between_imports_of_one_memory_runs_the_same() {
     let wasm = binary(
         r#"(module (import "" "a" (memory 1)) (import "" "b" (memory 1)) (export "m" (memory 0))
              (func (export "copy") (param i32 i32 i32)
@@ -123,7 +123,7 @@ fn copy_between_memories_that_are_the_same() {
 }
 
 #[test]
-fn init_from_segments_that_are_passive_dropped_and_active() {
+fn memory_init_from_passive_dropped_and_active_segments_runs_the_same() {
     for (memory, ty) in [("", "i32"), ("i64", "i64")] {
         let data = "0123456789abcdefghijklmnopqrstuvwxyz";
         let mut runs = Runs::new(&binary(&format!(
@@ -146,7 +146,7 @@ fn init_from_segments_that_are_passive_dropped_and_active() {
 
 /// Both the constant and the place count: before the instruction, or anywhere else.
 #[test]
-fn constant_lengths() {
+fn bulk_instructions_with_constant_lengths_run_the_same() {
     let mut runs = Runs::new(&binary(
         r#"(module (memory (export "m") 1)
              (func (export "fill") (memory.fill (i32.const 1) (i32.const 2) (i32.const 40000)))
@@ -164,7 +164,7 @@ fn constant_lengths() {
 
 /// At 4 GiB an end is 0 in 32 bits, and in bounds.
 #[test]
-fn the_very_end_of_the_largest_memory() {
+fn bulk_instructions_at_the_end_of_the_largest_memory_run_the_same() {
     let wasm = binary(
         r#"(module (memory (export "m") 65536)
              (func (export "fill") (param i32 i32 i32)

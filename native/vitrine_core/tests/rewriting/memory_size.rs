@@ -12,7 +12,7 @@ fn prepared(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_there_already_is_handed_out_before_the_memory_grows() {
+fn a_command_reuses_its_memory_before_the_memory_grows() {
     for (address, tag, globals) in [("", "", ""), ("i64", "(tag)", "(global i32 (i32.const 7))")] {
         let ty = if address.is_empty() { "i32" } else { address };
         let made = prepared(&format!(

@@ -8,7 +8,7 @@ use wasmtime::{
     Collector, Config, Engine, Extern, Instance, Memory, Module, Ref, Store, Table, Trap, Val,
 };
 
-/// So small that everything is long.
+/// Chunks so small that everything is long.
 pub const TINY: Chunk = Chunk {
     bytes: 4,
     elements: 3,
@@ -51,7 +51,7 @@ pub struct Run {
     pub instance: Instance,
     pub memories: Vec<Memory>,
     tables: Vec<Table>,
-    /// Functions that tell of the elements of an array.
+    /// The functions that read elements of an array.
     at: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ impl Run {
         }
     }
 
-    /// The results, or how it trapped.
+    /// The results, or the trap.
     pub fn call(&mut self, name: &str, args: &[Val]) -> Result<String, Trap> {
         let function = self.instance.get_func(&mut self.store, name).expect(name);
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
@@ -93,7 +93,7 @@ impl Run {
         }
     }
 
-    /// Memories get other bytes everywhere.
+    /// Changes all bytes of all memories.
     pub fn scramble(&mut self, seed: usize) {
         for memory in &self.memories {
             for (index, byte) in memory.data_mut(&mut self.store).iter_mut().enumerate() {
@@ -102,7 +102,7 @@ impl Run {
         }
     }
 
-    /// What tables and arrays contain.
+    /// The elements of all tables and arrays.
     pub fn elements(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         for table in self.tables.clone() {
@@ -150,8 +150,8 @@ impl Runs {
         )
     }
 
-    /// Calls all; they must agree in everything. Before that, memories and, by the function
-    /// `reset` if there is one, tables and arrays get what tells their parts apart.
+    /// Calls all of them, which must agree in everything. Before that, memories get different bytes everywhere. So do
+    /// tables and arrays, by the function `reset` if there is one.
     pub fn call(&mut self, name: &str, args: &[Val]) -> Result<String, Trap> {
         for run in &mut self.0 {
             run.scramble(name.len());
@@ -178,7 +178,7 @@ impl Runs {
         result
     }
 
-    /// Calls `name` with every combination of arguments. Says how often it returned and trapped.
+    /// Calls `name` with every combination of arguments. Gives how often it returned and trapped.
     pub fn sweep(&mut self, name: &str, args: &[&[Val]]) -> (usize, usize) {
         let (mut returned, mut trapped) = (0, 0);
         for mut index in 0..args.iter().map(|arg| arg.len()).product() {

@@ -27,7 +27,7 @@ fn functions(count: usize) -> String {
 }
 
 #[test]
-fn tables_of_functions() {
+fn bulk_instructions_on_tables_of_functions_run_the_same() {
     for (dst, src) in [
         ("i32", "i32"),
         ("i64", "i32"),
@@ -70,7 +70,7 @@ fn tables_of_functions() {
 }
 
 #[test]
-fn tables_of_collected_references() {
+fn bulk_instructions_on_tables_of_collected_references_run_the_same() {
     for ty in ["anyref", "eqref", "i31ref", "(ref i31)"] {
         let mut runs = Runs::new(&binary(&format!(
             r#"(module

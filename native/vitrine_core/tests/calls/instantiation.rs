@@ -1,4 +1,4 @@
-//! Where instances are made: on a normal scheduler once it was seen that this is quick.
+//! Where instances are made: on a normal scheduler, once an instance of the module was made quickly.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use vitrine_core::{Directory, LinkedPlugin, Plugin, PluginOptions, Quota, Schedu
 use crate::support::{OPTIONS, compiled, finish, load};
 
 const QUICK: &str = r#"(module (memory 1) (func (export "run")))"#;
-/// Some milliseconds.
+/// Takes some milliseconds to initialise.
 const SLOW: &str = r#"(module (memory 1) (func (export "run"))
   (func $count (local $n i32)
     (loop $again
@@ -30,26 +30,26 @@ fn makes_it_at_once(plugin: &Arc<Plugin>) -> bool {
 }
 
 #[test]
-fn the_first_of_a_module_is_made_on_a_dirty_scheduler_and_later_ones_at_once() {
+fn the_first_instance_of_a_module_is_made_on_a_dirty_scheduler_and_later_ones_on_a_normal_one() {
     let plugin = load(QUICK, PluginOptions::default()).unwrap();
     assert!(!makes_it_at_once(&plugin));
-    // Not always: the operating system may hold up a thread, or what was lost still waits to be dropped.
+    // Not each time: the operating system may hold up a thread, or discarded instances still wait to be dropped.
     let at_once = (0..20).filter(|_| makes_it_at_once(&plugin));
     assert!(at_once.count() > 5);
 }
 
 #[test]
-fn what_was_seen_of_one_plugin_is_known_of_others_of_the_same_links() {
+fn the_prediction_is_shared_by_plugins_of_one_linked_plugin() {
     let modules = vec![("main".into(), compiled(QUICK).unwrap())];
-    let links = LinkedPlugin::new(&modules, 0, &[], false).unwrap();
-    let make = || Plugin::new(links.clone(), PluginOptions::default()).unwrap();
+    let linked = LinkedPlugin::new(&modules, 0, &[], false).unwrap();
+    let make = || Plugin::new(linked.clone(), PluginOptions::default()).unwrap();
     assert!(!makes_it_at_once(&make()));
     let at_once = (0..20).filter(|_| makes_it_at_once(&make()));
     assert!(at_once.count() > 5);
 }
 
 #[test]
-fn what_takes_long_to_initialise_is_made_on_dirty_schedulers() {
+fn an_instance_that_takes_long_to_initialise_is_made_on_a_dirty_scheduler() {
     let plugin = load(SLOW, PluginOptions::default()).unwrap();
     for _ in 0..10 {
         assert!(!makes_it_at_once(&plugin));
@@ -57,7 +57,7 @@ fn what_takes_long_to_initialise_is_made_on_dirty_schedulers() {
 }
 
 #[test]
-fn what_opens_directories_is_made_on_dirty_schedulers() {
+fn an_instance_that_opens_directories_is_made_on_a_dirty_scheduler() {
     let directory = Directory {
         host: PathBuf::from("/"),
         guest: "/".into(),
