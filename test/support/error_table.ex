@@ -1,7 +1,7 @@
 defmodule Vitrine.ErrorTable do
   @moduledoc """
   Every error that a user can meet: the situation, the reason, the message, and what makes it. In a message `…` stands for
-  what is different each time. `VITRINE_ERRORS=1 mix test test/vitrine/error/table_test.exs` prints the table.
+  what is different each time. `VITRINE_ERRORS=1 mix test test/vitrine/errors_test.exs` prints the table.
   """
 
   alias Vitrine.ErrorTable.{Arguments, Calls, Hosts, Modules, Pages, Processes, Sources}
