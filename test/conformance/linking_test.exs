@@ -83,6 +83,26 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
   end
 
+  describe "a command that grows its table in each call" do
+    @adds """
+    (module (table 1 funcref) (elem declare func $f) (func $f) (func (export "_start"))
+      (func (export "add") (result i32) (local i32)
+        (if (i32.gt_u (table.size) (i32.const 1))
+          (then (local.set 0 (i32.eqz (ref.is_null (table.get (i32.const 1)))))))
+        (drop (table.grow (ref.func $f) (i32.const 1)))
+        (local.get 0)))
+    """
+
+    @asks """
+    (module (import "lib" "add" (func $add (result i32))) (func (export "run") (result i32) (call $add)))
+    """
+
+    test "does not find the elements that the call before added" do
+      plugin = new!(%{wasm: [%{name: "main", data: @asks}, %{name: "lib", data: @adds}]})
+      for _ <- 1..3, do: assert(call(plugin, "run") == "")
+    end
+  end
+
   describe "a library that loops" do
     for {kind, export} <- [command: ~S|(func (export "_start"))|, reactor: ""] do
       test "as a #{kind} ends at the timeout, with a cancel and with its process" do

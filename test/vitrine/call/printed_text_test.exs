@@ -68,6 +68,15 @@ defmodule Vitrine.Call.PrintedTextTest do
       end
     end
 
+    test "a long line that ends is logged in as few pieces as it needs, and without an empty line: #{function}",
+         %{plugin: plugin} do
+      for {length, pieces} <- [{4_096, 1}, {4_097, 2}, {5_000, 2}, {8_192, 2}, {12_289, 4}] do
+        text = String.duplicate("Q", length) <> "\n"
+        lines = OwnLog.lines(fn -> {:ok, _} = Vitrine.call(plugin, unquote(function), text) end)
+        assert length(lines) == pieces, "#{length}"
+      end
+    end
+
     test "a line that is not UTF-8 is logged with a sign for each byte that is not: #{function}",
          %{plugin: plugin} do
       text = String.duplicate("Q", 5_000) <> <<0xE9>> <> String.duplicate("Q", 9_000) <> <<0xC3>>

@@ -29,4 +29,16 @@ defmodule Vitrine.Loader.UnsupportedTest do
       assert error!(Vitrine.inspect_plugin(text)).message == error.message
     end
   end
+
+  for {what, memory, flag} <- [
+        {"threads", "(memory 1 1 shared)", "without -pthread"},
+        {"custom page sizes", "(memory 1 (pagesize 1))", "without --page-size"}
+      ] do
+    test "a memory of #{what} that is imported is told so, and not to be the plugin's own" do
+      error = error!(Vitrine.new(~s|(module (import "env" "memory" #{unquote(memory)}))|))
+      assert error.message =~ "it uses #{unquote(what)}"
+      assert error.message =~ unquote(flag)
+      refute error.message =~ "of its own"
+    end
+  end
 end

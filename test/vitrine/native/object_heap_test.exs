@@ -27,4 +27,19 @@ defmodule Vitrine.Native.ObjectHeapTest do
       assert {:ok, ""} = Vitrine.call(plugin, "small")
     end
   end
+
+  test "a heap that is full when an instance begins is :out_of_memory, too" do
+    new = "(array.new $a (i64.const 0) (i32.const 1000000))"
+
+    for state <- [
+          "(global (ref $a) #{new})",
+          "(table 3 (ref $a) #{new})",
+          "(table $t 3 (ref null $a)) (elem (table $t) (i32.const 0) (ref null $a) (item #{new}))"
+        ] do
+      text = "(module (type $a (array (mut i64))) #{state})"
+      error = error!(Vitrine.new({:module, text}, memory: [max_pages: 16]))
+      assert error.reason == :out_of_memory, error.message
+      assert error.message =~ "1048576 bytes"
+    end
+  end
 end

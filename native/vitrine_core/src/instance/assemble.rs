@@ -127,6 +127,8 @@ fn ran(error: &wasmtime::Error) -> bool {
         || error.is::<wasmtime::WasmBacktrace>()
         || error.is::<crate::error::Stop>()
         || error.is::<wasmtime_wasi::I32Exit>()
+        // The initialisers of globals, tables and elements make objects, too.
+        || error.is::<wasmtime::GcHeapOutOfMemory<()>>()
         || lacks_memory(error)
 }
 

@@ -161,6 +161,12 @@ impl CommandInstance {
             for (index, element) in (0..).zip(elements) {
                 table.set(&mut *caller, index, element.clone())?;
             }
+            // A table cannot shrink. What the last call added to it is taken away.
+            let (first, now) = (elements.len() as u64, table.size(&*caller));
+            if now > first && table.ty(&*caller).element().is_nullable() {
+                let null = Ref::null(table.ty(&*caller).element().heap_type());
+                table.fill(&mut *caller, first, null, now - first)?;
+            }
             plugin.control.check(clock::now())?;
         }
         Ok(())

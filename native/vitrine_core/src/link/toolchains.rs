@@ -1,7 +1,7 @@
 //! Recognises imports that a toolchain expects from a host of its own, mostly JavaScript. Says which toolchain made the
 //! import, and how to build without it.
 
-use vitrine_rewrite::{Extern, Import};
+use vitrine_rewrite::{Extern, Import, features};
 use wasmparser::{FuncType, ValType};
 
 use crate::host::extism::ENV;
@@ -127,6 +127,18 @@ pub(super) fn no_function(import: &Import) -> String {
     let (namespace, name) = (&*import.namespace, &*import.name);
     if namespace == ENV {
         return "the Extism ABI has functions only".into();
+    }
+    if let Extern::Memory(memory) = &import.ty {
+        let unsupported = if memory.shared {
+            features::advice("threads must be enabled")
+        } else if memory.page_size_log2.is_some() {
+            features::advice("custom page sizes must be enabled")
+        } else {
+            None
+        };
+        if let Some(advice) = unsupported {
+            return advice;
+        }
     }
     let dynamic = namespace.starts_with("GOT.")
         || matches!(name, "__memory_base" | "__table_base" | "__stack_pointer");

@@ -89,14 +89,15 @@ impl Printer {
             Output::Tell => {
                 let mut begun = self.begun.lock();
                 begun.extend_from_slice(bytes);
-                let end = begun.iter().rposition(|byte| *byte == b'\n');
-                let end = match end {
-                    Some(last) => last + 1,
-                    None if begun.len() > LONGEST_LINE => {
-                        begun.len() - text::half_character(&begun)
-                    }
-                    None => return None,
-                };
+                let last = begun.iter().rposition(|byte| *byte == b'\n');
+                let mut end = last.map_or(0, |last| last + 1);
+                // Of a line that has not ended, only full pieces are told: the line may end with the next bytes.
+                while begun.len() - end > LONGEST_LINE {
+                    end += LONGEST_LINE - text::half_character(&begun[end..end + LONGEST_LINE]);
+                }
+                if end == 0 {
+                    return None;
+                }
                 let rest = begun.split_off(end);
                 Some(std::mem::replace(&mut *begun, rest))
             }
@@ -133,7 +134,8 @@ impl Printer {
 fn end_of_piece(text: &[u8]) -> usize {
     let mut end = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n').take(LINES) {
-        if line.len() <= LONGEST_LINE {
+        let length = line.len() - usize::from(line.ends_with(b"\n"));
+        if length <= LONGEST_LINE {
             end += line.len();
         } else if end > 0 {
             break;

@@ -24,7 +24,16 @@ fn without_slash(path: &str) -> Option<&str> {
     (short.len() < path.len() && !short.is_empty()).then_some(short)
 }
 
-/// Whether a path ends with a slash but does not name a directory.
+/// The path without what says at its end that it names a directory: slashes, and dots behind them.
+fn without_dots(path: &str) -> Option<&str> {
+    let mut short = path;
+    while let Some(shorter) = short.strip_suffix('/').or_else(|| short.strip_suffix("/.")) {
+        short = shorter;
+    }
+    (short.len() < path.len() && !short.is_empty()).then_some(short)
+}
+
+/// Whether a path ends as one of a directory does, but does not name a directory.
 async fn is_no_directory(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i32)) -> bool {
     let Some(directory) = guest.files.directory(fd) else {
         return false;
@@ -32,7 +41,7 @@ async fn is_no_directory(guest: &mut Guest<'_>, (fd, path, length): (i32, i32, i
     let Some(text) = guest.path(path, length) else {
         return false;
     };
-    let Some(short) = without_slash(&text) else {
+    let Some(short) = without_dots(&text) else {
         return false;
     };
     let about = look(
