@@ -16,7 +16,7 @@ pub enum Scheduler {
 pub(crate) const NORMAL_BUDGET: Duration = Duration::from_micros(500);
 
 /// The bounds of a dirty slice in nanoseconds. Slices shrink as more calls want them.
-const LONGEST: u64 = 5_000_000;
+const LONGEST: u64 = 2_000_000;
 const SHORTEST: u64 = 500_000;
 
 /// The time that one slice for each waiting call may take in all, in nanoseconds for each dirty scheduler.
@@ -35,8 +35,8 @@ mod tests {
     fn dirty_slices_shrink_as_more_calls_want_them_and_stay_within_their_bounds() {
         assert_eq!(dirty_budget(2, 0), LONGEST);
         assert_eq!(dirty_budget(2, 16), LONGEST);
-        assert_eq!(dirty_budget(2, 40), 2_000_000);
-        assert_eq!(dirty_budget(4, 80), 2_000_000);
+        assert_eq!(dirty_budget(2, 80), 1_000_000);
+        assert_eq!(dirty_budget(4, 160), 1_000_000);
         assert_eq!(dirty_budget(2, 100_000), SHORTEST);
     }
 }
