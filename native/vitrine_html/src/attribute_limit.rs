@@ -1,13 +1,14 @@
 //! Limits the attributes of a tag before a tokenizer reads it.
 //!
 //! A tokenizer compares each attribute of a tag with all before it, so a tag with tens of thousands takes seconds.
-//! Only a tokenizer knows which `<` of a text begins a tag. So every `<` that could is followed, all of them at once:
-//! for each state that a tokenizer can be in, the most attributes of any tag that could be there.
+//! Only a tokenizer knows which `<` of a text begins a tag. So this module follows every `<` that could begin one, and
+//! all of them at once: for each state that a tokenizer can be in, it keeps the most attributes of any tag that could
+//! be in that state.
 
 /// The most attributes of a tag. People write less than half as many.
 const MOST: u32 = 256;
 
-/// Where in a tag a byte is, in the words of the standard.
+/// The part of a tag that a byte is in, in the words of the standard.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     TagName,
@@ -29,7 +30,7 @@ pub fn is_exceeded(text: &str) -> bool {
     let mut place = 0;
     while place < bytes.len() {
         if tags.is_empty() {
-            // Bytes, since a tag can end before any.
+            // This searches bytes, because a tag can end before any byte.
             let Some(begin) = bytes[place..].iter().position(|byte| *byte == b'<') else {
                 return false;
             };
@@ -54,7 +55,7 @@ pub fn is_exceeded(text: &str) -> bool {
     false
 }
 
-/// Where tags could be, each place once, with the most attributes of any that could be there.
+/// The states that tags could be in, each state once, with the most attributes of any tag that could be in it.
 type Tags = Vec<(State, u32)>;
 
 fn add(tags: &mut Tags, state: State, attributes: u32) {
@@ -94,7 +95,7 @@ fn after(state: State, byte: u8) -> Option<State> {
 mod tests {
     use super::*;
 
-    /// Text with so many attributes in a tag, behind what could hide it.
+    /// Text with so many attributes in a tag, which stands behind text that could hide it.
     fn tag(before: &str, attributes: u32) -> String {
         format!("{before}<b {}>", r#"a1='>"' "#.repeat(attributes as usize))
     }

@@ -90,8 +90,8 @@ impl Attributes {
         }
     }
 
-    /// `title` becomes `namespace[title]`, `tags[]` becomes `namespace[tags][]`. Such a name is that
-    /// of no property of a form, which a name would hide from the scripts of the page.
+    /// `title` becomes `namespace[title]`, `tags[]` becomes `namespace[tags][]`. No property of a form has such a name.
+    /// A name that a property also has would hide the property from the scripts of the page.
     fn name<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
         let inside = value
             .strip_prefix(&self.namespace)

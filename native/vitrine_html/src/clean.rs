@@ -1,10 +1,10 @@
 //! Makes any text a document that has only allowed contents, and that every parser reads as the same tree.
 //!
-//! A sanitiser cleans a tree and writes it as text; a browser makes a tree of the text, and for some
-//! trees it is another one, in which what was harmless is not (mutation XSS). So the text is read and
-//! cleaned again until nothing changes: then the tree that was checked is the tree that is shown.
+//! A sanitiser cleans a tree and writes it as text, and a browser makes a tree of the text. For some trees the
+//! browser's tree is a different one, in which harmless content has become harmful (mutation XSS). So the text is read
+//! and cleaned again until nothing changes: then the tree that was checked is the tree that is shown.
 //!
-//! A strict text needs none of that, whether it was written so or became so: see [`super::strict`].
+//! A strict text needs none of that, whether it was written strictly or became strict: see [`super::strict`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,7 +26,7 @@ pub struct Cleaner<'p> {
 }
 
 impl Cleaner<'static> {
-    /// A sanitiser that outlives its policy, if what the host adds is nothing out of the ordinary.
+    /// A sanitiser that outlives its policy, if the host adds only common schemes.
     pub fn owned(policy: &Policy) -> Option<Self> {
         let known = |scheme: &String| COMMON_SCHEMES.iter().find(|common| *common == scheme);
         let schemes: Option<Vec<_>> = policy.schemes.iter().map(|s| known(s).copied()).collect();
@@ -67,7 +67,7 @@ impl<'p> Cleaner<'p> {
             .generic_attributes(GENERIC.iter().copied().chain(events).collect())
             .generic_attribute_prefixes(PREFIXES.iter().copied().collect())
             .tag_attributes(tag_attributes())
-            // The filter decides, also of what is relative; images have https.
+            // The filter also decides on relative URLs. Images have https.
             .url_schemes(schemes.into_iter().chain(["https"]).collect())
             .url_relative(UrlRelative::PassThrough)
             .link_rel(None)
@@ -78,7 +78,7 @@ impl<'p> Cleaner<'p> {
         }
     }
 
-    /// The document with what may stay, if it is strict.
+    /// The document with only its allowed contents, if it is strict.
     pub fn scan(&self, html: &str, limits: &Policy) -> Option<Result<String, Error>> {
         let cleaned = strict::clean(html, &self.allowed)?;
         Some(not_too_long(cleaned, limits))
@@ -104,7 +104,7 @@ pub enum Pass {
     Changed(String),
 }
 
-/// Prefixes and references make it longer.
+/// Refuses a cleaned text that is too long. Prefixes and references make a text longer.
 fn not_too_long(cleaned: String, limits: &Policy) -> Result<String, Error> {
     if cleaned.len() > limits.max_bytes.saturating_mul(4) {
         return Err(Error::TooLong);

@@ -3,13 +3,12 @@
 //! A value that is kept is written anew from its tokens, so no escape or comment means something else to another
 //! parser. Nothing in it refers to another place, except `url(#id)` in drawings.
 //!
-//! CSS can paint outside of its element. Where the host's element does not contain that (`contain:
-//! content` does), properties that move or enlarge what is painted are left out, and so are negative
-//! lengths.
+//! CSS can paint outside of its element. Where the host's element does not contain that (`contain: content` does),
+//! properties that move or enlarge the painted area are left out, and so are negative lengths.
 
 use cssparser::{Parser, ToCss, Token, parse_important};
 
-/// Where a value stands, and what that allows.
+/// The context of a value, and the permissions that it gives.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub id_prefix: &'a str,
@@ -17,7 +16,7 @@ pub struct Context<'a> {
     pub properties: &'a [String],
 }
 
-/// In order.
+/// The properties that are always allowed, in order.
 #[rustfmt::skip]
 const PROPERTIES: &[&str] = &[
     "align-content", "align-items", "align-self", "aspect-ratio", "background",
@@ -47,7 +46,7 @@ const PROPERTIES: &[&str] = &[
     "white-space", "width", "word-break", "word-spacing",
 ];
 
-/// Only where the host's element contains what they do.
+/// The properties that are allowed only where the host's element contains their effects.
 #[rustfmt::skip]
 const CONTAINED_PROPERTIES: &[&str] = &[
     "bottom", "box-shadow", "filter", "inset", "left", "outline", "outline-color",
@@ -63,7 +62,7 @@ const FUNCTIONS: &[&str] = &[
     "var",
 ];
 
-/// They can make a negative length of others, or move what is painted.
+/// Functions that can make a negative length of other lengths, or move the painted area.
 #[rustfmt::skip]
 const CONTAINED_FUNCTIONS: &[&str] = &[
     "calc", "min", "max", "clamp", "translate", "translatex", "translatey", "rotate", "scale",
@@ -72,7 +71,7 @@ const CONTAINED_FUNCTIONS: &[&str] = &[
     "steps",
 ];
 
-/// Brackets in brackets in a value.
+/// The deepest nesting of brackets in a value.
 const DEPTH: usize = 8;
 
 /// The error of a value that is dropped. Why it is dropped does not matter.
@@ -81,7 +80,7 @@ struct Refused;
 /// The declarations of a `style` attribute that may stay.
 pub fn declarations(text: &str, context: Context<'_>) -> String {
     let mut kept = String::new();
-    // A declaration ends at a semicolon that is in no bracket and no string, which the parser knows.
+    // A declaration ends at a semicolon outside of brackets and strings. The parser knows which semicolons those are.
     let mut parser = Parser::new(text);
     while !parser.is_exhausted() {
         let declaration = parser.parse_until_after(cssparser::Delimiter::Semicolon, |input| {

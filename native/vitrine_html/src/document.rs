@@ -49,12 +49,12 @@ impl Document {
         })
     }
 
-    /// Whether no step is left.
+    /// Returns true if no step is left.
     pub fn is_clean(&self) -> bool {
         matches!(self.state, Some(State::Clean(_)))
     }
 
-    /// Whether the rest takes only some tenths of a millisecond, if the document is short.
+    /// Returns true if the remaining steps take only some tenths of a millisecond, as they do for a short document.
     pub fn is_nearly_clean(&self) -> bool {
         match &self.state {
             Some(State::New(text) | State::Loose(text) | State::Counted(text)) => {

@@ -49,7 +49,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("window-keyup", "phx-window-keyup"),
 ];
 
-/// Whether an attribute is that of an event.
+/// Whether an attribute belongs to an event.
 fn is_event(attribute: &str) -> bool {
     let event = attribute.strip_prefix("phx-");
     event.is_some_and(|own| EVENTS.iter().any(|(event, _)| *event == own))

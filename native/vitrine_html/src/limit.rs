@@ -15,13 +15,13 @@ use html5ever::{Attribute, ParseOpts, QualName, local_name, ns, parse_fragment};
 
 use super::{Error, attribute_limit};
 
-/// Elements that a text may become. They take some hundred bytes each.
+/// The most elements that a text may become. Each element takes some hundred bytes.
 pub const ELEMENTS: usize = 32 * 1024;
 
-/// Elements that may be open at the same time, or wait to be opened again.
+/// The most elements that may be open at the same time, or wait to be opened again.
 const OPEN: usize = 512;
 
-/// Bytes between two looks at the counts.
+/// The number of bytes between two checks of the counts.
 const PIECE: usize = 1024;
 
 /// A text of so many bytes takes no parser long, unless it has many tags.
@@ -58,7 +58,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// For a document of so many bytes.
+    /// The budget for a document of so many bytes.
     pub fn new(bytes: usize) -> Self {
         let pass = bytes.saturating_mul(48).saturating_add(4_000_000);
         Budget {
@@ -67,7 +67,7 @@ impl Budget {
         }
     }
 
-    /// Whether parsing the text takes bounded time and memory, which is then spent.
+    /// Spends the steps that parsing the text takes. Returns an error unless parsing takes bounded time and memory.
     pub fn spend(&mut self, text: &str) -> Result<(), Error> {
         if is_small(text) {
             return Ok(());
@@ -107,10 +107,11 @@ fn count(text: &str, most: usize) -> Result<usize, Error> {
     within()
 }
 
-// The costs of single operations, in steps: as much as they cost where a tree is made, which is more than here.
-/// To look at an element that is open.
+// The costs of single operations, in steps. They are the costs in a parser that makes a tree, which are higher than
+// the costs here.
+/// The cost of looking at an open element.
 const LOOK: usize = 2;
-/// To compare a formatting element with one that is open.
+/// The cost of comparing a formatting element with an open one.
 const COMPARISON: usize = 40;
 const ELEMENT: usize = 400;
 const ATTRIBUTE: usize = 100;
@@ -129,7 +130,7 @@ impl Counts {
         self.steps.set(self.steps.get().saturating_add(steps));
     }
 
-    /// A node is moved or removed, which is a search for its place among its siblings.
+    /// Counts the search for a node's place among its siblings. Moving or removing a node takes such a search.
     fn search(&self) {
         self.spend(TEXT + self.made.get() / 4);
     }
@@ -192,10 +193,10 @@ impl TreeSink for Counter {
         attributes: Vec<Attribute>,
         _: ElementFlags,
     ) -> Rc<Held> {
-        // Each was compared with those before it.
+        // The parser compared each attribute with the attributes before it.
         let attributes = attributes.len();
         self.0.spend(attributes * (ATTRIBUTE + attributes / 2));
-        // And the element with those that could be opened again.
+        // The parser also compares the element with the elements that could be opened again.
         if FORMATTING.contains(&&*name.local) {
             self.0.spend(self.0.open.get() * COMPARISON);
         }

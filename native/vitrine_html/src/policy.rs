@@ -1,20 +1,20 @@
 //! The contents of a document that may stay: allow-lists, and what a host adds to them.
 
-/// What a host allows in addition to the allow-lists.
+/// The additions of a host to the allow-lists.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// What ids, classes, names and events are put into. The embedder has checked it: letters,
-    /// digits, and single hyphens and underscores between them.
+    /// The namespace that ids, classes, names and events are put into. The embedder has checked that it consists of
+    /// letters and digits, with single hyphens and underscores between them.
     pub namespace: String,
     /// Events that are kept, without `phx-`.
     pub events: Vec<String>,
-    /// What `phx-target` becomes on each element with an event.
+    /// The value of `phx-target` on each element with an event.
     pub target: Option<String>,
     /// The host's own classes, which stay as they are.
     pub classes: Vec<String>,
-    /// More elements.
+    /// Elements that the host adds.
     pub tags: Vec<String>,
-    /// More attributes, of an element or, with `*`, of all.
+    /// Attributes that the host adds to an element or, with `*`, to all elements.
     pub attributes: Vec<(String, String)>,
     /// Schemes of links.
     pub schemes: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Policy {
     pub image_hosts: Vec<String>,
     /// Hosts that no link leads to, with the names below theirs, in lower case.
     pub own_hosts: Vec<String>,
-    /// More CSS properties.
+    /// CSS properties that the host adds.
     pub properties: Vec<String>,
     /// Whether the element around the document contains what it paints, see [`super::css`].
     pub contained: bool,
@@ -33,7 +33,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether a sanitiser for one is a sanitiser for the other. The rest comes before and after it.
+    /// Returns true if a sanitiser for one policy also serves the other. The fields that are not compared matter only
+    /// before and after the sanitiser runs.
     pub(super) fn same_rules(&self, other: &Policy) -> bool {
         self.namespace == other.namespace
             && self.events == other.events
@@ -48,7 +49,7 @@ impl Policy {
     }
 }
 
-/// Elements of HTML. None of them has raw text in it, and none changes how what follows is parsed.
+/// Elements of HTML. None of them has raw text in it, and none changes how the text after it is parsed.
 #[rustfmt::skip]
 pub const TAGS: &[&str] = &[
     "a", "abbr", "article", "aside", "b", "bdi", "bdo", "blockquote", "br", "button", "caption",

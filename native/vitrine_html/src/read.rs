@@ -19,7 +19,7 @@ pub struct Element<'t> {
 }
 
 impl<'t> Element<'t> {
-    /// Whether it has no end tag.
+    /// Returns true if the element has no end tag.
     pub fn is_void(&self) -> bool {
         is_void(self.name)
     }
@@ -86,7 +86,7 @@ fn push<'t>(open: &mut [Element<'t>], top: &mut Vec<Node<'t>>, node: Node<'t>) {
     }
 }
 
-/// Reads behind the `<`.
+/// Reads a start tag from the text behind its `<`.
 fn start_tag(text: &str) -> Result<(Element<'_>, &str), Error> {
     let end = text.bytes().position(|b| matches!(b, b' ' | b'>'));
     let end = end.ok_or(Error::Unreadable)?;

@@ -1,15 +1,15 @@
 //! Separates the parts of a document that stay the same from those that change, as Phoenix LiveView needs it.
 //!
-//! A [`Part`] is text with gaps. The text is tags, the names of attributes and the values of those that say
-//! what an element is ([`FIXED`]); in the gaps are other values, texts, other parts, and lists of them. An
-//! element among siblings is a part of its own, so that it can change its shape without the others; one that
-//! is alone belongs to the part of its parent. What is in the gaps of a part is all that changes while its
-//! fingerprint stays.
+//! A [`Part`] is text with gaps. The text consists of tags, the names of attributes, and the values of attributes that
+//! say what an element is ([`FIXED`]). The gaps contain other values, texts, other parts, and lists of them. An
+//! element among siblings is a part of its own, so that it can change its shape without the others. An element that is
+//! alone belongs to the part of its parent. While the fingerprint of a part stays, only the contents of its gaps
+//! change.
 //!
 //! A browser makes text of the whole document for each change, and compares elements with those that there
-//! are. It leaves out an element that is a root and has nothing new in it, but to find and to write a root takes it about
-//! as long as to compare two or three small elements. So elements are roots in pieces: where the piece around them
-//! has more than [`PIECE`] elements.
+//! are. It leaves out an element that is a root and has nothing new in it, but to find and to write a root takes it
+//! about as long as to compare two or three small elements. So elements are roots in pieces: where the piece around
+//! them has more than [`PIECE`] elements.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use super::{is_event, write};
 pub struct Part<'t> {
     /// The text, which parts of a document share.
     pub shape: Rc<Shape>,
-    /// What is in the gaps.
+    /// The contents of the gaps.
     pub dynamics: Vec<Dynamic<'t>>,
 }
 
@@ -54,26 +54,26 @@ pub enum Dynamic<'t> {
 pub struct List<'t> {
     /// Texts and parts.
     pub items: Vec<Dynamic<'t>>,
-    /// For many, their keys.
+    /// The keys of the siblings, if there are many siblings.
     pub keys: Option<Vec<String>>,
-    /// Whether each part is a root, which a browser leaves alone where nothing in it is new.
+    /// Whether each part is a root. A browser leaves a root alone if nothing in it is new.
     pub roots: bool,
 }
 
-/// Siblings that are worth finding again by key when others come or go before them.
+/// The fewest siblings that have keys. By its key a sibling is found again when others come or go before it.
 const KEYED: usize = 16;
 
-/// Elements that a browser compares sooner than it finds out that it need not.
+/// The most elements that a browser compares sooner than it finds out that it need not compare them.
 const PIECE: usize = 32;
 
-/// Attributes that say what an element is rather than how: they seldom change while it is there.
+/// Attributes that say what an element is rather than how it looks or behaves. They seldom change while it is there.
 const FIXED: &[&str] = &["phx-target", "role", "type"];
 
 fn is_fixed(attribute: &str) -> bool {
     FIXED.contains(&attribute) || is_event(attribute)
 }
 
-/// Marks a gap in a text that is written. No document has this character.
+/// The mark of a gap in a text that is written. No document has this character.
 const GAP: char = '\0';
 
 /// The whole document.
@@ -87,7 +87,7 @@ pub fn document<'t>(nodes: &[Node<'t>]) -> Part<'t> {
     writer.part(|writer, dynamics| writer.children(nodes, dynamics))
 }
 
-/// Elements among these nodes and in them.
+/// The number of elements among these nodes and in them.
 fn elements(nodes: &[Node<'_>]) -> usize {
     let count = |node: &Node<'_>| match node {
         Node::Text(_) => 0,
@@ -101,9 +101,9 @@ struct Writer {
     text: String,
     /// The shapes so far, by their text: few, for many parts.
     shapes: HashMap<String, Rc<Shape>>,
-    /// The last of them.
+    /// The last shape.
     last: Option<(String, Rc<Shape>)>,
-    /// Elements of the innermost root, or of the document where there is none.
+    /// The number of elements of the innermost root, or of the document if there is no root.
     piece: usize,
 }
 
@@ -222,8 +222,8 @@ fn is_blank(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_whitespace())
 }
 
-/// Keys of so many siblings: what of the same name stands at the same place among its like is the same, if
-/// it has no id that says so better.
+/// The keys of so many siblings. The key of an element is its id. Without an id, elements with the same name and the
+/// same place among the elements of that name count as the same.
 fn keys(nodes: &[Node<'_>], items: usize) -> Vec<String> {
     let mut keys = Vec::with_capacity(items);
     let mut ids = HashSet::new();
@@ -243,7 +243,7 @@ fn keys(nodes: &[Node<'_>], items: usize) -> Vec<String> {
             }),
         }
     }
-    // Space behind the last.
+    // The last item is space behind the last element.
     if keys.len() < items {
         keys.push(numbered(""));
     }

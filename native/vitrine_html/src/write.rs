@@ -40,7 +40,7 @@ pub fn start_tag<'t>(
         out.push('"');
     }
     out.push('>');
-    // A parser skips a line feed here. So one is written that it can skip, and the text stays whole.
+    // A parser skips a line feed here. So a line feed is written that the parser can skip, and the text stays whole.
     if element.skips_line_feed() {
         out.push('\n');
     }

@@ -7,17 +7,17 @@ use crate::system;
 /// How linear memories are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
-    /// For speed: each memory reserves 4 GiB of addresses with guards around them. The processor finds accesses
-    /// out of bounds.
+    /// The layout for speed: each memory reserves 4 GiB of addresses with guards around them. The processor finds
+    /// accesses out of bounds.
     #[default]
     Reserved,
-    /// For very many instances: memories are packed, and guest code compares each address with the length.
+    /// The layout for very many instances: memories are packed, and guest code compares each address with the length.
     Dense,
 }
 
 impl Layout {
-    /// Whether instances of a module can share an image of its data until they write to it. Dense memories cannot:
-    /// an image is a mapping of its own in each memory.
+    /// Returns true if instances of a module can share an image of its data until they write to it. Dense memories
+    /// cannot, because an image is a mapping of its own in each memory.
     pub fn shares_images(self) -> bool {
         system::SHARES_IMAGES && self == Layout::Reserved
     }

@@ -5,7 +5,7 @@
 //! makes the other threads of the process wait while it unmaps. On Linux this crate takes that work over. It
 //! keeps a bounded amount of memory for the next instance and resets only the pages that the last one wrote to.
 //!
-//! [`configure`] puts the crate under an engine. The rest of the API is what an embedder has to do itself.
+//! [`configure`] puts the crate under an engine. The rest of the API is for the steps that an embedder takes itself.
 //!
 //! # Layouts
 //!
@@ -53,9 +53,9 @@
 //! Imports go down only, and nearly all `unsafe` code of Vitrine is below this line:
 //!
 //! ```text
-//!   layout                                  what an engine is configured with
+//!   layout                                  the configuration of an engine
 //!   mappings                                the budget of memory mappings
-//!   linux/{reserved,dense,stacks,handover}  what Wasmtime calls, and what it is handed
+//!   linux/{reserved,dense,stacks,handover}  the code that Wasmtime calls, and the images that it is handed
 //!   linux/reuse/                            region, slots, resident_pool, region_pool, shared_image
 //!   linux/pages/                            image, pagemap, reset, decommit, mremap: calls of the system
 //! ```

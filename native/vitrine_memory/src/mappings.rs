@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 
 use crate::system;
 
-/// How long a refusal stands before mappings are counted again.
+/// The time for which a refusal stands before mappings are counted again.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// One part in so many of the limit is left to others.
+/// One part in `MARGIN` of the limit is left to others.
 const MARGIN: u64 = 16;
 
 /// The mappings of stacks that are still to be made.
@@ -43,7 +43,7 @@ impl Drop for Promised {
     }
 }
 
-/// The process has as many mappings as it may have, but for what is left to others.
+/// The process has as many mappings as it may have, apart from the part of the limit that is left to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full {
     /// The mappings that there are, or that were promised.
@@ -52,13 +52,14 @@ pub struct Full {
     pub limit: u64,
 }
 
-/// The most mappings that so many memories take in [`crate::Layout::Reserved`]: one for what is used, and one on
-/// each side of it.
+/// The most mappings that so many memories take in [`crate::Layout::Reserved`]: each takes one for the used bytes, and
+/// one on each side of them.
 pub fn of_memories(count: u64) -> u64 {
     3 * count
 }
 
-/// The most mappings that so many images add to those of their memories: the image, and what follows it.
+/// The most mappings that so many images add to those of their memories: each adds one for the image, and one for the
+/// bytes that follow it.
 pub fn of_images(count: u64) -> u64 {
     2 * count
 }
@@ -76,7 +77,7 @@ pub fn try_take(count: u64) -> Option<Promised> {
 ///
 /// # Errors
 ///
-/// When too few are left.
+/// Returns an error if too few mappings are left.
 pub fn take(count: u64) -> Result<Promised, Full> {
     let stack = system::stack_mappings();
     BUDGET
@@ -85,7 +86,7 @@ pub fn take(count: u64) -> Result<Promised, Full> {
         .map(|()| Promised::new(stack))
 }
 
-/// How many mappings there are or will be, and how many there may be.
+/// The number of mappings that there are or will be, and the number that there may be.
 type Look = Option<(u64, u64)>;
 
 fn look() -> Look {
@@ -109,7 +110,7 @@ impl Budget {
             }
             self.full = None;
             self.left = match look() {
-                // A system without such a limit.
+                // The system has no such limit.
                 None => u64::MAX,
                 Some((mapped, limit)) => {
                     let left = (limit - limit / MARGIN).saturating_sub(mapped);

@@ -2,10 +2,11 @@
 
 use std::io;
 
-/// How an error of a [`wasmtime::MemoryCreator`] begins when the system has no room. Wasmtime keeps only its text.
+/// The beginning of an error of a [`wasmtime::MemoryCreator`] when the system has no room. Wasmtime keeps only the
+/// text of the error.
 pub(crate) const NO_SPACE: &str = "no address space";
 
-/// Whether an error means that the system refused memory or addresses.
+/// Returns true if an error means that the system refused memory or addresses.
 pub fn lacks_memory(error: &wasmtime::Error) -> bool {
     let cause = error.root_cause();
     #[cfg(unix)]

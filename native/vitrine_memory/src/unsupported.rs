@@ -19,7 +19,7 @@ impl SharedImage {
     ///
     /// # Errors
     ///
-    /// Always.
+    /// Always returns an error.
     pub fn new(_memory_len: usize, _start: usize, _bytes: &[u8]) -> io::Result<SharedImage> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -35,7 +35,7 @@ impl Images {
         Images(())
     }
 
-    /// How many images there are.
+    /// The number of images, which is 0.
     pub fn count(&self) -> usize {
         0
     }
@@ -45,7 +45,7 @@ impl Images {
 ///
 /// # Errors
 ///
-/// Those of `make`.
+/// Returns the errors of `make`.
 pub async fn with_images<T>(_images: &Images, make: impl Future<Output = Result<T>>) -> Result<T> {
     make.await
 }

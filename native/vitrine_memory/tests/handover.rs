@@ -18,7 +18,7 @@ fn engine() -> Engine {
     Engine::new(&config).unwrap()
 }
 
-/// Instantiates a module with the images, in a store that is given back.
+/// Instantiates a module with the images, in a store that is returned.
 fn instantiate(engine: &Engine, text: &str, images: &Images) -> Result<(Store<()>, Instance)> {
     let module = Module::new(engine, wat::parse_str(text).unwrap())?;
     let mut store = Store::new(engine, ());
@@ -32,7 +32,7 @@ fn instantiate(engine: &Engine, text: &str, images: &Images) -> Result<(Store<()
     }
 }
 
-/// What a memory that is exported under this name has at an offset.
+/// The bytes at an offset of the memory that is exported under this name.
 fn bytes_at(store: &mut Store<()>, instance: &Instance, name: &str, at: usize) -> [u8; 4] {
     let memory = instance.get_memory(&mut *store, name).unwrap();
     memory.data(&*store)[at..at + 4].try_into().unwrap()
@@ -51,7 +51,7 @@ const MEMORIES: &str = r#"(module
 fn memories_of_one_module_with_the_same_length_begin_with_their_own_images() {
     let engine = engine();
     let images = Images::new([(1, image(b"bbbb")), (3, image(b"dddd"))]);
-    // The second time the regions of the first are used again.
+    // The second round uses the regions of the first one again.
     for _ in 0..2 {
         let (mut store, instance) = instantiate(&engine, MEMORIES, &images).unwrap();
         for (name, expected) in [

@@ -30,7 +30,7 @@ pub(crate) fn is_stale(name: &str) -> bool {
 pub(crate) struct CustomSections {
     /// The names of the functions that were added, by index, while they are not written.
     added: Vec<(u32, &'static str)>,
-    /// Whether the indices of memories change. Their names are dropped then: nobody asks for them.
+    /// Whether the indices of memories change. Then the names of memories are dropped, because nothing needs them.
     memories_move: bool,
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use wasm_encoder::{DataSection, Module, RawSection};
 use wasmparser::{Data, DataKind, MemoryType, Operator, Parser, Payload, TypeRef};
 
-/// Up to so many bytes of data are just as well copied into each instance.
+/// The most bytes of data that are just as well copied into each instance.
 const FEW: usize = 128 * 1024;
 /// An image may be larger than the data by this, and by the data's own length.
 const GAPS: usize = 1 << 20;
@@ -13,7 +13,7 @@ const GAPS: usize = 1 << 20;
 /// The numbers that decide whether there is an image. Native code that was compiled with other numbers does not fit.
 pub const LIMITS: [usize; 2] = [FEW, GAPS];
 
-/// What an instance's own memory contains at the beginning.
+/// The contents of an instance's own memory at the beginning.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DataImage {
     /// The length of the memory.
@@ -24,8 +24,8 @@ pub struct DataImage {
     pub bytes: Vec<u8>,
 }
 
-/// The image of a valid module's data. There is none if there is little data, or if some of it does not go into the one
-/// memory that the module defines, or may not fit there.
+/// The image of a valid module's data. `None` if there is little data, or if some of it does not go into the one memory
+/// that the module defines, or may not fit there.
 pub(crate) fn data_image(wasm: &[u8]) -> Result<Option<DataImage>> {
     let (mut imported, mut own) = (0, Vec::new());
     for payload in Parser::new(0).parse_all(wasm) {
@@ -170,7 +170,7 @@ mod tests {
         for module in [
             format!(r#"(memory 32) (data (i32.const 8) "{}")"#, data(FEW)),
             format!(r#"(memory 32) (data "{much}")"#),
-            // These may not fit.
+            // These data segments may not fit.
             format!(r#"(memory 2) (data (i32.const 8) "{much}")"#),
             format!(r#"(memory 0) (data (i32.const 0) "{much}")"#),
             format!(r#"(memory 32) (data (i32.const -8) "{much}")"#),

@@ -1,10 +1,11 @@
-//! Why a module cannot be compiled, or cannot become a snapshot.
+//! The error of a module that cannot be compiled, or cannot become a snapshot.
 
 use std::fmt::Display;
 
 use wasmparser::BinaryReaderError;
 
-/// Why a module is refused. Each variant carries a clause for a person, without a capital letter and a full stop.
+/// The reason why a module is refused. Each variant carries a clause for a person, without a capital letter and a full
+/// stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The bytes are not a valid module, or the module becomes larger than every engine accepts.

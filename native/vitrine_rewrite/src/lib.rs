@@ -1,4 +1,4 @@
-//! What a module becomes before it is compiled: WebAssembly bytes in, bytes out.
+//! Rewrites a module before it is compiled. Each pass turns WebAssembly bytes into WebAssembly bytes.
 //!
 //! [`rewrite`] runs the passes that a [`Plan`] asks for, in this order:
 //!
@@ -43,20 +43,20 @@ pub use version::VERSION;
 
 use state_exports::Start;
 
-/// What is to become of a module.
+/// The rewriting that a module needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// Keep the code as it is, because debug information describes it.
+    /// The code stays as it is, because debug information describes it.
     pub debug: bool,
-    /// The module is linked to another one: if it is a command, prepare it for a fresh state in each call.
+    /// The module is linked to another one. If it is a command, it is prepared for a fresh state in each call.
     pub library: bool,
-    /// Which step of making a snapshot the module is in, if any.
+    /// The step of making a snapshot that the module is in, if any.
     pub stage: Option<Stage>,
-    /// Fuse the kernel's accessors into the module.
+    /// The kernel's accessors are fused into the module.
     pub fuse: bool,
     /// The code counts fuel.
     pub counts_fuel: bool,
-    /// Take large data out of the code: the instances share an image of it.
+    /// Large data is taken out of the code, and the instances share an image of it.
     pub shares_data: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct Plan {
 pub struct Rewritten<'a> {
     /// The module's bytes.
     pub wasm: Cow<'a, [u8]>,
-    /// What is known of the module.
+    /// The facts that are known of the module.
     pub flags: Flags,
     /// The data that was taken out of the code.
     pub data: Option<DataImage>,
@@ -86,7 +86,7 @@ pub struct Flags {
 ///
 /// # Errors
 ///
-/// When the module is to become a snapshot and cannot, or would become larger than every engine accepts.
+/// Returns an error if the module is to become a snapshot and cannot, or would become larger than every engine accepts.
 pub fn rewrite(mut wasm: Cow<'_, [u8]>, plan: Plan) -> Result<Rewritten<'_>, Error> {
     let mut flags = Flags::default();
     let data = shared_data(&wasm, plan)?;
@@ -125,7 +125,7 @@ pub fn rewrite(mut wasm: Cow<'_, [u8]>, plan: Plan) -> Result<Rewritten<'_>, Err
 ///
 /// # Errors
 ///
-/// When the module is malformed.
+/// Returns an error if the module is malformed.
 pub fn shared_data(wasm: &[u8], plan: Plan) -> Result<Option<DataImage>, Error> {
     match plan.shares_data && plan.stage != Some(Stage::Draft) {
         true => Ok(data::data_image(wasm)?),

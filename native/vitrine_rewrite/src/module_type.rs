@@ -7,7 +7,7 @@ use wasmparser::{
     Payload, SubType, TableType, TypeRef,
 };
 
-/// What a module declares.
+/// The declarations of a module.
 #[derive(Debug, Default)]
 pub struct ModuleType {
     /// The types of functions and of objects. Externs and other types name them by index.
@@ -85,11 +85,11 @@ struct Spaces {
 }
 
 impl ModuleType {
-    /// Reads what a module declares. Of an invalid module the result may have less than the module says.
+    /// Reads the declarations of a module. For an invalid module the result may have fewer of them than the module.
     ///
     /// # Errors
     ///
-    /// When its sections cannot be read.
+    /// Returns an error if the module's sections cannot be read.
     pub fn read(wasm: &[u8]) -> Result<ModuleType, BinaryReaderError> {
         let (mut found, mut spaces) = (ModuleType::default(), Spaces::default());
         for payload in Parser::new(0).parse_all(wasm) {
@@ -218,8 +218,8 @@ impl ModuleType {
         self.function(ty).filter(|_| alone && plain)
     }
 
-    /// The names of the exports that can be called as plugin functions: functions without parameters, and with no result
-    /// or a return code.
+    /// The names of the exports that can be called as plugin functions: functions without parameters, and with no
+    /// result or a return code.
     pub fn plugin_functions(&self) -> impl Iterator<Item = &str> {
         let functions = self.exports.iter().filter(|export| match export.ty {
             Extern::Function(ty) => self.function(ty).is_some_and(|ty| {
@@ -255,7 +255,7 @@ impl ModuleType {
         same.nth(export.index as usize)
     }
 
-    /// Whether the module is a command: as a library it begins anew with each call.
+    /// Returns true if the module is a command. As a library, a command begins anew with each call.
     pub fn is_command(&self) -> bool {
         let has = |name: &str| {
             let mut exports = self.exports.iter();

@@ -24,7 +24,7 @@ pub const LOG_FUNCTIONS: [&str; 5] = [
 /// The function that asks for the lowest level that is logged.
 pub const GET_LOG_LEVEL: &str = "get_log_level";
 
-/// Whether a plugin that imports this function from [`ENV`] logs.
+/// Returns true if a plugin that imports this function from [`ENV`] logs.
 pub fn is_log_function(name: &str) -> bool {
     name == GET_LOG_LEVEL || LOG_FUNCTIONS.contains(&name)
 }

@@ -20,7 +20,7 @@ pub(crate) fn sized(sink: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A vector, such as most sections are, with `more` items at its end, which `write` writes.
+/// A vector with `more` items at its end, which `write` writes. The contents of most sections are a vector.
 pub(crate) fn longer(
     vector: &[u8],
     more: usize,

@@ -14,7 +14,7 @@ const PREFIX: &str = "vitrine:";
 /// The name that the start function is exported under.
 pub const START: &str = "vitrine:start";
 
-/// Whether a name is that of a memory, table or global that was exported here.
+/// Returns true if a name is that of a memory, table or global that was exported here.
 pub fn is_state(name: &str) -> bool {
     name.starts_with(PREFIX) && name != START
 }
@@ -33,7 +33,7 @@ fn table(index: u32) -> String {
     format!("{PREFIX}table:{index}")
 }
 
-/// What becomes of the start function.
+/// The way in which the start function is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// It runs when the module is instantiated.
@@ -42,7 +42,7 @@ pub enum Start {
     Export,
 }
 
-/// The number of items of each kind: first of the imported ones, then of all.
+/// The numbers of items of each kind: the number of imported items, and then that of all items.
 #[derive(Default)]
 struct Counts {
     memories: u32,
@@ -54,7 +54,7 @@ struct Counts {
 ///
 /// # Errors
 ///
-/// When the module is malformed.
+/// Returns an error if the module is malformed.
 pub fn export_state(wasm: &[u8], start: Start) -> Result<Vec<u8>, Error> {
     let (mut counts, mut exports) = (Counts::default(), ExportSection::new());
     let mut sections: Vec<(u8, Range<usize>)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What a module declares, with its sections and bodies as they are.
+//! The declarations of a module, with its sections and bodies as they are.
 
 use anyhow::{Context, Result, bail};
 use wasmparser::{

@@ -2,10 +2,10 @@
 //! tables or objects of the garbage-collected heap, or may collect it. A plugin that has any such instruction runs on
 //! dirty schedulers only.
 //!
-//! An exception that is thrown is an object of that heap, too. But it is gone once it has been caught, and the heap stays
-//! small, unless references to exceptions are kept: on the stack, which is bounded, in a global or a table, or in
+//! An exception that is thrown is an object of that heap, too. But it is gone once it has been caught, and the heap
+//! stays small, unless references to exceptions are kept: on the stack, which is bounded, in a global or a table, or in
 //! another exception. So only a module that has a place to keep exceptions in is uninterruptible, and not each module
-//! that throws. What compilers make of C++ and Rust has no such place.
+//! that throws. Modules that compilers make from C++ and Rust have no such place.
 
 use wasmparser::{
     AbstractHeapType, CompositeInnerType, HeapType, Operator, Parser, Payload, RefType, Result,
@@ -15,7 +15,7 @@ use wasmparser::{
 /// The encoding of each of these instructions begins with one of these bytes.
 const PREFIXES: [u8; 2] = [0xFB, 0xFC];
 
-/// Whether a valid module has such instructions.
+/// Returns true if a valid module has such instructions.
 pub(crate) fn is_uninterruptible(wasm: &[u8]) -> Result<bool> {
     let mut types = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -39,8 +39,8 @@ pub(crate) fn is_uninterruptible(wasm: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether a section declares a place for references to exceptions. `types` tells for each type of the module whether it
-/// is a function type with such a parameter.
+/// Returns true if a section declares a place for references to exceptions. `types` tells for each type of the module
+/// whether it is a function type with such a parameter.
 fn keeps_exceptions(payload: &Payload<'_>, types: &mut Vec<bool>) -> Result<bool> {
     let keeps = |ty: u32, types: &[bool]| types.get(ty as usize).copied().unwrap_or(false);
     match payload {
@@ -168,7 +168,7 @@ mod tests {
                (func (memory.fill (i32.const 0) (i32.const 0) (memory.size)))
                (func (drop (memory.grow (i32.const 1)))))"
         ));
-        // A constant that looks like an instruction's first byte.
+        // The constant looks like an instruction's first byte.
         assert!(!check("(module (func (drop (i32.const 0xfb))))"));
     }
 }

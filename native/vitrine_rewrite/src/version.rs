@@ -1,7 +1,7 @@
-//! The version of what the passes make of a module.
+//! The version of the output of the passes.
 
-/// Counts the changes of what is compiled for a module: of the output of any pass. Native code that was compiled from
-/// the output of another version must not be used.
+/// The version counts the changes of the output of any pass. Native code that was compiled from the output of another
+/// version must not be used.
 pub const VERSION: u32 = 6;
 
 #[cfg(test)]

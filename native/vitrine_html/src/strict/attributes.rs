@@ -16,9 +16,9 @@ const MOST: usize = 64;
 
 /// The attributes that may stay, and with which values.
 pub struct Allowed {
-    /// Of all elements.
+    /// The attributes of all elements.
     generic: HashSet<String>,
-    /// Of some, by the host's wish.
+    /// The attributes that the host adds, with their elements.
     added: HashSet<(String, String)>,
     filter: Attributes,
 }
@@ -57,7 +57,7 @@ impl Allowed {
             || !self.added.is_empty() && self.added.contains(&(rule.name.into(), name.into()))
     }
 
-    /// What becomes of an attribute. `None` if the scan cannot tell.
+    /// The fate of an attribute. `None` if the scan cannot tell.
     fn fate(&self, rule: &Rule, name: &str) -> Option<Fate> {
         if self.has(rule, name) {
             return Some(match kind(rule.name, name) {
@@ -65,19 +65,19 @@ impl Allowed {
                 _ => Fate::Filtered,
             });
         }
-        // With other capitals it could be one that stays.
+        // With other capitals the attribute could be one that stays.
         let capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
         let certain = !capitals && !rule.is_drawing() || name == "xmlns";
         certain.then_some(Fate::Goes)
     }
 
-    /// What becomes of a value as it is written. `None` if the scan cannot tell.
+    /// The value that the scan writes for a value as it is written. `None` if the scan cannot tell.
     fn value(&self, rule: &Rule, name: &str, written: &str) -> Option<Kept> {
         let value = characters::decode(written)?;
         let Some(value) = self.filter.filter(rule.name, name, &value) else {
             return Some(None);
         };
-        // It must be what it is when the document is read again.
+        // The value must stay the same when the document is read again.
         let again = self.filter.filter(rule.name, name, &value);
         if again.as_deref() != Some(&*value) {
             return None;
@@ -88,17 +88,17 @@ impl Allowed {
     }
 }
 
-/// What becomes of an attribute.
+/// The fate of an attribute.
 #[derive(Clone, Copy)]
 enum Fate {
     Goes,
-    /// With any value.
+    /// The attribute stays with any value.
     Stays,
-    /// With a value that depends on its own.
+    /// The value decides whether the attribute stays, and with which value.
     Filtered,
 }
 
-/// A value as it is written in the end, if the attribute stays.
+/// The value that is written in the end, if the attribute stays.
 type Kept = Option<Rc<str>>;
 
 /// An element, an attribute and its value as they are written.
@@ -107,12 +107,12 @@ type Attribute<'t> = (&'static str, &'t str, &'t str);
 /// The attributes of a document, in which many are the same.
 pub struct Values<'t> {
     allowed: &'t Allowed,
-    /// By element and name.
+    /// The fates of attributes, by element and name.
     fates: HashMap<(&'static str, &'t str), Fate>,
     known: HashMap<Attribute<'t>, Kept>,
-    /// Those of the element before that had some: an element is often like that.
+    /// The attributes of the last element that had any. An element is often like the one before it.
     before: Vec<(Attribute<'t>, Fate, Kept)>,
-    /// Those of this one.
+    /// The attributes of this element.
     now: Vec<(Attribute<'t>, Fate, Kept)>,
 }
 
@@ -127,7 +127,7 @@ impl<'t> Values<'t> {
         }
     }
 
-    /// Writes the attributes of an element that stay, and gives what is behind all of them.
+    /// Writes the attributes of an element that stay, and returns the text behind all of them.
     pub fn write(&mut self, out: &mut String, rule: &Rule, text: &'t str) -> Option<&'t str> {
         let mut rest = text;
         loop {
@@ -135,12 +135,12 @@ impl<'t> Values<'t> {
             if behind.starts_with(['>', '/']) {
                 break;
             }
-            // Space is before each.
+            // Space stands before each attribute.
             if behind.len() == rest.len() || self.now.len() == MOST {
                 return None;
             }
             let (name, value, behind) = attribute(behind)?;
-            // A parser takes the first of two.
+            // A parser takes the first of two attributes with one name.
             if self.now.iter().any(|((_, seen, _), ..)| *seen == name) {
                 return None;
             }
@@ -191,7 +191,7 @@ impl<'t> Values<'t> {
         let (_, name, value) = attribute;
         match fate {
             Fate::Stays => Some(None),
-            // A value that cannot be decoded is left to the parser, whatever becomes of it.
+            // A value that cannot be decoded is left to the parser, even if it is dropped.
             Fate::Goes => characters::decode(value).map(|_| None),
             Fate::Filtered => Some(match self.known.entry(attribute) {
                 Entry::Occupied(known) => known.get().clone(),
@@ -207,7 +207,7 @@ fn begin(out: &mut String, name: &str) {
     out.push_str("=\"");
 }
 
-/// The name and the value that a text begins with, and what is behind them.
+/// The name and the value that a text begins with, and the text behind them.
 fn attribute(text: &str) -> Option<(&str, &str, &str)> {
     let end = text
         .bytes()

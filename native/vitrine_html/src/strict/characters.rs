@@ -35,7 +35,7 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded))
 }
 
-/// The character that a text refers to with its first bytes, and what is behind them.
+/// The character that a text refers to with its first bytes, and the text behind them.
 fn reference(text: &str) -> Option<(char, &str)> {
     let named = REFERENCES.iter().find(|(name, _)| text.starts_with(name));
     if let Some((name, character)) = named {
@@ -46,7 +46,7 @@ fn reference(text: &str) -> Option<(char, &str)> {
         Some(digits) => plain_number(digits, 16)?,
         None => plain_number(number, 10)?,
     };
-    // Others than these can be numbers of something else for the standard.
+    // To the standard, other numbers can mean other characters.
     let character = char::from(u8::try_from(code).ok()?);
     (' '..='~')
         .contains(&character)
@@ -85,7 +85,7 @@ fn write(out: &mut String, text: &str, quoted: bool) {
             b'<' => ("&lt;", 1),
             b'>' => ("&gt;", 1),
             b'"' if quoted => ("&quot;", 1),
-            // Two bytes, of which the second is that of many characters.
+            // The character has two bytes. Many other characters have the same second byte.
             0xc2 if text.as_bytes().get(place + 1) == Some(&0xa0) => ("&nbsp;", 2),
             _ => continue,
         };

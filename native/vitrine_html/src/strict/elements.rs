@@ -1,10 +1,10 @@
 //! The rules for each element that tell where an HTML parser leaves it exactly where it was written.
 //!
-//! Where a tag stands, a parser may close elements before it (a paragraph before a block), put it elsewhere
-//! (text of a table before the table), open elements again (formatting that was closed by another's end
-//! tag), or leave it out (a form in a form). Each of these needs one of a few elements around it, which the
-//! rules here exclude; so that the tree is the one that the tags say. Where the standard would allow more,
-//! but only because of other exceptions, the rules do not.
+//! At a tag, a parser may close elements before it (a paragraph before a block), put it elsewhere (text of a table
+//! before the table), open elements again (formatting that was closed by another's end tag), or leave it out (a form
+//! in a form). Each of these needs one of a few elements around the tag. The rules here exclude those elements, so the
+//! tree is the one that the tags say. If the standard allows more only because of other exceptions, the rules here do
+//! not allow it.
 //!
 //! An element without a rule here has contents that are not markup, or is used too rarely to have one.
 
@@ -35,14 +35,14 @@ pub struct Rule {
     pub name: &'static str,
     pub content: Content,
     own: Set,
-    /// What it must stand in, directly; nothing if in any flow.
+    /// The elements that may be its parent. The set is empty if it may stand in any flow.
     parents: Set,
-    /// What must not be open anywhere around it.
+    /// The elements that must not be open anywhere around it.
     excluded: Set,
 }
 
 impl Rule {
-    /// Whether it is an element of SVG.
+    /// Returns true if it is an element of SVG.
     pub fn is_drawing(&self) -> bool {
         self.content == Content::Drawing
     }
@@ -57,29 +57,30 @@ const PHRASES: &[&str] = &[
 
 const VOID_PHRASES: &[&str] = &["br", "img", "input", "wbr"];
 
-/// They are opened again where they were closed before their end tag, which never happens here. One in its
-/// like is closed before it (`a`), or limited (the others).
+/// Formatting elements. A parser opens them again where they were closed before their end tag, but a strict document
+/// never closes them so. If one is in another with the same name, the parser closes the outer one first (`a`), or
+/// limits their number (the others).
 const FORMATTING: &[&str] = &["a", "b", "code", "em", "i", "s", "small", "strong", "u"];
 
-/// They close a paragraph, however far around them.
+/// Elements whose start tag closes a paragraph, however far around them it is.
 #[rustfmt::skip]
 const BLOCKS: &[&str] = &[
     "article", "aside", "blockquote", "details", "div", "dl", "fieldset", "figcaption", "figure", "footer", "header",
     "hgroup", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "ul",
 ];
 
-/// One closes another that it is in.
+/// Headings. A heading closes the heading that it is in.
 const HEADINGS: &[&str] = &["h1", "h2", "h3", "h4", "h5", "h6"];
 
-/// Foreign content, which only an element of HTML among it could leave.
+/// Foreign content. Only an element of HTML in it could make a parser leave it.
 #[rustfmt::skip]
 const DRAWINGS: &[&str] = &[
     "circle", "clipPath", "defs", "ellipse", "g", "line", "linearGradient", "path", "polygon", "polyline",
     "radialGradient", "rect", "stop", "svg", "text", "tspan",
 ];
 
-/// Elements whose place is in certain others, with these and with what may be in them. In their place, the
-/// tags of tables' parts and of options find nothing to close.
+/// Elements that must stand in certain others, with their parents and their contents. In such a place, the tags of
+/// tables' parts and of options find nothing to close.
 #[rustfmt::skip]
 const PLACED: &[(&str, &[&str], Content)] = &[
     ("caption", &["table"], Content::Flow),
@@ -95,7 +96,7 @@ const PLACED: &[(&str, &[&str], Content)] = &[
     ("option", &["optgroup", "select"], Content::Text),
 ];
 
-/// Items, each closing one before it up to its list, and a paragraph.
+/// Items with their lists. An item closes the item before it in its list, and a paragraph.
 #[rustfmt::skip]
 const ITEMS: &[(&str, &[&str])] = &[
     ("li", &["menu", "ol", "ul"]),
@@ -156,7 +157,7 @@ fn rules() -> HashMap<&'static str, Rule> {
     rules.rules
 }
 
-/// Rules that are made, with the numbers that names get.
+/// The rules under construction, with the numbers that names get.
 #[derive(Default)]
 struct Rules {
     rules: HashMap<&'static str, Rule>,
@@ -193,13 +194,13 @@ impl Rules {
 /// The elements that are open.
 #[derive(Default)]
 pub struct Open {
-    /// Each with what was open around it.
+    /// Each open element with the set of the elements that were open around it.
     elements: Vec<(&'static Rule, Set)>,
     all: Set,
 }
 
 impl Open {
-    /// What may be in the innermost.
+    /// The contents that the innermost element may have.
     pub fn content(&self) -> Content {
         let innermost = self.elements.last();
         innermost.map_or(Content::Flow, |(rule, _)| rule.content)
@@ -213,7 +214,7 @@ impl Open {
         self.elements.is_empty()
     }
 
-    /// Whether a parser leaves an element where it is, if it stands here.
+    /// Returns true if a parser leaves an element at this place where it is.
     pub fn may_hold(&self, rule: &Rule) -> bool {
         let placed = if rule.parents == 0 {
             self.content() == Content::Flow
@@ -229,7 +230,7 @@ impl Open {
         self.all |= rule.own;
     }
 
-    /// Closes the innermost.
+    /// Closes the innermost element.
     pub fn pop(&mut self) -> Option<&'static Rule> {
         let (rule, around) = self.elements.pop()?;
         self.all = around;

@@ -1,13 +1,13 @@
 //! Cleans documents that are written so strictly that every parser makes the tree of them that their tags say.
 //!
-//! Most plugins write such documents: each tag is closed where it must be, each value is in quotes, and nothing
-//! stands where a parser would put it elsewhere. They need no parser of HTML, and no second look at what
-//! became of them. One scan finds that a document is of that kind, and writes it with the attributes that may
-//! stay. The scan refuses everything that is not certain, and leaves it to the parser.
+//! Most plugins write such documents: each tag is closed where it must be, each value is in quotes, and nothing stands
+//! where a parser would put it elsewhere. Such a document needs no HTML parser, and its result need not be checked
+//! again. One scan finds that a document is of that kind, and writes it with the attributes that may stay. The scan
+//! refuses everything that is not certain, and leaves it to the parser.
 //!
 //! The scan adds only one thing: the body of a table of rows.
 //!
-//! The result must be exactly that of the sanitiser, however often that is applied. Tests compare them.
+//! The result must be exactly that of the sanitiser, however often the sanitiser is applied. Tests compare them.
 
 mod attributes;
 mod characters;
@@ -45,7 +45,7 @@ struct Scan<'t> {
     open: Open,
     values: Values<'t>,
     elements: usize,
-    /// Whether the body of the table is one that a parser adds. There are no tables in tables.
+    /// Whether the open table has a body that a parser adds. A table never contains another one here.
     implied: bool,
 }
 
@@ -132,11 +132,11 @@ impl<'t> Scan<'t> {
         match (rule.content, closed) {
             (Content::Void, _) => {}
             (Content::Drawing, Some(_)) => self.write_end(rule.name),
-            // For other elements the slash says nothing, whatever it was to say.
+            // On other elements a parser ignores the slash, whatever its author meant by it.
             (_, Some(_)) => return None,
             (_, None) => self.open.push(rule),
         }
-        // A parser skips it.
+        // A parser skips a line feed here.
         if rule.name == "pre" {
             self.rest = self.rest.strip_prefix('\n').unwrap_or(self.rest);
         }

@@ -1,5 +1,5 @@
-//! What the scan accepts is what the parser makes of it, once and again: for documents that are nearly strict,
-//! with all elements in all elements, and for each of them with something wrong.
+//! Tests that the scan gives the same result as the parser for every document that it accepts, also when the result is
+//! read again. The documents are nearly strict, have all elements in all elements, and are also tried with a mistake.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use crate::clean::{Cleaner, Pass};
 use crate::policy::{ATTRIBUTES, GENERIC, PRESENTATION, Policy, SVG_TAGS, TAGS};
 use crate::{EVENTS, Error, read, write};
 
-/// More with `VITRINE_HTML_CASES`.
+/// The number of random documents. `VITRINE_HTML_CASES` sets another one.
 const CASES: usize = 6000;
 
 fn policy() -> Policy {
@@ -45,7 +45,7 @@ fn policies() -> Vec<Policy> {
     vec![policy(), strict, generous]
 }
 
-/// Both ways for a policy.
+/// The scan and the sanitiser for one policy.
 struct Both<'p> {
     policy: &'p Policy,
     allowed: Allowed,
@@ -61,7 +61,7 @@ impl<'p> Both<'p> {
         }
     }
 
-    /// Whether the scan accepts a document, which must then be what the parser makes of it.
+    /// Returns true if the scan accepts a document. Then its result must be that of the parser.
     fn accepts(&self, html: &str) -> bool {
         let Some(scanned) = clean(html, &self.allowed) else {
             return false;
@@ -69,7 +69,7 @@ impl<'p> Both<'p> {
         let shown = self.show(&scanned);
         let parsed = self.parse(html);
         assert_eq!(shown, parsed.and_then(|text| self.show(&text)), "{html:?}");
-        // A browser parses what is shown.
+        // A browser parses the shown document.
         if let Ok(shown) = shown {
             let again = self.parse(&shown).unwrap();
             assert_eq!(self.show(&again).as_deref(), Ok(&*shown), "of {html:?}");
@@ -77,7 +77,7 @@ impl<'p> Both<'p> {
         true
     }
 
-    /// What the parser alone makes of a document.
+    /// The result of the parser alone for a document.
     fn parse(&self, html: &str) -> Result<String, Error> {
         let mut text = html.to_string();
         for _ in 0..7 {
@@ -121,14 +121,14 @@ const OTHERS: &[&str] = &[
     "title", "xmp", "body", "html", "head", "tt", "foreignObject", "desc", "mi", "x", "custom-element",
 ];
 
-/// What is often in elements that are not listed below.
+/// The elements that are often in elements that [`CHILDREN`] does not list.
 #[rustfmt::skip]
 const FLOW: &[&str] = &[
     "div", "p", "span", "b", "i", "a", "button", "section", "h1", "ul", "table", "select", "svg", "form", "input", "br",
     "label", "em", "details", "dl", "pre", "img", "hr", "div", "span", "button",
 ];
 
-/// What is often in what.
+/// Elements, each with the elements that are often in it.
 #[rustfmt::skip]
 const CHILDREN: &[(&str, &[&str])] = &[
     ("table", &["caption", "colgroup", "thead", "tbody", "tbody", "tfoot", "tr", "tr", "tr"]),
@@ -247,7 +247,7 @@ fn element(
     *out += &format!("</{name}>");
 }
 
-/// Makes something wrong.
+/// Puts a mistake into a document.
 fn mangle(random: &mut Random, html: &str) -> String {
     let at = |random: &mut Random| html.floor_char_boundary(random.below(html.len() + 1));
     let (one, two) = (at(random), at(random));
@@ -263,7 +263,7 @@ fn mangle(random: &mut Random, html: &str) -> String {
 }
 
 #[test]
-fn what_is_accepted_is_what_a_parser_makes_of_it() {
+fn the_scan_and_the_parser_agree_on_accepted_documents() {
     let cases = std::env::var("VITRINE_HTML_CASES").map_or(CASES, |cases| cases.parse().unwrap());
     let seed = std::env::var("VITRINE_HTML_SEED").map_or(0, |seed| seed.parse().unwrap());
     let mut random = Random(0x2545_F491_4F6C_DD1D ^ seed);
@@ -285,7 +285,7 @@ fn what_is_accepted_is_what_a_parser_makes_of_it() {
         }
         mangled += usize::from(both.accepts(&html));
     }
-    // Or it would show nothing.
+    // If the scan accepted few documents, this test would show nothing.
     assert!(
         accepted > cases / 4 && mangled > cases / 20,
         "{accepted} and {mangled} of {cases}"
@@ -343,7 +343,7 @@ fn every_element_that_may_stay_has_its_attributes() {
                     name if rule.is_drawing() && name != "svg" => format!("<svg>{element}</svg>"),
                     _ => element,
                 };
-                // What the scan is not sure of.
+                // The scan is not sure of attributes of drawings and of unusual names.
                 let plain =
                     |(place, b): (usize, u8)| b.is_ascii_lowercase() || b == b'-' && place > 0;
                 let unsure = rule.is_drawing() || !attribute.bytes().enumerate().all(plain);
@@ -354,7 +354,7 @@ fn every_element_that_may_stay_has_its_attributes() {
 }
 
 #[test]
-fn what_plugins_write_is_accepted() {
+fn documents_that_plugins_write_are_accepted() {
     let policy = policy();
     let both = Both::new(&policy);
     for html in [
@@ -374,7 +374,7 @@ fn what_plugins_write_is_accepted() {
 }
 
 #[test]
-fn what_could_be_read_otherwise_is_refused() {
+fn documents_that_a_parser_could_read_otherwise_are_refused() {
     for html in [
         "<p><div></div></p>",
         "<p><p></p></p>",

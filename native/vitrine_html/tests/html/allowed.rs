@@ -1,4 +1,4 @@
-//! What stays.
+//! Allowed contents stay, and other contents go.
 
 use vitrine_html::{Policy, check, sanitize};
 
@@ -189,7 +189,7 @@ fn a_host_adds_elements_and_attributes() {
         ],
         ..policy()
     };
-    // What the sanitiser itself drops stays dropped.
+    // The sanitiser drops some elements by itself. They stay dropped.
     assert!(check(&policy).is_err());
     let policy = Policy {
         tags: vec!["big".into()],

@@ -18,7 +18,7 @@ fn style(css: &str) -> String {
 }
 
 #[test]
-fn what_looks_is_kept() {
+fn properties_of_appearance_are_kept() {
     assert_eq!(
         style("color: RED; margin:0 auto"),
         "color:RED;margin:0 auto"
@@ -40,7 +40,7 @@ fn what_looks_is_kept() {
 }
 
 #[test]
-fn what_reaches_out_is_not() {
+fn declarations_that_reach_out_or_are_invalid_are_dropped() {
     for css in [
         "position:fixed",
         "position:absolute",
@@ -87,7 +87,7 @@ fn what_reaches_out_is_not() {
 }
 
 #[test]
-fn what_is_wrong_hides_nothing_behind_it() {
+fn an_invalid_declaration_hides_nothing_behind_it() {
     assert_eq!(style("position:fixed;color:red"), "color:red");
     assert_eq!(style("x y:(a;b);color:red"), "color:red");
     assert_eq!(style("color:'a;b;\nwidth:1px"), "");

@@ -1,5 +1,5 @@
-//! The XSS filter evasion cheat sheet of OWASP, and its like. Each is cleaned, and the result must hold
-//! what `assert_safe` says: only allowed tags and attributes, with values that are harmless.
+//! The XSS filter evasion cheat sheet of OWASP, and similar texts. Each text is cleaned, and `assert_safe` checks that
+//! the result has only allowed tags and attributes, with harmless values.
 
 use crate::support::clean;
 
@@ -80,7 +80,7 @@ const CASES: &[&str] = &[
 fn nothing_evades() {
     for case in CASES {
         clean(case);
-        // As if the page around were in the middle of something.
+        // The text also stands within other markup, as if the page around it were in the middle of something.
         for around in [
             ("<p title=\"", "\">"),
             ("<textarea>", "</textarea>"),

@@ -1,4 +1,4 @@
-//! Random documents of what is nasty.
+//! Random documents of hostile pieces.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ proptest! {
         let html = pieces.concat();
         match sanitize(&html, &policy()) {
             Ok(cleaned) => assert_safe(&html, &cleaned),
-            // Rare, and refused is safe.
+            // Such a refusal is rare, and a refused document is safe.
             Err(e) => prop_assert_eq!(e, Error::Unstable),
         }
     }
@@ -42,7 +42,7 @@ proptest! {
     }
 }
 
-/// How many are refused says whether people could meet it.
+/// The number of refused documents tells whether documents of people could be refused.
 #[test]
 fn few_are_refused() {
     let mut seed = 0x2545_F491_4F6C_DD1D_u64;

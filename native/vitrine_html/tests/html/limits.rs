@@ -1,5 +1,5 @@
-//! Documents that are made to be expensive. That they are refused, or done, in bounded time and memory is
-//! what this shows by ending: without bounds some of them take minutes, or all memory.
+//! Documents that are made to be expensive. They are refused or cleaned in bounded time and memory. The tests show this
+//! by ending: without bounds some of the documents take minutes, or all memory.
 
 use vitrine_html::{Error, Policy, sanitize};
 
@@ -16,7 +16,7 @@ fn depth_is_bounded() {
     let nested = |n: usize| format!("{}{}", "<div>".repeat(n), "</div>".repeat(n));
     assert_eq!(clean(&nested(64)), nested(64));
     assert_eq!(refused(&nested(65)), Error::TooDeep);
-    // What is refused for its depth is not parsed to its end.
+    // A document that is refused for its depth is not parsed to its end.
     let policy = Policy {
         max_bytes: 16 * 1024 * 1024,
         ..policy()
@@ -31,7 +31,7 @@ fn depth_is_bounded() {
 }
 
 #[test]
-fn what_a_parser_multiplies_is_bounded() {
+fn elements_that_a_parser_multiplies_are_bounded() {
     let reopened: String = (0..8000).map(|i| format!("<p><b title={i}>")).collect();
     assert_eq!(refused(&reopened), Error::TooLarge);
     let often = format!(
@@ -42,7 +42,8 @@ fn what_a_parser_multiplies_is_bounded() {
         "<p>x".repeat(8000)
     );
     assert!(matches!(refused(&often), Error::TooLarge | Error::TooDeep));
-    // Only the second time, when what kept the paragraphs from it is gone.
+    // The paragraphs multiply the formatting only when the document is parsed again, because then the element that kept
+    // them from it is gone.
     let later = format!(
         "<p>{}<marquee>{}",
         (0..50)
@@ -107,7 +108,7 @@ fn attributes_are_bounded() {
     assert_eq!(refused(&tag(257)), Error::TooLarge);
 }
 
-/// What takes a parser long without becoming many elements, or not at once.
+/// Texts that take a parser long, although they do not become many elements, or not at once.
 #[test]
 fn work_is_bounded() {
     let formatting: String = (0..60).map(|i| format!("<b title={i}>")).collect();
@@ -127,8 +128,8 @@ fn work_is_bounded() {
 }
 
 #[test]
-fn what_people_write_is_within_the_bounds() {
-    // Unclosed, unquoted, and as long as it may be.
+fn documents_that_people_write_are_within_the_bounds() {
+    // The document has unclosed tags and unquoted values, and is as long as a document may be.
     let loose = "<h2 id=x>Head</h2><p>Some <em>words</em>, <a href='https://a.example/'>a link</a>, <code>a < b</code> &amp more.\
                  <ul><li>One<li>Another <strong>thing</strong></ul><!-- and --><blockquote><p>Quoted</blockquote><br/>\n";
     for html in [
@@ -136,7 +137,7 @@ fn what_people_write_is_within_the_bounds() {
         "It's 1 < 2 & 3 > 2. ".repeat(12_000),
         format!("<table>{}</table>", "<tr><td>1<td>2".repeat(2500)),
     ] {
-        // What is cleaned can be longer than what may be.
+        // Cleaning can make a document longer than it may be.
         assert!(sanitize(&html, &policy()).is_ok(), "{}", &html[..20]);
     }
 }

@@ -1,4 +1,4 @@
-//! HTML of plugins: what stays, what goes, and that nothing gets out.
+//! HTML of plugins: tests of the contents that stay, of those that go, and that nothing reaches out of the document.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

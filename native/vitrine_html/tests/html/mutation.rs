@@ -1,4 +1,4 @@
-//! Mutation XSS: what is harmless as a tree, and another tree when it is read again.
+//! Mutation XSS: documents that are harmless as a tree, but become another tree when they are read again.
 
 use crate::support::clean;
 
@@ -36,14 +36,14 @@ const CASES: &[&str] = &[
 ];
 
 #[test]
-fn what_is_cleaned_stays_what_it_is() {
+fn cleaned_documents_stay_as_they_are() {
     for case in CASES {
         clean(case);
     }
 }
 
 #[test]
-fn in_each_other_too() {
+fn cleaned_documents_of_two_cases_stay_as_they_are() {
     for outer in CASES {
         for inner in CASES.iter().step_by(7) {
             clean(&format!("{outer}{inner}"));

@@ -1,4 +1,4 @@
-//! What names something is the plugin's own.
+//! Names in a document are put into the plugin's own namespace.
 
 use vitrine_html::{EVENTS, Policy, sanitize};
 
@@ -25,7 +25,7 @@ fn classes_of_the_host_stay() {
 }
 
 #[test]
-fn names_of_fields_are_those_of_no_property() {
+fn names_of_fields_are_put_into_the_namespace() {
     let names = [
         ("title", "game[title]"),
         ("nextSibling", "game[nextSibling]"),
@@ -94,7 +94,7 @@ fn another_plugins_names_are_names_of_this_one() {
 }
 
 #[test]
-fn what_else_live_view_and_phoenix_act_on_goes() {
+fn other_attributes_that_live_view_and_phoenix_act_on_go() {
     for attribute in [
         "phx-hook",
         "phx-mounted",

@@ -26,7 +26,7 @@ fn texts_and_values_are_in_the_gaps() {
 }
 
 #[test]
-fn what_an_element_is_belongs_to_its_shape() {
+fn attributes_that_say_what_an_element_is_belong_to_its_shape() {
     let html = |event: &str| {
         format!("<button type=button role=switch phx-click={event} title=a>b</button>")
     };
@@ -66,7 +66,7 @@ fn roots(html: &str) -> Vec<bool> {
 }
 
 #[test]
-fn elements_of_a_small_document_are_no_roots() {
+fn elements_of_a_small_document_are_not_roots() {
     let small = format!("<div>{}</div>", "<p>x</p>".repeat(31));
     assert_eq!(roots(&small), [false]);
     let larger = format!("<div>{}</div>", "<p>x</p>".repeat(32));

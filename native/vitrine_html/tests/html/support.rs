@@ -1,4 +1,4 @@
-//! What the tests of HTML have in common.
+//! The parts that the tests of HTML have in common.
 
 use std::cell::RefCell;
 
@@ -9,7 +9,7 @@ use html5ever::tokenizer::{
 };
 use vitrine_html::{Dynamic, EVENTS, Error, Part, Policy, parse, sanitize};
 
-/// What a host gets without saying anything, but with all events.
+/// The default policy of a host, but with all events.
 pub fn policy() -> Policy {
     Policy {
         namespace: "game".into(),
@@ -28,7 +28,7 @@ pub fn clean(html: &str) -> String {
     cleaned
 }
 
-/// What must hold for whatever was cleaned.
+/// Checks the properties that every cleaned document must have.
 pub fn assert_safe(html: &str, cleaned: &str) {
     for tag in tags(cleaned) {
         assert_tag(&tag, html, cleaned);
@@ -173,7 +173,7 @@ impl TokenSink for Tags {
     }
 }
 
-/// In a page, what comes behind the plugin's element is behind it, and not in it.
+/// Checks that in a page the contents behind the plugin's element stay behind it, and do not get into it.
 fn assert_stays(html: &str, cleaned: &str) {
     let page = format!(r#"<div id="plugin">{cleaned}</div><div id="after">text</div>"#);
     let mut builder = Builder::empty();
@@ -189,7 +189,7 @@ fn assert_stays(html: &str, cleaned: &str) {
     );
     assert_eq!(opened, closed, "{html:?} leaves its element: {divs}");
     assert!(divs.starts_with(r#"<div id="plugin">"#));
-    // Nothing ends it before its own end.
+    // Nothing ends the element before its own end.
     let mut depth = 0_i32;
     let inside = &before[..before.len() - "</div>".len()];
     for (place, _) in inside.match_indices("div") {

@@ -5,8 +5,8 @@
 //! memory by its place in that order, and an instantiation counts the memories that are made while it is polled.
 //! With several modules in one instantiation, as in a component, the places go on from one module to the next.
 //!
-//! Memories without bytes are not counted: nothing can be in them, and the heap of the garbage collector begins
-//! without bytes ([`crate::configure`] sees to that) and may be made at any time.
+//! Memories without bytes are not counted. They have no contents, and the heap of the garbage collector is one of them:
+//! it begins without bytes ([`crate::configure`] sees to that) and may be made at any time.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -22,31 +22,31 @@ use super::reuse::shared_image::SharedImage;
 pub struct Images(Arc<[(usize, SharedImage)]>);
 
 impl Images {
-    /// Images with the places of their memories among those that are made and have bytes: 0 is the first that the
-    /// module defines itself. No two have the same place.
+    /// Images with the places of their memories among the memories that are made and have bytes. Place 0 is the first
+    /// memory that the module defines itself. No two images have the same place.
     pub fn new(images: impl IntoIterator<Item = (usize, SharedImage)>) -> Images {
         let mut images: Vec<_> = images.into_iter().collect();
         images.sort_by_key(|(place, _)| *place);
         Images(images.into())
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 }
 
-/// How far an instantiation is.
+/// The progress of an instantiation.
 struct Handover {
     images: Images,
-    /// Memories that were made and have bytes.
+    /// The number of memories that were made and have bytes.
     made: usize,
-    /// Images that were handed over.
+    /// The number of images that were handed over.
     handed: usize,
 }
 
 thread_local! {
-    /// That of the instantiation that is polled on this thread, if it has images.
+    /// The handover of the instantiation that is polled on this thread, if it has images.
     static CURRENT: RefCell<Option<Handover>> = const { RefCell::new(None) };
 }
 
@@ -85,8 +85,8 @@ impl Handover {
 ///
 /// # Errors
 ///
-/// Those of `make`. Also when a memory has not the length that its image is for, or when fewer memories were made
-/// than there are images for.
+/// Returns the errors of `make`. Also returns an error if the length of a memory is not the one that its image is for,
+/// or if there are more images than memories that were made.
 pub async fn with_images<T>(images: &Images, make: impl Future<Output = Result<T>>) -> Result<T> {
     let mut own = Handover::new(images);
     let mut make = pin!(make);
@@ -107,7 +107,7 @@ pub async fn with_images<T>(images: &Images, make: impl Future<Output = Result<T
 ///
 /// # Errors
 ///
-/// When the image for it is of a memory with another length.
+/// Returns an error if the image for this memory is of a memory with another length.
 pub(super) fn next(len: usize) -> Result<Option<SharedImage>, String> {
     if len == 0 {
         return Ok(None);
@@ -118,7 +118,7 @@ pub(super) fn next(len: usize) -> Result<Option<SharedImage>, String> {
     })
 }
 
-/// The time in which an instantiation is polled. Another one may be polled within, and what is polled may panic.
+/// The time in which an instantiation is polled. Another instantiation may be polled within it, and either may panic.
 struct Turn<'a> {
     own: &'a mut Option<Handover>,
     before: Option<Handover>,

@@ -3,7 +3,7 @@
 use std::fs::{File, read_to_string};
 use std::io::Read;
 
-/// How many mappings there are, and how many the system allows. `None` if it does not say.
+/// The number of mappings, and the number that the system allows. `None` if the system does not say.
 pub(crate) fn count_mappings() -> Option<(u64, u64)> {
     let limit = read_to_string("/proc/sys/vm/max_map_count").ok()?;
     let mapped = count_lines("/proc/self/maps")?;

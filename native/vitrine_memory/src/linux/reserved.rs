@@ -15,8 +15,8 @@ use super::reuse::region_pool;
 use super::reuse::shared_image::SharedImage;
 use crate::out_of_memory::NO_SPACE;
 
-/// Addresses that a memory can grow into once it has outgrown what was reserved. A memory with 32-bit addresses does
-/// not outgrow that.
+/// The addresses that a memory can grow into once it has outgrown its reservation. A memory with 32-bit addresses never
+/// outgrows its reservation.
 const ROOM: usize = 2 << 30;
 
 pub(super) struct Memories;
@@ -48,7 +48,7 @@ unsafe impl MemoryCreator for Memories {
     }
 }
 
-/// Bytes of the pages that `len` bytes take.
+/// The number of bytes of the pages that `len` bytes take.
 fn pages_of(len: usize) -> io::Result<usize> {
     len.checked_next_multiple_of(page_size())
         .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn bytes(memory: &mut Memory) -> &mut [u8] {
-        // SAFETY: readable and writable in its length, and borrowed for as long.
+        // SAFETY: the memory is readable and writable in its length, and borrowed for as long.
         unsafe { std::slice::from_raw_parts_mut(memory.as_ptr(), memory.byte_size()) }
     }
 

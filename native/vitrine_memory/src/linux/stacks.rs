@@ -12,9 +12,9 @@ use wasmtime::{Result, StackCreator, StackMemory, format_err};
 
 use super::reuse::slots::{Slot, SlotPool};
 
-/// Bytes for a guard and a stack.
+/// The number of bytes for a guard and a stack.
 const SLOT: usize = 1 << 20;
-/// Bytes at the top of a stack that stay resident: as many as most guests need.
+/// The number of bytes at the top of a stack that stay resident. Most guests need no more.
 const TOP: usize = 16 << 10;
 
 /// The advice of Linux that libc does not have yet.
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn the_guard_stays_whether_the_stack_stays_resident_or_not() {
         for _ in 0..2 {
-            // More stacks than stay resident.
+            // These are more stacks than stay resident.
             let stacks: Vec<_> = (0..200)
                 .map(|_| Stacks.new_stack(768 << 10, false).unwrap())
                 .collect();

@@ -12,7 +12,7 @@ use super::splice::splice;
 /// The largest body that every engine accepts.
 const MAX_SIZE: usize = 7_654_321;
 
-/// An instruction to be replaced.
+/// An instruction that is to be replaced.
 pub(super) struct Site {
     /// Its bytes, within the body.
     pub(super) bytes: Range<usize>,

@@ -8,14 +8,15 @@
 //!   else:
 //!     chunks from the last on, until at most a chunk is left
 //! end
-//! the instruction itself, for what is left
+//! the instruction itself, for the rest
 //! ```
 //!
 //! Bounds: the chunk that ends where the whole ends is in bounds exactly if the whole is. When the helper works from
-//! the last chunk on, it executes that chunk first, which traps as the whole would have, with nothing written. An offset
-//! that wraps is certainly out of bounds, and the whole instruction traps by itself. Only a copy to a lower offset must
-//! begin at the front, because the ranges may overlap, so it probes both ends first. Two different memory or table
-//! indices may name the same memory or table; that does not matter, because offsets alone decide the direction.
+//! the last chunk on, it executes that chunk first, which traps as the whole would have, with nothing written. An
+//! offset that wraps is certainly out of bounds, and the whole instruction traps by itself. Only a copy to a lower
+//! offset must begin at the front, because the ranges may overlap, so it probes both ends first. Two different memory
+//! or table indices may name the same memory or table; that does not matter, because offsets alone decide the
+//! direction.
 
 use wasm_encoder::{BlockType, Function, ValType};
 
@@ -61,8 +62,8 @@ impl Helper {
         Some([offsets.next()?, offsets.next()?])
     }
 
-    /// The distance from the end at which the whole is probed. A memory may end at 4 GiB, where an offset has wrapped to
-    /// 0. An array cannot, and is probed at its end.
+    /// The distance from the end at which the whole is probed. A memory may end at 4 GiB, where an offset has wrapped
+    /// to zero. An array cannot, and is probed at its end.
     pub(super) fn margin(&self) -> i64 {
         match self.bulk {
             Bulk::ArrayCopy { .. } => 0,
@@ -71,11 +72,11 @@ impl Helper {
     }
 }
 
-/// How far a chunk's offset is beyond the offset of the whole.
+/// The distance of a chunk's offset from the offset of the whole.
 #[derive(Clone, Copy)]
 enum Beyond {
     Nothing,
-    /// The length local.
+    /// The distance is in the local that has the length.
     Length,
 }
 
@@ -125,7 +126,7 @@ impl Code<'_> {
         self.sink().br_if(0).end();
     }
 
-    /// Works from the last chunk on. The rest of the length says where.
+    /// Works from the last chunk on. The length that is left says where each chunk is.
     fn backward(&mut self) {
         self.sink().loop_(BlockType::Empty);
         self.shorten();
@@ -161,7 +162,7 @@ impl Code<'_> {
                 dst: table,
                 src: table,
             }),
-            // The source may be immutable, so no element can be copied onto itself.
+            // The source may be immutable, so an element cannot be copied onto itself.
             _ => return self.instruction(Beyond::Length, Some(0)),
         };
         // The last element is copied onto itself.

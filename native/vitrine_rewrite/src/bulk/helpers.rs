@@ -10,11 +10,11 @@ use super::instruction::Bulk;
 use super::operand::Operand;
 use crate::survey::Survey;
 
-/// The numbers of types and of functions that every engine accepts.
+/// The number of types, and the number of functions, that every engine accepts.
 const MAX_TYPES: u32 = 1_000_000;
 const MAX_FUNCTIONS: u32 = 1_000_000;
-/// A helper is about 40 times as long as its instruction. This limit bounds what is compiled for a module that has many
-/// different instructions. Real modules need a dozen helpers.
+/// The most helpers. A helper is about 40 times as long as its instruction. This limit bounds the code that is compiled
+/// for a module with many different instructions. Real modules need a dozen helpers.
 const MAX_HELPERS: usize = 10_000;
 
 /// A function that does the work of `bulk` in chunks.
@@ -61,7 +61,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
         self.list.iter()
     }
 
-    /// How much of `bulk` runs without a check.
+    /// The most bytes or elements that `bulk` processes without a check.
     pub(super) fn chunk(&self, bulk: Bulk) -> u32 {
         if bulk.is_bytes() {
             self.chunk.bytes

@@ -24,8 +24,8 @@
 //! are.
 //!
 //! The pass covers `memory.{fill,copy,init}`, `table.{fill,copy,init}` and `array.{fill,copy,init_data,init_elem}`. It
-//! does not cover `memory.grow` (which touches no page), `table.grow` and `array.new*`: they follow an allocation that a
-//! limiter bounds, and the guest could observe the split.
+//! does not cover `memory.grow` (which touches no page), `table.grow` and `array.new*`: they follow an allocation that
+//! a limiter bounds, and the guest could observe the split.
 //!
 //! When a long instruction traps, its helper is the innermost frame of the backtrace.
 //!
@@ -52,11 +52,12 @@ use crate::survey::Survey;
 
 /// Rewrites the bulk instructions of `wasm` so that none of them runs for long. Borrows a module that needs no change.
 ///
-/// The module should be valid. This function is not a validator: it copies what it does not look at.
+/// The module should be valid. This function is not a validator: it copies the parts that it does not look at.
 ///
 /// # Errors
 ///
-/// When `wasm` is malformed, or would exceed a limit that every module has (a million functions, for example).
+/// Returns an error if `wasm` is malformed, or would exceed a limit that every module has (a million functions, for
+/// example).
 pub fn make_interruptible(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     split(wasm, Chunk::DEFAULT)
 }
@@ -64,14 +65,15 @@ pub fn make_interruptible(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
 /// The most that one instruction may do without a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk {
-    /// Bytes of a memory.
+    /// The most bytes of a memory.
     pub bytes: u32,
-    /// Elements of a table or an array.
+    /// The most elements of a table or an array.
     pub elements: u32,
 }
 
 impl Chunk {
-    /// Each takes some microseconds, or tens of them if it touches every page or element for the first time.
+    /// The default chunk. It takes some microseconds, or tens of them if it touches every page or element for the first
+    /// time.
     const DEFAULT: Chunk = Chunk {
         bytes: 32 << 10,
         elements: 1 << 10,

@@ -11,11 +11,11 @@ use crate::survey::Survey;
 /// The purpose of an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// The same for every chunk: a value, or an array.
+    /// The operand is the same for every chunk: a value, or an array.
     Same,
-    /// Where to begin. It moves by `scale` for each element.
+    /// The operand is the offset at which the instruction begins. It moves by `scale` for each element.
     Offset { scale: u32 },
-    /// The number of elements. It is always the last operand.
+    /// The operand is the number of elements. It is always the last operand.
     Length,
 }
 
@@ -92,7 +92,7 @@ fn fill(index: ValType, value: ValType) -> Vec<Operand> {
     vec![offset(index, 1), same(value), length(index)]
 }
 
-/// The length has the smaller of two index types.
+/// The operands of a copy or an initialisation. The length has the smaller of the two index types.
 fn transfer(dst: ValType, src: ValType) -> Vec<Operand> {
     let smaller = if dst == src { dst } else { ValType::I32 };
     vec![offset(dst, 1), offset(src, 1), length(smaller)]

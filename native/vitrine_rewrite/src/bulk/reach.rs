@@ -7,7 +7,7 @@ use super::instruction::Bulk;
 use crate::survey::Survey;
 
 impl Bulk {
-    /// Whether the unit is a byte of a memory, not an element of a table or an array.
+    /// Returns true if the unit is a byte of a memory, not an element of a table or an array.
     pub(super) fn is_bytes(self) -> bool {
         use Bulk::{MemoryCopy, MemoryFill, MemoryInit};
         matches!(
@@ -16,8 +16,8 @@ impl Bulk {
         )
     }
 
-    /// A length beyond which the instruction certainly traps. Many modules have only small segments and tables, and need
-    /// no helper for them.
+    /// A length beyond which the instruction certainly traps. Many modules have only small segments and tables, and
+    /// need no helper for them.
     pub(super) fn longest(self, survey: &Survey<'_>) -> Result<u64> {
         let memory = |index| survey.memory(index).map(most_bytes);
         let table = |index| survey.table(index).map(|ty| ty.maximum.unwrap_or(u64::MAX));

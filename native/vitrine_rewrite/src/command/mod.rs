@@ -1,5 +1,5 @@
 //! Prepares the module of a command library, so that one instance can stand for any number of fresh ones: before each
-//! call its memories, tables and globals are put back to what they were at first, and its start function runs.
+//! call its memories, tables and globals are put back to their first state, and its start function runs.
 //!
 //! For that purpose they are exported under names of our own ([`crate::state_exports`]), the start function is exported
 //! instead of run, and segments are never dropped. A memory stays as large as it has become: [`memory_size`] hides that
@@ -18,12 +18,12 @@ const NOP: u8 = 0x01;
 /// The first byte of the instructions that drop segments.
 const PREFIX: u8 = 0xFC;
 
-/// The module prepared, if it is a command: it exports `_start` and not `_initialize`. The sizes of memories are only
-/// hidden if the code may change: debug information describes it as it is.
+/// The prepared module, if the module is a command, that is, exports `_start` and not `_initialize`. The sizes of
+/// memories are hidden only if the code may change, because debug information describes the code as it is.
 ///
 /// # Errors
 ///
-/// When the module is malformed.
+/// Returns an error if the module is malformed.
 pub fn prepare(wasm: &[u8], may_change_code: bool) -> Result<Option<Vec<u8>>, Error> {
     if !is_command(wasm)? {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What is counted, and how much of it is allowed.
+//! The counts, and their limits.
 //!
 //! The limits come from measurements. In sixteen large modules (Go, C, C++, Rust; about 300 000 functions, and SQLite
 //! without optimisation) loops were nested at most 16 deep and handlers 134, and no function and no module reached half
@@ -10,9 +10,9 @@ use std::fmt;
 use super::locals::Place;
 use crate::error::Error;
 
-/// Loops within each other. The compiler's time grows with the cube of their depth.
+/// The most loops within each other. The compiler's time grows with the cube of their depth.
 pub(super) const MAX_LOOP_DEPTH: usize = 64;
-/// Handlers of exceptions within each other.
+/// The most handlers of exceptions within each other.
 pub(super) const MAX_TRY_DEPTH: usize = 256;
 
 /// A limit: a constant, plus a fraction for each byte of the code.
@@ -55,7 +55,7 @@ const LIVE_LOOPS: Bound = bound("values times loops", 50_000, (2, 1));
 const LIVE_REFERENCES: Bound = bound("references times calls", 100_000, (16, 1));
 const NESTED: Bound = bound("blocks within each other", 32_000_000, (64, 1));
 const RESULTS: Bound = bound("results of blocks within each other", 8_000_000, (16, 1));
-/// Counted for each function alone, because the compiler's time grows with their square.
+/// Loops are counted for each function alone, because the compiler's time grows with their square.
 const LOOPS: Bound = bound("loops", 500, (1, 128));
 const LIVE_BRANCHES: Bound = Bound {
     what: "values times branches",
@@ -68,31 +68,31 @@ const LIVE_INSTRUCTIONS: Bound = Bound {
     module: Allowed(16_000_000, (40, 1)),
 };
 
-/// What is counted, of one function or of a whole module.
+/// The counts of one function or of a whole module.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Counts {
     pub(super) bytes: u64,
     pub(super) functions: u64,
-    /// Locals, parameters included.
+    /// The number of locals, parameters included.
     pub(super) locals: u64,
-    /// Loops.
+    /// The number of loops.
     pub(super) loops: u64,
     /// For each block, the number of blocks around it.
     pub(super) nested: u64,
     /// For each block with results, the number of blocks with results around it.
     pub(super) results: u64,
-    /// Values that instructions take and give.
+    /// The number of values that instructions take and give.
     pub(super) values: u64,
     /// For each call, the number of handlers around it.
     pub(super) handlers: u64,
-    /// Branches in the code that instructions become.
+    /// The number of branches in the code that instructions become.
     pub(super) branches: u64,
     /// For each value, the number of branches over which it is live: it has a live range of its own in each block.
     pub(super) live_branches: u64,
     /// For each local, the number of loops over which it is live.
     pub(super) live_loops: u64,
-    /// For each value, the number of instructions over which it is live: the search for a register for it meets what they
-    /// keep in each register.
+    /// For each value, the number of instructions over which it is live: the search for a register for the value meets
+    /// the values that those instructions keep in each register.
     pub(super) live_instructions: u64,
     /// For each reference, the number of calls over which it is live: each call keeps a map of them.
     pub(super) live_references: u64,
@@ -144,8 +144,8 @@ impl Counts {
         }
     }
 
-    /// The estimated time of the compilation. The estimate is right within a factor of about three, for usual code and for
-    /// its worst kinds.
+    /// The estimated time of the compilation. The estimate is right within a factor of about three, for usual code and
+    /// for its worst kinds.
     pub(super) fn microseconds(&self) -> u64 {
         2 * self.bytes
             + 100 * self.functions
@@ -197,7 +197,7 @@ pub(super) struct Excess {
     pub(super) what: &'static str,
     pub(super) allowed: u64,
     pub(super) bytes: u64,
-    /// What kind of bytes they are.
+    /// The kind of the bytes.
     pub(super) of: &'static str,
 }
 

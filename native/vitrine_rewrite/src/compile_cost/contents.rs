@@ -1,8 +1,8 @@
-//! The cost of what is not a function's code.
+//! The cost of the parts of a module that are not code of functions.
 //!
-//! Wasmtime compiles one function from what fills tables, memories and globals, except for the simplest cases, and two
-//! functions for each function type. The costs here were measured by compiling thousands of each item. The time for
-//! references that are collected grows with their square: each is followed by branches, over which the compiler
+//! Wasmtime compiles one function from the initialisers of tables, memories and globals, except for the simplest cases,
+//! and two functions for each function type. The costs here were measured by compiling thousands of each item. The time
+//! for references that are collected grows with their square: each is followed by branches, over which the compiler
 //! remembers all references that were written.
 
 use wasmparser::{
@@ -16,12 +16,12 @@ use crate::error::Error;
 
 type Result<T> = std::result::Result<T, wasmparser::BinaryReaderError>;
 
-/// Limits by the size of the module.
+/// The limits by the size of the module.
 const TIME: Allowed = Allowed::new(500_000, (1, 4));
 const REFERENCES: Allowed = Allowed::new(2_000, (1, 1024));
 const SEGMENTS: Allowed = Allowed::new(5_000, (1, 32));
 
-/// Microseconds for each item.
+/// The costs of items, in microseconds.
 const PLAIN: u64 = 5;
 const OPERATOR: u64 = 5;
 const FUNCTION_TYPE: u64 = 100;
@@ -38,26 +38,26 @@ const PASSIVE_FUNCTION: u64 = 8;
 const PASSIVE_REFERENCE: u64 = 40;
 const TABLE_SET: u64 = 30;
 const TABLE_SET_TRACED: u64 = 170;
-/// Elements per microsecond of a table that is filled at compile time.
+/// The number of elements per microsecond of a table that is filled at compile time.
 const FILLED: u64 = 16;
 /// The largest table that is filled at compile time.
 const MAX_FILLED: u64 = 1 << 20;
 
-/// What a module has besides code, and what is needed to count the rest.
+/// The contents of a module besides its code, and the facts that are needed to count the rest.
 #[derive(Default)]
 pub(super) struct Contents {
     microseconds: u64,
-    /// References that are collected and that initialisers write or read.
+    /// The number of references that are collected and that initialisers write or read.
     references: u64,
-    /// Segments of data that are copied into a memory when an instance begins. Some compilers make one segment for each
-    /// few dozen bytes.
+    /// The number of data segments that are copied into a memory when an instance begins. Some compilers make one
+    /// segment for each few dozen bytes.
     segments: u64,
     /// The number of fields of each type.
     fields: Vec<u64>,
-    /// Whether each global is a reference that is collected.
+    /// For each global, whether it is a reference that is collected.
     globals: Vec<bool>,
     tables: Vec<Table>,
-    /// Whether tables are not filled at compile time any more.
+    /// Whether tables are no longer filled at compile time.
     is_dynamic: bool,
 }
 
@@ -67,7 +67,7 @@ struct Table {
 }
 
 impl Contents {
-    /// Counts what a valid section has.
+    /// Counts the contents of a valid section.
     pub(super) fn add(
         &mut self,
         payload: &Payload<'_>,
@@ -287,7 +287,8 @@ fn is_traced_ref(ty: RefType) -> bool {
     is_traced(ValType::Ref(ty))
 }
 
-/// Whether a segment of functions is put into its table at compile time, if the segments before it are.
+/// Returns true if a segment of functions is put into its table at compile time, provided that the segments before it
+/// are.
 fn is_filled(table: &Table, offset: &ConstExpr<'_>, count: u64) -> bool {
     let mut operators = offset.get_operators_reader();
     let offset = match operators.read() {

@@ -1,38 +1,39 @@
-//! What one instruction costs the compiler.
+//! The cost of one instruction for the compiler.
 
 use wasmparser::{
     CompositeInnerType, FuncValidator, ModuleArity, Operator, StorageType, ValType,
     WasmModuleResources,
 };
 
-/// What is counted of an instruction.
+/// The counts of one instruction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cost {
-    /// The operands that it takes.
+    /// The number of operands that it takes.
     pub(super) takes: u64,
-    /// The values that it takes and gives. A `br_table` takes them for each of its targets.
+    /// The number of values that it takes and gives. A `br_table` takes them for each of its targets.
     pub(super) values: u64,
-    /// The branches in its code, the ends of blocks included.
+    /// The number of branches in its code, the ends of blocks included.
     pub(super) branches: u64,
-    /// 1, unless it only names a value.
+    /// The count is 1, or 0 if the instruction only names a value.
     pub(super) instructions: u64,
-    /// 1 if it can call: a function of the guest or of the host.
+    /// The count is 1 if the instruction can call a function of the guest or of the host.
     pub(super) calls: u64,
-    /// 1 if it is a loop.
+    /// The count is 1 if the instruction is a loop.
     pub(super) loops: u64,
 }
 
-/// An access with a bounds check, whose failure is a path that is seldom taken.
+/// The branches of an access with a bounds check, whose failure is a path that is seldom taken.
 const CHECKED: u64 = 8;
-/// The same, and a call whose type is compared.
+/// The branches of such an access and a call whose type is compared.
 const INDIRECT: u64 = 12;
-/// The same for a function in a table, which is made when it is first read.
+/// The branches of such an access to a function in a table, which is made when it is first read.
 const LAZY: u64 = 24;
-/// An instruction that looks at the kind of a reference, or counts a reference that goes elsewhere.
+/// The branches of an instruction that looks at the kind of a reference, or counts a reference that goes elsewhere.
 const TRACED: u64 = 16;
-/// An instruction that goes over many references.
+/// The branches of an instruction that goes over many references.
 const MANY: u64 = 32;
-/// An instruction that goes over them in both directions, and counts those that it overwrites.
+/// The branches of an instruction that goes over many references in both directions, and counts the references that it
+/// overwrites.
 const COPIED: u64 = 100;
 
 impl Cost {
@@ -86,7 +87,7 @@ pub(super) fn can_throw(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// Whether an instruction becomes no machine instruction, or one that can stand anywhere.
+/// Returns true if an instruction becomes no machine instruction, or one that can stand anywhere.
 fn is_name(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
@@ -208,7 +209,7 @@ fn branches<R: WasmModuleResources>(
     }
 }
 
-/// Whether each field of a struct, or the element of an array, is a reference that calls keep track of.
+/// For each field of a struct, or for the element of an array, whether it is a reference that calls keep track of.
 fn fields<R: WasmModuleResources>(
     validator: &FuncValidator<R>,
     index: u32,
@@ -225,8 +226,8 @@ fn fields<R: WasmModuleResources>(
     })
 }
 
-/// Whether calls keep track of a value, so that it is not collected: whether it is a reference to anything but a
-/// function.
+/// Returns true if calls keep track of a value, so that it is not collected. Such a value is a reference to anything
+/// but a function.
 pub(super) fn is_traced(ty: ValType) -> bool {
     matches!(ty, ValType::Ref(ty) if !ty.is_func_ref())
 }

@@ -1,9 +1,9 @@
-//! How long locals live: from one use to the next, and around the loops that they enter.
+//! Counts how long locals are live: from one use to the next, and around the loops that they enter.
 
 use super::bounds::Counts;
 use super::cost::Cost;
 
-/// A place in a function, as the counts up to it.
+/// A place in a function, given by the counts up to it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
     pub(super) branches: u64,
@@ -34,7 +34,7 @@ struct Use {
 #[derive(Clone, Copy)]
 pub(super) struct Local {
     pub(super) index: u32,
-    /// 1 if it is a reference that calls keep track of.
+    /// The count is 1 if the local is a reference that calls keep track of.
     pub(super) traced: u64,
 }
 
@@ -43,7 +43,7 @@ struct Loop {
     begin: Place,
     /// The locals from before the loop that are read in it, and so are live through all of it.
     entering: u64,
-    /// How many of them are references.
+    /// The number of references among these locals.
     references: u64,
 }
 

@@ -115,7 +115,7 @@ impl Meter {
             let kept = operands.saturating_sub(cost.takes);
             counts.add_live(kept, traced(validator, cost), before, place);
             counts.live_instructions += cost.takes;
-            // Before the validator sees the instruction: it goes through all of its values, too.
+            // This comes before the validator sees the instruction, because the validator also goes through all values.
             counts.check_function(index)?;
             let local = |index| Local {
                 index,

@@ -2,7 +2,7 @@
 //!
 //! Parts of Cranelift and of its register allocator take time that grows with the square or the cube of the depth of
 //! loops, of the number of values and how long they live, and of the number of values that loops carry. So a few
-//! kilobytes can mean minutes of work that nobody can interrupt, or gigabytes of memory. A module that is far from
+//! kilobytes can mean minutes of work that cannot be interrupted, or gigabytes of memory. A module that is far from
 //! anything that compilers produce is refused before it is compiled.
 
 mod bounds;
@@ -28,7 +28,7 @@ use meter::Meter;
 ///
 /// # Errors
 ///
-/// When the module is not valid, or would take the compiler much longer than its size suggests.
+/// Returns an error if the module is not valid, or would take the compiler much longer than its size suggests.
 pub fn check(wasm: &[u8], counts_fuel: bool) -> Result<u64, Error> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut meter = Meter::new(counts_fuel);

@@ -1,4 +1,4 @@
-//! What is refused, and what is not.
+//! Modules that are refused for their cost, and similar ones that are not.
 
 use super::bounds::{MAX_LOOP_DEPTH, MAX_TRY_DEPTH};
 use super::check;
@@ -101,7 +101,7 @@ fn operands_are_counted_like_locals() {
         let drops = "drop ".repeat(n);
         format!("(module (func $f (result i32) (i32.const 0)) (func {calls} {code} {drops}))")
     };
-    // The operands come one after the other, or all at once.
+    // Operands that come one after the other are cheap. Operands that are there all at once are not.
     assert_eq!(verdict(&over(1, &"call $f drop ".repeat(50_000))), Ok(()));
     assert_eq!(verdict(&over(1_000, "")), Ok(()));
     refused(&over(5_000, ""), "function 1 has");
@@ -263,7 +263,7 @@ fn initialisers_of_tables_globals_and_memories_are_counted() {
     let expressions = |n| elements("", "funcref", "(ref.func $f) ", n);
     assert_eq!(verdict(&expressions(4_000)), Ok(()));
     refused(&expressions(330_000), time);
-    // What compilers make is filled in at compile time. What differs between instances is not.
+    // Tables of compilers are filled at compile time. Tables that differ between instances are not.
     let filled = |n| elements("(table 1000000 funcref)", "(i32.const 0) func", "$f ", n);
     assert_eq!(verdict(&filled(900_000)), Ok(()));
     let base = "(import \"env\" \"base\" (global $b i32)) (table 100000 funcref)";

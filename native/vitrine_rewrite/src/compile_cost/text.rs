@@ -1,4 +1,5 @@
-//! What reading the text of a module costs: the parser looks for each label in all blocks around it, from the innermost.
+//! The cost of reading the text of a module. The parser looks for each label in all blocks around it, from the
+//! innermost block on.
 
 use wast::lexer::{Lexer, TokenKind};
 
@@ -12,7 +13,7 @@ const LOOKED_AT: Allowed = Allowed::new(100_000_000, (16, 1));
 ///
 /// # Errors
 ///
-/// [`Error::TooExpensive`] for such a text.
+/// Returns [`Error::TooExpensive`] for such a text.
 pub fn check(text: &str) -> Result<(), Error> {
     let (count, bytes) = (looked_at(text), text.len() as u64);
     let allowed = LOOKED_AT.of(bytes);
@@ -35,7 +36,7 @@ pub fn check(text: &str) -> Result<(), Error> {
 fn looked_at(text: &str) -> u64 {
     let lexer = Lexer::new(text);
     let (mut position, mut count, mut depth) = (0, 0, 0_u64);
-    // Whether each open parenthesis is that of a block.
+    // For each open parenthesis, this tells whether it is that of a block.
     let mut parentheses = Vec::new();
     let (mut opened, mut names_labels) = (false, false);
     while let Ok(Some(token)) = lexer.parse(&mut position) {

@@ -1,4 +1,4 @@
-//! The kernel's functions that are replaced.
+//! The functions of the kernel that are replaced.
 
 use wasm_encoder::ValType;
 use wasmparser::FuncType;
@@ -33,7 +33,8 @@ impl Accessor {
         })
     }
 
-    /// Whether the kernel's function has this type. An import of another type is left to the linker, which refuses it.
+    /// Returns true if the kernel's function has this type. An import of another type is left to the linker, which
+    /// refuses it.
     pub(super) fn is_of(self, ty: &FuncType) -> bool {
         let (params, results) = self.signature();
         let are = |found: &[wasmparser::ValType], wanted: &[ValType]| {

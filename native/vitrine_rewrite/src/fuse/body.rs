@@ -80,8 +80,8 @@ fn bytes(body: &FunctionBody<'_>, from: usize, to: usize) -> Result<impl Iterato
     Ok(bytes.context("a place beyond the body")?.iter().copied())
 }
 
-/// Whether the instruction there may name a memory, judged by its first byte: loads, stores, `memory.size`, `memory.grow`,
-/// and instructions with a prefix.
+/// Returns true if the instruction at `at` may name a memory, judged by its first byte. Loads, stores, `memory.size`,
+/// `memory.grow`, and instructions with a prefix may name one.
 fn may_name_memory(body: &FunctionBody<'_>, at: usize) -> bool {
     let first = body.as_bytes().get(at - body.range().start);
     matches!(first, Some(0x28..=0x40 | 0xFB..=0xFF))

@@ -1,13 +1,14 @@
-//! The conditions under which a loop goes on: how they are read from comparisons, and for how many iterations one holds.
+//! The conditions under which a loop goes on. They are read from comparisons, and the code that they write computes for
+//! how many iterations one holds.
 
 use wasm_encoder::{InstructionSink, ValType};
 
 use super::linear::{Linear, wrap};
 
-/// So few iterations are not worth doing at once.
+/// The most iterations that are not worth doing at once.
 const FEW: i64 = 32;
 
-/// More iterations than are ever done at once.
+/// A number of iterations that is greater than any number that is ever done at once.
 const ENOUGH: i64 = 1 << 32;
 
 /// A relation between two numbers.
@@ -103,7 +104,7 @@ pub(super) struct Condition {
     relation: Relation,
     signed: bool,
     left: Linear,
-    /// What an iteration adds to the left side: a power of two, or the negative of one.
+    /// The number that an iteration adds to the left side: a power of two, or the negative of one.
     step: i64,
     right: Linear,
 }
@@ -178,8 +179,8 @@ impl Condition {
         }
     }
 
-    /// Whether the condition limits a loop that counts from 0 to few iterations. Compilers make such loops from what has a
-    /// short constant length.
+    /// Returns true if the condition limits a loop that counts from 0 to few iterations. Compilers make such loops from
+    /// copies with a short constant length.
     pub(super) fn is_short(&self) -> bool {
         let constant = self.right.as_constant();
         constant.is_some_and(|end| self.step > 0 && (0..FEW * self.step).contains(&end))

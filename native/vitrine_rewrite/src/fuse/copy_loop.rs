@@ -1,12 +1,13 @@
-//! Recognises copy loops: what compilers make of the copying loops of PDKs.
+//! Recognises copy loops: the loops that compilers make from the copying loops of PDKs.
 //!
 //! A copy loop has one path from its header back to it whose only effects are a single transfer (a load and a store of
 //! equal width, one of them an accessor call) and constant increments of locals. Many iterations on this path amount to
-//! one copy between the memories and one addition for each local. The conditions for taking the path compare what
-//! iterations change with what they do not change, so a lower bound of the number of iterations is known beforehand.
+//! one copy between the memories and one addition for each local. The conditions for taking the path compare numbers
+//! that iterations change with numbers that they do not change, so a lower bound of the number of iterations is known
+//! beforehand.
 //!
-//! The other paths, out of the loop or to the iterations for the rest, may do anything. If there is anything else on this
-//! path, the loop is not a copy loop, and only speed is lost.
+//! The other paths, out of the loop or to the iterations for the rest, may do anything. If there is anything else on
+//! this path, the loop is not a copy loop, and only speed is lost.
 
 use wasm_encoder::ValType;
 use wasmparser::{BlockType, Operator, OperatorsReader};
@@ -26,15 +27,15 @@ const MAX_STEP: u64 = 1 << 16;
 /// The direction in which bytes are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Direction {
-    /// From the kernel's heap.
+    /// The loop copies from the kernel's heap.
     Load,
-    /// From the input.
+    /// The loop copies from the input.
     Input,
-    /// To the kernel's heap.
+    /// The loop copies to the kernel's heap.
     Store,
 }
 
-/// What one iteration copies.
+/// The bytes that one iteration copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Transfer {
     pub(super) direction: Direction,
@@ -53,13 +54,13 @@ pub(super) struct CopyLoop {
     /// The guest's address, an `i32`. The instruction adds `guest_offset` to it.
     pub(super) guest: Linear,
     pub(super) guest_offset: u64,
-    /// What must hold within an iteration for it to take the path.
+    /// The conditions that must hold within an iteration for it to take the path.
     pub(super) within: Vec<Condition>,
-    /// What must hold at the end for another iteration, unless another one is certain.
+    /// The condition that must hold at the end for another iteration. `None` if another iteration is certain.
     pub(super) again: Option<Condition>,
     /// The types of the locals.
     pub(super) params: Vec<ValType>,
-    /// What an iteration adds to the first of them.
+    /// The numbers that an iteration adds to the first of the locals.
     pub(super) steps: Vec<i64>,
 }
 
@@ -86,7 +87,7 @@ pub(super) struct Found {
     pub(super) call: usize,
 }
 
-/// Whether a loop has no parameters, which is true of all copy loops.
+/// Returns true if a loop has no parameters. All copy loops are such loops.
 pub(super) fn may_be(ty: BlockType) -> bool {
     matches!(ty, BlockType::Empty | BlockType::Type(_))
 }
@@ -165,7 +166,7 @@ impl Path<'_> {
         }
     }
 
-    /// Whether a branch of this depth goes to the loop's header.
+    /// Returns true if a branch of this depth goes to the loop's header.
     fn is_loop(&self, depth: u32) -> bool {
         depth as usize == self.blocks.len()
     }
@@ -188,7 +189,7 @@ impl Path<'_> {
                 | Operator::If { .. }
                 | Operator::TryTable { .. } => depth += 1,
                 Operator::End => depth -= 1,
-                // The legacy exceptions, which have ends of their own.
+                // These are the legacy exceptions. They have ends of their own.
                 Operator::Try { .. } => return None,
                 _ => (),
             }
@@ -246,8 +247,8 @@ fn finish(
     if !moves(kernel, ValType::I64) || !moves(guest, ValType::I32) {
         return None;
     }
-    // The locals that change come first, in the order of their purpose, so that loops that differ only in the numbers of
-    // their locals have the same form.
+    // The locals that change come first, in the order of their purpose, so that loops that differ only in the numbers
+    // of their locals have the same form.
     let conditions = within.iter().chain(&again);
     let numbers = [kernel, guest]
         .into_iter()
@@ -293,8 +294,8 @@ fn finish(
     })
 }
 
-/// What an iteration adds to the locals. The next iteration must not read a local that is set to anything but itself plus
-/// a constant. Then the iteration after all those that are done at once sets it as usual.
+/// The numbers that an iteration adds to the locals. The next iteration must not read a local that is set to anything
+/// but itself plus a constant. Then the iteration after all those that are done at once sets it as usual.
 fn inductions(iteration: &Iteration, locals: &[ValType]) -> Option<Vec<(u32, i64)>> {
     let mut inductions = Vec::new();
     for &(local, value) in &iteration.locals {
@@ -317,7 +318,7 @@ fn inductions(iteration: &Iteration, locals: &[ValType]) -> Option<Vec<(u32, i64
     inductions.iter().all(small).then_some(inductions)
 }
 
-/// What an iteration adds to a number.
+/// The number that an iteration adds to a number.
 fn step(inductions: &[(u32, i64)], number: Linear) -> i64 {
     let mut sum = 0_i64;
     for term in number.terms() {

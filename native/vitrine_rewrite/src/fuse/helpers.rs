@@ -1,4 +1,4 @@
-//! Functions that are added to the module, where inlining their code in many places would take long to compile: an
+//! Functions that are added to the module, because inlining their code in many places would take long to compile: an
 //! accessor with its check, or the copying of copy loops of one form.
 
 use wasm_encoder::{Encode, Function, ValType};
@@ -10,16 +10,16 @@ use super::piece;
 use super::sites::Sites;
 use super::target::Target;
 
-/// The numbers of types and of functions that every engine accepts.
+/// The number of types, and the number of functions, that every engine accepts.
 const MAX_TYPES: usize = 1_000_000;
 const MAX_FUNCTIONS: usize = 1_000_000;
 
-/// An accessor is inlined in at most so many places. PDKs whose compilers inline nothing call it from one place. Where
-/// there are many calls, they are for what copy loops leave.
+/// The most places in which an accessor is inlined. PDKs whose compilers inline nothing call it from one place. If
+/// there are many calls, they are for the bytes that copy loops leave.
 const MAX_INLINED: u32 = 2;
 
-/// At most so many imports get a function that is called instead. There are seven accessors. In a module that imports them
-/// again and again, the others are inlined.
+/// The most imports that get a function that is called instead. There are seven accessors. In a module that imports
+/// them again and again, the others are inlined.
 const MAX_ACCESS: usize = 256;
 
 pub(super) enum Helper<'s> {
@@ -83,7 +83,7 @@ impl<'s, 'a> Helpers<'s, 'a> {
         self.list.iter()
     }
 
-    /// Whether the module has room for the helpers.
+    /// Returns true if the module has room for the helpers.
     pub(super) fn fit(&self) -> bool {
         let more = self.list.len();
         self.target.types() + more <= MAX_TYPES && self.target.functions() + more <= MAX_FUNCTIONS

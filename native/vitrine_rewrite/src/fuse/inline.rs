@@ -27,7 +27,7 @@ use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
 
 use super::accessor::Accessor;
 
-/// Locals that are added to a function for the code here.
+/// The locals that are added to a function for the code here.
 #[derive(Clone, Copy)]
 pub(super) struct Scratch {
     /// An `i64`.
@@ -155,8 +155,8 @@ pub(super) fn load_control(field: u32, kernel: u32, sink: &mut InstructionSink<'
     sink.i32_const(0).i64_load(place(kernel, field));
 }
 
-/// Replaces an address by the number of bytes that follow it in its page, or by a large number if it is not an address of
-/// the kernel's memory.
+/// Replaces an address by the number of bytes that follow it in its page, or by a large number if it is not an address
+/// of the kernel's memory.
 pub(super) fn left_in_page(sink: &mut InstructionSink<'_>) {
     sink.i64_const(i64::from(PAGE_SIZE - 1)).i64_xor();
     sink.i64_const(LEFT_IN_PAGE.cast_signed()).i64_and();

@@ -1,4 +1,4 @@
-//! Follows one iteration of a loop, with each number as a function of the locals at its start.
+//! Follows one iteration of a loop. Each number is a function of the locals at the iteration's start.
 
 use wasm_encoder::ValType;
 use wasmparser::{MemArg, Operator};
@@ -8,11 +8,11 @@ use super::condition::{Comparison, Relation};
 use super::linear::Linear;
 use super::target::Target;
 
-/// What is known about a value.
+/// The facts that are known about a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
     Number(Linear),
-    /// The bytes that are copied.
+    /// The value is the bytes that are copied.
     Datum,
     Compared(Comparison),
 }
@@ -44,7 +44,7 @@ pub(super) struct Iteration {
     pub(super) read: Vec<u32>,
     pub(super) kernel: Option<Called>,
     pub(super) guest: Option<Access>,
-    /// What must hold for the iteration to go on.
+    /// The comparisons that must hold for the iteration to go on.
     pub(super) within: Vec<Comparison>,
 }
 
@@ -222,7 +222,7 @@ impl Iteration {
     }
 }
 
-/// When a value, as a condition, holds.
+/// The comparison that holds exactly if a value, as a condition, is true.
 fn truth(value: Value) -> Option<Comparison> {
     match value {
         Value::Compared(comparison) => Some(comparison),

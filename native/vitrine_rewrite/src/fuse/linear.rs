@@ -14,8 +14,8 @@ pub(super) struct Term {
     wrapped: bool,
 }
 
-/// A sum of locals, as they are at the start of an iteration, and a constant. The sum wraps at the width of the type that
-/// it is used as.
+/// A sum of locals, as they are at the start of an iteration, and a constant. The sum wraps at the width of the type
+/// that it is used as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Linear {
     terms: [Option<Term>; MAX_TERMS],

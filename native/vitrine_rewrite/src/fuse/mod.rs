@@ -1,4 +1,4 @@
-//! Turns calls of the kernel's accessors into code of the plugin's own.
+//! Turns calls of the kernel's accessors into the plugin's own code.
 //!
 //! PDKs move bytes by calls of imported functions, one or eight bytes at a time. [`fuse`] imports the kernel's memory
 //! into the module, as one more memory, and replaces those calls by the loads and stores themselves ([`inline`]), or by
@@ -6,16 +6,16 @@
 //! only copy: such a loop does many iterations at once ([`copy_loop`], [`piece`]).
 //!
 //! The guest can observe no difference, except that it uses less fuel. One comparison precedes each access. It reads
-//! what the kernel keeps for that purpose in its control block and its page table (`vitrine_kernel::layout`). If the
-//! comparison fails (an offset out of bounds, a page whose state is not known yet, the last bytes of the memory), the
-//! code calls the imported function, as the module did before. Over a memory that is all zero no comparison succeeds. A
-//! module is linked with such a memory if its accessors are not the kernel's, because the host or another module defines
-//! functions with their names.
+//! fields that the kernel keeps for that purpose in its control block and its page table (`vitrine_kernel::layout`). If
+//! the comparison fails (an offset out of bounds, a page whose state is not known yet, the last bytes of the memory),
+//! the code calls the imported function, as the module did before. Over a memory that is all zero no comparison
+//! succeeds. A module is linked with such a memory if its accessors are not the kernel's, because the host or another
+//! module defines functions with their names.
 //!
 //! Function imports stay where they are, because they can also be called indirectly, exported, or put into tables.
 //! Functions that are added are the last ones. The new memory is the last import, so it may have any name. The indices
-//! of the module's own memories shift by one, so most of the code is encoded anew. Custom sections that describe offsets
-//! in the code are dropped.
+//! of the module's own memories shift by one, so most of the code is encoded anew. Custom sections that describe
+//! offsets in the code are dropped.
 
 mod accessor;
 mod assemble;
@@ -45,7 +45,7 @@ pub const NAMESPACE: &str = "vitrine:kernel";
 /// The name of that import.
 pub const MEMORY: &str = "memory";
 
-/// Whether an import has the name of an accessor, which a fused module calls only now and then.
+/// Returns true if an import has the name of an accessor. A fused module calls accessors only now and then.
 pub fn is_accessor(namespace: &str, name: &str) -> bool {
     accessor::Accessor::of(namespace, name).is_some()
 }
@@ -56,7 +56,7 @@ pub fn is_accessor(namespace: &str, name: &str) -> bool {
 ///
 /// # Errors
 ///
-/// When the module is malformed.
+/// Returns an error if the module is malformed.
 pub fn fuse(wasm: &[u8], copy_loops: bool) -> Result<Option<Vec<u8>>, Error> {
     let Some(target) = Target::of(wasm)? else {
         return Ok(None);

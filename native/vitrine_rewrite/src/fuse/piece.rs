@@ -3,8 +3,8 @@
 //! takes the loop's locals, and returns those that iterations change. The original iteration follows.
 //!
 //! So the original code does the last iteration, and any iteration that traps, reaches a bound or needs the kernel's
-//! function. The loop is still a loop, which can be interrupted between two pieces. The remaining iterations are few, so
-//! their calls are not fused.
+//! function. The loop is still a loop, which can be interrupted between two pieces. The remaining iterations are few,
+//! so their calls are not fused.
 //!
 //! Loops of one form share the function. PDKs in C are inlined everywhere: a long piece of code in each loop would make
 //! compiling them much slower.
@@ -17,8 +17,8 @@ use super::inline::{Scratch, left_in_page, load_control, storable};
 use super::linear::Linear;
 use super::shift::shifted;
 
-/// The most that is loaded at once, in bytes: some microseconds of work. What is stored at once ends at the end of a page
-/// of the kernel's memory.
+/// The most bytes that are loaded at once: some microseconds of work. The bytes that are stored at once end with a page
+/// of the kernel's memory, at the latest.
 const PIECE: i64 = 32 << 10;
 
 /// Writes the call of the function that does iterations of a loop with these locals.
@@ -90,8 +90,8 @@ impl Piece<'_> {
             ..
         } = self.scratch;
         let width = self.copy.transfer.width;
-        // A condition within an iteration must also hold in the next one, which sets the locals that are only used within
-        // iterations.
+        // A condition within an iteration must also hold in the next one, which sets the locals that are only used
+        // within iterations.
         let within = self.copy.within.iter().map(|within| (within, true));
         let again = self.copy.again.iter().map(|again| (again, false));
         for (nth, (condition, is_within)) in within.chain(again).enumerate() {
@@ -212,7 +212,7 @@ impl Piece<'_> {
         sink.memory_copy(to, from);
     }
 
-    /// Adds to the locals what the iterations would have added.
+    /// Adds to the locals the numbers that the iterations would have added.
     fn step(&self, sink: &mut InstructionSink<'_>) {
         let width = i64::from(self.copy.transfer.width);
         let steps = self.copy.steps.iter().zip(&self.copy.params);

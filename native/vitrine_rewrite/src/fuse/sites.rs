@@ -16,14 +16,14 @@ use super::target::Target;
 /// The number of locals, parameters included, that every engine accepts.
 const MAX_LOCALS: usize = 50_000;
 
-/// The most forms of copy loops. A module from a compiler has a handful. This limit keeps a module with very many forms from
-/// being slow to compile.
+/// The most forms of copy loops. A module from a compiler has a handful. This limit keeps a module with very many forms
+/// from being slow to compile.
 const MAX_FORMS: usize = 256;
 
 const CALL: u8 = 0x10;
 
 pub(super) struct Sites {
-    /// How often each imported accessor is called, except in copy loops.
+    /// For each imported accessor, the number of its calls outside of copy loops.
     pub(super) calls: Vec<u32>,
     pub(super) forms: Vec<Form>,
     /// The sites of each body; `None` for a body that stays as it is.
@@ -140,7 +140,7 @@ impl Sites {
     }
 }
 
-/// Whether a loop certainly has few iterations, because it copies the bytes that a loop over words leaves.
+/// Returns true if a loop certainly has few iterations, because it copies the bytes that a loop over words leaves.
 fn is_for_the_rest(transfer: Transfer, copied: &[Transfer]) -> bool {
     let words = Transfer {
         width: 8,
@@ -169,7 +169,8 @@ fn locals(
     Ok(Some(types))
 }
 
-/// Whether the body has bytes that may be a call of an accessor. Few bodies have any, and the others need not be decoded.
+/// Returns true if the body has bytes that may be a call of an accessor. Few bodies have any, and the others need not
+/// be decoded.
 fn may_call(body: &FunctionBody<'_>, target: &Target<'_>) -> bool {
     let mut pairs = body.as_bytes().windows(2);
     pairs.any(|pair| pair[0] == CALL && target.accessor_begins_with(pair[1]))

@@ -40,13 +40,13 @@ impl<'a> Target<'a> {
         &self.survey.bodies
     }
 
-    /// The accessor that is the function at an index.
+    /// The accessor that the function at an index is, if it is one.
     pub(super) fn accessor(&self, function: u32) -> Option<Accessor> {
         *self.imported.get(function as usize)?
     }
 
-    /// Whether the encoding of the index of an accessor begins with this byte, which is the whole index or its lowest
-    /// bits.
+    /// Returns true if the encoding of the index of an accessor begins with this byte. The byte is the whole index or
+    /// its lowest bits.
     pub(super) fn accessor_begins_with(&self, byte: u8) -> bool {
         let (low, more) = (usize::from(byte & 0x7F), byte & 0x80 != 0);
         let indices = self.imported.iter().skip(low).step_by(0x80);
@@ -59,7 +59,7 @@ impl<'a> Target<'a> {
         self.survey.imported_memories
     }
 
-    /// Whether the module has memories of its own, whose indices shift.
+    /// Returns true if the module has memories of its own. Their indices shift.
     pub(super) fn has_own_memory(&self) -> bool {
         self.survey.memories.len() > self.survey.imported_memories as usize
     }
@@ -89,7 +89,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Whether an import has the name of an accessor.
+/// Returns true if an import of the module has the name of an accessor.
 fn names_accessor(wasm: &[u8]) -> Result<bool> {
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {

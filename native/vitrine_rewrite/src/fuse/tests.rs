@@ -1,4 +1,4 @@
-//! What fusing makes of modules. That fused modules still do the same is tested on the real engine, in `vitrine_core`.
+//! Tests of the form of fused modules. `vitrine_core` tests on the real engine that fused modules still do the same.
 
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
@@ -25,8 +25,8 @@ fn bodies(wasm: &[u8]) -> usize {
         .count()
 }
 
-/// The number of copy loops in a module: how often it copies from one memory to another, or calls an added function that
-/// does.
+/// The number of copy loops in a module: how often it copies from one memory to another, or calls an added function
+/// that does.
 fn copy_loops(wasm: &[u8]) -> usize {
     let fused = fused(wasm, true);
     let (mut imported, mut code) = (0, Vec::new());
@@ -88,7 +88,7 @@ fn the_copy_loops_of_compilers_are_recognised() {
         ("c", 11),
         ("cpp", 33),
         ("d", 2),
-        // Only the bytes that are left are copied so: words go through a buffer.
+        // Only the bytes that are left are copied in such a loop. Words go through a buffer.
         ("zig", 2),
         // Bytes go through functions that check their arguments, or that suspend.
         ("assemblyscript", 0),
@@ -137,7 +137,7 @@ fn a_loop_that_does_anything_else_is_not_a_copy_loop() {
         format!(
             "{COPY} {MOVE} (local.set $x (local.get $p)) (br_if $turn (i64.ne (local.get $p) (local.get $x)))"
         ),
-        // There is another effect on the path, or no path is the loop's alone.
+        // There is another effect on the path, or none of the paths belongs to the loop alone.
         format!(
             "{COPY} {MOVE} (block (br_if 0 (i32.wrap_i64 (local.get $x))) (global.set 0 (i32.const 1))) {AGAIN}"
         ),

@@ -9,7 +9,7 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// [`Error::CannotSnapshot`] for such a module; another error when it is malformed.
+/// Returns [`Error::CannotSnapshot`] for such a module, and another error if the module is malformed.
 pub fn check(wasm: &[u8]) -> Result<(), Error> {
     for payload in Parser::new(0).parse_all(wasm) {
         let Payload::CodeSectionEntry(body) = payload? else {
@@ -25,7 +25,7 @@ pub fn check(wasm: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The name of an instruction that changes state that is not kept, and what it changes.
+/// The name of an instruction that changes state that is not kept, and the name of that state.
 fn changes(operator: &Operator<'_>) -> Option<(&'static str, &'static str)> {
     const TABLES: &str = "changes of tables";
     const SEGMENTS: &str = "dropped segments";

@@ -19,7 +19,7 @@ const START: u8 = SectionId::Start as u8;
 ///
 /// # Errors
 ///
-/// When the module is malformed, or its new data is too large.
+/// Returns an error if the module is malformed, or if its new data is too large.
 pub fn encode(wasm: &[u8], state: &State) -> std::result::Result<Vec<u8>, Error> {
     Ok(rewrite(wasm, state)?)
 }
@@ -106,7 +106,7 @@ fn null(ty: RefType) -> Result<ConstExpr> {
     Ok(ConstExpr::ref_null(heap))
 }
 
-/// The segments of a state, and how many there are.
+/// The segments of a state, and their number.
 struct Data<'a> {
     state: &'a State,
     count: u32,
@@ -119,8 +119,8 @@ impl Data<'_> {
         Ok(Data { state, count })
     }
 
-    /// The data section, with the module's own segments first. Segments that were copied by the instantiation are as good
-    /// as dropped.
+    /// The data section, with the module's own segments first. The segments that the instantiation copied are not
+    /// needed any more, as if they were dropped.
     fn after(&self, old: Option<DataSectionReader<'_>>) -> Result<DataSection> {
         let mut data = DataSection::new();
         for segment in old.into_iter().flatten() {

@@ -12,9 +12,9 @@ const PAGE: usize = 65_536;
 /// The state of an instance: its own memories and globals.
 #[derive(Debug, Default, PartialEq)]
 pub struct State {
-    /// One for each memory.
+    /// The state of each memory.
     pub memories: Vec<MemoryState>,
-    /// One for each global; `None` for those that cannot change.
+    /// The value of each global; `None` for globals that cannot change.
     pub globals: Vec<Option<Constant>>,
 }
 
@@ -57,11 +57,11 @@ pub struct Own {
 }
 
 impl Own {
-    /// Those that a valid module declares.
+    /// The own memories and globals of a valid module.
     ///
     /// # Errors
     ///
-    /// When the module is malformed.
+    /// Returns an error if the module is malformed.
     pub fn of(wasm: &[u8]) -> Result<Own, Error> {
         let (mut imported_memories, mut imported_globals) = (0, 0);
         let (mut memories, mut globals) = (Vec::new(), Vec::new());

@@ -1,12 +1,12 @@
-//! What becomes of a module whose bulk instructions are split. That it still does the same is tested on the real
-//! engine, in `vitrine_core`.
+//! Tests of the form of modules whose bulk instructions are split. `vitrine_core` tests on the real engine that such
+//! modules still do the same.
 
 mod malformed;
 mod structure;
 
 use vitrine_rewrite::bulk::Chunk;
 
-/// So small that everything is long.
+/// A chunk that is so small that every instruction is long.
 const TINY: Chunk = Chunk {
     bytes: 4,
     elements: 3,

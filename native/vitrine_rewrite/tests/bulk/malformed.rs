@@ -5,7 +5,7 @@ use vitrine_rewrite::bulk::{make_interruptible, split};
 
 use crate::{TINY, binary};
 
-/// A module with something of everything.
+/// A module with sections and instructions of all kinds.
 fn rich() -> Vec<u8> {
     binary(
         r#"(module $rich

@@ -64,11 +64,11 @@ fn instructions_that_cannot_take_long_stay_as_they_are() {
     assert!(is_untouched(
         "(module (memory 1) (func (i32.store (i32.const 0xfcfc) (i32.const 0xfb))))"
     ));
-    // A constant length.
+    // The length is a constant.
     assert!(is_untouched(
         "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 32768))))"
     ));
-    // A table that cannot grow, a segment that is short.
+    // The table cannot grow, and the segment is short.
     let operands = "(i32.const 0) (i32.const 0) (local.get 0)";
     assert!(is_untouched(&format!(
         "(module (table 8 1024 funcref) (elem $e func) (func (param i32) (table.copy {operands})

@@ -9,7 +9,7 @@ use std::io;
 use rustix::mm::{Advice, madvise};
 use rustix::param::page_size;
 
-/// Bytes that are decommitted at a time.
+/// The number of bytes that are decommitted at a time.
 const PIECE: usize = 512 << 10;
 
 /// Decommits `len` bytes from `base` on.

@@ -9,7 +9,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::param::page_size;
 
-/// What a memory of a certain length begins with.
+/// The bytes that a memory of a certain length begins with.
 #[derive(Debug)]
 pub(crate) struct Image {
     id: ImageId,
@@ -21,7 +21,7 @@ pub(crate) struct Image {
     file: File,
 }
 
-/// Tells an image from all others that this process makes.
+/// An identifier that tells an image from all others that this process makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImageId(u64);
 
@@ -64,7 +64,7 @@ impl Image {
         self.start + self.len
     }
 
-    /// Whether the image covers the page at this offset of the memory.
+    /// Returns true if the image covers the page at this offset of the memory.
     pub(crate) fn covers(&self, page: usize) -> bool {
         (self.start..self.end()).contains(&page)
     }

@@ -1,4 +1,4 @@
-//! What the system does with pages: one file for each call of it, without any state but what the system has.
+//! The calls of the system for pages. Each file wraps one call, and the only state is that of the system.
 
 pub(super) mod decommit;
 pub(super) mod image;

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap_fixed, munmap};
 use rustix::param::page_size;
 
-/// Whether the system moves pages and leaves their addresses mapped. Linux does since 5.7, some sandboxes do not.
+/// Whether the system moves pages and leaves their addresses mapped. Linux does so since 5.7, but some sandboxes do
+/// not.
 static MOVES: LazyLock<bool> = LazyLock::new(moves);
 
 /// Moves the `len` bytes from `from` on to a new mapping, which `make` makes, and returns that. Afterwards the bytes
@@ -16,8 +17,8 @@ static MOVES: LazyLock<bool> = LazyLock::new(moves);
 ///
 /// # Safety
 ///
-/// `from` begins a page, and `len` bytes from there on can be read and written to. So can as many bytes of what
-/// `make` makes, which begins a page, is new, all zero, and is unmapped when it is dropped.
+/// `from` begins a page, and `len` bytes from there on can be read and written to. The mapping that `make` makes begins
+/// a page, has as many readable and writable bytes, is new and all zero, and is unmapped when it is dropped.
 pub(crate) unsafe fn move_or_copy<T>(
     from: *mut u8,
     len: usize,

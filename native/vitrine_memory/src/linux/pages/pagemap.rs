@@ -1,6 +1,6 @@
 //! Reads `/proc/self/pagemap`, in which the system has an entry for each page of this process.
 //!
-//! The file is not believed before a try: some sandboxes have one that is empty or all zero.
+//! The file is not trusted before it was tried: in some sandboxes it is empty or all zero.
 
 use std::fs::File;
 use std::io;
@@ -13,12 +13,12 @@ use rustix::param::page_size;
 
 use super::image::Image;
 
-/// Set in the entry of a page that is resident, or in swap.
+/// Two bits of an entry: one is set if the page is resident, and the other if it is in swap.
 const RESIDENT: u64 = 0b11 << 62;
-/// Set in the entry of a page of a file, to which nobody wrote through a private mapping.
+/// The bit that is set in the entry of a page of a file, until the page is written to through a private mapping.
 const OF_FILE: u64 = 1 << 61;
 const ENTRY: usize = size_of::<u64>();
-/// Entries that are read at a time.
+/// The number of entries that are read at a time.
 const CHUNK: usize = 1024;
 
 /// The pagemap of this process. A child by `fork` would read that of its parent, but no child has a reaper that
@@ -42,7 +42,7 @@ impl Entry {
         self.0 & RESIDENT != 0
     }
 
-    /// Whether the page is still that of a file.
+    /// Returns true if the page is still that of a file.
     pub(super) fn is_of_file(self) -> bool {
         self.0 & OF_FILE != 0
     }
@@ -64,8 +64,8 @@ impl Pagemap {
         Pagemap(File::open(path).unwrap())
     }
 
-    /// Passes the entries of `count` pages from `base` on to `each`, with their numbers from 0 on, until that
-    /// returns `None`. `None` also if the entries cannot be read.
+    /// Passes the entries of `count` pages from `base` on to `each`, with their numbers from 0 on, until `each`
+    /// returns `None`. Returns `None` then, and also if the entries cannot be read.
     pub(super) fn entries(
         &self,
         base: *const u8,
@@ -89,13 +89,13 @@ impl Pagemap {
         self.0.read_exact_at(bytes, at as u64)
     }
 
-    /// Whether the file tells a page that was written to from one that was not.
+    /// Returns true if the pagemap tells a page that was written to from one that was not.
     fn tells_written_pages(&self) -> bool {
         let entries = self.try_out(None);
         entries.is_some_and(|[written, other]| written.is_resident() && !other.is_resident())
     }
 
-    /// Whether it tells a page of a file that was written to from one that was only read.
+    /// Returns true if the pagemap tells a page of a file that was written to from one that was only read.
     fn tells_pages_of_files(&self) -> bool {
         let len = 2 * page_size();
         let image = Image::new(len, 0, &vec![1; len]);
@@ -157,7 +157,7 @@ mod tests {
     fn a_page_in_memory_or_in_swap_is_resident() {
         for (entry, resident) in [
             (1_u64 << 63, true),
-            // It is in swap, or on its way to another place.
+            // The page is in swap, or on its way to another place.
             (1 << 62, true),
             (u64::MAX, true),
             (u64::MAX >> 2, false),

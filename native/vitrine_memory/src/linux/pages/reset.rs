@@ -1,7 +1,8 @@
-//! Resets memory to what it began with and leaves its pages resident.
+//! Resets memory to the contents that it began with, and leaves its pages resident.
 //!
-//! Most guests write to a few pages of a megabyte. The pagemap tells which, so only those are written, and the next
-//! instance finds them resident: a page that the system has to hand out again takes longer than many calls.
+//! Most guests write to a few pages of a megabyte. The pagemap tells which pages they are, so only those pages are
+//! written. The next instance finds them resident: a page that the system has to hand out again takes longer than many
+//! calls.
 
 use std::slice::from_raw_parts_mut;
 
@@ -71,7 +72,7 @@ unsafe fn reset(
                 None => bytes.fill(0),
             }
         } else if page == 0 {
-            // This page was written to just now, so the pagemap does not tell any more.
+            // This page was written to just now, so the pagemap no longer tells which pages were written to.
             return None;
         }
         Some(())

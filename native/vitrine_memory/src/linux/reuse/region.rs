@@ -18,22 +18,23 @@ pub(crate) struct Region {
     guard: usize,
     accessible: usize,
     contents: Contents,
-    /// Resident pages beyond the accessible ones, from when more were accessible.
+    /// The number of resident pages beyond the accessible bytes. They stayed from a time when more bytes were
+    /// accessible.
     beyond: usize,
 }
 
-/// What the accessible bytes of a region are.
+/// The contents of the accessible bytes of a region.
 #[derive(Clone, Copy, PartialEq)]
 enum Contents {
-    /// One mapping, which is anonymous.
+    /// The bytes are one anonymous mapping.
     Blank,
-    /// The same, but an image is mapped into it.
+    /// The bytes are one anonymous mapping, into which an image is mapped.
     WithImage,
-    /// Pages that were moved here from a region that the memory outgrew.
+    /// The bytes have pages that were moved here from a region that the memory outgrew.
     Moved,
 }
 
-// SAFETY: it is the only owner of its mapping.
+// SAFETY: a region is the only owner of its mapping.
 unsafe impl Send for Region {}
 // SAFETY: a shared reference gives addresses and lengths only.
 unsafe impl Sync for Region {}
@@ -72,7 +73,7 @@ impl Region {
         self.accessible
     }
 
-    /// Makes so many bytes accessible, which are whole pages among the reserved ones, and no others. Bytes that were
+    /// Makes the first `wanted` of the reserved bytes accessible, and no others. They are whole pages. Bytes that were
     /// never accessible are zero. After an error the region is as before.
     pub(crate) fn make_accessible(&mut self, wanted: usize) -> io::Result<()> {
         if wanted > self.reserved {
@@ -105,8 +106,8 @@ impl Region {
         unsafe { image.map(self.base()) }
     }
 
-    /// A larger region with the bytes of this one and zeros after them. `wanted` bytes are accessible, which are more
-    /// than in this one. This one is not used any more. After an error it is as before.
+    /// A larger region with the bytes of this one and zeros after them. `wanted` bytes of it are accessible, which are
+    /// more than in this region. This region is not used any more. After an error it is as before.
     pub(crate) fn outgrown(&self, wanted: usize, reserved: usize) -> io::Result<Region> {
         let whole = self.contents == Contents::Blank;
         // SAFETY: both are different mappings, and are accessible in that length. This one is not used any more.
@@ -121,8 +122,8 @@ impl Region {
         }
     }
 
-    /// Resets the region to what it began with: so many accessible bytes, at most as many as now, and this image if
-    /// there was one. Returns how many pages it has to itself. `None` if it cannot be used again.
+    /// Resets the region to its first state: so many accessible bytes, at most as many as now, and this image if there
+    /// was one. Returns how many pages the region has to itself, or `None` if it cannot be used again.
     ///
     /// # Safety
     ///
@@ -181,7 +182,7 @@ mod tests {
         for _ in 0..2 {
             // SAFETY: nobody has a reference to the region's bytes.
             let pages = unsafe { region.reset(5 * page, None) };
-            // And the first page of either part, to which the reset itself writes.
+            // The first page of either part is counted, too, because the reset itself writes to it.
             assert_eq!(pages, Some(12));
             assert_eq!(region.accessible(), 5 * page);
         }

@@ -50,7 +50,7 @@ pub(crate) fn take_with(
 
 fn map(reserved: usize, guard: usize) -> io::Result<Region> {
     Region::map(reserved, guard).or_else(|_| {
-        // Where the process is given few addresses, the pool may have all of them.
+        // In a process with few addresses, the pool may have all of them.
         let blank = replace(&mut *BLANK.lock(), ResidentPool::new());
         let with_images = replace(&mut *WITH_IMAGES.lock(), ResidentPool::new());
         drop((blank, with_images));
@@ -58,8 +58,8 @@ fn map(reserved: usize, guard: usize) -> io::Result<Region> {
     })
 }
 
-/// Returns a region that was reset and has so many pages, and drops it if there is no room. A region with an image
-/// displaces older ones.
+/// Returns a region to the pool. The region was reset and has so many pages. It is dropped if there is no room, but a
+/// region with an image displaces older ones.
 pub(crate) fn put_back(region: Region, pages: usize, image: Option<&Image>) {
     // Regions that are not kept are unmapped when the lock is released.
     match image {

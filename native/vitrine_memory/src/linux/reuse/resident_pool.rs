@@ -1,7 +1,7 @@
 //! A bounded pool of things that still own resident pages. A page that is resident costs its next user nothing. One
 //! that the system has to hand out again takes longer than many calls.
 
-/// The most pages that the items of a pool have together.
+/// The most pages that the items of a pool may have together.
 const MOST: usize = 4096;
 /// An item with fewer pages counts as so many: it also has addresses, and mappings.
 const LEAST: usize = 32;

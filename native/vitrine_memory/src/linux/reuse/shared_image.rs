@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::region_pool;
 use crate::system::pages::image::Image;
 
-/// What a linear memory begins with. Memories with the same image share its pages until they write to them.
+/// The bytes that a linear memory begins with. Memories with the same image share its pages until they write to them.
 ///
-/// A clone is the same image. When the last one is dropped, so are the regions that were kept for it.
+/// A clone is the same image. When the last clone is dropped, the regions that were kept for the image are dropped,
+/// too.
 #[derive(Debug, Clone)]
 pub struct SharedImage(Arc<Shared>);
 
@@ -20,7 +21,7 @@ impl SharedImage {
     ///
     /// # Errors
     ///
-    /// When the system refuses a file or the memory for it, and when the bytes do not fit into the memory.
+    /// Returns an error if the system refuses a file or the memory for it, and if the bytes do not fit into the memory.
     pub fn new(memory_len: usize, start: usize, bytes: &[u8]) -> io::Result<SharedImage> {
         let image = Image::new(memory_len, start, bytes)?;
         Ok(SharedImage(Arc::new(Shared(image))))

@@ -12,7 +12,7 @@ use super::resident_pool::ResidentPool;
 use crate::system::pages::decommit::decommit;
 use crate::system::pages::mremap::move_or_copy;
 
-/// Bytes of a mapping that slots are cut from.
+/// The number of bytes of a mapping that slots are cut from.
 const CHUNK: usize = 1 << 30;
 
 /// Makes a slot ready for its next user. So many bytes at its start may have been used. Returns how many pages it
@@ -21,7 +21,7 @@ type Reset = unsafe fn(*mut u8, usize) -> Option<usize>;
 
 /// Slots of one size.
 pub(crate) struct SlotPool {
-    /// Bytes of a slot. A chunk is a multiple of this.
+    /// The number of bytes of a slot. The size of a chunk is a multiple of this.
     slot: usize,
     reset: Reset,
     free: Mutex<Free>,
@@ -32,7 +32,7 @@ struct Free {
     resident: ResidentPool<Base>,
     /// Slots that were used and are decommitted.
     decommitted: Vec<Base>,
-    /// The chunk that new slots are cut from, and how many are left at its start.
+    /// The chunk that new slots are cut from, with the number of slots that are left at its start.
     chunk: Option<Base>,
     left: usize,
 }
@@ -40,23 +40,24 @@ struct Free {
 #[derive(Clone, Copy)]
 struct Base(NonNull<u8>);
 
-// SAFETY: it is an address. The bytes there belong to the one `Slot` that has it.
+// SAFETY: a base is an address. The bytes there belong to the one `Slot` that has it.
 unsafe impl Send for Base {}
 // SAFETY: a shared reference gives the address only.
 unsafe impl Sync for Base {}
 
-/// Readable and writable memory, page-aligned. It is zero when it is new. One that was used before is as the pool's
-/// reset left it.
+/// Readable and writable memory, page-aligned. A new slot is zero. A slot that was used before is as the pool's reset
+/// left it.
 pub(crate) struct Slot {
     base: Base,
     size: usize,
-    /// Bytes at its start that may have been used.
+    /// The number of bytes at the slot's start that may have been used.
     used: usize,
-    /// Whether nobody has had it before.
+    /// Whether the slot was never used before.
     new: bool,
-    /// Whether all of it belongs to one mapping.
+    /// Whether all of the slot belongs to one mapping.
     whole: bool,
-    /// The pool that it goes back to when it is dropped. Without one it is a mapping of its own, and is unmapped.
+    /// The pool that the slot goes back to when it is dropped. A slot without a pool is a mapping of its own, and is
+    /// unmapped when it is dropped.
     pool: Option<&'static SlotPool>,
 }
 
@@ -149,12 +150,12 @@ impl Slot {
         self.size
     }
 
-    /// Whether nobody has had it before.
+    /// Returns true if the slot was never used before.
     pub(crate) fn is_new(&self) -> bool {
         self.new
     }
 
-    /// Notes how many bytes at its start may have been used. The others are as they were at first.
+    /// Notes how many bytes at the slot's start may have been used. The others are as they were at first.
     pub(crate) fn set_used(&mut self, used: usize) {
         self.used = used;
     }
@@ -195,7 +196,7 @@ fn map(size: usize) -> io::Result<Base> {
     // SAFETY: the mapping is new, at an address that the system chooses.
     let mapped =
         unsafe { mmap_anonymous(null_mut(), size, ProtFlags::READ | ProtFlags::WRITE, flags)? };
-    // With huge pages one byte that is written to takes 2 MiB. Where the system has none, this fails.
+    // With huge pages one byte that is written to takes 2 MiB. On a system without huge pages this call fails.
     // SAFETY: the mapping is ours, and nothing is in it yet.
     let _ = unsafe { madvise(mapped, size, Advice::LinuxNoHugepage) };
     NonNull::new(mapped.cast())

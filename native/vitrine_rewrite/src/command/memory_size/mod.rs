@@ -2,7 +2,7 @@
 //!
 //! A memory never shrinks, so it is put back as large as it has become. But the guest's allocator has forgotten
 //! everything: it would grow the memory again in each call, up to its limit. So the size that the guest sees is a
-//! global, which is put back like any other, and the memory grows only by what is really missing ([`grow`]):
+//! global, which is put back like any other, and the memory grows only by the pages that are really missing ([`grow`]):
 //!
 //! ```wat
 //! (func $grow (param $more i32) (result i32)
@@ -35,7 +35,7 @@ const GLOBAL: u8 = SectionId::Global as u8;
 const EXPORT: u8 = SectionId::Export as u8;
 const CODE: u8 = SectionId::Code as u8;
 
-/// One of the module's own memories, and the indices of what is added for it.
+/// One of the module's own memories, and the indices of the items that are added for it.
 struct Memory {
     index: u32,
     is_64: bool,
@@ -201,7 +201,7 @@ impl Memory {
         ty.encode(sink);
         match self.is_64 {
             true => ConstExpr::i64_const(self.minimum.cast_signed()).encode(sink),
-            // At most 65 536.
+            // The minimum is at most 65 536.
             false => ConstExpr::i32_const(self.minimum as i32).encode(sink),
         }
     }
