@@ -36,6 +36,7 @@ defmodule Vitrine.Call.TimeSpent do
   defp label(:guest, _functions), do: "in the guest"
   defp label(:scheduler, _functions), do: "waiting for a scheduler"
   defp label(:wait, _functions), do: "waiting in WASI"
+  defp label(:admission, _functions), do: "waiting until other instances are dropped"
   defp label(:log, _functions), do: "in Logger"
   defp label(:others, _functions), do: "in short calls of the host"
   defp label({:http, url}, _functions), do: "in requests to #{host(url)}"

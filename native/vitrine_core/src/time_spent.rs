@@ -11,8 +11,10 @@ pub enum Awaited {
     Http(String),
     /// A log line, or printed text.
     Log,
-    /// A wait of WASI, such as a sleep, or a wait until instances are dropped.
+    /// A wait of WASI, such as a sleep.
     Wasi,
+    /// The wait until instances of the module that were discarded are dropped.
+    Admission,
 }
 
 /// Waits shorter than this are not told apart, in nanoseconds.

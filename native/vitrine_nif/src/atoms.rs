@@ -18,6 +18,7 @@ rustler::atoms! {
     http,
     slice,
     wait,
+    admission,
     over,
     // Messages
     vitrine_wake,

@@ -50,6 +50,7 @@ fn times<'a>(env: Env<'a>, spent: &Spent) -> Vec<(Term<'a>, u64)> {
             Awaited::Http(url) => (atoms::http(), url).encode(env),
             Awaited::Log => atoms::log().encode(env),
             Awaited::Wasi => atoms::wait().encode(env),
+            Awaited::Admission => atoms::admission().encode(env),
         };
         (what, *time)
     });

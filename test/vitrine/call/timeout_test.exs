@@ -123,6 +123,9 @@ defmodule Vitrine.Call.TimeoutTest do
                  ~s(6 ms in the host function "f5", and 5 more)
 
       assert Vitrine.Call.TimeSpent.message("it ended", [guest: 400_000], {}) == "it ended"
+
+      assert Vitrine.Call.TimeSpent.message("it ended", [admission: 3_000_000], {}) ==
+               "it ended: 3 ms waiting until other instances are dropped"
     end
   end
 

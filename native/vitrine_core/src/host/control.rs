@@ -36,6 +36,8 @@ pub(crate) struct Control {
     /// Whether the current slice is to end, because of an epoch or because the call needs a dirty scheduler.
     slice_over: AtomicBool,
     /// Whether a guest is running whose fuel is counted.
+    /// Whether the call waits until instances that were discarded are dropped.
+    held_back: AtomicBool,
     metering: AtomicBool,
     log_level: AtomicI32,
     mailbox: Mutex<Mailbox>,
@@ -51,6 +53,7 @@ impl Control {
             dirty: AtomicBool::new(false),
             initialised: AtomicBool::new(false),
             slice_over: AtomicBool::new(false),
+            held_back: AtomicBool::new(false),
             metering: AtomicBool::new(false),
             log_level: AtomicI32::new(LOG_OFF),
             mailbox: Mutex::default(),
@@ -97,6 +100,15 @@ impl Control {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Notes whether the call waits until instances that were discarded are dropped.
+    pub(crate) fn hold_back(&self, held_back: bool) {
+        self.held_back.store(held_back, Relaxed);
+    }
+
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.held_back.load(Relaxed)
     }
 
     pub(crate) fn meter(&self, on: bool) {

@@ -25,7 +25,9 @@ pub(crate) async fn admit(linked: &LinkedPlugin, plugin: &PluginState) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match linked.main().backlog.admits(context.waker()) {
+        let admits = linked.main().backlog.admits(context.waker());
+        plugin.control.hold_back(!admits);
+        match admits {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
@@ -52,4 +54,60 @@ fn too_many_instances(Full { mapped, limit }: &Full) -> Error {
              `memory_layout: :dense`, or raise that limit"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use crate::schedule::reaper::reap;
+    use crate::{
+        Awaited, CallOptions, CompileOptions, LOG_OFF, LinkedPlugin, Plugin, PluginOptions,
+        Scheduler, Step, compile,
+    };
+
+    /// A value whose drop takes until the sender is gone.
+    struct Slow(mpsc::Receiver<()>);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_until_instances_are_dropped_says_so_when_its_time_is_over() {
+        let (done, compiled) = mpsc::channel();
+        let text = br#"(module (func (export "run")) (; held back ;))"#;
+        compile(text.to_vec(), CompileOptions::default(), None, move |c| {
+            done.send(c).unwrap();
+        });
+        let (module, _) = compiled.recv().unwrap().unwrap();
+        let backlog = Arc::clone(&module.backlog);
+        let linked = LinkedPlugin::new(&vec![("main".into(), module)], 0, &[], false).unwrap();
+        let plugin = Plugin::new(linked, PluginOptions::default()).unwrap();
+        let mut hold = Vec::new();
+        for _ in 0..20 {
+            let (end, ended) = mpsc::channel();
+            hold.push(end);
+            reap(Slow(ended), Some(Arc::clone(&backlog)));
+        }
+        let options = CallOptions {
+            timeout: Some(Duration::from_millis(20)),
+            log_level: LOG_OFF,
+        };
+        let mut call = plugin.start("run", b"", options).unwrap();
+        let error = loop {
+            match call.resume(Scheduler::Dirty, None) {
+                Step::Done(mut finished) => break finished.output().unwrap_err().clone(),
+                Step::Waiting(left) => std::thread::sleep(left.unwrap()),
+                _ => (),
+            }
+        };
+        let spent = error.spent.unwrap();
+        let waits: Vec<_> = spent.awaited.iter().map(|(what, _)| what).collect();
+        assert_eq!(waits, [&Awaited::Admission]);
+        drop(hold);
+    }
 }

@@ -112,7 +112,7 @@ impl Call {
         self.slice = Duration::ZERO;
         if let Some((awaited, since)) = self.awaits.take() {
             let took = begin.saturating_sub(since);
-            let idle = awaited == Awaited::Wasi;
+            let idle = matches!(awaited, Awaited::Wasi | Awaited::Admission);
             self.spent.awaited(awaited, took);
             if idle {
                 if let Err(stop) = control.check(begin) {
@@ -286,7 +286,11 @@ impl Call {
         if plugin.call_waker.woken() {
             return Step::SliceOver;
         }
-        self.awaits = Some((Awaited::Wasi, clock::now()));
+        let awaited = match plugin.state.control.is_held_back() {
+            true => Awaited::Admission,
+            false => Awaited::Wasi,
+        };
+        self.awaits = Some((awaited, clock::now()));
         Step::Waiting(self.time_left())
     }
 
