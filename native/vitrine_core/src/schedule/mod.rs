@@ -12,6 +12,7 @@ pub(crate) mod instantiation;
 pub(crate) mod overruns;
 pub(crate) mod reaper;
 pub(crate) mod run_queue;
+mod short_slice;
 pub(crate) mod ticker;
 pub(crate) mod waker;
 pub(crate) mod workers;

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use wasmtime::Engine;
 
 use crate::error::{Error, Reason};
-use crate::schedule::run_queue;
+use crate::schedule::{run_queue, short_slice};
 
 /// The time between two ticks while a guest runs.
 pub(crate) const TICK: Duration = Duration::from_micros(500);
@@ -67,7 +67,10 @@ impl Ticker {
         let seen = shared.clone();
         std::thread::Builder::new()
             .name("vitrine-ticker".into())
-            .spawn(move || tick(&seen, &woken))?;
+            .spawn(move || {
+                short_slice::shorten();
+                tick(&seen, &woken);
+            })?;
         Ok(Ticker { shared, wake })
     }
 
