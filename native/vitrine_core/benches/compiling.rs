@@ -11,13 +11,11 @@
 // A benchmark that panics has failed.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use vitrine_core::{CompileOptions, Settings, config};
+use vitrine_test_support as support;
 use wasmtime::{Engine, Module};
 
 fn main() {

@@ -5,9 +5,6 @@
 // A benchmark that panics has failed.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +13,7 @@ use vitrine_core::{
     CompileOptions, CompiledModule, HostFunction, LinkedPlugin, Plugin, PluginOptions, Scheduler,
     Step, Wasi,
 };
+use vitrine_test_support as support;
 
 const SIZES: [usize; 3] = [64, 64 << 10, 6_400_000];
 const GUESTS: [&str; 9] = [

@@ -4,8 +4,6 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -14,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
 use vitrine_core::{Cache, CompileOptions, CompiledModule, Origin, Settings, Stage, compile};
+use vitrine_test_support as support;
 
 /// A directory that is deleted at the end.
 struct Temporary(PathBuf);

@@ -3,16 +3,15 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use support::{OPTIONS, finish, run};
 use vitrine_core::{CompileOptions, LinkedPlugin, Plugin, PluginOptions, Reason, Settings};
+use vitrine_test_support as support;
+use vitrine_test_support::{OPTIONS, finish, run};
 
 const GUEST: &str = r#"(module
   (import "extism:host/env" "input_offset" (func $input (result i64)))

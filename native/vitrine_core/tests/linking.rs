@@ -3,15 +3,14 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 
-use support::OPTIONS;
 use vitrine_core::{
     Call, CompileOptions, Error, HostFunction, LinkedPlugin, Plugin, PluginOptions, Reason, Reply,
     Request, Scheduler, Step, Value, ValueType, Wasi,
 };
+use vitrine_test_support as support;
+use vitrine_test_support::OPTIONS;
 
 /// Links modules, the first of which is the main one, and initialises the plugin.
 fn load_with(

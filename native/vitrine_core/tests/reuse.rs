@@ -3,13 +3,12 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use support::run;
 use vitrine_core::{CompileOptions, LinkedPlugin, Plugin, PluginOptions, Settings};
+use vitrine_test_support as support;
+use vitrine_test_support::run;
 
 /// `write` takes pairs of four bytes: the number of pages to grow to, and the address to write to. `check` returns 1 if
 /// anything but the data is not zero, and 2 if the memory does not have its initial size.

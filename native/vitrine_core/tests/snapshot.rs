@@ -3,12 +3,11 @@
 // A test that panics is a test that fails.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 
-use support::{OPTIONS, finish};
 use vitrine_core::{CompileOptions, Error, Limits, Plugin, PluginOptions, Reason, Stage};
+use vitrine_test_support as support;
+use vitrine_test_support::{OPTIONS, finish};
 
 fn load_with(
     bytes: &[u8],

@@ -6,8 +6,6 @@
 mod http;
 mod instantiation;
 mod lifecycle;
-#[path = "../support/mod.rs"]
-mod shared;
 mod support;
 
 use std::time::{Duration, Instant};

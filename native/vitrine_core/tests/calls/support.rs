@@ -8,8 +8,7 @@ use vitrine_core::{
     Reply, Request, Scheduler, Step,
 };
 
-use crate::shared;
-pub use crate::shared::OPTIONS;
+pub use vitrine_test_support::OPTIONS;
 
 pub const ABI: &str = r#"
   (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
@@ -41,7 +40,7 @@ pub fn within(ms: u64) -> CallOptions {
 }
 
 pub fn compiled(text: &str) -> Result<Arc<CompiledModule>, Error> {
-    shared::compiled(text, shared::options())
+    vitrine_test_support::compiled(text, vitrine_test_support::options())
 }
 
 pub fn load_with(

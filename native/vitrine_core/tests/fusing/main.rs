@@ -10,7 +10,5 @@ mod linking;
 mod loops;
 mod programs;
 mod random_modules;
-#[path = "../support/mod.rs"]
-mod shared;
 mod shared_data;
 mod support;

@@ -9,7 +9,7 @@ use vitrine_core::{
     Reason, Settings,
 };
 
-use crate::shared::compiled_with;
+use vitrine_test_support::compiled_with;
 
 use crate::support::{Both, Failure, IMPORTS, OPTIONS, compiled, finish, word, words};
 

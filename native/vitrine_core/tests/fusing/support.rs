@@ -7,8 +7,8 @@ use vitrine_core::{
     Reason, Reply, Request, Settings, Value,
 };
 
-use crate::shared::finish_with;
-pub use crate::shared::{OPTIONS, compiled};
+use vitrine_test_support::finish_with;
+pub use vitrine_test_support::{OPTIONS, compiled};
 
 /// The functions of the kernel that move bytes, and those that are needed to see the bytes.
 pub const IMPORTS: &str = r#"

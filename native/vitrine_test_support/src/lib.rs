@@ -1,6 +1,8 @@
-//! Helpers that many tests share: they compile text, and run calls to their end.
+//! Helpers that the tests and benchmarks of the core share: they compile text, and run calls to their end.
 
-#![allow(dead_code)] // Each test uses a part.
+#![forbid(unsafe_code)]
+// A helper that panics fails the test that calls it.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
