@@ -1,4 +1,4 @@
-# What a call costs, beside what it replaces: `mix run bench/calls.exs`.
+# Measures the cost of a call, beside the cost of what it replaces: `mix run bench/calls.exs`.
 
 Code.require_file("support.exs", __DIR__)
 Code.require_file("empty.exs", __DIR__)

@@ -1,5 +1,5 @@
-# What idle instances take: `mix run bench/density.exs [--instances 50000]`. Of a small plugin by the
-# Rust PDK, each called once, in both layouts of memory; and 10 000 servers and pools that nobody uses.
+# Measures the memory of idle instances: `mix run bench/density.exs [--instances 50000]`. They are of a small plugin by
+# the Rust PDK, each called once, in both layouts of memory. Also measures 10 000 servers and pools that nobody uses.
 
 Code.require_file("support.exs", __DIR__)
 
@@ -58,7 +58,7 @@ defmodule Bench.Density do
     {:ok, compiled} =
       Vitrine.compile(Bench.guest("rust_minimal"), memory_layout: layout, timeout: 60_000)
 
-    # What the first one makes for all.
+    # The first instance makes the things that all share.
     {:ok, first} = Vitrine.new(compiled)
     {:ok, "hi"} = Vitrine.call(first, "echo", "hi")
     :ok = Vitrine.close(first)

@@ -1,4 +1,4 @@
-# What hostile plugins cost everybody else: `mix run bench/fairness.exs`.
+# Measures what hostile plugins cost everybody else: `mix run bench/fairness.exs`.
 
 Code.require_file("support.exs", __DIR__)
 Code.require_file("empty.exs", __DIR__)
@@ -82,7 +82,7 @@ defmodule Bench.Fairness do
     6_000_000 = length(heap)
   end
 
-  # What the turns cost that they take: so much work one after the other, and at once.
+  # Measures the cost of taking turns: so much work one after the other, and at once.
   defp work(count) do
     text =
       "(module (func (export \"count\") (local $i i32) (loop $again " <>
@@ -198,7 +198,7 @@ defmodule Bench.Fairness do
     if Vitrine.reset(plugin) != :ok, do: wait(plugin)
   end
 
-  # What the figures that follow are of.
+  # Sets the title of the figures that follow.
   defp title(title) do
     Process.put(:situation, title)
     IO.puts("\n" <> title)

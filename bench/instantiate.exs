@@ -1,4 +1,4 @@
-# What a fresh instance for each call costs beside a call of one that is there, also where it begins
+# Measures what a fresh instance for each call costs beside a call of one that is there, also where it begins
 # with a snapshot, and what it costs to load a plugin that is compiled, on disk or neither:
 # `mix run bench/instantiate.exs`.
 
@@ -29,7 +29,7 @@ defmodule Bench.Instantiate do
     loads(File.read!(Bench.guest("go")))
   end
 
-  # What an interpreter or a runtime of its own does when it starts is not done again.
+  # The work of an interpreter or a runtime at its start is not done again.
   defp snapshots(name, options) do
     options = [timeout: 60_000] ++ options
     {:ok, compiled} = Vitrine.compile(Bench.guest(name), options)

@@ -1,6 +1,6 @@
-# What a pool costs, beside a plugin of one's own and a server: `mix run bench/pool.exs`.
-# With `--calls 10000000` also what so many calls leave in memory; with `--idle 10000` what so many
-# pools that nobody uses take.
+# Measures what a pool costs, beside a plugin of one's own and a server: `mix run bench/pool.exs`.
+# `--calls 10000000` also measures what so many calls leave in memory, and `--idle 10000` what so many
+# pools take that nobody uses.
 
 Code.require_file("support.exs", __DIR__)
 

@@ -1,4 +1,4 @@
-# What the benchmarks share: timing in batches, medians, a table of ratios, and files of results.
+# The helpers that the benchmarks share: timing in batches, medians, a table of ratios, and files of results.
 
 defmodule Bench do
   @results Path.expand("results", __DIR__)

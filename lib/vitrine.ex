@@ -2,7 +2,8 @@ defmodule Vitrine do
   @readme Path.expand("../README.md", __DIR__)
   @external_resource @readme
 
-  # What stands between the marks of the README. A tree without that file, or with another one, compiles as well.
+  # The moduledoc is the text between the marks of the README. A tree without that file, or with another one, compiles
+  # as well.
   @moduledoc (with {:ok, text} <- File.read(@readme),
                    [_, documentation, _] <- String.split(text, "<!-- MDOC -->") do
                 documentation

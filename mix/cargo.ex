@@ -31,7 +31,7 @@ defmodule Vitrine.Build.Cargo do
     if found, do: {:ok, found}, else: {:error, "cargo was not found.\n\n" <> advice(), ""}
   end
 
-  # Where rustup puts it: a PATH that lacks it is common, in editors above all.
+  # rustup puts cargo there. A PATH that lacks it is common, in editors above all.
   defp in_cargo_home do
     home = System.get_env("CARGO_HOME") || Path.join(System.user_home() || "/", ".cargo")
     path = Path.join([home, "bin", "cargo"])
@@ -139,7 +139,7 @@ defmodule Vitrine.Build.Cargo do
   exit $status
   """
 
-  # What cargo says appears as it says it: the first build takes minutes, and silence looks like
+  # The output of cargo appears as it is printed: the first build takes minutes, and silence looks like
   # a hang.
   defp open(cargo, arguments) do
     options = options(cargo)

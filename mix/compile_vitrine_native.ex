@@ -29,7 +29,7 @@ defmodule Mix.Tasks.Compile.VitrineNative do
 
   @recursive true
 
-  # What the library is made of. Tests and benchmarks are not part of it.
+  # The sources of the library. Tests and benchmarks are not part of it.
   @sources ~w(
     Cargo.{toml,lock} rust-toolchain rust-toolchain.toml priv/*.wasm
     kernel/Cargo.toml kernel/build.rs kernel/src/**/*
@@ -61,7 +61,7 @@ defmodule Mix.Tasks.Compile.VitrineNative do
     :ok
   end
 
-  # Where the library comes from, and what makes it what it is.
+  # The origin of the library, with everything that determines its content.
   defp origin do
     case System.get_env("VITRINE_NIF_PATH") do
       unset when unset in [nil, ""] -> {:cargo, fingerprint()}

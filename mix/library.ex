@@ -34,7 +34,7 @@ defmodule Vitrine.Build.Library do
     """
   end
 
-  # Where a path leads to, its own links and those of the directories above it followed.
+  # The target of a path, with its own links and those of the directories above it followed.
   defp real(path) do
     path
     |> Path.split()
@@ -84,7 +84,7 @@ defmodule Vitrine.Build.Library do
   defp cut_off?(<<0x7F, "ELF", _::binary>> = bytes), do: byte_size(bytes) < 64
   defp cut_off?(_bytes), do: false
 
-  # Where a segment that is loaded ends in the file.
+  # The end of a loaded segment in the file.
   defp segment_end(bytes, at) do
     case bytes do
       <<_::binary-size(at), 1::little-32, _flags::32, offset::little-64, _addresses::128,

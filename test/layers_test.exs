@@ -24,7 +24,7 @@ defmodule Vitrine.LayersTest do
   @facade "vitrine.ex"
   @above_the_facade ["live_view", "plug", "test"]
 
-  # What `@` marks and does not run.
+  # The attributes whose content is not run.
   @not_code ~w(moduledoc doc typedoc spec type typep opaque callback)a
 
   setup_all do

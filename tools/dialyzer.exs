@@ -1,6 +1,6 @@
 # Runs Dialyzer over the compiled modules of lib/:  elixir tools/dialyzer.exs EBIN
 #
-# What Dialyzer knows of Erlang and Elixir is the same until one of them changes: it is kept below _build.
+# Dialyzer's knowledge of Erlang and Elixir stays the same until one of them changes, so it is kept below _build.
 
 [ebin] = System.argv()
 
@@ -11,7 +11,7 @@ plt = Path.join(["_build", "dialyzer", version <> ".plt"])
 
 beams = fn directory -> directory |> Path.join("*.beam") |> Path.wildcard() end
 
-# What tests and examples bring along is compiled into the same directory.
+# Modules of tests and examples are compiled into the same directory.
 of_lib? = fn beam ->
   {:ok, {_module, [compile_info: info]}} =
     :beam_lib.chunks(String.to_charlist(beam), [:compile_info])

@@ -1,6 +1,6 @@
 defmodule Vitrine.Inspection do
   @moduledoc """
-  What a module says of itself: the answer of `Vitrine.inspect_plugin/2`.
+  A module's statements about itself: the answer of `Vitrine.inspect_plugin/2`.
 
   Compilers write names and producers into a module, and anything can stand there. Escape them before you show them.
   Texts in `refused` are safe to show.

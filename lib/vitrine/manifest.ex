@@ -122,7 +122,7 @@ defmodule Vitrine.Manifest do
   alias Vitrine.Manifest.Content
   alias Vitrine.Text.Printable
 
-  @typedoc "Where a module comes from."
+  @typedoc "The source of a module."
   @type source ::
           %{required(:path) => Path.t(), optional(:name | :hash) => String.t()}
           | %{required(:data) => binary(), optional(:name | :hash) => String.t()}

@@ -43,8 +43,8 @@ defmodule Vitrine.Plugin do
   ]
   defstruct @enforce_keys
 
-  # What `Vitrine` does with a plugin, and servers and pools with theirs. The names are those of `Vitrine`, and
-  # arguments were checked there.
+  # The operations of `Vitrine` on a plugin, and of servers and pools on theirs. The names are those of `Vitrine`, which
+  # has checked the arguments.
 
   @doc false
   @spec function_exists?(t(), String.t()) :: boolean()

@@ -241,7 +241,7 @@ defmodule Vitrine.Pool do
     :error, :badarg -> closed(pool, "it has just been stopped")
   end
 
-  # What a pool shares with its callers is only of use on its own node.
+  # The data that a pool shares with its callers is only of use on its own node.
   defp at_home(pool, function, arguments, timeout, work) do
     case GenServer.whereis(pool) do
       {_name, node} -> ask_node(node, function, arguments, timeout)

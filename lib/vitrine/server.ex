@@ -47,7 +47,7 @@ defmodule Vitrine.Server do
   @type server :: GenServer.server()
 
   @typedoc """
-  What a server is and does, see `info/1`. `hash` is the sha256 of the main module. `version` starts at 1 and grows with
+  The facts about a server, see `info/1`. `hash` is the sha256 of the main module. `version` starts at 1 and grows with
   each upgrade. `calls` and `errors` are totals of all versions; the other fields are those of the present version.
   """
   @type info :: %{

@@ -4,7 +4,7 @@ defmodule Vitrine.Wasi do
   alias Vitrine.Text.Printable
 
   @moduledoc """
-  What a plugin is granted through WASI preview 1, the option `:wasi` of `Vitrine.new/2`.
+  The grants to a plugin through WASI preview 1, the option `:wasi` of `Vitrine.new/2`.
 
   `wasi: true` grants clocks and random numbers only: no arguments, no environment, an empty standard input, no files
   and no network. What the plugin prints is logged. A keyword list grants more:

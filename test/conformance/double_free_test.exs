@@ -10,7 +10,7 @@ defmodule Vitrine.DoubleFreeTest do
 
   defp plugin!(options), do: new!(wat("double_free"), options)
 
-  # What is given and what comes back are of about the same length, so that one fits in the other's place.
+  # The input and the output are of about the same length, so that one fits in the other's place.
 
   test "config_get: the value is not lost with its key" do
     plugin = plugin!(config: %{"key" => "val"})

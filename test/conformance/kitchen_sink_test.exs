@@ -1,6 +1,6 @@
 defmodule Vitrine.KitchenSinkTest do
-  # What test/guests/README.md says of the plugin of every language: the same tests for each, also when
-  # its instances begin as it was after a first call.
+  # Tests what test/guests/README.md says of the plugin of every language. The tests are the same for each, also
+  # when its instances begin as it was after a first call.
   # Not async: Logger's level is everybody's.
   use ExUnit.Case, async: false
 

@@ -1,5 +1,5 @@
 defmodule Vitrine.Conformance.UpstreamDefectsTest do
-  # What the reference host gets wrong, and this one must not. Circles of imports, libraries called
+  # Tests what the reference host gets wrong and this one must not. Circles of imports, libraries called
   # ten thousand times and modules with both start functions are among the tests of linking.
   use ExUnit.Case, async: true
 

@@ -1,6 +1,6 @@
 defmodule Vitrine.Conformance.UpstreamRuntimeTest do
   # The tests of the reference host's runtime and of its SDKs, restated with plugins of our own.
-  # Those with a test file of their own: linking, WASI, fuel and memory, HTTP, manifests.
+  # Linking, WASI, fuel and memory, HTTP and manifests have test files of their own.
   use ExUnit.Case, async: true
 
   @moduletag :fusing

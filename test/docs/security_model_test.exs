@@ -1,5 +1,5 @@
 defmodule Vitrine.Docs.SecurityModelTest do
-  @moduledoc "What guides/production/security-model.md says of defaults, and of what is refused without a grant."
+  @moduledoc "Tests what guides/production/security-model.md says of defaults, and of what is refused without a grant."
   use ExUnit.Case, async: true
 
   import Vitrine.Guests

@@ -1,4 +1,4 @@
-# What of GameBox needs no Phoenix is tested here, too: its rules, and what an upload has to show.
+# The parts of GameBox that need no Phoenix are tested here, too: its rules, and the check of an upload.
 for file <- ~w(limits game arena/code arena/room gallery/check) do
   Code.require_file("../../examples/game_box/lib/game_box/#{file}.ex", __DIR__)
 end

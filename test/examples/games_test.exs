@@ -89,7 +89,7 @@ defmodule Vitrine.Examples.GamesTest do
           assert {function, input, result} =
                    {function, input, Vitrine.call(plugin, function, input)}
 
-          # Some render for a spectator what is no viewer.
+          # Some games render for a spectator if the viewer is not valid.
           if function != "render", do: assert({:error, _} = result, inspect({function, input}))
         end
 
@@ -267,7 +267,7 @@ defmodule Vitrine.Examples.GamesTest do
       assert go(plugin, "b", "reveal", 0) == {:error, "answer first"}
       assert event(plugin, "b", "play-again") == {:error, "the game is not over yet"}
 
-      # Who answers later than the question is shown no points, and two clicks on "next" go one further.
+      # A player who answers after the question is shown no points, and two clicks on "next" go one question further.
       assert {:ok, 2} = go(plugin, "a", "reveal", 0)
       assert answer(plugin, "b", 0, 0) == {:error, "the answer is known already"}
       assert {:ok, 3} = go(plugin, "a", "next-question", 0)

@@ -51,7 +51,7 @@ defmodule Vitrine.Mix.ConsumerTest do
       assert status == 0, output
       assert output =~ "2 tests, 0 failures"
 
-      # What is there is found again.
+      # The library that is there is found again.
       assert {again, 0} = mix(consumer, ~w(compile), prebuilt)
       refute again =~ "Generated vitrine"
     end
@@ -221,7 +221,7 @@ defmodule Vitrine.Mix.ConsumerTest do
         refute output =~ "cargo was started"
       end
 
-      # What another build put there is not taken for ours.
+      # A library that another build put there is not taken for ours.
       File.write!("#{copy}/priv/native/libvitrine_nif.so", "another library")
       {output, status} = mix(copy, ~w(compile), context.environment)
       assert status != 0
@@ -260,7 +260,7 @@ defmodule Vitrine.Mix.ConsumerTest do
     end
   end
 
-  # What cargo says of a build, and nothing else.
+  # A cargo that reports a build, and does nothing else.
   defp cargo_that_builds(bin, library) do
     path = library |> String.replace("\"", "\\\"")
 
@@ -311,7 +311,7 @@ defmodule Vitrine.Mix.ConsumerTest do
     target
   end
 
-  # What a package of Vitrine would contain, and no more.
+  # A copy of the files that a package of Vitrine would contain, and no others.
   defp package(dir) do
     target = Path.join(dir, "vitrine")
 
@@ -323,7 +323,7 @@ defmodule Vitrine.Mix.ConsumerTest do
     target
   end
 
-  # What HEAD has, as a repository of its own: Mix cannot clone from a shallow checkout.
+  # The files of HEAD, as a repository of their own: Mix cannot clone from a shallow checkout.
   defp repository(dir) do
     target = Path.expand("repository", dir)
     archive = Path.expand("head.tar", dir)

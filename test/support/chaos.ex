@@ -9,7 +9,7 @@ defmodule Vitrine.Chaos do
 
   @kinds ~w(echo echo greet greet killed_in_host panic spin alloc_forever fail recurse missing)a
 
-  @typedoc "What is called, and the reasons of errors that it may give besides those of the call itself."
+  @typedoc "A target of calls, and the reasons of errors that it may give besides those of the call itself."
   @type target :: %{callable: Vitrine.callable(), also: [Vitrine.Error.reason()]}
 
   @doc "A new tally."
@@ -33,7 +33,7 @@ defmodule Vitrine.Chaos do
   """
   def host_functions, do: %{"greet" => &greet/2, "tick" => & &1}
 
-  @doc "A context for `greet`: its work, who is told before that, and the tally that it is counted in."
+  @doc "A context for `greet`: its work, the process that is told before that, and the tally that it is counted in."
   def context(options), do: Map.new([tally: nil, tell: nil] ++ options)
 
   defp greet(token, %{tally: tally, tell: tell, work: work}) do

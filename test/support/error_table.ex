@@ -21,7 +21,7 @@ defmodule Vitrine.ErrorTable do
     ])
   end
 
-  @doc "Those that are raised, for arguments that are wrong."
+  @doc "The cases that raise, because arguments are wrong."
   @spec arguments() :: [row()]
   def arguments do
     for {situation, message, make} <- Arguments.rows(),

@@ -11,7 +11,7 @@ defmodule Vitrine.Guests do
   @doc "The path of a plugin written as WebAssembly text."
   def wat(name), do: Path.join([@guests, "wat", name <> ".wat"])
 
-  @doc "What the plugins of test/guests/wasm import, for tests that do not care."
+  @doc "The host functions that the plugins of test/guests/wasm import, for tests that do not care."
   def host_functions do
     %{"greet" => &("hello " <> &1), "tick" => & &1}
   end

@@ -1,6 +1,6 @@
 defmodule Vitrine.LiveViewModel do
   @moduledoc """
-  What Phoenix LiveView does with what is rendered, as far as Vitrine needs it: the server, which
+  A model of what Phoenix LiveView does with rendered content, as far as Vitrine needs it: the server, which
   remembers what the browser has and finds what to send, and the browser, which puts it together. The
   server is a small one of our own, or the real one where it is there.
   """
@@ -15,11 +15,11 @@ defmodule Vitrine.LiveViewModel do
     defstruct [:static, :has_key?, :entries, :fingerprint, :stream]
   end
 
-  @doc "What `Vitrine.HTML.Renderer` makes for a LiveView with or without keyed comprehensions."
+  @doc "The structs that `Vitrine.HTML.Renderer` makes for a LiveView with or without keyed comprehensions."
   def structs(:keyed), do: {%Rendered{}, %Comprehension{}}
   def structs(:plain), do: {%Rendered{}, nil}
 
-  @doc "What is sent for what was rendered, and what the server remembers of it then."
+  @doc "Returns the diff that is sent for rendered content, and what the server remembers of the content then."
   def diff(%Rendered{fingerprint: fingerprint} = rendered, {fingerprint, children}) do
     {diff, children} = gaps(rendered.dynamic.(true), children)
     {diff, {fingerprint, children}}
@@ -96,7 +96,7 @@ defmodule Vitrine.LiveViewModel do
     gaps(render.(changed, true), before.children)
   end
 
-  @doc "What the browser has after what was sent."
+  @doc "Returns the browser's content after a diff was sent."
   def merge(has, sent), do: merge_resolved(has, resolve(sent, %{}))
 
   # Text between gaps may be sent once and be referred to by number.
@@ -141,7 +141,7 @@ defmodule Vitrine.LiveViewModel do
     has |> Map.merge(moved) |> Map.take(Enum.to_list(0..(count - 1)//1)) |> Map.put(:kc, count)
   end
 
-  @doc "What the browser shows."
+  @doc "Returns the text that the browser shows."
   def show(text) when is_binary(text), do: text
   def show(%{s: statics, k: %{kc: 0}}) when is_list(statics), do: ""
 

@@ -140,7 +140,7 @@ defmodule Vitrine.MisbehavingServer do
   defp content_length("content-length: " <> length), do: String.to_integer(length)
   defp content_length(_header), do: nil
 
-  ## What is right
+  ## Right answers
 
   # The request as it came, as text; and its target in a header.
   defp behave(["echo"], request) do
@@ -202,7 +202,7 @@ defmodule Vitrine.MisbehavingServer do
     ])
   end
 
-  ## What is slow
+  ## Slow answers
 
   defp behave(["silence"], _request), do: :ok
 
@@ -243,7 +243,7 @@ defmodule Vitrine.MisbehavingServer do
   # Reads nothing until it is told to.
   defp behave(["deaf"], %{server: server}), do: not_listening(server)
 
-  ## What never ends
+  ## Answers that never end
 
   defp behave(["endless_status_line"], %{socket: socket}) do
     put(socket, "HTTP/1.1 200 ")
@@ -300,7 +300,7 @@ defmodule Vitrine.MisbehavingServer do
     repeat(socket, String.duplicate(:zlib.gzip(""), 1_000))
   end
 
-  ## What is wrong
+  ## Wrong answers
 
   @raw %{
     "garbage" => "SSH-2.0-OpenSSH_9.2p1\r\n",

@@ -1,6 +1,6 @@
 defmodule Vitrine.OwnLog do
   @moduledoc """
-  What the calling process logs, and no other process: tests that look at whole lines run beside others. There is one
+  Captures what the calling process logs, and no other process: tests that look at whole lines run beside others. There is one
   handler of Logger for all of them, because handlers that are added and removed at the same time get lost.
   """
 

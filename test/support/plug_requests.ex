@@ -2,7 +2,7 @@ defmodule Vitrine.PlugRequests do
   @moduledoc "Requests for the tests of `Vitrine.Plug`, on a server that is a process's mailbox."
 
   defmodule Adapter do
-    @moduledoc "What a web server is to a conn: the body comes in chunks, the response goes to the test."
+    @moduledoc "A web server, as a conn sees it: the body comes in chunks, the response goes to the test."
 
     def read_req_body(%{chunks: []} = state, _options), do: {:ok, "", state}
     def read_req_body(%{chunks: [{:error, reason} | _]}, _options), do: {:error, reason}

@@ -1,5 +1,5 @@
 defmodule Vitrine.PoolHelpers do
-  @moduledoc "What the tests of pools need."
+  @moduledoc "Helpers for the tests of pools."
 
   import ExUnit.Callbacks
   import Vitrine.Guests

@@ -1,5 +1,5 @@
 defmodule Vitrine.Usage do
-  @moduledoc "What this operating system process uses, to see what is left behind."
+  @moduledoc "Measures what this operating system process uses, to see what is left behind."
 
   @mib 1_048_576
 

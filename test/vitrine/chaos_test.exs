@@ -18,7 +18,7 @@ defmodule Vitrine.ChaosTest do
   @callers 6
   @steady 2
 
-  # What every version of the plugin must have.
+  # The contract that every version of the plugin must keep.
   @contract [exports: ["echo"], imports: ["extism:host/user"], abi: 1]
 
   @small_version ~S"""
@@ -40,7 +40,7 @@ defmodule Vitrine.ChaosTest do
   test "pools and servers survive random failures, and each caller gets the answer to its own call" do
     targets = pools() ++ servers()
     tally = Chaos.tally()
-    # What there is after some of it is what there must be after the rest.
+    # The resources in use after a part of the calls are those that must be in use after the rest.
     chaos(targets, tally, @seconds * 250)
     settled(targets)
     before = Usage.least()

@@ -6,7 +6,7 @@ defmodule Vitrine.Error.TableTest do
 
   @moduletag :capture_log
 
-  # What plugins and Extism say in their own words.
+  # Messages of plugins and of Extism in their own words.
   @words_of_others [
     "no such user",
     "no more cheese",

@@ -170,7 +170,7 @@ defmodule Vitrine.HTMLTest do
                ~s(<big itemid="1"><b class="btn game--x" style="columns:2">x</b></big>) <>
                  ~s(<a href="ftp://a/" rel="noopener noreferrer nofollow" target="_blank">y</a>)
 
-      # What was kept for another host is not used for this one.
+      # Nothing that was kept for another host is used for this one.
       assert clean!(html) == ~s(<b class="game--btn game--x">x</b><a>y</a>)
     end
 
@@ -296,7 +296,7 @@ defmodule Vitrine.HTMLTest do
       assert HTML.params("game", %{"other" => %{"a" => "1"}, "game" => %{"b" => "2"}}) ==
                %{"other" => %{"a" => "1"}, "b" => "2"}
 
-      # A value of the same name as the namespace is no field.
+      # A value of the same name as the namespace is not a field.
       assert HTML.params("game", %{"game" => "x"}) == %{"game" => "x"}
       assert HTML.params("game", %{"_target" => ["other", "a"]}) == %{"_target" => ["other", "a"]}
     end

@@ -1,5 +1,5 @@
 defmodule Vitrine.HTTPTest do
-  # What plugins can do with HTTP, as they see it.
+  # Tests what plugins can do with HTTP, from their side.
   use ExUnit.Case, async: true
 
   @moduletag :fusing

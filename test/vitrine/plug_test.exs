@@ -36,7 +36,7 @@ defmodule Vitrine.PlugTest do
 
   @go %{"action" => "continue"}
 
-  # What a plugin must not be able to come through with: the request is answered with 503, and nothing changed.
+  # An answer that must not come through: the request is answered with 503, and nothing is changed.
   defp refused(answer, options, message) do
     conn =
       request("GET", "/", req_headers: [{"x-user", "joe"}], script_name: ["app"], path_info: [])
@@ -595,7 +595,7 @@ defmodule Vitrine.PlugTest do
       assert conn.halted
       assert_received {:sent, 403, headers, "<script>"}
 
-      # Its text is no page, whatever it says.
+      # Its text is not a page, whatever it says.
       assert Enum.sort(headers) == [
                {"content-type", "text/plain; charset=utf-8"},
                {"x-content-type-options", "nosniff"},

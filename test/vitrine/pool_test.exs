@@ -188,7 +188,7 @@ defmodule Vitrine.PoolTest do
       assert Vitrine.call(pool, "echo", "x") == {:ok, "x"}
     end
 
-    test "refuses what is no timeout" do
+    test "refuses values that are not timeouts" do
       pool = pool!(size: 1)
 
       for timeout <- [nil, false] do

@@ -27,7 +27,7 @@ defmodule Vitrine.TelemetryTest do
     end
   end
 
-  # Those that are not of a beginning.
+  # The emitted events that are not of a beginning.
   defp ended, do: Enum.reject(emitted(), fn {event, _, _} -> List.last(event) == :start end)
 
   describe "events" do
@@ -55,7 +55,7 @@ defmodule Vitrine.TelemetryTest do
       source = "(module (; #{System.unique_integer()} ;))"
       {:ok, compiled} = Vitrine.compile(source)
       {:ok, _again} = Vitrine.compile(source, name: compiled.name)
-      # What is made of a compiled plugin compiles nothing.
+      # Making a plugin of a compiled one compiles nothing.
       {:ok, _plugin} = Vitrine.new(compiled)
 
       assert [

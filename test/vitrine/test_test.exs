@@ -12,7 +12,7 @@ defmodule Vitrine.TestTest do
 
   describe "stub/2 is a source for" do
     setup do
-      # Who runs the function, and how often it was called before, in this process.
+      # The process that runs the function, and the number of earlier calls in this process.
       count = fn input ->
         calls = Process.get(:calls, 0)
         Process.put(:calls, calls + 1)

@@ -2,7 +2,7 @@ defmodule Vitrine.TraceTest do
   use ExUnit.Case, async: true
   doctest Vitrine.Trace
 
-  # What plugins log is shown only where a test fails.
+  # The log of plugins is shown only where a test fails.
   @moduletag :capture_log
 
   import ExUnit.CaptureLog

@@ -6,7 +6,7 @@ defmodule Vitrine.Call.Failure do
   alias Vitrine.Error
 
   @typedoc """
-  What the NIF says of a failure. The message of a call that ran out of time comes with what the time went into.
+  The NIF's report of a failure. The message of a call that ran out of time comes with what the time went into.
   """
   @type details ::
           {Error.reason(), String.t() | {String.t(), TimeSpent.t()}, integer() | nil,
@@ -16,7 +16,7 @@ defmodule Vitrine.Call.Failure do
   Returns the error, with what else is known: the plugin's name and function and its `:host_functions`, which the
   message may name.
 
-  What is known of the failure of a host function (its reason, its message) does not apply to a call that ended for
+  The details of the failure of a host function (its reason, its message) do not apply to a call that ended for
   another reason before that failure could end it.
   """
   @spec error(details(), keyword()) :: Error.t()

@@ -1,6 +1,6 @@
 defmodule Vitrine.Call.Frame do
   @moduledoc false
-  # What one call carries from slice to slice. What all calls of a plugin share is in `Vitrine.Plugin`.
+  # The data that one call carries from slice to slice. The data that all calls of a plugin share is in `Vitrine.Plugin`.
 
   alias Vitrine.{Plugin, Trace}
   alias __MODULE__

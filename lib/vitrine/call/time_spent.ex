@@ -9,7 +9,7 @@ defmodule Vitrine.Call.TimeSpent do
   @most 5
   @millisecond 1_000_000
 
-  @typedoc "What the time went into, in nanoseconds."
+  @typedoc "The parts of the time, in nanoseconds."
   @type t :: [{what :: term(), nanoseconds :: non_neg_integer()}]
 
   @doc "Returns the message with the parts that took longest. `host_functions` are the plugin's."

@@ -6,12 +6,12 @@ defmodule Vitrine.Call.Timeout do
   alias Vitrine.Error
 
   @typedoc """
-  Where a timeout comes from: the call's option, the plugin's option, the manifest, the manifest within a ceiling, or
+  The origin of a timeout: the call's option, the plugin's option, the manifest, the manifest within a ceiling, or
   the default. The time to wait for a pool may also come from the pool.
   """
   @type whose :: :call | :option | :manifest | :ceiling | :default | :queue
 
-  @doc "Where a plugin's timeout comes from, by its options and its manifest."
+  @doc "Returns the origin of a plugin's timeout, by its options and its manifest."
   @spec whose(keyword(), Vitrine.Manifest.t()) :: whose()
   def whose(options, manifest) do
     cond do

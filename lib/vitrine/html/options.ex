@@ -6,7 +6,7 @@ defmodule Vitrine.HTML.Options do
   alias Vitrine.Options.Tables.HTML, as: Table
   alias Vitrine.Options.Validation
 
-  # What they name is run, or shows what it likes in the place of the page.
+  # A URL with one of these schemes is run as code, or shows what it likes in the place of the page.
   @bad_schemes ~w(javascript data vbscript blob file filesystem about view-source)
 
   @doc "The options as the NIF takes them."

@@ -1,6 +1,6 @@
 defmodule Vitrine.HTTP.Address do
   @moduledoc false
-  # Which addresses are public, after IANA's registries of special-purpose addresses. An IPv6 address that contains an
+  # Decides which addresses are public, after IANA's registries of special-purpose addresses. An IPv6 address that contains an
   # IPv4 address leads to that address.
 
   import Bitwise

@@ -12,7 +12,7 @@ defmodule Vitrine.HTTP.Policy do
     :client,
     :hosts,
     :max_response_bytes,
-    # Who makes the request: errors name the options of plugins only for requests of plugins.
+    # The origin of the request: errors name the options of plugins only for requests of plugins.
     for: :plugin,
     response_headers?: false,
     max_redirects: @max_redirects

@@ -118,7 +118,7 @@ defmodule Vitrine.HTTP.URL do
     end
   end
 
-  # What comes before the last @ is no part of the host.
+  # The part before the last @ is not part of the host.
   defp userinfo(authority) do
     case authority |> :binary.matches("@") |> List.last() do
       nil -> {nil, authority}
@@ -165,7 +165,7 @@ defmodule Vitrine.HTTP.URL do
   end
 
   defp host(host) do
-    # The dot of a name's root is no other name.
+    # A name with the dot of the root is the same name.
     host = if host == ".", do: host, else: String.replace_suffix(host, ".", "")
 
     case :inet.parse_ipv4_address(String.to_charlist(host)) do

@@ -1,6 +1,6 @@
 defmodule Vitrine.LiveView.Display do
   @moduledoc false
-  # What the socket of a view or a component shows of a plugin: the assign with the session's name, and messages about
+  # The parts of a plugin that the socket of a view or a component shows: the assign with the session's name, and messages about
   # failures.
 
   @compile {:no_warn_undefined, [Phoenix.Component, Phoenix.LiveView]}

@@ -10,7 +10,7 @@ defmodule Vitrine.LiveView.Hub do
 
   alias Vitrine.LiveView.{Calls, RenderCache}
 
-  # What viewers of one plugin have in common.
+  # The data that viewers of one plugin have in common.
   @type key :: {plugin :: term(), pubsub :: atom(), topic :: String.t() | nil}
 
   # How long renders without viewers are kept, and how often to look for a plugin that is gone, in milliseconds.

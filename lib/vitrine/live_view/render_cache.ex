@@ -13,7 +13,7 @@ defmodule Vitrine.LiveView.RenderCache do
   defstruct [:table, generation: 0, classes: %{}]
 
   @type class :: map()
-  @typedoc "What a viewer finds: a current result, a render in progress, or a slow one in progress."
+  @typedoc "The answer to a viewer: a current result, a render in progress, or a slow one in progress."
   @type joined :: :ready | :rendering | :slow
   @type result :: {:ok, term()} | {:error, Vitrine.Error.t()}
   @type t :: %RenderCache{

@@ -1,7 +1,7 @@
 defmodule Vitrine.LiveView.Template do
   @moduledoc false
-  # What `~H` makes of a template: static text with gaps, of which LiveView sends only the changed ones. It is made by
-  # hand, because Phoenix is not there when Vitrine is compiled.
+  # The structs that `~H` makes of a template: static text with gaps, of which LiveView sends only the changed ones. They
+  # are made by hand, because Phoenix is not there when Vitrine is compiled.
 
   @compile {:no_warn_undefined, Phoenix.HTML}
 

@@ -30,9 +30,9 @@ defmodule Vitrine.Loader.Download do
   Returns the bytes of a source, which have its hash if it has one.
 
   Redirects are followed, to any host, but not from https to http. The allowed hosts of a plugin
-  are no matter: whoever wrote the manifest asks, not the plugin. The host that the URL names may have a
-  private address; a redirect to another one leads to the public internet, unless the URL itself is one
-  of a private address or of localhost.
+  do not matter: the request is that of the manifest's author, not of the plugin. The host
+  that the URL names may have a private address; a redirect to another one leads to the public internet,
+  unless the URL itself is one of a private address or of localhost.
 
   ## Options
 

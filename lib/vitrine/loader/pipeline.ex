@@ -114,7 +114,7 @@ defmodule Vitrine.Loader.Pipeline do
 
   def check_options!(_source, options), do: check!(options, %Manifest{})
 
-  # What a manifest asks for is checked when it is loaded.
+  # The requests of a manifest are checked when it is loaded.
   defp check!(options, manifest) do
     settings = Settings.check!(options, manifest)
     _fault_of_manifest = Wasi.check(settings, options)

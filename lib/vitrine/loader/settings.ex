@@ -79,7 +79,7 @@ defmodule Vitrine.Loader.Settings do
     }
   end
 
-  @doc "What modules are linked with, as the NIF takes it."
+  @doc "Returns what modules are linked with, as the NIF takes it."
   def link_terms(settings) do
     functions = for f <- settings.host_functions, do: {f.namespace, f.name, types(f)}
     called = if is_binary(settings.snapshot), do: settings.snapshot

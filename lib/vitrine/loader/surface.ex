@@ -1,6 +1,6 @@
 defmodule Vitrine.Loader.Surface do
   @moduledoc false
-  # What the host sees of a plugin: the functions that can be called, and the imports that its own modules and host
+  # The part of a plugin that the host sees: the functions that can be called, and the imports that its own modules and host
   # functions do not provide.
 
   alias Vitrine.Text.Printable

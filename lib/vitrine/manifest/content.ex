@@ -4,7 +4,7 @@ defmodule Vitrine.Manifest.Content do
   # they may be a file that the reader of the message must not see.
 
   @typedoc """
-  What the bytes are, as a predicate: `"is a zip archive"`. Also advice for a developer, and for the person who
+  The kind of the bytes, as a predicate: `"is a zip archive"`. Also advice for a developer, and for the person who
   uploaded them.
   """
   @type finding :: {predicate :: String.t(), developer :: String.t(), uploader :: String.t()}

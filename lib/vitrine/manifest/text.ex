@@ -10,8 +10,8 @@ defmodule Vitrine.Manifest.Text do
   @keys "wasm|config|memory|allowed_hosts|allowed_paths|timeout_ms"
 
   @doc """
-  What bytes are, by how they begin. A brace begins JSON; a text in which some line is like one of
-  TOML is taken for that.
+  Returns the kind of bytes, by their beginning. A brace begins JSON. A text in which some line is like one of
+  TOML is taken for TOML.
   """
   @spec kind(binary()) :: :module | :json | :toml | :unknown
   def kind(bytes) do

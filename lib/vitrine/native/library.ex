@@ -1,7 +1,7 @@
 defmodule Vitrine.Native.Library do
   @moduledoc false
-  # Where the native library is, and the text for a library that cannot be loaded. It is apart from
-  # Vitrine.Native, since nothing of a module can be called whose `@on_load` failed.
+  # Finds the native library, and writes the text for a library that cannot be loaded. It is apart from
+  # Vitrine.Native, since no function of a module whose `@on_load` failed can be called.
 
   @reason {__MODULE__, :reason}
 

@@ -55,7 +55,7 @@ defmodule Vitrine.Options.Names do
   end
 
   @doc """
-  What would be right in the place of an unknown name: the same name elsewhere, the nearest one here, or the nearest
+  Returns what would be right in the place of an unknown name: the same name elsewhere, the nearest one here, or the nearest
   one elsewhere. Names are atoms, or strings.
   """
   @spec advice(term(), [name], atom()) :: String.t() | nil when name: atom() | String.t()

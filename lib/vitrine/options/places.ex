@@ -1,6 +1,6 @@
 defmodule Vitrine.Options.Places do
   @moduledoc false
-  # Where options stand, for whoever looks for one in another place: the tables, by the names of their options.
+  # The places of options, for errors about an option in the wrong place: the tables, by the names of their options.
 
   alias Vitrine.Options.Schema
   alias Vitrine.Options.Tables.{Call, Plugin, Pool, Server}
@@ -8,7 +8,7 @@ defmodule Vitrine.Options.Places do
   @plugin Plugin.schema()
   @of_new Schema.names(@plugin)
 
-  # Those of a manifest and of Vitrine.trace/4, which have no tables.
+  # The options of a manifest and of Vitrine.trace/4, which have no tables.
   @others %{
     timeout_ms: {nil, "timeout: …"},
     max_events: {nil, "max_events: … of Vitrine.trace/4"}

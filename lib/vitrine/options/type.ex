@@ -64,7 +64,7 @@ defmodule Vitrine.Options.Type do
 
   defp proper?(list), do: is_list(list) and not List.improper?(list)
 
-  @doc "What a value should be, for an error."
+  @doc "Returns what a value should be, for an error."
   @spec expected(t()) :: String.t() | nil
   def expected(:any), do: nil
   def expected(:boolean), do: "true or false"
@@ -79,7 +79,7 @@ defmodule Vitrine.Options.Type do
     integer("from #{from} #{to}", options, &inspect/1)
   end
 
-  @doc "What a value should be, for the docs."
+  @doc "Returns what a value should be, for the docs."
   @spec doc(t()) :: String.t() | nil
   def doc(:boolean), do: "`true` or `false`"
   def doc({:in, values}), do: alternatives(values, &code/1)
@@ -113,7 +113,7 @@ defmodule Vitrine.Options.Type do
 
   defp code(value), do: "`#{inspect(value)}`"
 
-  @doc "Which value of the type is meant by a wrong one, as the end of an error."
+  @doc "Returns a hint at the value that is meant by a wrong one, as the end of an error."
   @spec advice(t(), term()) :: String.t()
   def advice({:in, values}, value), do: Nearest.advice(value, values)
   def advice({:integer, _, options}, value), do: Nearest.advice(value, options[:or] || [])

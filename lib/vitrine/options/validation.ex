@@ -44,7 +44,7 @@ defmodule Vitrine.Options.Validation do
   defp check!(%{type: :options} = option, value, _default, _of),
     do: validate!(value, option.keys, of: option.name)
 
-  # What stands in other terms may be a secret.
+  # A term that is not a keyword list may contain a secret, so the error does not show it.
   defp check!(%{type: :keyword} = option, value, _default, of),
     do: Argument.keyword!(value, place(option, of))
 

@@ -1,6 +1,6 @@
 defmodule Vitrine.Plug.Failure do
   @moduledoc false
-  # What happens when a plugin fails: the option `:on_error`.
+  # Answers a request when a plugin fails: the option `:on_error`.
 
   require Logger
 

@@ -17,7 +17,7 @@ defmodule Vitrine.Plug.Options do
 
   @type t :: %__MODULE__{}
 
-  @typedoc "What a plugin may change. Paths stay below the mount."
+  @typedoc "The changes that a plugin may make. Paths stay below the mount."
   @type change :: %{
           respond: boolean(),
           path: boolean(),
@@ -28,7 +28,7 @@ defmodule Vitrine.Plug.Options do
           mount: String.t()
         }
 
-  # How messages are framed, and what becomes of connections, is the server's to say. The host is no header to Plug.
+  # The server decides how messages are framed and what becomes of connections. To Plug, the host is not a header.
   @servers ~w(
     connection content-length host keep-alive proxy-connection te trailer transfer-encoding upgrade
   )

@@ -1,6 +1,6 @@
 defmodule Vitrine.Pool.Account do
   @moduledoc false
-  # What all instances of a pool have done, including those that it has dropped. The counters of dropped instances are
+  # The counts of all instances of a pool, including those that it has dropped. The counters of dropped instances are
   # added up in rows of the pool's table, and the instances that exist are asked.
   #
   #   {:past, count, …}       the counters, in the order of @counters

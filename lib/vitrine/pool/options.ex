@@ -26,7 +26,7 @@ defmodule Vitrine.Pool.Options do
   @spec new!(keyword()) :: t()
   def new!(options) do
     {options, plugin} = Validation.split!(options, Table.schema(), @plugin_options)
-    # Those that depend on the machine are found when a pool is started.
+    # Defaults that depend on the machine are found when a pool is started.
     options = %{options | size: options.size || 2 * System.schedulers_online()}
     at_most_size!(options, :min_idle)
 
@@ -67,7 +67,7 @@ defmodule Vitrine.Pool.Options do
     }
   end
 
-  # What the supervisor adds to the time for calls.
+  # The supervisor waits a second longer than the calls may take.
   defp patience(:infinity), do: :infinity
   defp patience(shutdown), do: min(shutdown + 1_000, Type.max_timeout())
 

@@ -1,6 +1,6 @@
 defmodule Vitrine.Pool.Version do
   @moduledoc false
-  # What a pool makes its instances from: a compiled plugin, and the variables that each instance begins with.
+  # The source of a pool's instances: a compiled plugin, and the variables that each instance begins with.
 
   alias Vitrine.{Compiled, Error, Plugin}
   alias Vitrine.Call.Timeout

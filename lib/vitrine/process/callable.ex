@@ -1,7 +1,7 @@
 defmodule Vitrine.Process.Callable do
   @moduledoc false
-  # What can be called or run, checked where callers give it. What cannot be called raises `ArgumentError`, with advice
-  # if it is something that Vitrine itself made.
+  # Checks that a term can be called or run, where callers give it. A term that cannot raises `ArgumentError`, with
+  # advice if Vitrine itself made it.
 
   alias Vitrine.{Compiled, Manifest, Plugin}
   alias Vitrine.Options.Argument

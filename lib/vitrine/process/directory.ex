@@ -23,7 +23,7 @@ defmodule Vitrine.Process.Directory do
   # How often to look whether the application is back, in milliseconds.
   @retry 100
 
-  @typedoc "What is known of a server. `past` are calls and fuel of the versions before this one."
+  @typedoc "The directory's data of a server. `past` has the calls and the fuel of the versions before this one."
   @type server :: %{
           label: String.t(),
           plugin: String.t() | nil,

@@ -1,6 +1,6 @@
 defmodule Vitrine.Process.Listing do
   @moduledoc false
-  # What there is on this node. Plugins and compiled plugins have entries in the core, which do not keep them alive.
+  # Lists what there is on this node. Plugins and compiled plugins have entries in the core, which do not keep them alive.
   # Servers and pools are in the directory, and their instances are plugins that they own.
 
   alias Vitrine.Native

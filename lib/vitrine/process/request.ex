@@ -12,7 +12,7 @@ defmodule Vitrine.Process.Request do
   defstruct [:id, :function, :input, :timeout, :context, :trace, :stdin]
 
   @type t :: %Request{
-          # What the client calls its call, if it may have to withdraw it.
+          # The client's name for the call, if it may have to withdraw the call.
           id: reference() | nil,
           function: String.t(),
           input: binary(),

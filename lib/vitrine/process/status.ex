@@ -1,7 +1,7 @@
 defmodule Vitrine.Process.Status do
   @moduledoc false
-  # What logs and `:sys.get_status/1` show of servers and pools. Inputs are left out, and the state is shown by its
-  # `Inspect`, because options hold configuration, which may be secret.
+  # The view of servers and pools that logs and `:sys.get_status/1` show. Inputs are left out, and the
+  # state is shown by its `Inspect`, because options hold configuration, which may be secret.
 
   alias Vitrine.Process.Request
 

@@ -12,7 +12,7 @@ defmodule Vitrine.Server.Lease do
 
   @type t :: %Lease{
           tag: reference() | :recovering,
-          # What the client calls its call.
+          # The client's name for the call.
           id: reference(),
           holder: pid() | nil,
           monitors: [reference()],
@@ -22,7 +22,7 @@ defmodule Vitrine.Server.Lease do
           proxy: pid() | nil
         }
 
-  @typedoc "What is left to do: to start the call, or to continue from what its first slice asked for."
+  @typedoc "The work that is left: to start the call, or to continue from what its first slice asked for."
   @type work :: {:start, input :: binary(), timeout()} | tuple()
 
   @doc """

@@ -26,7 +26,7 @@ defmodule Vitrine.Server.Options do
           watch: pos_integer() | nil
         }
 
-  @doc "What a server is to be, and the options of `GenServer.start_link/3`."
+  @doc "Returns the server's options, and the options of `GenServer.start_link/3`."
   @spec start!(keyword()) :: {t(), keyword()}
   def start!(options) do
     {checked, plugin} = Validation.split!(options, Table.schema(), @plugin_options)

@@ -159,7 +159,7 @@ defmodule Vitrine.Server.Scheduler do
   defp begin(state, frame, {_, {client, _}} = caller, {input, timeout, explain}) do
     cond do
       node(client) != node() ->
-        # What takes the events of a trace is on the client's node.
+        # The receiver of a trace's events is on the client's node.
         frame = %{frame | trace: nil}
         work = fn -> frame |> Loop.drive(input, timeout) |> explain.() end
         %{state | lease: Lease.proxy(work, caller, saves?(state))}

@@ -19,14 +19,14 @@ defmodule Vitrine.Server.State do
           # Why the server is to stop.
           failure: Vitrine.Error.t() | nil,
           version: pos_integer(),
-          # What the versions before this one have done.
+          # The counts of the versions before this one.
           past: %{
             calls: non_neg_integer(),
             errors: non_neg_integer(),
             fuel: non_neg_integer()
           },
           started: integer(),
-          # What the directory has of the server, besides its plugin. Times are microseconds of Unix time.
+          # The directory's data of the server, besides its plugin. Times are microseconds of Unix time.
           about: %{label: String.t(), starter: pid() | nil, since: integer()}
         }
 

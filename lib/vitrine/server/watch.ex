@@ -8,10 +8,10 @@ defmodule Vitrine.Server.Watch do
   alias Vitrine.Loader.Source
   alias Vitrine.Text.Printable
 
-  @typedoc "What is seen of files. Stamps that differ mean that the files have changed."
+  @typedoc "The state of files. Stamps that differ mean that the files have changed."
   @type stamps :: list()
 
-  @typedoc "What is watched, how often in milliseconds, what logs call the plugin, and how to upgrade the server."
+  @typedoc "The watched source, the interval in milliseconds, the plugin's name in logs, and how to upgrade the server."
   @type watched :: %{
           source: Source.t(),
           interval: pos_integer(),

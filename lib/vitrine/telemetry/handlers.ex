@@ -11,7 +11,7 @@ defmodule Vitrine.Telemetry.Handlers do
   # handlers have to be looked for.
   @key __MODULE__
 
-  # What was attached: `{main, others}`. Main is `nil` if nothing was attached, and `false` after it failed.
+  # The attached handlers: `{main, others}`. Main is `nil` if nothing was attached, and `false` after it failed.
   @attached {__MODULE__, :attached}
 
   @typep id :: {:main} | {:other, term()}

@@ -95,7 +95,7 @@ defmodule Vitrine.Text.Printable do
     if String.length(text) > 300, do: String.slice(text, 0, 300) <> "...", else: text
   end
 
-  # What is longer is not looked through. Bytes of a module begin with NUL, and are not a text.
+  # A longer binary is not looked through. Bytes of a module begin with NUL, and are not a text.
   defp text?(value),
     do:
       is_binary(value) and byte_size(value) <= @name and not match?(<<0, _::binary>>, value) and
@@ -109,7 +109,7 @@ defmodule Vitrine.Text.Printable do
     "#{binary_part(text, 0, whole)}… (#{byte_size(text) - whole} bytes more)"
   end
 
-  # Where the last character before `most` ends. A character has at most three bytes after its first.
+  # The end of the last character before `most`. A character has at most three bytes after its first.
   defp whole(text, at, most) when at > 0 and at > most - 4 do
     case :binary.at(text, at - 1) do
       byte when byte in 0x80..0xBF ->

@@ -97,9 +97,9 @@ pub struct Error {
     pub code: Option<i32>,
     /// The trap's code, such as `out of bounds memory access`.
     pub trap: Option<String>,
-    /// Where the guest was.
+    /// The guest's stack at the point of the error.
     pub backtrace: Vec<Frame>,
-    /// Where the time of the call went, if it ran out of time.
+    /// The time of the call by what it was spent on, if the call ran out of time.
     pub spent: Option<Box<Spent>>,
 }
 

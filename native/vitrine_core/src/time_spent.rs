@@ -1,8 +1,8 @@
-//! Where the time of a call went. It is recorded while the call runs, and read if the call runs out of time.
+//! The time of a call, by what it was spent on. It is recorded while the call runs, and read if the call runs out of time.
 
 use std::time::Duration;
 
-/// What a parked call waits for.
+/// The event that a parked call waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaited {
     /// The host function at this index of the list given to [`crate::LinkedPlugin::new`].
@@ -23,7 +23,8 @@ const SHORT: u64 = 100_000;
 /// The most different things whose waits are told apart.
 const MOST: usize = 16;
 
-/// Where the time of a call went, in nanoseconds. Time that is in none of these fields was spent waiting for a scheduler.
+/// The time of a call, by what it was spent on, in nanoseconds. Time that is in none of these fields was spent waiting for
+/// a scheduler.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spent {
     /// The whole time of the call.

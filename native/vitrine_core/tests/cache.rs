@@ -349,7 +349,7 @@ fn the_least_recently_used_entry_is_deleted_first() {
     let there: Vec<_> = entries.iter().map(|entry| entry.exists()).collect();
     assert_eq!(there, [true, false, true]);
     assert_eq!(temporary.entries().len(), 3);
-    // What is larger than all of it is not kept.
+    // An entry that is larger than the whole cache is not kept.
     let other = Temporary::new();
     load(&texts[3], &other.cache_of(size / 2));
     assert_eq!(other.entries(), Vec::<PathBuf>::new());

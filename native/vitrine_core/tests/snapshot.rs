@@ -38,7 +38,7 @@ fn initialise(plugin: &Arc<Plugin>) {
     finish(plugin.initialise(OPTIONS).unwrap()).unwrap();
 }
 
-/// What a function returns.
+/// The code that a function returns.
 fn code(plugin: &Arc<Plugin>, function: &str) -> i32 {
     match finish(plugin.start(function, b"", OPTIONS).unwrap()) {
         Ok(_) => 0,

@@ -8,7 +8,7 @@ rustler::atoms! {
     infinity,
     normal,
     dirty,
-    // What a call needs next
+    // The next thing that a call needs
     output,
     host_function,
     log,
@@ -51,7 +51,7 @@ rustler::atoms! {
     v128,
     nan,
     neg_infinity,
-    // What modules import and export
+    // The kinds of imports and exports of modules
     function,
     memory,
     table,
@@ -68,7 +68,7 @@ rustler::atoms! {
     key,
     other,
     __struct__,
-    // What took the time of a call
+    // The parts of a call's time
     initialise,
     guest,
     others,

@@ -203,7 +203,7 @@ fn other_type<'a>(env: Env<'a>, ty: &Extern) -> Term<'a> {
     }
 }
 
-/// Types of numbers are atoms. Types of references are texts, because there is no end of them.
+/// Types of numbers are atoms. Types of references are texts, because there is an unlimited number of them.
 fn value<'a>(env: Env<'a>, ty: wasmparser::ValType) -> Term<'a> {
     use wasmparser::ValType;
     match ty {

@@ -1,4 +1,4 @@
-//! What normal schedulers are told of the time that a NIF took: reductions, so that the process gives way when its time is
+//! The report to normal schedulers of the time that a NIF took: reductions, so that the process gives way when its time is
 //! used up.
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 defmodule Vitrine.ErrorTable.Hosts do
-  @moduledoc "What the host does for a plugin: host functions, codecs and HTTP."
+  @moduledoc "Errors of the host's work for a plugin: host functions, codecs and HTTP."
 
   import Vitrine.ErrorTable.Making
   import Vitrine.Guests, only: [new!: 2, wat: 1]
@@ -130,7 +130,7 @@ defmodule Vitrine.ErrorTable.Hosts do
     ]
   end
 
-  # What a plugin asks for.
+  # Requests that a plugin makes.
   defp requests do
     [
       {"a request where no host is allowed", :http,
@@ -204,7 +204,7 @@ defmodule Vitrine.ErrorTable.Hosts do
     ]
   end
 
-  # What servers and clients answer.
+  # Answers of servers and clients.
   defp answers do
     answered = fn answer, options ->
       get(

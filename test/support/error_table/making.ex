@@ -1,5 +1,5 @@
 defmodule Vitrine.ErrorTable.Making do
-  @moduledoc "What makes the errors of the table: guests in a few words, and files that are there for a test."
+  @moduledoc "The sources of the table's errors: guests in a few words, and files that are there for a test."
 
   import ExUnit.Callbacks
 

@@ -1,5 +1,5 @@
 defmodule Vitrine.ErrorTable.Modules do
-  @moduledoc "What a module is, and what it imports and exports."
+  @moduledoc "Errors of a module, and of its imports and exports."
 
   import Vitrine.ErrorTable.Making
   import Vitrine.Guests, only: [wat: 1]

@@ -1,5 +1,5 @@
 defmodule Vitrine.ErrorTable.Sources do
-  @moduledoc "What a plugin is to be made of: files, manifests, downloads, uploads."
+  @moduledoc "Errors of a plugin's sources: files, manifests, downloads, uploads."
 
   import Vitrine.ErrorTable.Making
 

@@ -8,7 +8,7 @@ defmodule Vitrine.Call.FuelTest do
   # Eight units in a turn.
   @turns 100_000
   @least 8 * @turns
-  # What may be counted too much.
+  # The most fuel that may be counted in excess.
   @part 100_000
 
   @loop "(local.set 0 (i32.const 0)) " <>

@@ -1,5 +1,5 @@
 defmodule Vitrine.Call.HostileGuestsTest do
-  # Plugins that want to do harm, and bytes that are no plugins: each is an error value.
+  # Plugins that want to do harm, and bytes that are not plugins, are error values.
   use ExUnit.Case, async: true
 
   @moduletag :fusing
@@ -176,7 +176,7 @@ defmodule Vitrine.Call.HostileGuestsTest do
       plugin = new!(manifest, wasi: true)
       assert Vitrine.call(plugin, "open_all") == {:ok, <<64::little-32, 33::little-32>>}
       assert Vitrine.call(plugin, "open_all") == {:ok, <<0::little-32, 33::little-32>>}
-      # What is closed can be opened again.
+      # A file that is closed can be opened again.
       assert Vitrine.call(plugin, "close_one") == {:ok, <<0::little-64>>}
       assert Vitrine.call(plugin, "open_all") == {:ok, <<1::little-32, 33::little-32>>}
     end
@@ -189,7 +189,7 @@ defmodule Vitrine.Call.HostileGuestsTest do
       for length <- Enum.take_random(0..(byte_size(bytes) - 1), 200) do
         case Vitrine.new(binary_part(bytes, 0, length)) do
           {:error, error} -> assert error.reason in [:compile, :link]
-          # What ends where a section does can be a module, but not the one that it was.
+          # Bytes that end where a section does can be a module, but not the one that they were.
           {:ok, plugin} -> refute Vitrine.function_exists?(plugin, "echo")
         end
       end

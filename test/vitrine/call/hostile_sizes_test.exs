@@ -1,5 +1,5 @@
 defmodule Vitrine.Call.HostileSizesTest do
-  # What a guest makes large and the host has to show, copy or parse: all of it has a bound.
+  # Everything that a guest can make large and the host has to show, copy or parse has a bound.
   use ExUnit.Case, async: true
 
   @moduletag :fusing

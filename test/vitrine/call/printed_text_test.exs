@@ -5,7 +5,7 @@ defmodule Vitrine.Call.PrintedTextTest do
 
   alias Vitrine.OwnLog
 
-  # What plugins log is shown only where a test fails.
+  # The log of plugins is shown only where a test fails.
   @moduletag :capture_log
 
   # Prints its input, in pieces of so many bytes, or logs it.
@@ -44,7 +44,7 @@ defmodule Vitrine.Call.PrintedTextTest do
     {:ok, plugin: new!(@plugin, wasi: [stdout: {:log, :info}])}
   end
 
-  # What was logged, without what is not of the plugin's text.
+  # Counts each of the characters in what the plugin logged.
   defp logged(plugin, function, text, characters) do
     lines = OwnLog.lines(fn -> assert {:ok, _} = Vitrine.call(plugin, function, text) end)
     log = Enum.join(lines, "\n")

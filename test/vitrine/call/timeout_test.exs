@@ -1,5 +1,5 @@
 defmodule Vitrine.Call.TimeoutTest do
-  # What the error of a call says that ran out of time.
+  # Tests the error of a call that ran out of time.
   use ExUnit.Case, async: true
 
   import Vitrine.Guests
@@ -216,7 +216,7 @@ defmodule Vitrine.Call.TimeoutTest do
     task
   end
 
-  # What the error says of a call whose host function goes on so many milliseconds later.
+  # The message of a call whose host function goes on so many milliseconds later.
   defp over(task, holder, milliseconds) do
     Process.send_after(holder, :go_on, milliseconds)
     message(Task.await(task, 60_000))

@@ -64,7 +64,7 @@ defmodule Vitrine.Codec.PropertyTest do
     defp decodes_or_refuses(codec, bytes) do
       case Codec.decode(codec, bytes) do
         {:ok, term} ->
-          # What was read can be written, but for what Erlang has no number for.
+          # A term that was read can be written, except for values that Erlang has no number for.
           if codec not in [:msgpack], do: assert({:ok, _} = Codec.encode(codec, term))
 
         {:error, error} ->

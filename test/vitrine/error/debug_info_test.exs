@@ -54,7 +54,7 @@ defmodule Vitrine.Error.DebugInfoTest do
     [unit, others_end] = [IO.iodata_to_binary(abbreviations()), 0]
     table = [others, binary_part(unit, 0, byte_size(unit) - 1), others_end]
     units = List.duplicate(small, 100_000)
-    # What is found of the first one is enough; nobody waits for the others.
+    # The answer for the first unit is enough; the call does not wait for the others.
     assert %{line: 42} = frame(peer, abbrev: table, info: [unit([]), units])
   end
 

@@ -1,5 +1,5 @@
 defmodule Vitrine.HostFunction.MistakesTest do
-  # What is often wrong with a host function, told so that one knows what would be right.
+  # Errors for frequent mistakes in a host function say what would be right.
   use ExUnit.Case, async: true
 
   @moduletag :fusing

@@ -15,7 +15,7 @@ defmodule Vitrine.HTML.RendererTest do
     tree
   end
 
-  # What is sent to a browser for these documents in turn; what it shows must be each of them.
+  # The diffs that are sent to a browser for these documents in turn. The browser must show each document.
   defp send_all(documents, kind) do
     first = {nil, nil, nil, []}
 
@@ -143,7 +143,7 @@ defmodule Vitrine.HTML.RendererTest do
   end
 
   describe "a root, which a browser leaves alone where nothing in it is new" do
-    # What a browser is told are roots: their static texts.
+    # The static texts of the roots that a browser is told of.
     defp roots(html) do
       for kind <- [:plain, :keyed] do
         rendered = Renderer.render(parse!(html), nil, LiveViewModel.structs(kind))

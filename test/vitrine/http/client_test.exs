@@ -16,7 +16,7 @@ defmodule Vitrine.HTTP.ClientTest do
   # For what is to end with its deadline, and for what is to end before, however loaded the machine is.
   @short [timeout: 400]
   @timeout 30_000
-  # What a request may take besides its body: the client's buffers, and the server's.
+  # The memory that a request may take besides its body: the client's buffers, and the server's.
   @memory 16_000_000
 
   setup_all do
@@ -326,7 +326,7 @@ defmodule Vitrine.HTTP.ClientTest do
     defp trusting(authorities, options \\ []),
       do: [client: [ssl: [cacerts: authorities] ++ options], host: "localhost"]
 
-    test "needs a certificate of somebody who is trusted", context do
+    test "needs a certificate of a trusted authority", context do
       %{secure: server, authorities: authorities} = context
       url = Server.url(server, "/status/200", "localhost")
       before = resources()

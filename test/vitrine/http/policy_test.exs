@@ -1,6 +1,6 @@
 defmodule Vitrine.HTTP.PolicyTest do
-  # What plugins may not do with HTTP: which hosts, which URLs, which headers, how much, and where
-  # redirects may lead.
+  # Tests the limits of plugins' HTTP: the hosts, URLs and headers, the amounts, and the targets of
+  # redirects.
   use ExUnit.Case, async: true
 
   import Vitrine.Guests

@@ -1,5 +1,5 @@
 defmodule Vitrine.HTTP.PrivateAddressesTest do
-  # Which addresses a plugin reaches, whatever a URL or a name server says. Not async: names are put into
+  # Tests which addresses a plugin reaches, whatever a URL or a name server says. Not async: names are put into
   # the VM's table of hosts.
   use ExUnit.Case, async: false
 

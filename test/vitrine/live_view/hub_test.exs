@@ -61,7 +61,7 @@ defmodule Vitrine.LiveView.HubTest do
     end
   end
 
-  # Those that were asked for until now; what would come later is counted by the next one.
+  # Counts the renders that were asked for until now. Later ones are counted by the next call.
   defp renders(counts \\ %{}) do
     receive do
       {:render, viewer} -> renders(Map.update(counts, viewer, 1, &(&1 + 1)))
@@ -128,7 +128,7 @@ defmodule Vitrine.LiveView.HubTest do
         assert length(others) == 5
       end
 
-      # Nobody's, or that of one who has left.
+      # No viewer has the class, or the viewer with it has left.
       for class <- [nil, %{}], do: assert(length(RenderCache.wanted(renders, class)) == 6)
     end
 

@@ -104,7 +104,7 @@ defmodule Vitrine.Loader.CeilingTest do
     test "may name sources of the kinds that are listed" do
       path = %{wasm: [%{path: wat("rc")}]}
       assert {:ok, _} = load(path, sources: [:path])
-      # What is in the manifest itself, or given alone, is nothing to be read.
+      # A module in the manifest itself, or given alone, does not have to be read.
       assert {:ok, _} = load(%{}, sources: [:path])
       assert {:ok, _} = load(%{}, [])
 
@@ -202,7 +202,7 @@ defmodule Vitrine.Loader.CeilingTest do
             # A set of characters is one of them, whatever is written in it.
             {"[.s3.]*.example.com", ["*.s3.*.example.com"]},
             {"*[.s3.]x.example.com", ["*.s3.*"]},
-            # What leads into the own network is listed itself.
+            # A host in the own network must be listed itself.
             {"10.0.0.5", ["*"]},
             {"10.*", ["*", "10.*.*"]},
             {"127.1", ["*"]},

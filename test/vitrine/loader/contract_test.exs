@@ -94,7 +94,7 @@ defmodule Vitrine.Loader.ContractTest do
       assert error!(new([abi: 1], wat("old_abi_user"))).message =~
                "version 0 of the ABI, expected 1"
 
-      # Which one a plugin without either has is no matter.
+      # A plugin without either version matches both.
       for abi <- [0, 1, nil], do: assert({:ok, _} = new([abi: abi], "(module)"))
     end
 

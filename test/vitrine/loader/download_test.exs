@@ -252,7 +252,7 @@ defmodule Vitrine.Loader.DownloadTest do
         end
       end
 
-      # Where the content should be there is a directory.
+      # A directory stands in the place of the content.
       File.mkdir_p!(Path.join([cache, hash(bytes(10)), "x"]))
       assert fetch(source, cache) == {:ok, bytes(10)}
       assert Enum.sort(File.ls!(cache)) == Enum.sort(["file", hash(bytes(10))])

@@ -1,5 +1,5 @@
 defmodule Vitrine.Loader.ImportErrorsTest do
-  # What is said of imports that toolchains leave to a host of their own, and of names that are nearly right.
+  # Tests the errors for imports that toolchains leave to a host of their own, and for names that are nearly right.
   use ExUnit.Case, async: true
 
   @moduletag :fusing

@@ -1,6 +1,6 @@
 defmodule Vitrine.Loader.LinkPropertyTest do
-  # What inspect_plugin/2 refuses, new/2 refuses, and nothing else: over modules that import what is there, what is
-  # there as something else, and what is not.
+  # new/2 refuses what inspect_plugin/2 refuses, and nothing else. The modules import names that are there, names that
+  # are there as something else, and names that are not.
   use ExUnit.Case, async: true
 
   @moduletag :fusing

@@ -214,7 +214,7 @@ defmodule Vitrine.Loader.NativeCacheTest do
         assert origins([large]) == [:compiler]
         assert entries(directory) == kept
 
-        # What is there is whole, and when there is room again, it is used.
+        # The entries that are there are whole, and when there is room again, the room is used.
         elsewhere(directory, Enum.take(sources, length(kept)))
         assert entries(directory) == kept
         File.rm!(hd(kept))

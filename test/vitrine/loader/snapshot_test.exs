@@ -81,7 +81,7 @@ defmodule Vitrine.Loader.SnapshotTest do
   defp value(plugin), do: code(Vitrine.call(plugin, "value"))
 
   describe "compile/2 with :snapshot fails" do
-    test "if the function is missing, or is no plugin function" do
+    test "if the function is missing, or is not a plugin function" do
       for {function, message} <- [
             {"walk", ~s(the plugin has no function "walk"; its functions are )},
             {"takes",
@@ -249,7 +249,7 @@ defmodule Vitrine.Loader.SnapshotTest do
         assert {value(one), value(other)} == {expected, expected}
         assert code(Vitrine.run(compiled, "value")) == expected
 
-        # What they do afterwards is their own.
+        # Later changes of an instance are its own.
         Vitrine.call(one, "init")
         assert {value(one), value(other)} == {expected + 100, expected}
         assert Vitrine.reset(one) == :ok

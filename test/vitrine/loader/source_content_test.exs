@@ -1,5 +1,6 @@
 defmodule Vitrine.Loader.SourceContentTest do
-  # What is not a module is told by how it begins: to whoever develops with it, and to whoever uploaded it.
+  # The error for bytes that are not a module tells what they are, by their beginning: to the developer, and to the
+  # person who uploaded them.
   use ExUnit.Case, async: true
 
   import Vitrine.Guests

@@ -1,5 +1,5 @@
 defmodule Vitrine.Loader.SourceModuleTest do
-  # What a stranger gave: {:module, bytes}, wherever there is a source.
+  # Bytes that a stranger gave: {:module, bytes} works wherever there is a source.
   use ExUnit.Case, async: true
 
   import Vitrine.Guests
@@ -33,7 +33,7 @@ defmodule Vitrine.Loader.SourceModuleTest do
     {:ok, secret: secret, other: other, directory: directory}
   end
 
-  # What takes a source, as functions of one and of options: each answers with {:ok, _} or {:error, error}.
+  # The functions that take a source, called with a source and options. Each answers with {:ok, _} or {:error, error}.
   defp loaders do
     [
       new: &Vitrine.new/2,

@@ -1,6 +1,6 @@
 defmodule Vitrine.Loader.WorkerAnswersTest do
-  # What is parsed, inspected, compiled or read on threads that are not schedulers comes as a message, which is made
-  # there. OTP ends the VM if such a thread makes a large map, so all of this runs on another node.
+  # Answers of parsing, inspecting, compiling and reading on threads that are not schedulers come as messages, which are
+  # made there. OTP ends the VM if such a thread makes a large map, so all of this runs on another node.
   use ExUnit.Case, async: true
 
   @moduletag :slow
@@ -92,7 +92,7 @@ defmodule Vitrine.Loader.WorkerAnswersTest do
     assert length(found.exports) == 2 * @many
     assert length(found.producers["sdk"]) == @many
     assert length(found.producers["processed-by"]) == @many
-    # What is known to be wrong is told once, and counted.
+    # A fault that occurs often is told once, and counted.
     assert Enum.any?(
              found.refused,
              &(&1 =~ "this version of the Extism ABI has no such function")

@@ -69,7 +69,7 @@ defmodule Vitrine.Manifest.PropertyTest do
     end
   end
 
-  # Where an error may point for a value at this path: to it, or to something around it.
+  # The places that an error may point to for a value at this path: the value, or something around it.
   defp places([]), do: ["the manifest", "Extism manifest"]
 
   defp places(path) do

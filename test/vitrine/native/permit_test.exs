@@ -1,5 +1,5 @@
 defmodule Vitrine.Native.PermitTest do
-  # What stands in the BEAM's queue for dirty schedulers, which everything else in this system shares.
+  # Tests the length of the BEAM's queue for dirty schedulers, which everything else in this system shares.
   use ExUnit.Case, async: false
 
   @moduletag :slow
@@ -37,7 +37,7 @@ defmodule Vitrine.Native.PermitTest do
 
     for _ <- 1..300 do
       Process.sleep(1)
-      # Those that run are not in it, and one may be on its way out when the next comes in.
+      # Running entries are not in it, and one may be on its way out when the next comes in.
       assert dirty_queue() <= limit + 1
       assert Native.permits().taken <= limit
     end
@@ -83,7 +83,7 @@ defmodule Vitrine.Native.PermitTest do
 
     {queued, waiting} = Enum.unzip(samples)
     assert Enum.max(waiting) > 20
-    # Their processes' own collections are no work of ours.
+    # The processes' own garbage collections are not work of Vitrine.
     assert Enum.at(Enum.sort(queued), 50) <= 2 * limit
     Task.await_many(tasks, 120_000)
     assert eventually(fn -> idle?() end)
@@ -118,7 +118,7 @@ defmodule Vitrine.Native.PermitTest do
     # To make an instance took some.
     made = for plugin <- plugins, do: {plugin, Vitrine.stats(plugin).slices}
     tasks = for plugin <- plugins, do: Task.async(fn -> spin(plugin) end)
-    # What has not begun cannot be cancelled.
+    # A call that has not begun cannot be cancelled.
     begun? = fn {plugin, slices} -> Vitrine.stats(plugin).slices > slices end
     assert eventually(fn -> Enum.all?(made, begun?) end)
     Enum.each(plugins, &Vitrine.cancel/1)
@@ -244,7 +244,7 @@ defmodule Vitrine.Native.PermitTest do
 
   defp idle?, do: match?(%{taken: 0, invited: 0, waiting: 0}, Native.permits())
 
-  # What tests before this one left is over soon.
+  # Work that earlier tests left is over soon.
   defp free,
     do: if(eventually(fn -> idle?() end), do: :ok, else: flunk(inspect(Native.permits())))
 

@@ -1,6 +1,6 @@
 defmodule Vitrine.Native.SchedulingTest do
-  # What plugins do must not be felt by others. How much, benchmarks measure; that it holds at
-  # all, with a wide margin, is tested here. Not async: it loads the machine.
+  # Others must not feel the work of plugins. Benchmarks measure how much they do; these tests check that
+  # it holds at all, with a wide margin. Not async: they load the machine.
   use ExUnit.Case, async: false
 
   @moduletag :slow
@@ -32,7 +32,7 @@ defmodule Vitrine.Native.SchedulingTest do
     loop(call)
   end
 
-  # What the machine itself does meanwhile counts, too: of five rounds, that in which it did least.
+  # The machine's own work meanwhile counts, too, so the best of five rounds is taken.
   defp worst_latency, do: Enum.min(for _ <- 1..5, do: worst_latency_of_a_round())
 
   defp worst_latency_of_a_round do
@@ -103,7 +103,7 @@ defmodule Vitrine.Native.SchedulingTest do
   describe "an instance for one call" do
     setup do
       {:ok, compiled} = Vitrine.compile(wat("spin"))
-      # What is known of it then: that it is quickly made.
+      # After these runs, an instance of the module is known to be made quickly.
       for _ <- 1..20, do: Vitrine.run!(compiled, "noop")
       {:ok, compiled: compiled}
     end
@@ -178,7 +178,7 @@ defmodule Vitrine.Native.SchedulingTest do
         Vitrine.call!(plugin, "greet", "Joe")
       end
 
-      # Where an instance is made for the first time depends on that.
+      # The scheduler on which an instance is made depends on whether one was made before.
       greet.([])
 
       # A slice that is over before the call is goes on in another one.

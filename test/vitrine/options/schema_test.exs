@@ -60,7 +60,7 @@ defmodule Vitrine.Options.SchemaTest do
               :directory_limit
             ]
 
-  # Where they are documented.
+  # The modules and functions that document each table.
   @docs %{
     plugin: {Vitrine, :new},
     call: {Vitrine, :call},
@@ -83,7 +83,7 @@ defmodule Vitrine.Options.SchemaTest do
     directory_limit: Vitrine.Wasi
   }
 
-  # What everything is good for, what OTP checks, and the source, which is looked at when it is loaded.
+  # Options that accept any value, options that OTP checks, and the source, which is checked when it is loaded.
   @unchecked [:source, :context, :viewer, :id, :pubsub, :hibernate_after, :spawn_opt, :debug]
 
   for table <- @tables do

@@ -117,7 +117,7 @@ defmodule Vitrine.Plugin.StatsTest do
       assert stats.host_us >= 60_000
       assert stats.memory_bytes >= @page and stats.peak_memory_bytes >= @page
 
-      # What is dropped takes nothing with it but its memory.
+      # A dropped instance takes nothing with it but its memory.
       :ok = Vitrine.Pool.upgrade(pool, wasm("rust_minimal"))
       eventually(fn -> Vitrine.stats(pool).memory_bytes == 0 end)
       assert Map.drop(stats, [:memory_bytes]) == Map.drop(Vitrine.stats(pool), [:memory_bytes])

@@ -193,7 +193,7 @@ defmodule Vitrine.Server.CallTest do
       assert Process.info(server, :message_queue_len) == {:message_queue_len, 0}
     end
 
-    test "refuses what is no timeout" do
+    test "refuses values that are not timeouts" do
       server = start!()
 
       for timeout <- [nil, false, -1, "5"] do

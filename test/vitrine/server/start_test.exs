@@ -113,7 +113,7 @@ defmodule Vitrine.Server.StartTest do
       server = start!(hibernate_after: 10)
       assert Vitrine.call(server, "echo", "hi") == {:ok, "hi"}
 
-      # Where that is has another name in each version of OTP.
+      # The function that hibernates has another name in each version of OTP.
       eventually(fn ->
         {:current_function, {_module, function, _arity}} = Process.info(server, :current_function)
         to_string(function) =~ "hibernate"

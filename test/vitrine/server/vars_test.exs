@@ -8,7 +8,7 @@ defmodule Vitrine.Server.VarsTest do
 
   @moduletag :capture_log
 
-  # What a database would be.
+  # A store that stands for a database.
   defmodule Store do
     @behaviour Vitrine.Server.Store
 

@@ -43,7 +43,7 @@ defmodule Vitrine.Text.HostileTextTest do
     end
   end
 
-  # What the machine itself does meanwhile counts, too, so there is another try.
+  # The machine's own work meanwhile counts, too, so there is another try.
   defp best(work, tries) do
     {microseconds, piece} = :timer.tc(fn -> Pieces.longest(work) end)
 
@@ -95,7 +95,7 @@ defmodule Vitrine.Text.HostileTextTest do
       url("one segment", "http://a/" <> repeat("x", 16_000)),
       url("dots", "http://a" <> repeat("/..", 5_400)),
       url("escapes", "http://a/" <> repeat("%41", 5_400)),
-      url("what is no escape", "http://a/" <> repeat("%", 16_000)),
+      url("broken escapes", "http://a/" <> repeat("%", 16_000)),
       url("users", "http://" <> repeat("@", 16_000)),
       url("users of 255", "http://" <> repeat(repeat("a", 255) <> "!@", 63)),
       url("a long name", "http://" <> repeat("a", 16_000)),
@@ -115,7 +115,7 @@ defmodule Vitrine.Text.HostileTextTest do
     ])
   end
 
-  # What a server sends, as the client reads it.
+  # The bytes that a server sends, as the client reads them.
   defp received(text, deadline \\ 30_000) do
     {:ok, listener} = :gen_tcp.listen(0, [:binary, active: false, ip: {127, 0, 0, 1}])
     {:ok, port} = :inet.port(listener)

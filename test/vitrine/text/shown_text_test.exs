@@ -1,12 +1,12 @@
 defmodule Vitrine.Text.ShownTextTest do
-  # What guests choose is shown and never obeyed: wherever a person reads it.
+  # Text that guests choose is shown and never obeyed, wherever a person reads it.
   use ExUnit.Case, async: true
 
   import Vitrine.Guests
 
   alias Vitrine.OwnLog
 
-  # What plugins log is shown only where a test fails.
+  # The log of plugins is shown only where a test fails.
   @moduletag :capture_log
 
   # A line of somebody else's, a terminal's commands, text that runs backwards and a line separator.

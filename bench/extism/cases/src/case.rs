@@ -22,7 +22,7 @@ impl Bytes {
     }
 }
 
-/// What is done in a run of a case.
+/// The work of a run of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// A call of a plugin that was called before.
@@ -35,7 +35,7 @@ pub enum Work {
         function: &'static str,
         /// The input.
         input: Bytes,
-        /// What the output is to be.
+        /// The expected output.
         output: Bytes,
     },
     /// Compiles the plugin; `plugin` makes a plugin from that, `call` calls it.
@@ -58,14 +58,14 @@ pub enum Work {
     Drop,
 }
 
-/// What a case is about.
+/// The subject of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// How many bytes a second go through a call.
     Throughput,
-    /// What a small call costs.
+    /// The cost of a small call.
     Calls,
-    /// What plugins cost to make and to drop.
+    /// The cost of making plugins and dropping them.
     Life,
 }
 
@@ -74,9 +74,9 @@ pub enum Group {
 pub struct Case {
     /// Its name.
     pub name: String,
-    /// What it is about.
+    /// The subject of the case.
     pub group: Group,
-    /// What is done.
+    /// The work of a run.
     pub work: Work,
     /// The bytes that are passed.
     pub payload: usize,
@@ -193,7 +193,7 @@ fn throughput() -> Vec<Case> {
         .collect()
 }
 
-/// A case of which the payload is no matter.
+/// A case whose payload does not matter.
 fn case(name: &str, group: Group, work: Work) -> Case {
     Case {
         name: name.into(),

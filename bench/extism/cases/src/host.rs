@@ -1,4 +1,4 @@
-//! What a host must be able to do.
+//! The operations that a host must provide.
 
 use anyhow::Result;
 

@@ -1,5 +1,5 @@
-//! What the benchmarks of the hosts share: the cases, how one is run on a host, how it is timed, and
-//! how a process that has a host is asked for samples.
+//! The parts that the benchmarks of the hosts share: the cases, how one is run on a host, how it is
+//! timed, and how a process that has a host is asked for samples.
 //!
 //! Each host lives in a process of its own, which answers a [`Request`] with a [`Reply`]: so the
 //! hosts' versions of Wasmtime do not meet, and samples of all hosts can be taken in turn.

@@ -1,4 +1,4 @@
-//! What the runner and a process that has a host say to each other, a line of JSON each.
+//! The messages between the runner and a process that has a host, a line of JSON each.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct Request {
     pub runs: u64,
 }
 
-/// What comes of a request.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The time of all runs.

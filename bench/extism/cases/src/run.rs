@@ -13,8 +13,8 @@ use crate::stopwatch::{Sample, Stopwatch};
 /// A case that is ready: runs it so many times.
 pub type Prepared<'a> = Box<dyn FnMut(u64) -> Result<Sample> + 'a>;
 
-/// What plugins are made of where it matters little: the one with a PDK, and with WASI, as upstream has
-/// it.
+/// The guest that plugins are made of where it matters little: the one with a PDK, and with WASI, as
+/// upstream has it.
 const GUEST: Guest = Guest::Plugin;
 const WASI: bool = true;
 

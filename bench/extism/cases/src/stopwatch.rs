@@ -6,7 +6,7 @@ use std::time::Instant;
 use cpu_time::ProcessTime;
 use serde::{Deserialize, Serialize};
 
-/// What some runs of a case took together, in nanoseconds.
+/// The time that some runs of a case took together, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// By the clock on the wall.
@@ -31,7 +31,7 @@ impl Stopwatch {
         result
     }
 
-    /// What was counted.
+    /// Returns the sample of the runs that were counted.
     pub fn sample(&self) -> Sample {
         self.sample
     }

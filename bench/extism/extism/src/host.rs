@@ -24,7 +24,7 @@ fn tick(_: &mut CurrentPlugin, inputs: &[Val], outputs: &mut [Val], _: UserData<
 }
 
 pub struct Extism {
-    /// What says where native code is kept: not where the user of this machine keeps theirs.
+    /// The file that says where native code is kept: not in the cache of this machine's user.
     cache: PathBuf,
     /// Deleted in the end.
     _directory: TempDir,

@@ -1,4 +1,4 @@
-//! What is used of libextism's C API, as its `extism.h` declares it.
+//! The part of libextism's C API that is used, as its `extism.h` declares it.
 
 use std::ffi::{c_char, c_void};
 use std::path::Path;

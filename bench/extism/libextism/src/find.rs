@@ -1,4 +1,4 @@
-//! Where libextism is.
+//! Finds libextism.
 
 use std::path::PathBuf;
 use std::process::Command;

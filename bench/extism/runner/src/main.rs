@@ -18,7 +18,7 @@ use measure::{Results, measure};
 use options::{HELP, Options};
 use process::Process;
 
-/// Which host is which. The names are those of their programs.
+/// The hosts, by the names of their programs.
 pub const HOSTS: [&str; 4] = ["vitrine", "extism", "libextism", "memcpy"];
 pub const VITRINE: usize = 0;
 pub const EXTISM: usize = 1;

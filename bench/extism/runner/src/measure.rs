@@ -8,7 +8,7 @@ use crate::process::Process;
 use crate::statistics::Summary;
 
 pub struct Results {
-    /// What the hosts say that they are; `None` of those that are not here.
+    /// The hosts' descriptions of themselves; `None` for a host that is not here.
     pub hosts: Vec<Option<String>>,
     /// The time that is compared.
     pub clock: Clock,

@@ -21,10 +21,10 @@ struct Chart<'a> {
     title: &'a str,
     axis: &'a str,
     series: &'a [(&'a str, RGBColor)],
-    /// What a small line in a row stands for.
+    /// The meaning of a small line in a row.
     mark: &'a str,
     rows: Vec<Row>,
-    /// Where bars begin.
+    /// The position at which bars begin.
     origin: f64,
     range: Range<f64>,
 }

@@ -12,7 +12,7 @@ pub struct Process {
     /// Closed to end it.
     requests: Option<ChildStdin>,
     replies: BufReader<ChildStdout>,
-    /// What it says that it is.
+    /// The host's description of itself.
     pub says: String,
 }
 

@@ -1,4 +1,4 @@
-//! What some samples amount to.
+//! The statistics of some samples.
 
 /// The median and the quartiles.
 #[derive(Debug, Clone, Copy, PartialEq)]

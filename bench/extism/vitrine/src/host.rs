@@ -118,8 +118,8 @@ impl Host for Vitrine {
         Ok(look(output))
     }
 
-    /// What was compiled is found again as long as somebody has it, and the thread that drops what is
-    /// expensive to drop may be the last.
+    /// A compiled module is found again as long as anything holds it, and the last holder may be the
+    /// thread that drops values that are expensive to drop.
     fn forget(&self, linked: Linked) {
         drop(linked.links);
         while linked

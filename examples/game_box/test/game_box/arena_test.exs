@@ -124,7 +124,7 @@ defmodule GameBox.ArenaTest do
   end
 
   describe "an upload" do
-    test "that is no module, too large, or no game is refused with reasons" do
+    test "that is not a module, too large, or not a game is refused with reasons" do
       large = :binary.copy(<<0>>, 8_388_609)
 
       for {bytes, reason} <- [

@@ -22,14 +22,14 @@ defmodule GameBox.Arena.TriesTest do
       assert Arena.find(code, who()) == {:ok, code}
     end
 
-    test "is no other one for forgetting who they are" do
+    test "is not a new person after forgetting who they are" do
       address = address()
       for _ <- 1..Limits.get(:tries_of_address), do: guess(who(address))
       assert guess(who(address)) == {:error, :too_many_tries}
       assert guess(who(address())) == {:error, :no_such_arena}
     end
 
-    test "is no other one at another address of the same network" do
+    test "is not a new person at another address of the same network" do
       network = fn last -> {0x2001, 0xDB8, :rand.uniform(0xFFFF), 1, 0, 0, 0, last} end
       {a, b, c, d, _, _, _, _} = network.(0)
 

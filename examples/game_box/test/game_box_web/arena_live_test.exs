@@ -68,7 +68,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
   end
 
   describe "an arena" do
-    test "asks those without a name for one, and sends away who has a wrong code" do
+    test "asks people without a name for one, and sends away people with a wrong code" do
       code = arena!(["ann"])
       to = "/?arena=" <> code
       assert {:error, {:live_redirect, %{to: ^to}}} = live(browser("bob"), "/arena/#{code}")
@@ -253,7 +253,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
       eventually(fn -> not (render(gallery) =~ "Uploaded here") end)
     end
 
-    test "that is no game is refused with the reason" do
+    test "that is not a game is refused with the reason" do
       {:ok, view, _} = live(browser("ann"), "/games/new")
 
       file =

@@ -396,7 +396,7 @@ defmodule GameBoxWeb.LiveViewTest do
     end
   end
 
-  test "the end of the hub is no end of the view" do
+  test "the view survives the end of the hub" do
     plugin = counter!()
     {view, _} = open!(plugin: plugin)
     [{hub, _}] = Registry.lookup(Vitrine.LiveView.Registry, {plugin, nil, nil})

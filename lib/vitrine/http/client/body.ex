@@ -5,10 +5,10 @@ defmodule Vitrine.HTTP.Client.Body do
   alias Vitrine.HTTP.Client.{Connection, Head, Sink}
   alias Vitrine.HTTP.Headers
 
-  # What a chunk's size, with its extensions, and what the headers after the last may take.
+  # The most bytes of a chunk's size with its extensions, and of the headers after the last chunk.
   @max_line 4_096
   @max_trailer 16_384
-  # More than any body may have; what is larger is no size.
+  # More bytes than any body may have. A larger number is not taken for a size.
   @max_chunk 1_000_000_000_000_000_000
 
   @cut_off "the server closed the connection in the middle of the body"
@@ -134,7 +134,7 @@ defmodule Vitrine.HTTP.Client.Body do
 
   defp bad_chunk, do: {:error, "the response is not chunked as it must be"}
 
-  # What a line takes, which is not counted otherwise: a body may have a chunk for each byte.
+  # The reductions of a line, which are not counted otherwise: a body may have a chunk for each byte.
   @reductions 100
 
   defp line(%{buffer: buffer} = connection) do

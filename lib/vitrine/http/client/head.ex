@@ -53,7 +53,7 @@ defmodule Vitrine.HTTP.Client.Head do
     end
   end
 
-  # What the parser takes for a line, which it does not count itself.
+  # The reductions of the parser for a line, which it does not count itself.
   @reductions 100
 
   defp line(%{buffer: buffer} = connection, type, budget) do

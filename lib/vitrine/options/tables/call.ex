@@ -39,8 +39,8 @@ defmodule Vitrine.Options.Tables.Call do
                  type: {:checked, "a binary or iodata"},
                  default_doc: "what `:stdin` of `:wasi` says",
                  doc: """
-                 What the function reads from its standard input, instead of the input of its instance. The option needs a
-                 plugin with WASI, see `Vitrine.Wasi`.
+                 The bytes that the function reads from its standard input, instead of the input of its instance. The
+                 option needs a plugin with WASI, see `Vitrine.Wasi`.
                  """
                ]
              ]}

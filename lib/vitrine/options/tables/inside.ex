@@ -77,7 +77,7 @@ defmodule Vitrine.Options.Tables.Inside do
                    type_doc: "`:any`, or a list of namespaces and `{namespace, name}`",
                    default: :any,
                    doc: """
-                   What the plugin may import besides the ABI and, if that is granted, WASI. `:any` allows everything.
+                   The imports that the plugin may have besides the ABI and, if that is granted, WASI. `:any` allows everything.
                    """
                  ],
                  abi: [
@@ -129,24 +129,24 @@ defmodule Vitrine.Options.Tables.Inside do
                type: {:is, &is_binary/1, "a binary"},
                default: "",
                doc: """
-               What each instance reads from its standard input, from the beginning. A call can have an input of its own, see
-               below.
+               The bytes that each instance reads from its standard input, from the beginning. A call can have an input of
+               its own, see below.
                """
              ],
              stdout: [
                type: {:checked, "`:log`, `{:log, level}`, `:capture` or `:drop`"},
                default: :log,
                doc: """
-               Where the standard output goes. `:log` logs it line by line at the level `:info`, and `{:log, level}` at another
-               level. `:capture` keeps up to 1 MiB of it, and what comes later is lost: `Vitrine.take_printed/1` takes it, or
-               with `Vitrine.run/4` and pools the trace of the call, see `Vitrine.Trace`. `:drop` drops it.
+               The destination of the standard output. `:log` logs it line by line at the level `:info`, and `{:log, level}` at
+               another level. `:capture` keeps up to 1 MiB of it, and what comes later is lost: `Vitrine.take_printed/1` takes
+               it, or with `Vitrine.run/4` and pools the trace of the call, see `Vitrine.Trace`. `:drop` drops it.
                """
              ],
              stderr: [
                type: {:checked, "`:log`, `{:log, level}`, `:capture` or `:drop`"},
                default: :log,
                doc:
-                 "Where the standard error goes, as for `:stdout`. `:log` logs at the level `:warning`."
+                 "The destination of the standard error, as for `:stdout`. `:log` logs at the level `:warning`."
              ],
              directory_limits: [
                type: {:checked, "a map of paths in the guest to limits"},
@@ -192,8 +192,8 @@ defmodule Vitrine.Options.Tables.Inside do
                   type: {:checked, "a list of :data, :path, :url and {:url, hosts}"},
                   default: [],
                   doc: """
-                  Where modules may come from besides the manifest itself: `:path` is files, `:url` is any host of the public
-                  internet, `{:url, hosts}` is some hosts.
+                  The places that modules may come from, besides the manifest itself: `:path` is files, `:url` is any host of
+                  the public internet, `{:url, hosts}` is some hosts.
                   """
                 ]
               ]}

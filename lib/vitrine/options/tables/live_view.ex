@@ -19,7 +19,7 @@ defmodule Vitrine.Options.Tables.LiveView do
       type_doc: "a string, or another term that JSON has a form for",
       default_doc: "`nil`",
       doc: """
-      Who looks at the page: what the plugin gets as `"player_id"`. It comes from the server's side, so no event can claim to
+      The viewer of the page, which the plugin gets as `"player_id"`. It comes from the server's side, so no event can claim to
       be of somebody else. Viewers with the same `:viewer` and `:assigns` share what is rendered. Give one value for everybody
       who is to see the same, such as spectators: this saves renders.
       """
@@ -27,7 +27,8 @@ defmodule Vitrine.Options.Tables.LiveView do
     assigns: [
       type: {:is, &is_map/1, "a map"},
       default: %{},
-      doc: "What the plugin is told about this viewer, such as language, time zone and colours."
+      doc:
+        "The facts that the plugin is told about this viewer: language, time zone, colours and so on."
     ],
     render: [
       type: {:is, &is_binary/1, "the name of a plugin function"},
@@ -54,8 +55,8 @@ defmodule Vitrine.Options.Tables.LiveView do
       type_doc: "a string",
       default_doc: "the name",
       doc: """
-      What the names of the plugin's events, ids and classes begin with: up to 32 of a-z and 0-9, with single - or _ between. Two plugins of one view cannot have the same
-      namespace.
+      The prefix of the names of the plugin's events, ids and classes: up to 32 of a-z and 0-9, with single - or _ between.
+      Two plugins of one view cannot have the same namespace.
       """
     ],
     temporary: [

@@ -6,7 +6,7 @@ defmodule Vitrine.Options.Tables.Plug do
 
   alias Vitrine.Options.{Schema, Type}
 
-  # What stands alone in a list, and is `true` then.
+  # An option that may stand alone in a list, and is `true` then.
   @switch {:is, &is_boolean/1, "given alone, or as true or false"}
   @strings {:is, &__MODULE__.strings?/1, "a list of strings"}
   @bytes {:integer, 0, unit: "bytes"}
@@ -62,14 +62,14 @@ defmodule Vitrine.Options.Tables.Plug do
                type: {:in, [:refuse, :skip]},
                default: :refuse,
                doc: """
-               What happens to a longer body. `:refuse` answers with 413; `:skip` calls the plugin without the body.
+               The treatment of a longer body. `:refuse` answers with 413; `:skip` calls the plugin without the body.
                """
              ],
              multipart: [
                type: {:in, [:refuse, :skip]},
                default: :refuse,
                doc: """
-               What happens to a body of the type `multipart/*`, which cannot be given back to the parser of such bodies.
+               The treatment of a body of the type `multipart/*`, which cannot be given back to the parser of such bodies.
                `:refuse` answers with 415; `:skip` calls the plugin without the body.
                """
              ],
@@ -130,8 +130,8 @@ defmodule Vitrine.Options.Tables.Plug do
       type: {:checked, "a pool or a server, a plugin, a compiled one, or a function of a conn"},
       required: true,
       doc: """
-      What is called: mostly the name of a pool. Each request gets an instance of its own of a `Vitrine.Compiled`. A function,
-      such as `&MyApp.Tenants.filter/1`, gives one of these for a conn, or `nil` for none.
+      The plugin that is called: mostly the name of a pool. Each request gets an instance of its own of a `Vitrine.Compiled`.
+      A function, such as `&MyApp.Tenants.filter/1`, gives one of these for a conn, or `nil` for none.
       """
     ],
     function: [
@@ -177,8 +177,8 @@ defmodule Vitrine.Options.Tables.Plug do
       default: [],
       keys: @read,
       doc: """
-      What the plugin is told besides the method, the scheme, the host, the port and the path. A switch stands alone in the
-      list, as in `[:query, headers: ["user-agent"]]`.
+      The facts that the plugin is told besides the method, the scheme, the host, the port and the path. A switch stands alone
+      in the list, as in `[:query, headers: ["user-agent"]]`.
       """
     ],
     change: [
@@ -186,7 +186,7 @@ defmodule Vitrine.Options.Tables.Plug do
       default: [],
       keys: @change,
       doc:
-        "What the plugin may change, as in `[:respond, assigns: [\"tenant\"]]`. An answer that changes more is refused as a whole."
+        "The changes that the plugin may make, as in `[:respond, assigns: [\"tenant\"]]`. An answer that changes more is refused as a whole."
     ],
     assign_as: [
       type: {:is, &__MODULE__.key?/1, "an atom"},
@@ -203,7 +203,7 @@ defmodule Vitrine.Options.Tables.Plug do
       type_doc: "`:closed`, `:open`, `{status, body}` or a function",
       default: :closed,
       doc: """
-      What happens when the plugin fails. `:closed` answers with 503, and `{status, body}` with that. `:open` lets the request
+      The answer when the plugin fails. `:closed` answers with 503, and `{status, body}` with that. `:open` lets the request
       go on as it was. A function gets the conn and the `Vitrine.Error`, and returns a conn, halted or not.
       """
     ]

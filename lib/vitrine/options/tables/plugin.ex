@@ -7,10 +7,10 @@ defmodule Vitrine.Options.Tables.Plugin do
   alias Vitrine.Options.{Docs, Schema, Type}
   alias Vitrine.Options.Tables.Inside
 
-  # What a call may take if nobody says otherwise, in milliseconds.
+  # The default timeout of a call, in milliseconds.
   @timeout 5_000
 
-  # What all downloads together may take if nobody says otherwise, in milliseconds.
+  # The default timeout of all downloads together, in milliseconds.
   @download_timeout 60_000
 
   # The largest number that the core takes.
@@ -64,7 +64,7 @@ defmodule Vitrine.Options.Tables.Plugin do
       default_doc: "`Vitrine.HTTP.Client`",
       doc: """
       The client that sends the plugin's requests and downloads modules: a module with the behaviour `Vitrine.HTTP`.
-      `false` is no client, and then each request fails.
+      `false` means that there is no client, and then each request fails.
       """
     ],
     http_response_headers: [
@@ -82,8 +82,8 @@ defmodule Vitrine.Options.Tables.Plugin do
       default_doc: "no requirements",
       keys: Inside.requires(),
       doc: """
-      What the plugin must export and may import. A plugin that does not keep this contract is not loaded, and the error
-      is `:contract`.
+      The exports that the plugin must have, and the imports that it may have. A plugin that does not keep
+      this contract is not loaded, and the error is `:contract`.
       """
     ],
     ceiling: [
@@ -153,16 +153,16 @@ defmodule Vitrine.Options.Tables.Plugin do
       type: {:in, [:reset, :keep]},
       default: :reset,
       doc: """
-      What the next call finds after a call that trapped, exited or was stopped. `:reset` makes a fresh instance, which keeps
-      the variables; `:keep` leaves the instance as it is.
+      The instance that the next call finds after a call that trapped, exited or was stopped. `:reset` makes a fresh
+      instance, which keeps the variables; `:keep` leaves the instance as it is.
       """
     ],
     scheduler: [
       type: {:in, [:auto, :dirty]},
       default: :auto,
       doc: """
-      Where calls run. `:auto` runs the first slice of a call on a normal scheduler, and the rest of a longer call on dirty
-      schedulers. `:dirty` runs all of it on dirty schedulers.
+      The schedulers that calls run on. `:auto` runs the first slice of a call on a normal scheduler, and the rest of a
+      longer call on dirty schedulers. `:dirty` runs all of it on dirty schedulers.
       """
     ]
   ]

@@ -23,7 +23,7 @@ defmodule Vitrine.Options.Tables.Server do
       type: {:in, [:reset, :keep, :stop]},
       default: :reset,
       doc: """
-      What happens after a call that trapped, exited or was stopped. `:reset` and `:keep` are those of `Vitrine.new/2`. With
+      The reaction to a call that trapped, exited or was stopped. `:reset` and `:keep` are those of `Vitrine.new/2`. With
       `:stop` the server stops, so that its supervisor decides what is next. It stops if the plugin itself fails: if the
       plugin traps, exits, uses up its memory or its fuel, or has a host function that fails. It does not stop if the
       timeout, the cancellation or the death of the caller ends a call. The exit reason is `{error, stacktrace}`, with the

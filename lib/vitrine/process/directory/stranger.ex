@@ -1,6 +1,6 @@
 defmodule Vitrine.Process.Directory.Stranger do
   @moduledoc false
-  # What a process is that is not in the directory. It may be a server or a pool all the same, or something else, which
+  # Finds the kind of a process that is not in the directory. It may be a server or a pool all the same, or something else, which
   # must not be sent a call.
 
   @doc "Returns the kind of a process of this node, by the function that it began with."

@@ -1,9 +1,9 @@
-//! What a module's imports reveal about it before anything is linked.
+//! The conclusions that a module's imports allow before anything is linked.
 
 use vitrine_rewrite::ModuleType;
 use vitrine_rewrite::names::{ENV, canonical, is_log_function};
 
-/// What a module needs of its host.
+/// The features of the host that a module needs.
 #[derive(Default)]
 pub(crate) struct Needs {
     /// Whether it logs.

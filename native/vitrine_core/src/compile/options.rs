@@ -33,7 +33,7 @@ impl Default for CompileOptions {
     }
 }
 
-/// Where the native code of a module came from.
+/// The place that the native code of a module came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The module was in use, or was being compiled for another caller.

@@ -154,7 +154,7 @@ pub(crate) fn begin_call(
     Ok(())
 }
 
-/// What a call left in the kernel: an error message, or an output.
+/// The result that a call left in the kernel: an error message, or an output.
 #[derive(Default)]
 pub(crate) struct Left {
     /// Whether there may be an error message.

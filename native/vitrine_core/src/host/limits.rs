@@ -37,7 +37,7 @@ pub(crate) const TABLES: usize = 64;
 const OWN_MEMORIES: usize = 3;
 const OWN_TABLES: usize = 1;
 
-/// What a store is doing, which decides how its memories and tables are counted.
+/// The phase that a store is in, which decides how its memories and tables are counted.
 #[derive(PartialEq, Eq)]
 enum Phase {
     /// The host makes its own memories, such as the kernel's first pages, which do not count as the plugin's.

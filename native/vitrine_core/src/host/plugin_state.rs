@@ -21,7 +21,7 @@ pub struct PluginOptions {
     pub limits: Limits,
     /// The most bytes of all variables together.
     pub max_var_bytes: u64,
-    /// What the plugin is granted by WASI preview 1, if its modules were linked with WASI.
+    /// The grants to the plugin through WASI preview 1, if its modules were linked with WASI.
     pub wasi: Option<Wasi>,
     /// The limits of fuel, if the modules were compiled to count it.
     pub fuel: Option<FuelLimits>,
@@ -29,11 +29,11 @@ pub struct PluginOptions {
     pub coredump: Option<PathBuf>,
     /// Whether the plugin sees the headers of HTTP responses.
     pub http_response_headers: bool,
-    /// What happens to an instance whose call failed.
+    /// The treatment of an instance whose call failed.
     pub on_trap: OnTrap,
 }
 
-/// What happens to an instance whose call did not return: it trapped, was stopped, or exited.
+/// The treatment of an instance whose call did not return: it trapped, was stopped, or exited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnTrap {
     /// The next call gets a fresh instance. Variables are kept.

@@ -5,7 +5,7 @@ use crate::value::Value;
 /// More bytes than this are not copied on a normal scheduler.
 pub const LARGE: usize = 256 * 1024;
 
-/// What a parked guest wants from the embedder.
+/// The request of a parked guest to the embedder.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Call the host function at this index of the plugin's list.

@@ -78,7 +78,7 @@ pub(crate) struct Instance {
     instance: WasmInstance,
     /// The exported functions that were called, by the index of the export.
     callables: Vec<Option<Callable>>,
-    /// Where the output of the last call is in the kernel's memory.
+    /// The place of the last call's output in the kernel's memory.
     output: Range<usize>,
     /// How many pages at the start of the kernel's heap may be resident.
     touched: u32,

@@ -169,7 +169,7 @@ fn out_of_fuel(store: &Store<StoreData>) -> String {
     format!("plugin ran out of fuel{limit}")
 }
 
-/// What did not fit into the guest's garbage-collected heap, if the error is that it is full.
+/// The text for an error that says that the guest's garbage-collected heap is full; `None` for other errors.
 fn full_heap(error: &wasmtime::Error) -> Option<String> {
     if let Some(Trap::AllocationTooLarge) = error.downcast_ref::<Trap>() {
         return Some("an object is larger than any heap".into());

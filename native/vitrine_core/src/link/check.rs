@@ -270,7 +270,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// Where an export is defined, and as what. A module may hand on what it imports from another one.
+    /// The module that defines an export, and the export's type there. A module may hand on what it imports from another one.
     fn definition(&self, mut module: usize, export: &'a Export) -> Option<(usize, Extern)> {
         let mut export = export;
         for _ in self.plan.modules {

@@ -5,7 +5,7 @@ use crate::error::{Error, Reason};
 /// Something that is wrong with a plugin's modules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What kind of failure it is.
+    /// The kind of the failure.
     pub reason: Reason,
     /// A sentence for a person, without a full stop.
     pub message: String,

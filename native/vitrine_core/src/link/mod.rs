@@ -132,7 +132,7 @@ pub(crate) struct LinkedModule {
     pub(crate) way: String,
 }
 
-/// Where an import comes from.
+/// The source of an import.
 pub(crate) enum Source {
     /// An export of the kernel.
     Kernel(ModuleExport),

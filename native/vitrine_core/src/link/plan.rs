@@ -17,7 +17,7 @@ use crate::link::callable::not_callable;
 use crate::schedule::workers::submit;
 use crate::text::quoted;
 
-/// What the host grants to modules that are linked.
+/// The host's grants to modules that are linked.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
     /// The host functions that the modules may import.
@@ -30,10 +30,10 @@ pub struct Grants {
     pub called: Option<String>,
 }
 
-/// What is known of a plugin's modules before they are compiled.
+/// The facts that are known about a plugin's modules before they are compiled.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// What each module declares, in the order of the modules.
+    /// The declarations of each module, in the order of the modules.
     pub interfaces: Vec<ModuleType>,
     /// Whether one of the modules can log.
     pub logs: bool,
@@ -116,7 +116,7 @@ fn read(bytes: &[u8], grants: &Grants, faults: &mut Vec<Fault>) -> Result<Module
     ModuleType::read(&wasm).map_err(invalid)
 }
 
-/// Why there can be no snapshot of a module. A module that cannot be read has no such fault: it is refused as invalid.
+/// The reason that there can be no snapshot of a module. A module that cannot be read has no such fault: it is refused as invalid.
 pub(crate) fn snapshot_fault(wasm: &[u8]) -> Option<Fault> {
     let error = match vitrine_rewrite::snapshot::check(wasm) {
         Err(error @ vitrine_rewrite::Error::CannotSnapshot(_)) => Error::from(error),

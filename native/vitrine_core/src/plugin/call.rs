@@ -21,7 +21,7 @@ use crate::schedule::ticker::ticker;
 use crate::schedule::waker::Notify;
 use crate::time_spent::{Awaited, Spent};
 
-/// What a call needs next.
+/// The next thing that a call needs.
 pub enum Step {
     /// Nothing: the call has ended.
     Done(Finished),
@@ -47,7 +47,7 @@ pub struct Call {
     started: u64,
     /// Whether the next slice is the first, which begins at the time of the start.
     begins: bool,
-    /// What the call waits for, and since when.
+    /// The event that the call waits for, and the time since when it waits.
     awaits: Option<(Awaited, u64)>,
     spent: Spent,
     /// The time that the call has used on normal schedulers.
@@ -197,7 +197,7 @@ impl Call {
         !self.plugin.only_dirty() && self.plugin.state.coredump.is_none()
     }
 
-    /// What has stopped the call, if [`Call::is_over`].
+    /// The reason that the call was stopped, if [`Call::is_over`].
     fn over(&self, now: u64) -> Option<Stop> {
         let stop = self.plugin.state.control.check(now).err()?;
         self.ends_anywhere().then_some(stop)
@@ -268,7 +268,7 @@ impl Call {
         self.plugin.state.counters.slice(took);
     }
 
-    /// What the call needs, if the future is not ready.
+    /// The step that the call needs, if the future is not ready.
     fn pending(&mut self) -> Step {
         let plugin = &*self.plugin;
         if let Some(request) = plugin.state.control.take_request() {

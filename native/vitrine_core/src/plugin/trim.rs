@@ -17,7 +17,7 @@ use crate::plugin::Plugin;
 /// How long a plugin must make no large call before its memory is trimmed.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// What the trimmer's thread knows of a plugin.
+/// The trimmer thread's knowledge of a plugin.
 #[derive(Default)]
 pub(crate) struct Trimming {
     /// The number of large calls so far.

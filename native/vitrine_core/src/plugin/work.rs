@@ -29,7 +29,7 @@ pub(crate) enum Work {
     Initialise(Option<Box<Instance>>),
 }
 
-/// What a guest leaves that ran to its end.
+/// The results of a guest that ran to its end.
 pub(crate) struct Ended {
     pub(crate) instance: Option<Box<Instance>>,
     pub(crate) result: Result<(), Box<Error>>,

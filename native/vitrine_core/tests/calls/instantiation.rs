@@ -1,4 +1,4 @@
-//! Where instances are made: on a normal scheduler, once an instance of the module was made quickly.
+//! Instances are made on a normal scheduler, once an instance of the module was made quickly.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -108,7 +108,7 @@ fn in_the_middle(
             reason.is_some() && first == number && late != number
         });
         assert!(begun, "{function} was never interrupted in the middle");
-        // What is there can be used. A smaller block begins where the largest one did.
+        // The memory can still be used. A smaller block begins where the largest one did.
         let input = words(&[77, 1 << 20]);
         finish(plugin.start(function, &input, OPTIONS).unwrap()).unwrap();
         assert_eq!(seen(&plugin, look)[0], 77);

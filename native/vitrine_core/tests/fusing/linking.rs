@@ -57,7 +57,7 @@ fn a_host_function_of_an_accessors_name_is_called() {
         assert_ne!(word(&output), word(&usual), "{name}");
         assert_eq!(output[8..], usual[8..]);
     }
-    // What is no accessor may be any function without a difference.
+    // A function that is not an accessor may come from the host without a difference.
     let both = Both::link(
         &[("main", &module())],
         &[host(ns, "free")],

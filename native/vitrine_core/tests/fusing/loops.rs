@@ -11,7 +11,7 @@ const SIZE: u64 = PAGES << 16;
 /// The kernel's heap, once `seen` had it grow.
 const HEAP: usize = 16 << 16;
 
-/// What is copied at once.
+/// The number of bytes that are copied at once.
 const PIECE: u64 = 1024;
 
 /// A turn's transfer, from `$p` in the kernel to `$g` in the guest or the other way round, and how
@@ -49,7 +49,7 @@ const TRANSFERS: [(&str, u64, &str); 6] = [
     ),
 ];
 
-/// What a turn does to the counter, and whether there is another turn: `$a` and `$b` are `i64`, and
+/// The change that a turn makes to the counter, and whether there is another turn: `$a` and `$b` are `i64`, and
 /// `$i` and `$j` the same as `i32`.
 const CONDITIONS: [(&str, &str); 14] = [
     (
@@ -110,7 +110,7 @@ const CONDITIONS: [(&str, &str); 14] = [
     ),
 ];
 
-/// What other loops there are, from `$turn` on: with the condition first, around a way out, in an `if`,
+/// Other forms of loops, from `$turn` on: with the condition first, around a way out, in an `if`,
 /// in two places, with a sign, over an index; and what a turn leaves in `$t`.
 const FORMS: [(&str, &str); 6] = [
     (
@@ -238,7 +238,7 @@ fn guest((name, width, transfer): (&str, u64, &str), company: Company) -> Both {
             )
         })
         .collect();
-    // What was copied is told apart from what was there by where it was.
+    // Each address is filled with a value of its own, which tells copied bytes from those that were there.
     let text = format!(
         r#"(module {IMPORTS}
           (memory (export "memory") {PAGES})
@@ -337,7 +337,7 @@ fn all_turns(index: usize, company: Company) {
     assert_eq!(returned, (14 + 6) * 9);
 }
 
-/// Where the copy must stop, or the loop trap: at the ends of the guest's memory, of the block's
+/// Checks that the copy stops, or the loop traps, at the ends of the guest's memory, of the block's
 /// pages, of the kernel's memory and of the input, also from odd places.
 fn all_bounds(index: usize, company: Company) {
     let guest = guest(TRANSFERS[index], company);

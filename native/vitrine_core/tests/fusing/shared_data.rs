@@ -62,7 +62,7 @@ fn a_memory_with_shared_data_keeps_its_bounds_and_grows() {
         let failure = both.call("write", &words(&[address, 1])).unwrap_err();
         assert_eq!(failure.reason, Reason::Trap);
     }
-    // What it had is the code that it returns; -1 is what cannot be.
+    // The code that it returns is the size that it had; -1 means that it cannot grow.
     assert_eq!(both.call("grow", &words(&[2])).unwrap_err().code, Some(3));
     both.call("sum", b"").unwrap();
     assert_eq!(both.call("grow", &words(&[3])).unwrap_err().code, Some(-1));
@@ -145,7 +145,7 @@ fn a_64_bit_memory_has_its_shared_data() {
     }
 }
 
-/// What comes of making an instance.
+/// Makes an instance. Returns whether its module is fused, and the result.
 fn made(text: &str, fuse: bool) -> (bool, Result<(), Failure>) {
     let options = CompileOptions {
         fuse,

@@ -35,7 +35,7 @@ pub fn finish(call: Call) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// What must be the same of an error. Offsets into code differ.
+/// The parts of an error that must be the same. Offsets into code differ.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     pub reason: Reason,

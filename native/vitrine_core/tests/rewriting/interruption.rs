@@ -9,7 +9,7 @@ use crate::support::{ENGINE, binary, i32s};
 const CHUNK: usize = 32 << 10;
 const SIZE: usize = 1 << 30;
 
-/// What the checks during a call have seen.
+/// The observations of the checks during a call.
 #[derive(Default)]
 struct Seen {
     checks: usize,

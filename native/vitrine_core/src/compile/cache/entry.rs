@@ -22,7 +22,7 @@ const FUSED: u8 = 4;
 pub(crate) struct Entry {
     pub(crate) flags: Flags,
     file: Vec<u8>,
-    /// Where the code begins in `file`.
+    /// The offset of the code in `file`.
     code: usize,
 }
 

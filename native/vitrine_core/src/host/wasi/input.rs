@@ -30,7 +30,7 @@ impl CallInput {
 #[derive(Clone)]
 pub(super) struct Input {
     plugin: Arc<PluginState>,
-    /// What is left of the instance's own input.
+    /// The rest of the instance's own input.
     own: Arc<Mutex<Bytes>>,
 }
 

@@ -54,9 +54,9 @@ pub struct Wasi {
     pub env: Vec<(String, String)>,
     /// The standard input, which each instance reads from its beginning.
     pub stdin: Bytes,
-    /// Where the standard output goes.
+    /// The destination of the standard output.
     pub stdout: Output,
-    /// Where the standard error goes.
+    /// The destination of the standard error.
     pub stderr: Output,
     /// Directories.
     pub directories: Vec<Directory>,

@@ -13,7 +13,7 @@ use crate::host::plugin_state::PluginState;
 use crate::host::protocol::{Request, Stream};
 use crate::text;
 
-/// Where a plugin's output goes.
+/// The destination of a plugin's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Output {
     /// Nowhere.

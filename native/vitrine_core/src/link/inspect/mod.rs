@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::link::{Fault, Grants, snapshot_fault, with_grants};
 use crate::schedule::workers::submit;
 
-/// What is known of an inspected module.
+/// The findings about an inspected module.
 #[derive(Debug, Default)]
 pub struct Inspection {
     /// The sha256 of the bytes or the text of the module.
@@ -24,7 +24,7 @@ pub struct Inspection {
     pub name: Option<String>,
     /// The fields of the producers section.
     pub producers: Vec<Producers>,
-    /// What the module declares.
+    /// The declarations of the module.
     pub interface: ModuleType,
     /// Why linking would refuse the module with these grants, as far as that is known without compiling it.
     pub faults: Vec<Fault>,

@@ -195,7 +195,7 @@ impl Drop for Files {
     }
 }
 
-/// What a function of WASI works with: the guest's memory, the state of wasmtime-wasi, and the open files.
+/// The state that a function of WASI works with: the guest's memory, the state of wasmtime-wasi, and the open files.
 struct Guest<'a> {
     bytes: &'a mut [u8],
     wasi: &'a mut WasiP1Ctx,
