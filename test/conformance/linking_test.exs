@@ -143,7 +143,7 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
   end
 
-  describe "what a module exports comes before what the host has:" do
+  describe "a module's exports come before the host's functions:" do
     @functions [
       Vitrine.HostFunction.new(
         "greet",
@@ -203,7 +203,7 @@ defmodule Vitrine.Conformance.LinkingTest do
     end
   end
 
-  describe "what cannot be linked" do
+  describe "an import that cannot be linked" do
     test "is named with its chain of imports" do
       libraries = [{"b", "link_chain_b"}, {"c", "link_chain_c"}]
       error = error!(Vitrine.new(manifest("link_chain_a", libraries)))

@@ -157,7 +157,7 @@ defmodule Vitrine.Conformance.WasiTest do
     end
   end
 
-  describe "what is printed" do
+  describe "printed text" do
     test "is logged line by line, from the calling process" do
       plugin = wasi!(true, name: "printer")
       log = capture_log([metadata: [:plugin, :stream]], fn -> call(plugin, "print_lines") end)

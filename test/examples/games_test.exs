@@ -161,7 +161,7 @@ defmodule Vitrine.Examples.GamesTest do
       assert Enum.uniq(event_names(html)) == ["cell-clicked", "reset-game"]
     end
 
-    test "can be drawn, and played again by who did not begin" do
+    test "can be drawn, and played again by the player who did not begin" do
       plugin = game!("tic_tac_toe", ["a", "b"])
       play(plugin, a: 0, b: 1, a: 2, b: 4, a: 3, b: 5, a: 7, b: 6, a: 8)
       assert render(plugin, "a") =~ "A draw."

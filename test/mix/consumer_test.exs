@@ -13,7 +13,7 @@ defmodule Vitrine.Mix.ConsumerTest do
        match?({_, 0}, System.cmd("git", ~w(rev-parse --quiet --verify HEAD))) do
     @no_git false
   else
-    @no_git "this is no git checkout with a commit"
+    @no_git "this is not a git checkout with a commit"
     IO.puts(:stderr, "Vitrine as a git dependency is not tested: #{@no_git}")
   end
 

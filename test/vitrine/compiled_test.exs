@@ -108,7 +108,7 @@ defmodule Vitrine.CompiledTest do
     end
   end
 
-  describe "new/2 of what is compiled" do
+  describe "new/2 of a compiled plugin" do
     test "makes instances that share only the code" do
       compiled = compile!(@counter)
       {one, other} = {new!(compiled), new!(compiled)}

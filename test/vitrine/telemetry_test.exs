@@ -65,7 +65,7 @@ defmodule Vitrine.TelemetryTest do
              ] = ended()
     end
 
-    test "of what cannot be loaded" do
+    test "of a source that cannot be loaded" do
       attach!()
       {:error, error} = Vitrine.new("(module (func i32.const))", name: "p")
 

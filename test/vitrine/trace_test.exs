@@ -138,7 +138,7 @@ defmodule Vitrine.TraceTest do
     end
   end
 
-  describe "what is captured" do
+  describe "captured output" do
     @captures [wasi: [stdout: :capture, stderr: :capture]]
 
     defp captured({_result, events}) do

@@ -119,7 +119,7 @@ defmodule Vitrine.Call.HostileGuestsTest do
     end
   end
 
-  describe "what cannot be linked is told with its name:" do
+  describe "the error for an import that cannot be linked has its name:" do
     @unlinkable [
       {"unknown_import", "is unknown"},
       {"unknown_env_import", "no such function"},

@@ -96,7 +96,7 @@ defmodule Vitrine.Call.PrintedTextTest do
     end
   end
 
-  test "what is captured is what was printed, byte by byte" do
+  test "the captured text is the printed text, byte by byte" do
     plugin = new!(@plugin, wasi: [stdout: :capture])
     text = String.duplicate("Q", 12_287) <> "é" <> <<0xE9>>
     Vitrine.call!(plugin, "print_by_4096", text)

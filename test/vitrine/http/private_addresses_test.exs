@@ -271,7 +271,7 @@ defmodule Vitrine.HTTP.PrivateAddressesTest do
                )
     end
 
-    test "is what a certificate must be for" do
+    test "must be the name in the server's certificate" do
       {tls, authorities} = Certificates.make(["db.internal"])
       server = start_supervised!({Server, ssl: tls})
       client = {Client, ssl: [cacerts: authorities]}
@@ -393,7 +393,7 @@ defmodule Vitrine.HTTP.PrivateAddressesTest do
                  ~s(a loopback one; allowed_hosts: [{:private, "db.internal"}] would allow it)
     end
 
-    test "is what the built-in client uses, also where it is called directly" do
+    test "is used by the built-in client, also if the client is called directly" do
       request = %Vitrine.HTTP.Request{method: "GET", url: "http://db.internal/"}
       assert {:error, {:not_allowed, _}} = Client.request(request, [])
     end

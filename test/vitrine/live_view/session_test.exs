@@ -159,7 +159,7 @@ defmodule Vitrine.LiveView.SessionTest do
 
   describe "an answer" do
     for {what, text} <- [list: "[]", text: ~S("x"), nothing: "null"] do
-      test "that is #{what} and no object is an error" do
+      test "that is #{what} and not an object is an error" do
         plugin = plugin_that_answers(unquote(text))
         assert {{:error, error}, _} = plugin |> session!() |> event!("e") |> answer!()
         assert {error.reason, error.function} == {:codec, "handle_event"}

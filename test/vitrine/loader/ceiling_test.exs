@@ -237,7 +237,7 @@ defmodule Vitrine.Loader.CeilingTest do
     end
   end
 
-  describe "without a ceiling, the options of whoever loads a manifest" do
+  describe "without a ceiling, the options that a manifest is loaded with" do
     setup do
       manifest =
         Vitrine.Manifest.from_data(@module)

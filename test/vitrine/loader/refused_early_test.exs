@@ -15,7 +15,7 @@ defmodule Vitrine.Loader.RefusedEarlyTest do
     on_exit(fn -> Telemetry.detach({__MODULE__, test}) end)
   end
 
-  describe "what cannot be linked is refused before anything is compiled:" do
+  describe "a plugin that cannot be linked is refused before anything is compiled:" do
     for {what, declared, options} <- [
           {"an unknown import", ~S|(import "env" "gone" (func))|, []},
           {"an import of another type", ~S|(import "extism:host/env" "free" (func))|, []},

@@ -138,7 +138,7 @@ defmodule Vitrine.Loader.SourceModuleTest do
     refute_received {:requested, _url}
   end
 
-  test "what is not a binary is told, and not shown" do
+  test "the error for a value that is not a binary names its kind, and does not show it" do
     for {wrong, what} <- [{nil, "nil"}, {["(module)"], "a list"}, {%{}, "a map"}] do
       assert %{reason: :manifest, message: message} = error!(Vitrine.new({:module, wrong}))
       assert message == "{:module, bytes} has the bytes of a module, and not #{what}"
@@ -148,7 +148,7 @@ defmodule Vitrine.Loader.SourceModuleTest do
              "not a tuple: match on {:ok, bytes} first"
   end
 
-  test "what takes a process and not a source says where it belongs" do
+  test "a function that takes a process and not a source says where the source belongs" do
     upload = {:module, "(module)"}
 
     for take <- [

@@ -66,7 +66,7 @@ defmodule Vitrine.Options.NamesTest do
     end
   end
 
-  test "the error says where an option belongs that stands elsewhere" do
+  test "the error for an option in the wrong place says where it belongs" do
     plugin = new!(@source)
 
     for {call, place} <- [

@@ -123,7 +123,7 @@ defmodule Vitrine.Plugin.StatsTest do
       assert Map.drop(stats, [:memory_bytes]) == Map.drop(Vitrine.stats(pool), [:memory_bytes])
     end
 
-    test "of a pool has what a call did that was killed" do
+    test "of a pool count a call whose caller was killed" do
       pool = pool!(size: 1, reset: true)
       pid = spinning!(pool)
       eventually(fn -> Vitrine.stats(pool).slices > 2 end)

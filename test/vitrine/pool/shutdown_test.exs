@@ -35,7 +35,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       refute Process.alive?(pool)
     end
 
-    test "is not what a crash does: a pool that crashes does not wait" do
+    test "waits for calls, and a pool that crashes does not" do
       Process.flag(:trap_exit, true)
       pool = start!(shutdown: :infinity)
       holder = held!(pool, "holder")
@@ -44,7 +44,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       assert reason(release(holder)) == :cancelled
     end
 
-    test "is not what the normal end of a linked process does, nor a message of somebody's" do
+    test "stops a pool, and neither the normal end of a linked process nor a stray message does" do
       pool = start!([])
       Task.await(Task.async(fn -> Process.link(pool) end), 60_000)
       for message <- [{:free, 99}, {:account, 1}, :hello], do: send(pool, message)
@@ -58,7 +58,7 @@ defmodule Vitrine.Pool.ShutdownTest do
       Pool.stop(pool)
     end
 
-    test "cancels what does not end in time" do
+    test "cancels calls that do not end in time" do
       pool = start!(shutdown: 50, size: 2)
       spinner = Task.async(fn -> Vitrine.call(pool, "spin", "", timeout: :infinity) end)
       eventually(fn -> Pool.info(pool).busy == 1 end)

@@ -43,7 +43,7 @@ defmodule Vitrine.Process.DirectoryTest do
       {:ok, others: [counter, agent, plain, supervisor, __MODULE__.Counter], counter: counter}
     end
 
-    test "is not sent a call, and whoever calls it is told what it is", context do
+    test "is not sent a call, and the caller is told what it is", context do
       works = [
         &Vitrine.call(&1, "run"),
         &Vitrine.call(&1, "run", "", timeout: 100),

@@ -101,7 +101,7 @@ defmodule Vitrine.Server.CallTest do
       assert Vitrine.call(server, "echo", "hi", timeout: 5_000) == {:ok, "hi"}
     end
 
-    test "drops a call from the queue whose client has given up" do
+    test "drops a call from the queue if its client has given up" do
       server = start!()
       spinner = Task.async(fn -> Vitrine.call(server, "spin", "", timeout: 60_000) end)
       eventually(fn -> leased?(server) end)

@@ -202,7 +202,7 @@ defmodule Vitrine.Server.VarsTest do
       assert Task.await(put, 60_000) == :ok
     end
 
-    test "leaves no caller waiting whose server ends before it has saved" do
+    test "leaves no caller waiting if the server ends before it has saved" do
       name = __MODULE__.Ended
       server = start!(name, restore_vars: {SlowStore, self()}, scheduler: :dirty)
       call = Task.async(fn -> Vitrine.call(name, "var_set", "a=1") end)

@@ -7,13 +7,13 @@ defmodule Vitrine.Text.PrintableTest do
 
   doctest Printable, import: true
 
-  test "what a person reads is shown as it is" do
+  test "text that a person can read is shown as it is" do
     for text <- ["", "hello", "tab-less, \"quoted\" \\ back", "Größe 大きさ 👍🏽 é"] do
       assert Printable.text(text) == text
     end
   end
 
-  test "what begins a line, moves a cursor, turns text or has no width is an escape" do
+  test "a character that begins a line, moves a cursor, turns text or has no width is an escape" do
     shown = %{
       "\0" => "\\u{0}",
       "\a" => "\\u{7}",
@@ -42,7 +42,7 @@ defmodule Vitrine.Text.PrintableTest do
     end
   end
 
-  test "what is not UTF-8 becomes one U+FFFD for each beginning of a character" do
+  test "a text that is not UTF-8 has one U+FFFD for each beginning of a character" do
     for bytes <- [<<0xFF>>, <<0xE2, 0x82>>, <<0xF0, 0x9F, 0x91>>, <<0xC3>>] do
       assert Printable.text("a" <> bytes) == "a\uFFFD"
       assert Printable.text(bytes <> "b") == "\uFFFDb"
@@ -84,7 +84,7 @@ defmodule Vitrine.Text.PrintableTest do
     end)
   end
 
-  test "what is long is cut between characters" do
+  test "a long text is cut between characters" do
     assert Printable.text("abcd", 3) == "abc… (1 bytes more)"
     assert Printable.text("aéé", 4) == "aé… (2 bytes more)"
     assert Printable.text("aéé", 3) == "aé… (2 bytes more)"

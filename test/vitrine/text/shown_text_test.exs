@@ -31,7 +31,7 @@ defmodule Vitrine.Text.ShownTextTest do
     assert log == ~s(plugin "p", function "log": #{@shown}\n)
   end
 
-  test "what is not UTF-8 in a log line becomes U+FFFD, and the rest of it stays" do
+  test "bytes of a log line that are not UTF-8 become U+FFFD, and the rest of the line stays" do
     plugin = new!("(module #{@logging})", name: "p")
     long = String.duplicate("a", 79)
     log = captured(fn -> Vitrine.call!(plugin, "log", long <> <<0xE9>>) end)
@@ -138,7 +138,7 @@ defmodule Vitrine.Text.ShownTextTest do
     assert error!(Vitrine.new("(module\n  (func i32.const))")).message =~ "(line 2, column 18)"
   end
 
-  test "what a guest asks for by HTTP is shown in the error, in text and not in numbers" do
+  test "a guest's HTTP request is shown in the error, in text and not in numbers" do
     plugin =
       new!(
         ~S"""

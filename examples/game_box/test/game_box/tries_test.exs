@@ -46,7 +46,7 @@ defmodule GameBox.Arena.TriesTest do
     end
   end
 
-  test "who plays in an arena finds it whatever they, or others there, have tried" do
+  test "somebody who plays in an arena finds it, whatever they or others there have tried" do
     code = arena!(["ann"])
     who = %{who() | session: "ann-#{System.unique_integer()}"}
     {:ok, _} = Arena.join(code, who.session, "ANNA")
@@ -71,7 +71,7 @@ defmodule GameBox.Arena.TriesTest do
     assert guess(who) == {:error, :no_such_arena}
   end
 
-  test "what is counted is forgotten, and only that of spans that are over" do
+  test "counts are forgotten when their span of time is over, and no sooner" do
     who = who()
     guess(who)
     span = div(System.monotonic_time(:millisecond), Limits.get(:tries_span_ms))

@@ -219,7 +219,7 @@ defmodule GameBoxWeb.ArenaLiveTest do
       eventually(fn -> render(ann) =~ "1 spectator" and not (render(ann) =~ "away") end)
     end
 
-    test "is only watched by who joins in the middle of it" do
+    test "is only watched by people who join in the middle of it" do
       %{code: code} = playing!()
       {:ok, _} = Arena.join(code, "cem", "cem")
       cem = open!(code, "cem")

@@ -405,7 +405,7 @@ defmodule GameBoxWeb.LiveViewTest do
     sees!(view, 1)
   end
 
-  test "what is not for a plugin reaches the host" do
+  test "messages that are not for a plugin reach the host" do
     {view, _} = open!(plugin: counter!())
     send(view.pid, :hello)
     assert_receive {:host_info, :hello}
