@@ -476,6 +476,9 @@ fn fused_loops_use_fuel_for_every_turn() {
     guest.call("run", &[]).unwrap();
     let [unfused, fused] = guest.fuel_used();
     assert!(fused >= 10_000 && fused < unfused, "{fused} {unfused}");
+    // They run out of it at different places, perhaps within the accessor.
     let guest = Both::with_fuel(&text, 10_000);
-    assert_eq!(guest.call("run", &[]).unwrap_err().reason, Reason::Fuel);
+    for result in guest.each("run", &[]) {
+        assert_eq!(result.unwrap_err().reason, Reason::Fuel);
+    }
 }
