@@ -86,14 +86,15 @@ defmodule Vitrine.Mix.ConsumerTest do
     test "a library that does not load is explained when the application starts", context do
       %{consumer: consumer, environment: environment, tmp_dir: dir} = context
       broken = Path.expand("broken.so", dir)
-      File.write!(broken, "\x7fELF Elixir.Vitrine.Native")
+      # Of 32 bits, and otherwise empty.
+      File.write!(broken, <<0x7F, "ELF", 1, 1, 1, 0::size(57)-unit(8), "Elixir.Vitrine.Native">>)
       prebuilt = [{"VITRINE_NIF_PATH", broken} | environment]
       {output, status} = mix(consumer, ~w(run -e :ok), prebuilt)
 
       assert status != 0
       assert output =~ "Vitrine's native library"
       assert output =~ "cannot be loaded on #{:erlang.system_info(:system_architecture)}"
-      assert output =~ ~r/(file too short|invalid ELF|not a dynamic)/i
+      assert output =~ ~r/(file too short|invalid ELF|wrong ELF|not a dynamic)/i
       assert output =~ "VITRINE_NIF_PATH"
     end
 

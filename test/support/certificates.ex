@@ -24,7 +24,7 @@ defmodule Vitrine.Certificates do
   @doc "Options for a server whose certificate nobody has signed but itself."
   def self_signed(name) do
     options = [{:extensions, [extension([name])]} | key()]
-    %{cert: certificate, key: key} = :public_key.pkix_test_root_cert('self', options)
+    %{cert: certificate, key: key} = :public_key.pkix_test_root_cert(~c"self", options)
     [cert: certificate, key: {:ECPrivateKey, :public_key.der_encode(:ECPrivateKey, key)}]
   end
 

@@ -43,8 +43,8 @@ defmodule Vitrine.Plugin.StatsTest do
       {all, {:ok, _}} = :timer.tc(fn -> Vitrine.call(plugin, "greet") end)
       %{host_us: host, guest_us: guest, host_calls: 1} = Vitrine.stats(plugin)
       assert host >= 30_000
-      # Nothing is counted twice.
-      assert host + guest - made <= all
+      # Nothing is counted twice. The guest's time is counted in half milliseconds.
+      assert host + guest - made <= all + 2_000
 
       spinning = running!(plugin, "spin")
       eventually(fn -> Vitrine.stats(plugin).slices > 3 end)
