@@ -2,7 +2,7 @@ defmodule Vitrine.Native.Permit do
   @moduledoc false
   # Permits for the BEAM's dirty CPU schedulers. There are as many permits as schedulers. A process without a permit
   # waits in Vitrine's own queue, and not in that of the BEAM, where the NIFs of other libraries and large garbage
-  # collections wait, too. See native/vitrine_core/src/run_queue.rs.
+  # collections wait, too. See native/vitrine_core/src/schedule/run_queue.
 
   alias Vitrine.Native
 

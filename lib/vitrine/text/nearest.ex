@@ -21,10 +21,12 @@ defmodule Vitrine.Text.Nearest do
     text = text(name)
 
     # Newer versions of Elixir raise for text that is not valid.
-    known
-    |> Enum.map(&{if(String.valid?(text), do: String.jaro_distance(text, text(&1)), else: 0), &1})
-    |> Enum.max_by(&elem(&1, 0), fn -> {0, nil} end)
-    |> then(fn {alike, nearest} -> if alike > @alike, do: nearest end)
+    if String.valid?(text) do
+      known
+      |> Enum.map(&{String.jaro_distance(text, text(&1)), &1})
+      |> Enum.max_by(&elem(&1, 0), fn -> {0, nil} end)
+      |> then(fn {alike, nearest} -> if alike > @alike, do: nearest end)
+    end
   end
 
   def find(_other, _known), do: nil
